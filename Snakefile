@@ -1,0 +1,50 @@
+# The front door: read and check the study, include the rules, name the targets.
+from snakemake.utils import min_version
+
+min_version("9.25.0")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/fair.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/figures.smk"
+
+
+# Everything that the study asks for.
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        table_files(),
+        figure_files(),
+
+
+# Records, slices and sets. Run it alone after the source has changed: what comes out the same trains nothing.
+rule data:
+    localrule: True
+    input:
+        data_files(),
+
+
+rule teachers:
+    localrule: True
+    input:
+        teacher_files(),
+
+
+rule tables:
+    localrule: True
+    input:
+        table_files(),
+
+
+rule figures:
+    localrule: True
+    input:
+        figure_files(),

@@ -1,0 +1,127 @@
+"""Groups: by column, by terms, the index of all families, and what post-processors need of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from palimpsest.data.groups import check_calibration, group_column, group_counts, index_of
+from palimpsest.errors import UserError
+
+RACES = ["No_race", "African", "Arab", "Asian", "", "African"]
+
+
+def frame(**columns) -> pd.DataFrame:
+    """Six records in train and valid, labels 0 and 1 in turn."""
+    base = {
+        "record_id": list("abcdef"),
+        "owner": list("uuvvww"),
+        "text": ["x"] * 6,
+        "label": [0, 1] * 3,
+        "split": ["train"] * 2 + ["valid"] * 4,
+    }
+    return pd.DataFrame({**base, **columns})
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        ({}, ["none", "targeted", "targeted", "targeted", "none", "targeted"]),
+        ({"fine": False}, ["none", "targeted", "targeted", "targeted", "none", "targeted"]),
+        ({"fine": True}, ["none", "African", "Arab", "Asian", "none", "African"]),
+        ({"fine": True, "values": ["African"]}, ["none", "African", "other", "other", "none", "African"]),
+        ({"fine": True, "values": ["African", "Gone"]}, ["none", "African", "other", "other", "none", "African"]),
+    ],
+)
+def test_values_of_a_column(definition, expected):
+    groups = group_column(frame(Race=RACES), {"column": "Race", "none": ["No_race"], **definition})
+    assert isinstance(groups, np.ndarray) and groups.dtype.kind == "U" and groups.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "mentioned"),
+    [
+        ("the cat sat", True),
+        ("The CAT, sat", True),
+        ("concatenate", False),
+        ("cats", False),
+        ("cat_food", False),
+        ("(cat)", True),
+        ("big\n  Brown  dog!", True),
+        ("big dog brown", False),
+        ("DIE STRASSE", True),
+        ("die Straßen", False),
+        ("a+b", True),
+        ("aab", False),
+        ("Cafe\u0301", True),
+        ("cafe", False),
+        ("#tag", True),
+        ("tag", False),
+        ("ΣΊΣΥΦΟΣ", True),
+    ],
+)
+def test_terms_are_whole_words_case_blind_and_literal(text, mentioned):
+    """'Straße' folds to 'strasse'; an e with a combining accent is é; a final sigma folds to a plain one."""
+    terms = ["cat", "big brown dog", "straße", "a+b", "café", "#tag", "Σίσυφος"]
+    both = frame(text=[text, "nothing here", "the cat", "x", "x", "x"])
+    groups = group_column(both, {"terms": terms})
+    assert groups[:3].tolist() == ["mentions" if mentioned else "none", "none", "mentions"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ({"column": "race"}, "did you mean 'Race'?"),
+        ({"column": "text"}, "no such column"),
+        ({"column": "Race", "none": RACES}, "all records are in one group"),
+        ({"column": "Gender"}, "all records are in one group"),
+        ({"column": "Race", "fine": True, "none": ["No_race"], "values": ["Afrcan"]}, "did you mean 'African'?"),
+        ({"terms": []}, "no terms"),
+        ({"terms": ["fine", " "]}, "no terms, or an empty one"),
+        ({"terms": ["absent"]}, "all records are in one group"),
+        ({"terms": ["x"]}, "all records are in one group"),
+    ],
+)
+def test_groups_that_cannot_be_meant(definition, message):
+    with pytest.raises(UserError) as raised:
+        group_column(frame(Race=RACES, Gender=["Men"] * 6), definition, where="groups.family")
+    assert message in str(raised.value) and "groups.family" in str(raised.value)
+    assert raised.value.problems[0].remedy
+
+
+def test_the_index_holds_groups_and_no_text():
+    records = frame(Race=RACES, text=["islam", "y", "y", "y", "y", "y"])
+    families = {"race": {"column": "Race", "none": ["No_race"]}, "topic": {"terms": ["Islam"]}}
+    index = index_of(records, families)
+    assert list(index) == ["record_id", "owner", "split", "label", "race", "topic"]
+    assert index["topic"].tolist() == ["mentions"] + ["none"] * 5
+    assert index["record_id"].tolist() == records["record_id"].tolist()
+    assert list(index_of(records, {})) == ["record_id", "owner", "split", "label"]
+
+
+def test_problems_of_all_families_are_told_together():
+    families = {"one": {"column": "Rase"}, "two": {"terms": []}, "label": {"terms": ["x"]}, "fine": {"column": "Race"}}
+    with pytest.raises(UserError) as raised:
+        index_of(frame(Race=RACES), families)
+    assert [problem.where for problem in raised.value.problems] == ["groups.one", "groups.two.terms", "groups.label"]
+
+
+def test_counts_by_group_and_label():
+    """In valid stand c (Arab, 0), d (Asian, 1), e (none, 0), f (African, 1): none has no positive."""
+    index = index_of(frame(Race=RACES), {"race": {"column": "Race", "none": ["No_race"]}})
+    counts = group_counts(index, "race", "valid")
+    assert counts.to_dict("index") == {"none": {0: 1, 1: 0}, "targeted": {0: 1, 1: 2}}
+    assert group_counts(index, "race", "test").to_numpy().tolist() == [[0, 0], [0, 0]]
+
+
+def test_a_group_without_positives_in_the_calibration_set_is_named():
+    index = index_of(frame(Race=RACES), {"race": {"column": "Race", "none": ["No_race"]}})
+    with pytest.raises(UserError) as raised:
+        check_calibration(index, ["race"])
+    (problem,) = raised.value.problems
+    assert "without positives in split 'valid'" in problem.what
+    assert problem.found == "'none': 1 negatives, 0 positives" and problem.where == "groups.race"
+    with pytest.raises(UserError, match="without negatives and positives in split 'test'"):
+        check_calibration(index, ["race"], split="test")
+    check_calibration(index.assign(label=[0, 1, 0, 1, 1, 1]).replace({"none": "targeted"}), ["race"])
+    check_calibration(index, [])

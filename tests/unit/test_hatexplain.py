@@ -1,0 +1,99 @@
+"""HateXplain: the table form with its real counts, and the official pair on invented posts."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from palimpsest.data.hatexplain import GROUPS
+from palimpsest.data.readers import read_records
+from palimpsest.errors import UserError
+
+MIRROR = Path(os.environ.get("PALIMPSEST_MIRROR") or Path(__file__).resolve().parents[3] / "shared" / "data")
+TABLE = MIRROR / "hatexplain" / "hatexplain.csv"
+DATA = {"reader": "hatexplain"}
+
+
+@pytest.mark.skipif(not TABLE.is_file(), reason=f"needs {TABLE}; set PALIMPSEST_MIRROR to a mirror that has it")
+def test_the_real_table_has_the_published_counts():
+    """15,357 + 1,920 + 1,917 posts with a majority, 915 without: 20,109. Normal: 6,243 of the posts in train."""
+    frame, report = read_records(DATA, [TABLE], classes=2)
+    assert report.by_split == {"train": 15_357, "valid": 1_920, "test": 1_917}
+    assert report.dropped == {"split 'undecided'": 915} and report.read == 20_109
+    assert list(frame) == ["record_id", "owner", "text", "label", "split", *GROUPS]
+    assert int((frame["label"] == 0)[frame["split"] == "train"].sum()) == 6_243
+    assert frame["record_id"].is_unique and (frame["owner"] == frame["record_id"]).all()
+    for column, (none, members) in GROUPS.items():
+        assert none in set(frame[column]) and set(frame[column]) - {none} <= members
+
+
+def post(*annotators: tuple[str, list[str]], tokens=("some", "words")) -> dict:
+    return {
+        "annotators": [{"label": label, "annotator_id": n, "target": t} for n, (label, t) in enumerate(annotators)],
+        "rationales": [],
+        "post_tokens": list(tokens),
+    }
+
+
+POSTS = {
+    "1_a": post(("hatespeech", ["Arab", "Islam"]), ("offensive", ["Arab", "Women"]), ("offensive", ["Islam", "Arab"])),
+    "2_a": post(("normal", ["None"]), ("normal", ["Women"]), ("hatespeech", ["None"]), tokens=("other", "words")),
+    "3_a": post(("normal", ["None"]), ("offensive", ["Men"]), ("hatespeech", ["Men"])),
+    "4_a": post(("hatespeech", ["Women", "Men"]), ("hatespeech", ["Men", "Women"]), ("hatespeech", ["Refugee"])),
+    "5_a": post(("normal", ["None"]), ("normal", ["None"]), ("normal", ["None"])),
+}
+DIVISIONS = {"train": ["1_a"], "val": ["2_a"], "test": ["4_a"]}
+
+
+def official(folder: Path, posts: dict, divisions: dict) -> list[Path]:
+    paths = [folder / "dataset.json", folder / "post_id_divisions.json"]
+    for path, value in zip(paths, (posts, divisions), strict=True):
+        path.write_text(json.dumps(value))
+    return paths
+
+
+def test_the_official_pair(tmp_path):
+    """The posts one by one.
+
+    1_a: two of three say offensive; Arab has 3 marks, Islam 2, Women 1. 2_a: normal, no target with two marks. 3_a: three
+    labels, no majority. 4_a: Men and Women have two marks each, the first by name stands. 5_a: in no division.
+    """
+    frame, report = read_records(DATA, official(tmp_path, POSTS, DIVISIONS), classes=2)
+    rows = frame.set_index("record_id").to_dict("index")
+    assert list(rows) == ["1_a", "2_a", "4_a"]
+    assert [row["label"] for row in rows.values()] == [1, 0, 1]
+    assert [row["split"] for row in rows.values()] == ["train", "valid", "test"]
+    expected = ["Arab", "Islam", "No_gender", "No_orientation", "Not Avalaible"]
+    assert [rows["1_a"][column] for column in GROUPS] == expected
+    assert [rows["2_a"][column] for column in GROUPS] == [none for none, _ in GROUPS.values()]
+    assert rows["4_a"]["Gender"] == "Men" and rows["4_a"]["Miscellaneous"] == "Not Avalaible"
+    assert rows["2_a"]["text"] == "other words"
+    assert report.read == 5 and report.dropped == {"split 'undecided'": 1, "split 'unlisted'": 1}
+
+
+def test_three_classes_are_a_matter_of_the_mapping(tmp_path):
+    labels = {"normal": 0, "offensive": 1, "hatespeech": 2}
+    frame, _ = read_records({**DATA, "labels": labels}, official(tmp_path, POSTS, DIVISIONS), classes=3)
+    assert frame["label"].tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("posts", "divisions", "message"),
+    [
+        (POSTS, {**DIVISIONS, "test": ["9_z"]}, "'9_z'"),
+        ({**POSTS, "1_a": {"post_tokens": ["x"]}}, DIVISIONS, "posts of another form"),
+        ({**POSTS, "1_a": {**POSTS["1_a"], "annotators": []}}, DIVISIONS, "posts of another form"),
+        (list(POSTS), DIVISIONS, "not a JSON object"),
+    ],
+)
+def test_files_of_another_form_are_explained(tmp_path, posts, divisions, message):
+    with pytest.raises(UserError, match=message) as raised:
+        read_records(DATA, official(tmp_path, posts, divisions))
+    assert "words" not in str(raised.value) and raised.value.problems[0].remedy
+
+
+def test_half_of_the_pair_is_not_enough(tmp_path):
+    with pytest.raises(UserError, match="not the files of HateXplain"):
+        read_records(DATA, official(tmp_path, POSTS, DIVISIONS)[:1])

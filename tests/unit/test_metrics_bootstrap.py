@@ -1,0 +1,54 @@
+"""Resampling weights and percentile intervals."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from palimpsest.metrics.bootstrap import bootstrap_weights, interval
+from palimpsest.randomness import numpy_generator
+
+
+def test_weights_are_multinomial_counts():
+    """Each row sums to n = 50. A count has mean 1 (here within 5 standard errors) and variance 1 - 1/n = 0.98."""
+    weights = bootstrap_weights(50, 2000, numpy_generator("weights"))
+    assert weights.shape == (2000, 50) and weights.dtype == np.float64
+    assert (weights.sum(axis=1) == 50).all() and (weights == weights.round()).all()
+    assert np.abs(weights.mean(axis=0) - 1).max() < 5 * np.sqrt(0.98 / 2000)
+    assert weights.var() == pytest.approx(0.98, abs=0.02)
+
+
+def test_weights_follow_the_generator():
+    first, again, other = (bootstrap_weights(20, 5, numpy_generator("follow", name)) for name in "aab")
+    assert (first == again).all() and (first != other).any()
+
+
+def test_interval_of_a_mean_is_the_normal_one():
+    """Mean of 400 draws of variance 1: 1.96 standard errors of 1/20 either side, estimated from 4,000 replicates."""
+    rng = numpy_generator("normal")
+    values = rng.normal(size=400)
+    values = (values - values.mean()) / values.std()
+    low, high = interval(bootstrap_weights(400, 4000, rng) @ values / 400)
+    assert low == pytest.approx(-0.098, abs=0.006) and high == pytest.approx(0.098, abs=0.006)
+
+
+def test_percentiles_by_hand():
+    """Of 0..100, the middle 90 % runs from 5 to 95; columns are taken apart, NaN are left out of each."""
+    column = np.arange(101.0)
+    assert interval(column, level=0.9) == (pytest.approx(5), pytest.approx(95))
+    holes = np.append(column, [np.nan] * 9)
+    low, high = interval(np.stack([holes, -2 * holes], axis=1), level=0.9)
+    np.testing.assert_allclose(low, [5, -190])
+    np.testing.assert_allclose(high, [95, -10])
+
+
+def test_no_replicate_left_gives_nan_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(interval(np.full(5, np.nan))).all()
+
+
+def test_level_is_a_share():
+    with pytest.raises(ValueError, match="level"):
+        interval(np.arange(3.0), level=95)

@@ -1,0 +1,155 @@
+"""Every metric over records is listed, stays in its range, and treats weights as repeated records."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from palimpsest.metrics import METRICS
+from palimpsest.metrics import agreement as agree
+from palimpsest.metrics import classification as cls
+from palimpsest.metrics import fairness as fair
+from palimpsest.metrics.bootstrap import bootstrap_weights
+from palimpsest.metrics.membership import loss_auroc
+from palimpsest.randomness import numpy_generator
+
+
+@dataclass
+class Sample:
+    """n records as all metrics see them."""
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    decisions: np.ndarray
+    others: np.ndarray
+    groups: np.ndarray
+    losses: np.ndarray
+    member: np.ndarray
+
+    def take(self, index) -> Sample:
+        return Sample(**{name: values[index] for name, values in vars(self).items()})
+
+
+def draw(n: int = 240) -> Sample:
+    rng = numpy_generator("metrics contract")
+    labels = rng.integers(2, size=n)
+    score = np.round(np.clip(0.5 + 0.2 * (2 * labels - 1) + rng.normal(0, 0.3, n), 0, 1), 1)  # rounded: many ties
+    probabilities = np.stack([1 - score, score], axis=1)
+    decisions = probabilities.copy()  # half of the records are decided by a draw, half not
+    decisions[::2] = np.eye(2)[(score[::2] > 0.5).astype(int)]
+    return Sample(
+        labels=labels,
+        probabilities=probabilities,
+        decisions=decisions,
+        others=rng.dirichlet([1, 1], size=n),
+        groups=np.array(["none", "north", "south"])[rng.integers(3, size=n)],
+        losses=np.round(rng.exponential(size=n), 1),
+        member=np.arange(n) % 3 == 0,
+    )
+
+
+def classification(metric):
+    return lambda s, w: metric(s.labels, s.decisions, w)
+
+
+def fairness(metric):
+    return lambda s, w: metric(s.labels, s.decisions[:, 1], s.groups, w)
+
+
+def rate(field):
+    return lambda s, w: getattr(fair.group_rates(s.labels, s.decisions[:, 1], s.groups, w), field)
+
+
+def membership(s, w):
+    w = np.ones(len(s.losses)) if w is None else w
+    return loss_auroc(s.losses[s.member], s.losses[~s.member], w[..., s.member], w[..., ~s.member])
+
+
+CALLS = {
+    "accuracy": classification(cls.accuracy),
+    "balanced_accuracy": classification(cls.balanced_accuracy),
+    "macro_f1": classification(cls.macro_f1),
+    "micro_f1": classification(cls.micro_f1),
+    "auroc": lambda s, w: cls.macro_auroc(s.labels, s.probabilities, w),
+    "tpr": rate("tpr"),
+    "fpr": rate("fpr"),
+    "positive_rate": rate("positive_rate"),
+    "group_accuracy": rate("accuracy"),
+    "equalized_odds_max": fairness(fair.equalized_odds_max),
+    "equalized_odds_mean": fairness(fair.equalized_odds_mean),
+    "demographic_parity": fairness(fair.demographic_parity),
+    "worst_group_accuracy": fairness(fair.worst_group_accuracy),
+    "agreement": lambda s, w: agree.agreement(s.decisions, s.others, w),
+    "jensen_shannon": lambda s, w: agree.jensen_shannon(s.probabilities, s.others, w),
+    "membership_auroc": membership,
+}
+NOT_OVER_RECORDS = {
+    *("retrained_tokens", "retrained_seconds", "retrained_share", "expected_share"),
+    *("fit_cost", "random_share", "patterns_per_record"),
+}
+
+
+def test_every_metric_over_records_is_tested_here():
+    assert set(CALLS) | NOT_OVER_RECORDS == set(METRICS)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metric_is_described(name):
+    metric = METRICS[name]
+    assert metric.name == name
+    assert metric.direction in {"up", "down", "match"}
+    assert -np.inf < metric.low < metric.high
+    assert metric.source and metric.summary
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_value_lies_in_the_stated_range(name):
+    value = np.asarray(CALLS[name](draw(), None))
+    assert value.shape == ((3,) if name in {"tpr", "fpr", "positive_rate", "group_accuracy"} else ())
+    assert (METRICS[name].low <= value).all() and (value <= METRICS[name].high).all()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_order_of_records_does_not_matter(name):
+    sample = draw()
+    shuffled = sample.take(numpy_generator("order").permutation(len(sample.labels)))
+    np.testing.assert_allclose(CALLS[name](shuffled, None), CALLS[name](sample, None), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_bootstrap_equals_a_loop_over_resampled_records(name):
+    """A row of B weights is the sample with each record repeated as often as it was drawn, measured without weights."""
+    sample = draw()
+    weights = bootstrap_weights(len(sample.labels), 20, numpy_generator("bootstrap"))
+    repeated = [sample.take(np.repeat(np.arange(len(row)), row.astype(int))) for row in weights]
+    loop = np.stack([CALLS[name](replicate, None) for replicate in repeated])
+    assert np.ptp(loop, axis=0).min() > 0
+    np.testing.assert_allclose(CALLS[name](sample, weights), loop, rtol=1e-12)
+    np.testing.assert_allclose(CALLS[name](sample, weights[3]), loop[3], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_only_ratios_of_weights_matter(name):
+    sample = draw()
+    weights = numpy_generator("scale").exponential(size=len(sample.labels))
+    np.testing.assert_allclose(CALLS[name](sample, 7 * weights), CALLS[name](sample, weights), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(set(CALLS) - {"membership_auroc"}))
+@pytest.mark.parametrize("weights", [np.ones(239), np.ones((2, 2, 240)), -np.ones(240), np.full(240, np.nan)])
+def test_wrong_weights_are_refused(name, weights):
+    with pytest.raises(ValueError, match="weights"):
+        CALLS[name](draw(), weights)
+
+
+def test_the_table_of_metrics_is_light_and_no_metric_imports_torch():
+    """The graph is built from METRICS, so reading it must not import numpy; measuring imports numpy alone."""
+    code = (
+        "import sys, palimpsest.metrics; assert 'numpy' not in sys.modules\n"
+        "from palimpsest.metrics import agreement, bootstrap, classification, cost, fairness, membership\n"
+        "assert not {'torch', 'pandas', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

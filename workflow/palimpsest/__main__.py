@@ -1,0 +1,36 @@
+"""``python -m palimpsest STEP ...``: what the rules call, and what can be called by hand."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import sys
+
+from palimpsest.errors import UserError
+from palimpsest.steps import STEPS
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one step; a problem of the user's is told without a traceback and ends with 1."""
+    parser = argparse.ArgumentParser(prog="python -m palimpsest", description=__doc__)
+    parser.add_argument("step", choices=STEPS, help="what to do")
+    argv = sys.argv[1:] if argv is None else argv
+    name = parser.parse_args(argv[:1]).step
+    step = importlib.import_module(f"palimpsest.steps.{name}")
+    step_parser = argparse.ArgumentParser(prog=f"python -m palimpsest {name}", description=step.__doc__)
+    step_parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON", help="settings of the step")
+    step.add_arguments(step_parser)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        step.run(step_parser.parse_args(argv[1:]))
+    except UserError as error:
+        print(f"palimpsest {name}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Sensitive groups: by a column of the data, or by terms that a text holds."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from palimpsest.data.records import COLUMNS, nearest, shown
+from palimpsest.errors import Problem, UserError
+
+INDEX_COLUMNS = ("record_id", "owner", "split", "label")
+
+
+def group_column(frame, definition: dict, *, where: str = "groups"):
+    """The group of each record, (n,) array of str, none missing.
+
+    ``{column, none, fine, values}``: by the values of a column. ``none`` lists those that mean no group (the empty one
+    always does). fine = false: "targeted" against "none"; fine = true: each value is a group, those outside ``values``
+    (if given) are "other".
+    ``{terms}``: "mentions" where the text holds one of the terms, else "none"; literal, case-blind, as whole words
+    (Unicode), any white space between the words of a term.
+    Raises UserError where there is no such column, or all records are in one group.
+    """
+    import numpy as np
+
+    if "terms" in definition:
+        pattern = _pattern(definition["terms"], where)
+        groups = ["mentions" if pattern.search(_folded(text)) else "none" for text in frame["text"]]
+    else:
+        groups = _by_values(frame, definition, where)
+    groups = np.array(groups, dtype=str)
+    names = sorted(set(groups.tolist()))
+    if len(names) < 2:
+        remedy = "correct `none`, `values` or `terms`, or leave this family of groups out"
+        what = "all records are in one group"
+        raise UserError(Problem(what, where, shown(names) or "no records", "two groups or more", remedy))
+    return groups
+
+
+def _by_values(frame, definition: dict, where: str) -> list[str]:
+    column, none, values = definition["column"], definition.get("none", ()), definition.get("values")
+    known = [name for name in frame.columns if name not in COLUMNS]
+    if column not in known:
+        remedy = nearest(column, known) or "reader `table`: name it in `data.keep`"
+        allowed = ", ".join(map(repr, known)) or "no columns were kept"
+        raise UserError(Problem("there is no such column", where, repr(column), allowed, remedy))
+    raw = frame[column].fillna("").astype(str)
+    none = {"", *map(str, none)}
+    if not definition.get("fine", False):
+        return ["none" if value in none else "targeted" for value in raw]
+    apart = set(map(str, values)) if values else set(raw)
+    unknown = sorted(apart - set(raw))
+    # a value may have gone with the records that held it; one that is spelt almost like another is a slip
+    slips = [(value, nearest(value, set(raw) - apart - none, cutoff=0.85)) for value in unknown]
+    what, place = "no record has this value", f"{where}.values"
+    problems = [Problem(what, place, repr(value), remedy=remedy) for value, remedy in slips if remedy]
+    if problems:
+        raise UserError(problems)
+    return ["none" if value in none else value if value in apart else "other" for value in raw]
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _pattern(terms: Iterable, where: str) -> re.Pattern:
+    words = [[re.escape(word) for word in _folded(str(term)).split()] for term in terms]
+    if not words or not all(words):
+        remedy = "list at least one term, none of them empty"
+        raise UserError(Problem("no terms, or an empty one", f"{where}.terms", remedy=remedy))
+    literal = "|".join(r"\s+".join(parts) for parts in words)
+    return re.compile(rf"(?<!\w)(?:{literal})(?!\w)")
+
+
+def index_of(records, groups: dict[str, dict]):
+    """record_id, owner, split and label of each record, then a column for each family of groups (name -> definition).
+
+    Holds no text. The problems of all families are raised together.
+    """
+    index, problems = records[list(INDEX_COLUMNS)].copy(), []
+    for family, definition in groups.items():
+        if family in COLUMNS:
+            remedy = "give the family another name"
+            problems.append(Problem("the name of a column of the records", f"groups.{family}", remedy=remedy))
+            continue
+        try:
+            index[family] = group_column(records, definition, where=f"groups.{family}")
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(problems)
+    return index
+
+
+def group_counts(index, family: str, split: str):
+    """Records of a split by group (rows, sorted) and label (columns, 0 to the largest); 0 where there are none."""
+    part = index[index["split"] == split]
+    counts = part.groupby([family, "label"]).size().unstack(fill_value=0)
+    return counts.reindex(index=sorted(index[family].unique()), columns=range(index["label"].max() + 1), fill_value=0)
+
+
+def check_calibration(index, families: Iterable[str], *, split: str = "valid") -> None:
+    """Raise UserError unless every group has records of either label (0, 1) in the split that is fitted on.
+
+    Equalized odds equates P(decision = 1 | group, label); a rate of no records is none.
+    """
+    problems = []
+    for family in families:
+        for group, row in group_counts(index, family, split).iterrows():
+            lacking = [name for label, name in ((0, "negatives"), (1, "positives")) if not row.get(label, 0)]
+            if lacking:
+                what = f"a group without {' and '.join(lacking)} in split {split!r}"
+                found = f"{shown([group])}: {row.get(0, 0)} negatives, {row.get(1, 0)} positives"
+                remedy = "merge it into another (`values` and `fine`), or leave the family out of `fairness.groups`"
+                problems.append(Problem(what, f"groups.{family}", found, "at least one of each", remedy))
+    if problems:
+        raise UserError(problems)

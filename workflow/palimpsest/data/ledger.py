@@ -1,0 +1,80 @@
+"""The ledger: deletion requests in order, one line each: name, then its owners, separated by tabs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from palimpsest.errors import Problem, UserError
+
+START = "r0"  # the state before any request
+HEADER = "request\towners"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # a request's name becomes part of paths; an owner's never does
+
+
+@dataclass(frozen=True)
+class Request:
+    """One line of the ledger."""
+
+    name: str
+    owners: tuple[str, ...]
+
+
+def read_ledger(path: Path | None) -> list[Request]:
+    """The requests of a ledger file, oldest first; none where ``path`` is None.
+
+    Lines that start with '#' are comments. Raises one UserError with all problems: a header that is missing, an empty line, a
+    request named twice or unsafely, a request without owners, an owner named twice.
+    """
+    if path is None:
+        return []
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        remedy = f"write one with the header line {HEADER!r}, or set ledger: null"
+        raise UserError(Problem("the ledger is missing", str(path), remedy=remedy)) from None
+    except UnicodeDecodeError as error:
+        raise UserError(Problem("is not UTF-8", f"{path}, byte {error.start}", remedy="save it as UTF-8")) from None
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    numbered = [(number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if not line.startswith("#")]
+    if not numbered or numbered[0][1] != HEADER:
+        found = repr(numbered[0][1][:60]) if numbered else "an empty file"
+        raise UserError(Problem("the header is missing", str(path), found, repr(HEADER), "write it as the first line"))
+    requests, problems = [], []
+    for number, line in numbered[1:]:
+        found = _problem(line, requests, f"{path}, line {number}")
+        if found:
+            problems.append(found)
+        else:
+            name, *owners = line.split("\t")
+            requests.append(Request(name, tuple(owners)))
+    if problems:
+        raise UserError(problems)
+    return requests
+
+
+def _problem(line: str, earlier: list[Request], where: str) -> Problem | None:
+    name, *owners = line.split("\t")
+    if not line.strip():
+        return Problem("an empty line", where, remedy="remove it")
+    if not NAME.fullmatch(name) or name == START:
+        allowed = f"letters, digits, '-' and '_', not {START!r}, which is the state before any request"
+        return Problem("not a name for a request", where, repr(name[:80]), allowed, "rename it")
+    if any(request.name == name for request in earlier):
+        return Problem("a request is named twice", where, repr(name), "each name once", "give the later one a new name")
+    if not owners or not all(owner.strip() for owner in owners):
+        return Problem("a request names no owner, or an empty one", where, remedy="separate owners by single tabs")
+    seen = {owner for request in earlier for owner in request.owners}
+    again = [owner for index, owner in enumerate(owners) if owner in seen or owner in owners[:index]]
+    if again:
+        return Problem("an owner is named twice", where, repr(again[0][:80]), "each owner once", "remove the later mention")
+    return None
+
+
+def forgotten_owners(requests: list[Request], upto: str) -> list[str]:
+    """Owners of all requests up to and with ``upto``, sorted; none for r0."""
+    names = [START, *(request.name for request in requests)]
+    return sorted(owner for request in requests[: names.index(upto)] for owner in request.owners)

@@ -1,0 +1,166 @@
+"""Readers: from the files of a source to records. One dict names them all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from palimpsest.data.records import COLUMNS, SPLITS, name_rows, nearest, record_problems, shown, split_counts
+from palimpsest.data.tables import as_text, plain, read_table_records
+from palimpsest.errors import Problem, UserError
+from palimpsest.randomness import seed_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+DROP = "drop"
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """What became of the rows of a source: nothing is dropped without being counted."""
+
+    read: int  # rows of the source
+    dropped: dict[str, int]  # reason -> rows
+    by_split: dict[str, int]  # split -> records
+
+    def __str__(self) -> str:
+        dropped = "".join(f"; {count} dropped: {reason}" for reason, count in self.dropped.items())
+        return f"{self.read} rows read{dropped}; " + ", ".join(f"{n} {split}" for split, n in self.by_split.items())
+
+
+def _table(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
+    options = {name: data[name] for name in ("encoding", "quotes") if name in data}
+    return read_table_records(paths, data.get("columns", {}), data.get("keep", ()), **options), data
+
+
+def _forum(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
+    from palimpsest.data.forum import forum
+
+    return forum(owners=data["owners"], posts=data["posts"], seed=data["seed"]), data
+
+
+def _hatexplain(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
+    from palimpsest.data import hatexplain
+
+    return hatexplain.read_hatexplain(paths), {**hatexplain.SETTINGS, **data}
+
+
+# (data section, files) -> (rows with columns of COLUMNS and others to keep, the section with the reader's defaults)
+READERS: dict[str, Callable[[dict, list[Path]], tuple[DataFrame, dict]]] = {
+    "table": _table,
+    "forum": _forum,
+    "hatexplain": _hatexplain,
+}
+
+
+def read_records(data: dict, paths: list[Path], *, classes: int | None = None) -> tuple[DataFrame, ReadReport]:
+    """The records of a study's ``data`` section, and what became of the rows.
+
+    Columns: record_id, owner, text (str), label (int64), split (one of SPLITS), then the kept ones (str, "" where
+    missing); sorted by record_id, so that the order of files and rows does not matter. Where a column is not mapped:
+
+    - record_id is the first 16 hex digits of SHA-256 over owner, text and raw label; equal rows get -2, -3, ...
+    - owner is the record_id, one for rows of equal content: who asks to forget one of them means all, and taking them
+      out of the source changes no other id
+    - split is drawn by a hash of the id (equal content, equal split) in the shares ``split_shares``, so that no record
+      moves when others come or go.
+
+    Raises one UserError with all problems; labels are held against ``classes`` where it is given.
+    """
+    reader = data.get("reader")
+    if reader not in READERS:
+        remedy = nearest(reader, READERS)
+        raise UserError(Problem("unknown reader", "data.reader", repr(reader), ", ".join(READERS), remedy))
+    where = ", ".join(map(str, paths)) or f"reader {reader!r}"
+    raw, settings = READERS[reader](data, paths)
+    raw = as_text(raw, where)
+    content = raw["record_id"] if "record_id" in raw else _content_ids(raw)
+    rows, dropped, problems = _translate(raw, settings, where)
+    content = content[rows.index]
+    if "owner" not in rows:
+        rows["owner"] = content
+    if "split" not in rows:
+        rows["split"] = content.map(_draw(settings.get("split_shares") or {}))
+    elif settings.get("split_shares"):
+        remedy = "keep `columns.split` or `split_shares`"
+        problems.append(Problem("two ways to split", "data.split_shares", "there is a split column", remedy=remedy))
+    if "record_id" not in rows:
+        rows["record_id"] = _numbered(content, rows)
+
+    kept = [name for name in rows.columns if name not in COLUMNS]
+    rows = rows[[*COLUMNS, *kept]]
+    problems += record_problems(rows, where=where, classes=classes)
+    if problems:
+        raise UserError(problems)
+    rows = rows.fillna(dict.fromkeys(kept, "")).astype({name: "int64" if name == "label" else "str" for name in rows})
+    return rows.sort_values("record_id", ignore_index=True), ReadReport(len(raw), dropped, split_counts(rows))
+
+
+def _translate(rows: DataFrame, settings: dict, where: str) -> tuple[DataFrame, dict[str, int], list[Problem]]:
+    """Raw splits and labels by the study's mappings -> (rows that stay, reason -> rows dropped, problems)."""
+    rows, dropped, problems = rows.copy(), {}, []
+    texts = set(rows["text"].dropna())
+    for column, key in (("split", "splits"), ("label", "labels")):
+        if column not in rows:
+            continue
+        raw = rows[column].fillna("")
+        default = {name: name for name in SPLITS} if column == "split" else _whole_numbers(raw)
+        mapping = {plain(name) or "": value for name, value in (settings.get(key) or default).items()}
+        out = raw.isin([name for name, value in mapping.items() if value in (None, DROP)])
+        dropped |= {f"{column} {name!r}": int(count) for name, count in raw[out].value_counts().sort_index().items()}
+        unknown = ~raw.isin(mapping) & (raw != "")
+        if unknown.any():
+            found = f"{shown(raw[unknown], texts)} in {name_rows(rows, unknown)}"
+            allowed = ", ".join(map(repr, mapping)) if settings.get(key) or column == "split" else "whole numbers"
+            remedy = f"map each raw value by `data.{key}`; in YAML yes, no, on, off, true and false need quotes there"
+            problems.append(Problem(f"unknown {column}", where, found, allowed, remedy))
+        # what is unknown is a problem already and gets a value that is none, so that it is told once
+        rows[column] = raw.map(mapping).mask(unknown, SPLITS[0] if column == "split" else 0)
+        rows = rows[~out]
+    return rows.copy(), dropped, problems
+
+
+def _whole_numbers(labels: Series) -> dict[str, int]:
+    """Raw text -> label, where the text is a whole number ("1", "1.0")."""
+    return {text: int(float(text)) for text in set(labels) if re.fullmatch(r"[+-]?[0-9]{1,9}(\.0+)?", text)}
+
+
+def _content_ids(rows: DataFrame) -> Series:
+    import pandas as pd
+
+    owners = rows["owner"] if "owner" in rows else [""] * len(rows)
+    ids = []
+    for fields in zip(owners, rows["text"], rows["label"], strict=True):
+        digest = hashlib.sha256()
+        for field in map(str, fields):
+            digest.update(f"{len(field.encode())}:{field}".encode())
+        ids.append(digest.hexdigest()[:16])
+    return pd.Series(ids, index=rows.index)
+
+
+def _numbered(content: Series, rows: DataFrame) -> Series:
+    """The ids with -2, -3, ... behind repeated ones, in an order that the rows' values give, not their places."""
+    others = [name for name in rows.columns if name not in ("record_id", "owner", "text")]
+    number = rows[others].assign(**{"record id": content}).sort_values(others).groupby("record id").cumcount() + 1
+    return content.where(number == 1, content + "-" + number.astype(str))
+
+
+def _draw(shares: dict[str, float]) -> Callable[[str], str | None]:
+    """record id -> split: a number in [0, 1) that the id alone gives, held against the shares laid end to end."""
+    bounds, total = [], 0.0
+    for name in SPLITS:
+        if shares.get(name):
+            total += shares[name]
+            bounds.append((total, name))
+    last = bounds[-1][1] if bounds else None  # the sum of the shares may fall short of 1 by a rounding error
+
+    def draw(record_id: str) -> str | None:
+        position = seed_of("split", record_id) / 2**63
+        return next((name for bound, name in bounds if position < bound), last)
+
+    return draw

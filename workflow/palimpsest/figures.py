@@ -1,0 +1,10 @@
+"""The figures by name, and what each shows in words. Their data are chosen in steps/tabulate.py, drawn in plots/."""
+
+FIGURES: dict[str, str] = {
+    "tradeoff": "Accuracy against equalized-odds gap of each method",
+    "groups": "True and false positive rate per group, before and after post-processing",
+    "shards": "Accuracy and gap over the number of shards",
+    "cost": "Tokens retrained per request against full retraining",
+    "epsilon": "Cost over the allowed gap",
+    "membership": "Membership inference on the forgotten records, before and after",
+}

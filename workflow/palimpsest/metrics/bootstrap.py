@@ -1,0 +1,29 @@
+"""Intervals by resampling records. A replicate is a row of weights: how often each record was drawn."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+
+def bootstrap_weights(n: int, replicates: int, generator: np.random.Generator) -> np.ndarray:
+    """Counts (B, n) float64 of n draws with replacement from n records; every row sums to n. Efron 1979.
+
+    Records are drawn one by one, not by owner, and within one trained model: neither the likeness of an owner's records
+    nor the spread over seeds is in the interval.
+    """
+    return generator.multinomial(n, np.full(n, 1 / n), size=replicates).astype(np.float64)
+
+
+def interval(replicates, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval of replicates (B,) or (B, G): low and high, () or (G,). Efron 1981.
+
+    Replicates that are NaN are left out: the metric is not defined on their sample. NaN if all are.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, not {level}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)  # the answer, NaN, says it
+        low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high

@@ -1,0 +1,1 @@
+"""Make or load a model and its tokenizer, and save them as a Hugging Face folder."""

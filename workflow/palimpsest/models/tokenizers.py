@@ -1,0 +1,50 @@
+"""Tokenizers: trained on text that nobody can ask to delete, or those of a pretrained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+PAD = "<|pad|>"
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def train_wordpiece(texts: Iterable[str], vocab_size: int, lowercase: bool):
+    """A WordPiece tokenizer of at most ``vocab_size`` pieces; it wraps a text in [CLS] ... [SEP]."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=SPECIAL, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    ends = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ends)
+    roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles)
+
+
+def load_tokenizer(source: str | Path):
+    """The tokenizer of a folder or hub id.
+
+    One without a pad token (gpt2, distilgpt2) gets a token of its own for it: with pad = end of text, a text that ends there could
+    not be told from padding.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
+    if tokenizer.pad_token_id is None:
+        tokenizer.add_special_tokens({"pad_token": PAD})
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def encode(tokenizer, texts: list[str], max_length: int) -> tuple[list[list[int]], int]:
+    """Ids of each text, cut to ``max_length`` tokens, and how many texts were cut."""
+    whole = tokenizer(texts, add_special_tokens=True, verbose=False)["input_ids"]
+    cut = sum(len(ids) > max_length for ids in whole)
+    if cut:
+        whole = tokenizer(texts, add_special_tokens=True, truncation=True, max_length=max_length)["input_ids"]
+    return whole, cut

@@ -1,0 +1,76 @@
+"""Code is an input: a digest of what the modules that a step imports do, directly or not.
+
+Found statically, by content: formatting, comments and docstrings do not count, dates never do.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def _file_of(module: str) -> Path | None:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _imports(tree: ast.AST) -> set[str]:
+    """Modules of this package that a parsed file imports, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError("relative imports are not followed; import from palimpsest by its full name")
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return {name for name in names if name.split(".")[0] == PACKAGE.name and _file_of(name)}
+
+
+def _without_docstrings(tree: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+                node.body = node.body[1:]
+    return tree
+
+
+@cache
+def _read(module: str) -> tuple[frozenset[str], str]:
+    """(imported modules, canonical text) of a module."""
+    tree = ast.parse(_file_of(module).read_text(encoding="utf-8"))
+    imports = frozenset(_imports(tree))
+    return imports, ast.dump(_without_docstrings(tree), annotate_fields=False)
+
+
+def closure(*modules: str) -> list[str]:
+    """``modules`` and all modules of this package that they import, sorted; packages count with their `__init__`."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found.add(module)
+        waiting.extend(_read(module)[0])
+        parent = module.rpartition(".")[0]
+        if "." in parent:
+            waiting.append(parent)
+    return sorted(found)
+
+
+def code_digest(*modules: str) -> str:
+    """12 hex digits that change exactly if what ``modules`` do may have changed."""
+    digest = hashlib.sha256()
+    for module in closure(*modules):
+        digest.update(f"{module}\n{_read(module)[1]}\n".encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,118 @@
+"""Decisions -> numbers: utility, fairness, and agreement with the oracle, each with a bootstrap interval over records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from palimpsest.data.records import read_parquet, write_parquet
+from palimpsest.files import read_json
+from palimpsest.metrics import agreement, classification, fairness
+from palimpsest.metrics.bootstrap import bootstrap_weights, interval
+from palimpsest.randomness import numpy_generator
+from palimpsest.tables import row, table
+
+UTILITY = {name: getattr(classification, name) for name in ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1")}
+GAPS = ("equalized_odds_max", "equalized_odds_mean", "demographic_parity", "worst_group_accuracy")
+RATES = {"tpr": "tpr", "fpr": "fpr", "positive_rate": "positive_rate", "group_accuracy": "accuracy"}
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--decisions", type=Path, required=True)
+    parser.add_argument("--rules", type=Path, required=True)
+    parser.add_argument("--oracle", type=Path, help="decisions of the oracle in the same state")
+    parser.add_argument("--index", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+
+
+def run(args) -> None:
+    """settings: `study`, `seed`, `method`, `state`, `families`, `classes`, `bootstrap`, `level`, and the costs of `fairness`.
+
+    The group of a row is a family ('religion') for gaps, a family and value ('religion=targeted') for rates, and for the utility of a
+    fitted method the family that it was fitted on.
+    """
+    wanted = args.settings
+    decisions, index = read_parquet(args.decisions), read_parquet(args.index).set_index("record_id")
+    oracle = read_parquet(args.oracle).set_index("record_id") if args.oracle else None
+    rows = []
+    for (sharding, fitted_on, split), part in decisions.groupby(["sharding", "fitted_on", "split"], sort=True):
+        where = {key: wanted[key] for key in ("study", "seed", "method")}
+        where |= {"request": wanted["state"], "shards": sharding, "model": wanted["model"]}
+        measure = Measure(where, split, wanted)
+        facts = index.loc[part["record_id"]]
+        rows += measure.utility(part, facts["label"].to_numpy(), fitted_on)
+        if wanted["classes"] == 2:
+            for family in [fitted_on] if fitted_on else wanted["families"]:
+                rows += measure.fairness(part, facts["label"].to_numpy(), facts[family].to_numpy(dtype=str), family)
+        if oracle is not None:
+            rows += measure.agreement(part, oracle.loc[part["record_id"]], fitted_on)
+    rows += _facts(read_json(args.rules), wanted)
+    write_parquet(table(rows), args.output)
+
+
+class Measure:
+    """Metrics of one method on one set; all share the same bootstrap samples, also across seeds and methods."""
+
+    def __init__(self, where: dict, split: str, wanted: dict):
+        self.where, self.split, self.wanted = where, split, wanted
+        self.weights = None
+
+    def _row(self, metric: str, n: int, function: Callable, group: str) -> dict:
+        """function(weights) -> value or replicates."""
+        if self.weights is None:
+            generator = numpy_generator(self.wanted["study"], "bootstrap", self.split)
+            self.weights = bootstrap_weights(n, self.wanted["bootstrap"], generator)
+        spread = interval(function(self.weights), self.wanted["level"])
+        return row(self.where, self.split, metric, function(None), n, spread, group)
+
+    def utility(self, part: pd.DataFrame, labels: np.ndarray, group: str) -> Iterator[dict]:
+        decided, score = _columns(part, "decision"), _columns(part, "score")
+        for name, function in UTILITY.items():
+            yield self._row(name, len(labels), lambda w, f=function: f(labels, decided, w), group)
+        yield self._row("auroc", len(labels), lambda w: _auroc(labels, score, w), group)
+        if self.wanted["classes"] == 2:
+            cost = np.where(labels == 1, self.wanted["cost_fn"] * decided[:, 0], self.wanted["cost_fp"] * decided[:, 1])
+            yield self._row("fit_cost", len(labels), lambda w: cost.mean() if w is None else w @ cost / w.sum(axis=-1), group)
+
+    def fairness(self, part: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, family: str) -> Iterator[dict]:
+        positive = _columns(part, "decision")[:, 1]
+        for name in GAPS:
+            function = getattr(fairness, name)
+            yield self._row(name, len(labels), lambda w, f=function: f(labels, positive, groups, w), family)
+        point = fairness.group_rates(labels, positive, groups)
+        spread = fairness.group_rates(labels, positive, groups, self.weights)
+        for metric, field in RATES.items():
+            lows, highs = interval(getattr(spread, field), self.wanted["level"])
+            for number, name in enumerate(point.names):
+                n = int((groups == name).sum())
+                value = getattr(point, field)[number]
+                yield row(self.where, self.split, metric, value, n, (lows[number], highs[number]), f"{family}={name}")
+
+    def agreement(self, part: pd.DataFrame, oracle: pd.DataFrame, group: str) -> Iterator[dict]:
+        for metric, kind in (("agreement", "decision"), ("jensen_shannon", "score")):
+            function, ours, theirs = getattr(agreement, metric), _columns(part, kind), _columns(oracle, kind)
+            yield self._row(metric, len(part), lambda w, f=function, a=ours, b=theirs: f(a, b, w), group)
+
+
+def _columns(frame: pd.DataFrame, kind: str) -> np.ndarray:
+    """(n, C) values of decision_0 .. or score_0 .."""
+    return frame[[name for name in frame.columns if name.startswith(f"{kind}_")]].to_numpy(dtype=np.float64)
+
+
+def _auroc(labels: np.ndarray, score: np.ndarray, weights) -> np.ndarray:
+    if score.shape[1] == 2:
+        return classification.auroc(labels, score[:, 1], weights)
+    return classification.macro_auroc(labels, score, weights)
+
+
+def _facts(rules: list[dict], wanted: dict) -> Iterator[dict]:
+    """What the fit itself says: share of random decisions, patterns per record."""
+    for entry in rules:
+        where = {key: wanted[key] for key in ("study", "seed", "method", "model")}
+        where |= {"request": wanted["state"], "shards": entry["sharding"]}
+        for metric in ("random_share", "patterns_per_record"):
+            if metric in entry["facts"]:
+                yield row(where, "valid", metric, entry["facts"][metric], 0, group=entry["fitted_on"])

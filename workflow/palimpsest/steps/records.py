@@ -1,0 +1,28 @@
+"""Source files -> records, checked; with a report of what was read and what was left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from palimpsest.data.readers import read_records
+from palimpsest.data.identity import identities
+from palimpsest.data.records import check_records, records_digest, write_parquet
+from palimpsest.files import write_json
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--source", type=Path, nargs="*", default=[])
+    parser.add_argument("--records", type=Path, required=True)
+    parser.add_argument("--report", type=Path, required=True)
+
+
+def run(args) -> None:
+    """settings is the study's `data` section."""
+    frame, report = read_records(args.settings, args.source, classes=args.settings["classes"])
+    check_records(frame, where=", ".join(map(str, args.source)) or args.settings["reader"], classes=args.settings["classes"])
+    counts = dataclasses.asdict(report)
+    logging.info("records: %s", counts)
+    write_parquet(frame, args.records)
+    write_json(args.report, counts | {"digest": records_digest(frame), "sources": identities(args.source)})

@@ -1,0 +1,37 @@
+"""Train a tokenizer on text that nobody can ask to delete."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from palimpsest.data.corpus import lines
+from palimpsest.data.identity import identities
+from palimpsest.files import write_json
+from palimpsest.models.tokenizers import train_wordpiece
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--corpus", type=Path, nargs="*", default=[])
+    parser.add_argument("--output", type=Path, required=True, help="folder")
+
+
+def run(args) -> None:
+    """settings is one entry of the study's `tokenizers`."""
+    settings = args.settings
+    tokenizer = train_wordpiece(_texts(settings, args.corpus), settings["vocab_size"], settings["lowercase"])
+    tokenizer.save_pretrained(args.output)
+    write_json(args.output / "corpus.json", {"sources": identities(args.corpus)})
+    logging.info("tokenizer of %d pieces", len(tokenizer))
+
+
+def _texts(settings: dict, files: list[Path]) -> Iterator[str]:
+    for source in settings["corpus"]:
+        if "lexicon" in source:
+            from palimpsest.data.forum import lexicon
+
+            yield from lexicon()
+    columns = {source["column"] for source in settings["corpus"] if "column" in source}
+    for path in files:
+        yield from lines(path, columns)

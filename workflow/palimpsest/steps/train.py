@@ -1,0 +1,86 @@
+"""Train one checkpoint: the base, an oracle, or a stage of a teacher."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from palimpsest.data.records import read_parquet, records_digest
+from palimpsest.errors import Problem, UserError
+from palimpsest.files import file_digest, read_json, write_json
+from palimpsest.models.classifier import load_classifier, make_classifier, save_model_folder
+from palimpsest.models.tokenizers import encode, load_tokenizer
+from palimpsest.randomness import seed_of
+from palimpsest.training.classification import ClassificationExamples, classification_loss
+from palimpsest.training.loop import train
+from palimpsest.training.schedule import stage_epochs
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+PACKAGES = ("palimpsest", "torch", "transformers", "tokenizers", "accelerate", "safetensors", "numpy")
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--slice", type=Path, nargs="+", required=True, help="slices 1..j, each with its digest (.json) beside it")
+    parser.add_argument("--previous", type=Path, help="folder of the checkpoint to start from")
+    parser.add_argument("--tokenizer", type=Path, help="folder; without it the tokenizer of model.init")
+    parser.add_argument("--output", type=Path, required=True, help="folder")
+
+
+def run(args) -> None:
+    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `classes` and the study's `model` and `training`."""
+    wanted, model_settings = args.settings, args.settings["model"]
+    records, digests = _read_slices(args.slice)
+    tokenizer = load_tokenizer(args.previous or args.tokenizer or model_settings["init"])
+    token_ids, cut = encode(tokenizer, records["text"].tolist(), model_settings["max_length"])
+    logging.info("%d records, %d of them cut at %d tokens", len(records), cut, model_settings["max_length"])
+    names = (wanted["study"], wanted["seed"], wanted["sharding"], wanted["shard"], wanted["stage"])
+    if args.previous:
+        model = load_classifier(args.previous, tokenizer, wanted["classes"])
+    else:
+        model = make_classifier(model_settings, tokenizer, wanted["classes"], *names, "init")
+    epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
+    fingerprint = str(seed_of(sorted(wanted.items()), digests, args.previous and file_digest(args.previous / "model.safetensors")))
+    examples = ClassificationExamples(token_ids, records["label"].tolist(), tokenizer.pad_token_id)
+    resume = args.output / "resume"
+    model, report = train(model, examples, classification_loss, wanted["training"], epochs, names, resume, fingerprint)
+    save_model_folder(model, tokenizer, args.output)
+    versions = {package: version(package) for package in PACKAGES if _installed(package)} | {"python": platform.python_version()}
+    details = {
+        "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs, "records": len(records), "cut": cut,
+        "slices": digests, "parameters": sum(parameter.numel() for parameter in model.parameters()), "versions": versions,
+        "sha256": file_digest(args.output / "model.safetensors"),
+    }  # fmt: skip
+    write_json(args.output / "training.json", report | details)
+    shutil.rmtree(resume, ignore_errors=True)
+
+
+def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
+    """All records of the slices, sorted by id so that nothing depends on where a slice ends; and their digests, verified."""
+    frames, digests, problems = [], [], []
+    for path in paths:
+        frame, expected = read_parquet(path), read_json(path.with_suffix(".json"))["digest"]
+        if records_digest(frame) != expected:
+            problems.append(
+                Problem("the slice is not what its digest says", str(path), remedy="delete it and its .json; snakemake makes them anew")
+            )
+        frames.append(frame)
+        digests.append(expected)
+    if problems:
+        raise UserError(problems)
+    return pd.concat(frames).sort_values("record_id", ignore_index=True), digests
+
+
+def _installed(package: str) -> bool:
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,192 @@
+# Sources -> records -> index, slices and sets; the tokenizer.
+
+
+rule fetch_source:
+    output:
+        "results/{study}/data/source/{file}",
+    log:
+        "results/{study}/logs/fetch/{file}.log",
+    retries: 2
+    localrule: True
+    conda:
+        "../../envs/train.yaml"
+    params:
+        settings=fetchable,
+    shell:
+        "python -m palimpsest fetch --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule fetch_corpus:
+    output:
+        "results/pretrained/{tokenizer}/corpus/{file}",
+    log:
+        "results/pretrained/logs/{tokenizer}/fetch-{file}.log",
+    retries: 2
+    localrule: True
+    conda:
+        "../../envs/train.yaml"
+    params:
+        settings=fetchable,
+    shell:
+        "python -m palimpsest fetch --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+
+
+# A source counts by its content (params.content), never by its date.
+rule records:
+    input:
+        source=ancient(source_files()),
+    output:
+        records="results/{study}/data/records.parquet",
+        report="results/{study}/data/records.json",
+    log:
+        "results/{study}/logs/records.log",
+    benchmark:
+        "results/{study}/benchmarks/records.jsonl"
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        settings=settings(**STUDY["data"]),
+        content=source_content,
+        code=code("records"),
+    shell:
+        "python -m palimpsest records --settings {params.settings:q} --source {input.source:q}"
+        " --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
+
+
+rule index:
+    input:
+        "results/{study}/data/records.parquet",
+    output:
+        "results/{study}/data/index.parquet",
+    log:
+        "results/{study}/logs/index.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="10m",
+    params:
+        settings=settings(**STUDY["groups"]),
+        code=code("index"),
+    shell:
+        "python -m palimpsest index --settings {params.settings:q} --records {input:q} --output {output:q} > {log:q} 2>&1"
+
+
+# Written once, when a request is met for the first time: later the source may have lost the owner, as the law asks.
+rule request:
+    input:
+        index=ancient("results/{study}/data/index.parquet"),
+    output:
+        "results/{study}/requests/{request}.json",
+    log:
+        "results/{study}/logs/requests/{request}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        settings=settings(salt=STUDY["salt"]),
+        ledger=ledger_option,
+        owners=request_owners,
+    shell:
+        "python -m palimpsest request --settings {params.settings:q} --index {input.index:q} {params.ledger}"
+        " --request {wildcards.request} --output {output:q} > {log:q} 2>&1"
+
+
+rule slice:
+    input:
+        records="results/{study}/data/records.parquet",
+        requests=ancient(request_files),
+    output:
+        slice="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.parquet",
+        digest="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.json",
+    log:
+        "results/{study}/logs/slices/seed{seed}/{sharding}/{shard}/{slice}/{version}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        settings=lambda w: settings(
+            salt=STUDY["salt"], seed=int(w.seed), sharding=w.sharding, shard=int(w.shard), slice=int(w.slice), version=w.version
+        ),
+        ledger=ledger_option,
+        owners=slice_owners,
+        code=code("slice"),
+    shell:
+        "python -m palimpsest slice --settings {params.settings:q} --records {input.records:q} {params.ledger}"
+        " --output {output.slice:q} --digest {output.digest:q} > {log:q} 2>&1"
+
+
+rule heldout_set:
+    input:
+        "results/{study}/data/records.parquet",
+    output:
+        records="results/{study}/sets/heldout.parquet",
+        digest="results/{study}/sets/heldout.json",
+    log:
+        "results/{study}/logs/sets/heldout.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        code=code("probe"),
+    shell:
+        "python -m palimpsest probe --records {input:q} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+
+
+rule forget_set:
+    input:
+        records="results/{study}/data/records.parquet",
+        evidence=ancient("results/{study}/requests/{request}.json"),
+    output:
+        records="results/{study}/sets/forget-{request}.parquet",
+        digest="results/{study}/sets/forget-{request}.json",
+    log:
+        "results/{study}/logs/sets/forget-{request}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        settings=lambda w: settings(request=w.request),
+        ledger=ledger_option,
+        owners=request_owners,
+        code=code("probe"),
+    shell:
+        "python -m palimpsest probe --settings {params.settings:q} --records {input.records:q} {params.ledger}"
+        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+
+
+# Trained on text that nobody can ask to delete, never on the study's records: it would have seen what is to be forgotten.
+rule tokenizer:
+    input:
+        corpus=ancient(corpus_files),
+    output:
+        tokenizer="results/pretrained/{tokenizer}/tokenizer.json",
+        config="results/pretrained/{tokenizer}/tokenizer_config.json",
+        corpus="results/pretrained/{tokenizer}/corpus.json",
+    log:
+        "results/pretrained/logs/{tokenizer}/tokenizer.log",
+    benchmark:
+        "results/pretrained/benchmarks/{tokenizer}.jsonl"
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="30m",
+    params:
+        settings=tokenizer_settings,
+        content=corpus_content,
+        folder=subpath(output.tokenizer, parent=True),
+        code=code("tokenizer"),
+    shell:
+        "python -m palimpsest tokenizer --settings {params.settings:q} --corpus {input.corpus:q} --output {params.folder:q} > {log:q} 2>&1"

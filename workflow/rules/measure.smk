@@ -1,0 +1,103 @@
+# Scores, decisions and training reports -> numbers -> the one tidy table.
+
+
+rule measure:
+    input:
+        decisions="results/{study}/seed{seed}/decisions/{method}/{state}.parquet",
+        rules="results/{study}/seed{seed}/decisions/{method}/{state}.json",
+        oracle=oracle_decisions,
+        index="results/{study}/data/index.parquet",
+    output:
+        "results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
+    log:
+        "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime="30m",
+    params:
+        settings=measure_settings,
+        oracle=oracle_option,
+        code=code("measure"),
+    shell:
+        "python -m palimpsest measure --settings {params.settings:q} --decisions {input.decisions:q} --rules {input.rules:q}"
+        " {params.oracle} --index {input.index:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule membership:
+    input:
+        forget_before=forget_before,
+        forget_after=forget_after,
+        heldout_before=heldout_before,
+        heldout_after=heldout_after,
+        index="results/{study}/data/index.parquet",
+    output:
+        "results/{study}/seed{seed}/metrics/membership-{sharding}/{state}.parquet",
+    log:
+        "results/{study}/logs/membership/seed{seed}/{sharding}/{state}.log",
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime="30m",
+    params:
+        settings=membership_settings,
+        ledger=ledger_option,
+        owners=forgotten,
+        code=code("membership"),
+    shell:
+        "python -m palimpsest membership --settings {params.settings:q} --index {input.index:q} {params.ledger}"
+        " --forget-before {input.forget_before:q} --heldout-before {input.heldout_before:q}"
+        " --forget-after {input.forget_after:q} --heldout-after {input.heldout_after:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule cost:
+    input:
+        full="results/{study}/seed{seed}/oracle/{state}/training.json",
+        evidence=ancient("results/{study}/requests/{state}.json"),
+        trained=trained_reports,
+    output:
+        "results/{study}/seed{seed}/metrics/cost-{sharding}/{state}.parquet",
+    log:
+        "results/{study}/logs/cost/seed{seed}/{sharding}/{state}.log",
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        settings=cost_settings,
+        code=code("cost"),
+    shell:
+        "python -m palimpsest cost --settings {params.settings:q} --full {input.full:q} --evidence {input.evidence:q}"
+        " --trained {input.trained:q} --output {output:q} > {log:q} 2>&1"
+
+
+# Figures hang on small tables of their own, which Snakemake compares by content.
+rule tabulate:
+    input:
+        metrics=metric_files,
+        epsilon=epsilon_files,
+    output:
+        parquet="results/{study}/tables/metrics.parquet",
+        csv="results/{study}/tables/metrics.csv",
+        summary=report("results/{study}/tables/summary.md", category="Tables", caption="../report/summary.rst"),
+        html=report("results/{study}/tables/summary.html", category="Tables", labels={"table": "summary"}, caption="../report/summary.rst"),
+        figures=expand("results/{{study}}/tables/{figure}.csv", figure=figure_names()),
+    log:
+        "results/{study}/logs/tabulate.log",
+    benchmark:
+        "results/{study}/benchmarks/tabulate.jsonl"
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime="30m",
+    params:
+        settings=settings(families=STUDY["fairness"]["groups"], states=PLAN.states),
+        code=code("tabulate"),
+    shell:
+        "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q} --epsilon {input.epsilon:q}"
+        " --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q} --html {output.html:q}"
+        " --figure {output.figures:q} > {log:q} 2>&1"

@@ -1,0 +1,37 @@
+# One rule trains everything: the base, the oracles, and each stage of each teacher.
+
+
+# Training hangs on the digests of its slices; the slices themselves are no reason to run again.
+rule train:
+    input:
+        digests=slice_digests_of,
+        slices=ancient(slices_of),
+        previous=previous_of,
+        start=start_of,
+    output:
+        model="results/{study}/seed{seed}/{checkpoint}/model.safetensors",
+        config="results/{study}/seed{seed}/{checkpoint}/config.json",
+        tokenizer="results/{study}/seed{seed}/{checkpoint}/tokenizer.json",
+        tokenizer_config="results/{study}/seed{seed}/{checkpoint}/tokenizer_config.json",
+        report="results/{study}/seed{seed}/{checkpoint}/training.json",
+    log:
+        "results/{study}/logs/train/seed{seed}/{checkpoint}.log",
+    benchmark:
+        "results/{study}/benchmarks/train/seed{seed}/{checkpoint}.jsonl"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY["training"]["threads"]
+    resources:
+        mem_mb=memory(2500),
+        runtime="4h",
+        gpu=STUDY["training"]["gpus"],
+    params:
+        settings=train_settings,
+        start=start_options,
+        folder=subpath(output.model, parent=True),
+        code=code("train"),
+    message:
+        "Training {wildcards.checkpoint} of seed {wildcards.seed}"
+    shell:
+        "python -m palimpsest train --settings {params.settings:q} --slice {input.slices:q} {params.start}"
+        " --output {params.folder:q} > {log:q} 2>&1"
