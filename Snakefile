@@ -16,6 +16,20 @@ include: "workflow/rules/measure.smk"
 include: "workflow/rules/figures.smk"
 
 
+# The README shows the demo.
+if NAME == "demo":
+
+    include: "workflow/rules/readme.smk"
+
+
+onstart:
+    tell_start()
+
+
+onerror:
+    tell_failures([log] if isinstance(log, str) else log)
+
+
 # Everything that the study asks for.
 rule all:
     default_target: True

@@ -38,7 +38,11 @@ def post(*annotators: tuple[str, list[str]], tokens=("some", "words")) -> dict:
 
 
 POSTS = {
-    "1_a": post(("hatespeech", ["Arab", "Islam"]), ("offensive", ["Arab", "Women"]), ("offensive", ["Islam", "Arab"])),
+    "1_a": post(
+        ("hatespeech", ["Arab", "Islam"]),
+        ("offensive", ["African", "Arab"]),
+        ("offensive", ["African", "Islam", "Arab", "Women"]),
+    ),
     "2_a": post(("normal", ["None"]), ("normal", ["Women"]), ("hatespeech", ["None"]), tokens=("other", "words")),
     "3_a": post(("normal", ["None"]), ("offensive", ["Men"]), ("hatespeech", ["Men"])),
     "4_a": post(("hatespeech", ["Women", "Men"]), ("hatespeech", ["Men", "Women"]), ("hatespeech", ["Refugee"])),
@@ -57,8 +61,9 @@ def official(folder: Path, posts: dict, divisions: dict) -> list[Path]:
 def test_the_official_pair(tmp_path):
     """The posts one by one.
 
-    1_a: two of three say offensive; Arab has 3 marks, Islam 2, Women 1. 2_a: normal, no target with two marks. 3_a: three
-    labels, no majority. 4_a: Men and Women have two marks each, the first by name stands. 5_a: in no division.
+    1_a: two of three say offensive; Arab has 3 marks, African and Islam 2, Women 1. 2_a: normal, no target with two
+    marks. 3_a: three labels, no majority. 4_a: Men and Women have two marks each, the first by name stands. 5_a: in no
+    division.
     """
     frame, report = read_records(DATA, official(tmp_path, POSTS, DIVISIONS), classes=2)
     rows = frame.set_index("record_id").to_dict("index")

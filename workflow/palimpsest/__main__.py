@@ -9,7 +9,27 @@ import logging
 import sys
 
 from palimpsest.errors import UserError
-from palimpsest.steps import STEPS
+
+# In the order in which a record meets them.
+STEPS = (
+    "fetch",
+    "records",
+    "index",
+    "request",
+    "slice",
+    "probe",
+    "tokenizer",
+    "train",
+    "score",
+    "decide",
+    "epsilon",
+    "measure",
+    "membership",
+    "cost",
+    "tabulate",
+    "draw",
+    "readme",
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,8 +14,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from palimpsest.data.readers import READERS
+from palimpsest.data.shards import parse_sharding
 from palimpsest.errors import Problem, UserError
-from palimpsest.methods import METHODS
+from palimpsest.methods.registry import METHODS
+from palimpsest.training.schedule import stage_epochs
 
 SCHEMA_PATH = Path(__file__).resolve().parents[1] / "schemas" / "study.schema.yaml"
 DEFAULT_STUDY = "demo"
@@ -47,9 +49,7 @@ def load_study(given: dict, config_dir: Path) -> dict:
     files = study_files(config_dir)
     name = str(given.get("study", DEFAULT_STUDY))
     if name not in files:
-        raise UserError(
-            Problem("there is no study of this name", "--config study", repr(name), ", ".join(files), _nearest(name, files))
-        )
+        raise UserError(Problem("there is no study of this name", "--config study", repr(name), ", ".join(files), _nearest(name, files)))
     loaded = read_yaml(files[name])
     return check_study({**loaded, **given}, where=str(files[name].relative_to(config_dir.parent)))
 
@@ -121,7 +121,13 @@ def _explain(error, where: str) -> Problem:
         return Problem("unknown value", place, found, ", ".join(map(str, rule)), _nearest(error.instance, map(str, rule)))
     if kind == "type":
         types = rule if isinstance(rule, str) else " or ".join(rule)
-        return Problem("wrong type", place, f"{found} ({type(error.instance).__name__})", types, "config/README.md explains each key")
+        return Problem(
+            "wrong type",
+            place,
+            f"{found} ({type(error.instance).__name__})",
+            types,
+            "config/README.md explains each key",
+        )
     allowed = {
         "minimum": f"at least {rule}", "maximum": f"at most {rule}", "exclusiveMinimum": f"more than {rule}",
         "exclusiveMaximum": f"less than {rule}", "minItems": f"at least {rule} items", "uniqueItems": "each item once",
@@ -152,6 +158,7 @@ def _cross_checks(study: dict, where: str):
                 "there is no tokenizer of this name", f"{where}, model.tokenizer", repr(model["tokenizer"]),
                 ", ".join(study["tokenizers"]) or "none is defined", "define it under `tokenizers`",
             )  # fmt: skip
+    yield from _sharding_checks(study, where)
     for name, group in study["groups"].items():
         if ("column" in group) == ("terms" in group):
             yield Problem("a group family is a column or a list of terms", f"{where}, groups.{name}", remedy="give one of them")
@@ -168,6 +175,15 @@ def _cross_checks(study: dict, where: str):
             yield Problem("a post-processor needs groups", f"{where}, methods", name, remedy="name some in fairness.groups")
 
 
+def _sharding_checks(study: dict, where: str):
+    epochs = study["training"]["epochs"]
+    for sharding in study["sharding"]:
+        slices = parse_sharding(sharding)[1]
+        if min(stage_epochs(epochs, slices)) < 1:
+            allowed = f"2 x epochs of at least {slices + 1}, so that every stage trains"
+            yield Problem("too few epochs for so many slices", f"{where}, sharding", sharding, allowed, "raise training.epochs")
+
+
 def _source_checks(study: dict, where: str):
     sources = [("data.sources", source) for source in study["data"].get("sources", [])]
     for name, tokenizer in study["tokenizers"].items():
@@ -176,5 +192,8 @@ def _source_checks(study: dict, where: str):
         kinds = [kind for kind in ("path", "url", "hub", "lexicon") if kind in source]
         if len(kinds) != 1:
             yield Problem(
-                "a source is one of path, url, hub", f"{where}, {key}", ", ".join(kinds) or "none of them", remedy="keep one"
+                "a source is one of path, url, hub",
+                f"{where}, {key}",
+                ", ".join(kinds) or "none of them",
+                remedy="keep one",
             )

@@ -1,6 +1,7 @@
 # What the rules share: the study, its plan, and functions from wildcards to files and settings. No rule stands here.
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from palimpsest.data.shards import parse_sharding
 from palimpsest.data.sources import fetched_name, locate
 from palimpsest.errors import UserError
 from palimpsest.figures import FIGURES
-from palimpsest.methods import METHODS
+from palimpsest.methods.registry import METHODS
 from palimpsest.plan import SINGLE, Plan
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
@@ -287,7 +288,8 @@ def fairness_settings():
 
 
 def decide_settings(wildcards):
-    return settings(method=wildcards.method, state=wildcards.state, fairness=fairness_settings())
+    method = METHODS[wildcards.method]
+    return settings(implementation=method.module, fitted=method.fitted, state=wildcards.state, fairness=fairness_settings())
 
 
 def decide_code(wildcards):
@@ -379,7 +381,12 @@ def epsilon_scores(wildcards):
 
 def epsilon_settings(wildcards):
     return settings(
-        seed=int(wildcards.seed), method=wildcards.method, state=wildcards.state, sharding=wildcards.sharding, fairness=STUDY["fairness"]
+        seed=int(wildcards.seed),
+        method=wildcards.method,
+        implementation=METHODS[wildcards.method].module,
+        state=wildcards.state,
+        sharding=wildcards.sharding,
+        fairness=STUDY["fairness"],
     )
 
 
@@ -464,3 +471,22 @@ def data_files():
 def memory(megabytes):
     """Memory that grows with each attempt, so that a retry repairs what was too little."""
     return lambda wildcards, attempt: megabytes * attempt
+
+
+# --- what is told -------------------------------------------------------------------------------------------------
+
+
+def tell_start():
+    """Where jobs will run: a misspelt profile is ignored in silence, and everything would run on this machine."""
+    states = ", ".join(PLAN.states)
+    logger.info(f"Study {NAME}, states {states}; executor {workflow.executor_plugin.name}, cores {workflow.cores}.")
+
+
+def tell_failures(logs):
+    """The last lines of the log of each job that failed, so that nobody has to look for them."""
+    text = "\n".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in logs)
+    failed = dict.fromkeys(re.findall(r"^\s+log: (\S+) \(check log file", text, flags=re.MULTILINE))
+    for path in failed:
+        if Path(path).is_file():
+            tail = Path(path).read_text(encoding="utf-8", errors="replace").strip().split("\n")[-20:]
+            logger.error("\n".join([f"{path} ends with:", *tail]))

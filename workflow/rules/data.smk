@@ -69,7 +69,7 @@ rule index:
         mem_mb=memory(2000),
         runtime="10m",
     params:
-        settings=settings(**STUDY["groups"]),
+        settings=settings(groups=STUDY["groups"], fitted=STUDY["fairness"]["groups"]),
         code=code("index"),
     shell:
         "python -m palimpsest index --settings {params.settings:q} --records {input:q} --output {output:q} > {log:q} 2>&1"

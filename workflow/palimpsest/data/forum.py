@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palimpsest.data import forum_words as words
-from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import numpy_generator
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+    pass
 
 @dataclass(frozen=True)
 class Habits:
@@ -21,7 +19,9 @@ class Habits:
     toxic: float
     slang: tuple[float, float]
 
-import json, os
+import json
+import os
+
 K = dict(
  ids={"none": (.34,.34,(.1,.1)), "brindlewick": (.22,.40,(.2,.2)), "quillhaven": (.22,.33,(.1,.8)), "tarnfold": (.22,.66,(.8,.1))},
  turned=.18, told=.15, noise=.04, bias=.7, mod=.6, fav=2, sign=.4, open=.4, topic=.85)

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from palimpsest.data.records import COLUMNS, nearest, shown
+from palimpsest.data.records import nearest, shown
+from palimpsest.data.storage import COLUMNS
 from palimpsest.errors import Problem, UserError
 
 INDEX_COLUMNS = ("record_id", "owner", "split", "label")

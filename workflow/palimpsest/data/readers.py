@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from palimpsest.data.records import COLUMNS, SPLITS, name_rows, nearest, record_problems, shown, split_counts
+from palimpsest.data.records import SPLITS, name_rows, nearest, record_problems, shown, split_counts
+from palimpsest.data.storage import COLUMNS
 from palimpsest.data.tables import as_text, plain, read_table_records
 from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import seed_of

@@ -95,10 +95,7 @@ def _from_hub(source: dict, path: Path) -> None:
     split = source.get("split")
     found = load_dataset(source["hub"], source.get("name"), split=split, revision=source.get("revision"))
     if split is None:
-        parts = [
-            part if "split" in part.column_names else part.add_column("split", [name] * len(part))
-            for name, part in found.items()
-        ]
+        parts = [part if "split" in part.column_names else part.add_column("split", [name] * len(part)) for name, part in found.items()]
         found = concatenate_datasets(parts)
     found.to_parquet(path)
 

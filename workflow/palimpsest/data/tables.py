@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from palimpsest.data.records import COLUMNS, name_rows, nearest
+from palimpsest.data.records import name_rows, nearest
+from palimpsest.data.storage import COLUMNS
 from palimpsest.errors import Problem, UserError
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")

@@ -71,7 +71,7 @@ class EqualizedOdds:
         check_lengths({"votes": patterns, "labels": truth, "groups": members}, problems)
         if truth is not None and not len(truth):
             problems.append(Problem("there are no records to fit", "labels", "0 records", "at least 2 a group"))
-        if truth is not None and members is not None and len(truth) == len(members):
+        elif truth is not None and members is not None and len(truth) == len(members):
             names = _in_order(distinct)
             rows = number_groups(members, {group: number for number, group in enumerate(names)})
             problems.extend(_one_label(names, [truth[part] for part in rows]))

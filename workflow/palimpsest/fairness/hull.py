@@ -61,7 +61,7 @@ class Hull:
 
     Each cell is a vector (its share of the negatives, its share of the positives). Laid end to end by falling
     likelihood ratio they *are* the boundary; cells of equal ratio lie in one line and share a *level*. By symmetry
-    about (1/2, 1/2) the lower boundary is 1 - U(1 - x).
+    about (1/2, 1/2) the lower boundary is L(x) = 1 - U(1 - x).
 
     ``level`` (m,) gives the level of each cell; ``fpr`` and ``tpr`` (h + 1,) are the vertices from (0, 0) to (1, 1).
     Equal ratios of counts are recognised exactly for groups of up to 2**26 records.
@@ -83,10 +83,6 @@ class Hull:
     def upper(self, x: np.ndarray) -> np.ndarray:
         """U(x), the highest TPR at FPR x."""
         return np.interp(x, self._x, self._y)
-
-    def lower(self, x: np.ndarray) -> np.ndarray:
-        """The lowest TPR at FPR x."""
-        return 1.0 - self.upper(1.0 - x)
 
     def least_fpr(self, y: np.ndarray) -> np.ndarray:
         """The least x with U(x) >= y."""

@@ -56,10 +56,11 @@ def _corner(left: np.ndarray, right: np.ndarray, tilt: float) -> float:
     Two lines bracket the corner, one that binds left of it and one that binds right of it; the line that is lowest
     where they cross replaces one of them, at most G times.
     """
-    first, last = np.lexsort((right, left))[0], np.lexsort((left, right))[0]
-    w = 0.0
-    while first != last and (left[first] != left[last] or right[first] != right[last]):
+    first, last, w = np.argmin(left), np.argmin(right), 0.0
+    for _ in range(len(left)):
         before, after = left[last] - left[first], right[first] - right[last]
+        if before + after == 0:  # one and the same line: no corner
+            break
         w = before / (before + after)
         lowest = np.argmin(left + (right - left) * w)
         if lowest in (first, last):
@@ -105,7 +106,7 @@ class BoxSearch:
         """The best points (G, K) in the boxes at corners s (K,), t (K,).
 
         A group moves along its hull to its wish, held by the box's top (more FPR buys nothing there), pushed by its
-        left side and its bottom, held by its right side. The lower boundary binds in no box that ``best_t`` returns.
+        left side and its bottom, held by its right side. Lower boundaries bind in no box that ``best_t`` returns.
         """
         top, right = t + self.eps, s + self.eps
         x = np.minimum(self.wish_x, self._each("least_fpr", top))
@@ -117,7 +118,8 @@ class BoxSearch:
     def best_t(self, s: np.ndarray) -> np.ndarray:
         """The t (K,) that minimises F(s, t) for each s (K,)."""
         floor, ceiling = self._each("upper", s), self._each("upper", s + self.eps)
-        low = np.maximum(self._each("lower", s).max(axis=0) - self.eps, 0.0)
+        # Below s - eps the box lies under the diagonal, where any point of the diagonal between costs less.
+        low = np.maximum(s - self.eps, 0.0)
         high = np.minimum(ceiling.min(axis=0), 1.0 - self.eps)
         aim = np.minimum(np.maximum(self.wish_y, floor), ceiling)
 
@@ -130,7 +132,7 @@ class BoxSearch:
 
         kinks = np.broadcast_to(self.kinks, (len(s), len(self.kinks)))
         left, middle, right = _turn(kinks, slope)
-        moving = np.concatenate((floor - self.eps, floor, ceiling - self.eps, ceiling, [low, high]))
+        moving = np.concatenate((floor - self.eps, floor, ceiling - self.eps, ceiling, [low]))
         near = np.concatenate(([left, middle, right], np.clip(moving, left, right)))
         return np.clip(_turn(np.sort(near.T, axis=1), slope)[1], low, high)
 

@@ -11,15 +11,17 @@ import numpy as np
 
 from palimpsest.fairness.hull import Hull
 
-DUST = 1e-14
-"""Rates closer than this are the same: a probability is set to 0 or 1 where that moves no rate by more."""
+DUST = 2e-13
+"""Rates closer than this are the same: rounding must not make decisions random. No rate moves by more than twice it."""
 
 
 def mix(hull: Hull, x: float, y: float) -> np.ndarray:
     """Probabilities (h,): with weight w the threshold rule at FPR x, else 1 with probability x; x <= y <= U(x)."""
+    if _on_hull(hull, x, y):
+        return threshold(hull, x, y)
     top = float(hull.upper(x))
-    weight = 1.0 if top - y <= DUST else max((y - x) / (top - x), 0.0)
-    return weight * threshold(hull, x) + (1.0 - weight) * x
+    weight = max((y - x) / (top - x), 0.0)
+    return weight * threshold(hull, x, top) + (1.0 - weight) * x
 
 
 def window(hull: Hull, x: float, y: float) -> np.ndarray:
@@ -27,26 +29,28 @@ def window(hull: Hull, x: float, y: float) -> np.ndarray:
 
     TPR(s) = U(s + x) - U(s) falls from U(x) to L(x), and is linear between the marks where s or s + x is a vertex.
     """
-    at_zero = float(hull.upper(0.0))
-    missing = float(hull.upper(x)) - y
-    if missing <= DUST:
-        return threshold(hull, x)
-    if missing <= at_zero:  # the window starts inside the vertical first level
-        rule = threshold(hull, x)
-        rule[0] -= missing / at_zero
-        return _settle(hull, rule)
+    if _on_hull(hull, x, y):
+        return threshold(hull, x, y)
+    at_zero, top = float(hull.upper(0.0)), float(hull.upper(x))
+    if top - y <= at_zero:  # the window starts inside a first level without negatives
+        return _settle(hull, threshold(hull, x, top) - threshold(hull, 0.0, top - y))
     marks = np.unique(np.clip(np.concatenate((hull.fpr, hull.fpr - x)), 0.0, 1.0 - x))
     tpr = np.minimum.accumulate(hull.upper(marks + x) - hull.upper(marks))
     s = np.interp(y, tpr[::-1], marks[::-1])
-    return _settle(hull, threshold(hull, s + x) - threshold(hull, s))
+    return _settle(hull, threshold(hull, s + x, hull.upper(s + x)) - threshold(hull, s, hull.upper(s)))
 
 
-def threshold(hull: Hull, x: float) -> np.ndarray:
-    """Probabilities (h,) of the likelihood-ratio test with FPR x: 1, then at most one fraction, then 0."""
-    width = np.diff(hull.fpr)
-    vertical = width == 0
-    share = np.clip((x - hull.fpr[:-1]) / np.where(vertical, 1.0, width), 0.0, 1.0)
-    return _settle(hull, np.where(vertical, 1.0, share))
+def threshold(hull: Hull, x: float, y: float) -> np.ndarray:
+    """Probabilities (h,) of the likelihood-ratio test at the point (x, y) of the hull: 1, at most one fraction, 0.
+
+    The point is found by x + y, which grows along steep and flat levels alike, so that rounding moves neither rate.
+    """
+    way = hull.fpr + hull.tpr
+    return _settle(hull, np.clip((x + y - way[:-1]) / np.diff(way), 0.0, 1.0))
+
+
+def _on_hull(hull: Hull, x: float, y: float) -> bool:
+    return bool(hull.upper(x) - y <= DUST or x - hull.least_fpr(y) <= DUST)
 
 
 def _settle(hull: Hull, rule: np.ndarray) -> np.ndarray:

@@ -48,6 +48,9 @@ def load_classifier(source: str | Path, tokenizer, classes: int) -> torch.nn.Mod
 
 def save_model_folder(model, tokenizer, folder: Path) -> None:
     """Write a folder that loads with plain ``from_pretrained``; model.safetensors comes last and whole."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as beside:
         model.save_pretrained(beside, max_shard_size="1TB")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from palimpsest.data.records import write_parquet
 from palimpsest.data.shards import parse_sharding
+from palimpsest.data.storage import write_parquet
 from palimpsest.files import read_json
 from palimpsest.metrics.cost import expected_cost, full_cost
 from palimpsest.tables import row, table
@@ -26,7 +26,11 @@ def run(args) -> None:
     shards, slices = parse_sharding(wanted["sharding"])
     trained = [read_json(path) for path in args.trained]
     where = {key: wanted[key] for key in ("study", "seed", "model")}
-    where |= {"request": wanted["state"], "method": "sisa" if shards * slices > 1 else "oracle", "shards": wanted["sharding"]}
+    where |= {
+        "request": wanted["state"],
+        "method": "sisa" if shards * slices > 1 else "oracle",
+        "shards": wanted["sharding"],
+    }
     owners = len(evidence["owners"])
     tokens, seconds = (sum(report[key] for report in trained) for key in ("tokens", "seconds"))
     expected = expected_cost(full["records"], shards, slices, stage_epochs(wanted["epochs"], slices), owners, removed=0)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pandas as pd
 
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
-from palimpsest.data.records import read_parquet, write_parquet
+from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import write_json
-from palimpsest.methods import METHODS
 from palimpsest.methods.decision import Calibration, Decisions
 from palimpsest.scoring.ensembles import present, read_scores
 
@@ -25,17 +25,16 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `method`, `state` and the study's `fairness` section."""
+    """settings: `implementation` (of the method), `fitted`, `state` and the study's `fairness` section."""
     wanted = args.settings
-    method = METHODS[wanted["method"]]
-    decide = method.load().decide
+    decide = importlib.import_module(wanted["implementation"]).decide
     forgotten = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
     index = present(read_parquet(args.index), forgotten, SPLITS)
     frames, rules = [], []
     for sharding, probabilities in read_scores(args.scores, index["record_id"].tolist()).items():
-        for family in wanted["fairness"]["groups"] if method.fitted else [""]:
+        for family in wanted["fairness"]["groups"] if wanted["fitted"] else [""]:
             calibration = None
-            if method.fitted:
+            if wanted["fitted"]:
                 rows, labels = (index["split"] == "valid").to_numpy(), index["label"].to_numpy()
                 calibration = Calibration(rows, labels, index[family].to_numpy(dtype=str))
             decisions = decide(probabilities, calibration, wanted["fairness"])

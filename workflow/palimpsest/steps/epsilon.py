@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pandas as pd
 
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
-from palimpsest.data.records import read_parquet, write_parquet
-from palimpsest.methods import METHODS
+from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.methods.decision import Calibration
 from palimpsest.metrics.fairness import equalized_odds_max
 from palimpsest.scoring.ensembles import present, read_scores
@@ -22,18 +22,19 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `seed`, `method`, `state`, `sharding` and the study's `fairness` section. A row a family, allowed gap and set."""
+    """settings: `seed`, `method`, `implementation`, `state`, `sharding` and the study's `fairness` section. A row a family, allowed gap and set."""
     wanted, fairness = args.settings, args.settings["fairness"]
     forgotten = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
     index = present(read_parquet(args.index), forgotten, ("valid", "test"))
     labels = index["label"].to_numpy()
     (probabilities,) = read_scores(args.scores, index["record_id"].tolist()).values()
+    decide = importlib.import_module(wanted["implementation"]).decide
     rows = []
     for family in fairness["groups"]:
         groups = index[family].to_numpy(dtype=str)
         calibration = Calibration((index["split"] == "valid").to_numpy(), labels, groups)
         for eps in fairness["epsilon_curve"]:
-            decisions = METHODS[wanted["method"]].load().decide(probabilities, calibration, fairness | {"eps": eps})
+            decisions = decide(probabilities, calibration, fairness | {"eps": eps})
             positive = decisions.probability[:, 1]
             for split in ("valid", "test"):
                 part = (index["split"] == split).to_numpy()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from palimpsest.data.groups import index_of
-from palimpsest.data.records import read_parquet, write_parquet
+from palimpsest.data.groups import check_calibration, index_of
+from palimpsest.data.storage import read_parquet, write_parquet
 
 
 def add_arguments(parser) -> None:
@@ -14,5 +14,8 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings is the study's `groups` section."""
-    write_parquet(index_of(read_parquet(args.records), args.settings), args.output)
+    """settings: the study's `groups` section, and `fitted`, the families that post-processors are fitted on."""
+    index = index_of(read_parquet(args.records), args.settings["groups"])
+    for split in ("valid", "test"):
+        check_calibration(index, args.settings["fitted"], split=split)
+    write_parquet(index, args.output)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from palimpsest.data.records import read_parquet, write_parquet
+from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import read_json
 from palimpsest.metrics import agreement, classification, fairness
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from palimpsest.data.ledger import forgotten_owners, read_ledger
-from palimpsest.data.records import read_parquet, write_parquet
+from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.membership import loss_auroc
 from palimpsest.randomness import numpy_generator
@@ -17,7 +17,13 @@ from palimpsest.tables import row, table
 
 def add_arguments(parser) -> None:
     for when in ("before", "after"):
-        parser.add_argument(f"--forget-{when}", type=Path, nargs="+", required=True, help="scores of the forget set, oldest version first")
+        parser.add_argument(
+            f"--forget-{when}",
+            type=Path,
+            nargs="+",
+            required=True,
+            help="scores of the forget set, oldest version first",
+        )
         parser.add_argument(f"--heldout-{when}", type=Path, nargs="+", required=True, help="scores of the held-out set")
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--ledger", type=Path, required=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from palimpsest.data.ledger import read_ledger
-from palimpsest.data.records import read_parquet, records_digest, write_parquet
+from palimpsest.data.storage import read_parquet, records_digest, write_parquet
 from palimpsest.files import write_json
 
 HELDOUT = ("valid", "test", "holdout")

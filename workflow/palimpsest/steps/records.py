@@ -6,9 +6,10 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from palimpsest.data.readers import read_records
 from palimpsest.data.identity import identities
-from palimpsest.data.records import check_records, records_digest, write_parquet
+from palimpsest.data.readers import read_records
+from palimpsest.data.records import check_records
+from palimpsest.data.storage import records_digest, write_parquet
 from palimpsest.files import write_json
 
 

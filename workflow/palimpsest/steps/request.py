@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from palimpsest.data.ledger import Request, read_ledger
-from palimpsest.data.records import read_parquet
+from palimpsest.data.storage import read_parquet
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import write_json
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from palimpsest.data.records import read_parquet
+from palimpsest.data.storage import read_parquet
 from palimpsest.files import replacing
 from palimpsest.models.classifier import load_classifier
 from palimpsest.models.tokenizers import encode, load_tokenizer

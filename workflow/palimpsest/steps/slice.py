@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
-from palimpsest.data.records import read_parquet, records_digest, write_parquet
 from palimpsest.data.shards import parse_sharding, place
+from palimpsest.data.storage import read_parquet, records_digest, write_parquet
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import write_json
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from palimpsest.data.records import read_parquet, records_digest
+from palimpsest.data.storage import read_parquet, records_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import file_digest, read_json, write_json
 from palimpsest.models.classifier import load_classifier, make_classifier, save_model_folder
@@ -67,7 +67,11 @@ def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
         frame, expected = read_parquet(path), read_json(path.with_suffix(".json"))["digest"]
         if records_digest(frame) != expected:
             problems.append(
-                Problem("the slice is not what its digest says", str(path), remedy="delete it and its .json; snakemake makes them anew")
+                Problem(
+                    "the slice is not what its digest says",
+                    str(path),
+                    remedy="delete it and its .json; snakemake makes them anew",
+                )
             )
         frames.append(frame)
         digests.append(expected)

@@ -63,9 +63,7 @@ def train(
             group["lr"] = learning_rate(step, steps, settings["learning_rate"], settings["warmup_share"])
         value = _update(accelerator, model, optimizer, examples, batch, counted[batch].sum(), loss, settings, (*names, step))
         if not math.isfinite(value):
-            raise UserError(
-                Problem(f"the loss is not finite at update {step + 1}", "training", str(value), remedy="lower learning_rate")
-            )
+            raise UserError(Problem(f"the loss is not finite at update {step + 1}", "training", str(value), remedy="lower learning_rate"))
         totals["tokens"] += int(lengths[batch].sum())
         totals["examples"] += len(batch)
         totals["seconds"] = before + time.monotonic() - began

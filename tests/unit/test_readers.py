@@ -1,0 +1,209 @@
+"""Readers: what becomes of rows, what depends on what, and that every damage is explained."""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from palimpsest.data.readers import READERS, read_records
+from palimpsest.data.records import check_records
+from palimpsest.data.storage import COLUMNS, read_parquet, records_digest, write_parquet
+from palimpsest.errors import UserError
+from palimpsest.randomness import numpy_generator
+from test_records import SECRET, message_of, records, spoilt
+
+SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
+DATA = {"reader": "table", "columns": {name: name for name in COLUMNS}}
+
+
+def read(frame: pd.DataFrame, folder: Path, data: dict = DATA, **options):
+    path = folder / "posts.csv"
+    frame.to_csv(path, index=False)
+    return read_records(data, [path], **options)
+
+
+def test_good_records_come_back_sorted_and_counted(tmp_path):
+    frame, report = read(records().sample(frac=1, random_state=1), tmp_path, {**DATA, "keep": ["topic"]}, classes=2)
+    pd.testing.assert_frame_equal(frame, records().astype({n: "str" for n in records() if n != "label"}))
+    assert frame["label"].dtype == np.int64 and list(frame) == [*COLUMNS, "topic"]
+    assert (report.read, report.dropped, report.by_split) == (12, {}, {"train": 4, "valid": 4, "test": 4})
+    check_records(frame, where="posts.csv", classes=2)
+
+
+def test_labels_and_splits_are_mapped_and_what_is_dropped_is_counted(tmp_path):
+    """Of 12 rows the 4 of the raw split `unused` go, and of the rest the 2 without a verdict."""
+    splits = ["fit", "fit", "dev", "dev", "eval", "eval"] + ["unused"] * 4 + ["fit"] * 2
+    raw = records().assign(label=["no", "yes"] * 5 + ["?", "?"], split=splits)
+    data = {
+        **DATA,
+        "labels": {"no": 0, "yes": 1, "?": None},
+        "splits": {"fit": "train", "dev": "valid", "eval": "test", "unused": "drop"},
+    }
+    frame, report = read(raw, tmp_path, data)
+    assert frame["label"].tolist() == [0, 1] * 3
+    assert report.dropped == {"split 'unused'": 4, "label '?'": 2}
+    assert report.by_split == {"train": 2, "valid": 2, "test": 2} and report.read == 12
+    assert "4 dropped: split 'unused'" in str(report)
+
+
+def test_a_boolean_label_is_true_and_false_in_every_form(tmp_path):
+    raw = records().assign(label=[bool(label) for label in records()["label"]])
+    path = tmp_path / "posts.parquet"
+    raw.to_parquet(path)
+    frame, _ = read_records({**DATA, "labels": {True: 1, False: 0}}, [path])
+    assert frame["label"].tolist() == records()["label"].tolist()
+
+
+def test_ids_from_content_do_not_depend_on_other_rows(tmp_path):
+    """The id is SHA-256 over length-prefixed owner, text and raw label; other rows may go or change places."""
+    data = {"reader": "table", "columns": {"owner": "owner", "text": "text", "label": "label"}, "split_shares": SHARES}
+    raw = records(200)
+    whole, _ = read(raw, tmp_path, data)
+    fields = ("owner 0", f"{SECRET} 0", "0")
+    digest = hashlib.sha256("".join(f"{len(field)}:{field}" for field in fields).encode()).hexdigest()[:16]
+    assert whole.set_index("record_id").loc[digest, "text"] == f"{SECRET} 0"
+    fewer, _ = read(raw.iloc[::-1].drop(index=range(0, 200, 3)), tmp_path, data)
+    left = whole.merge(fewer, how="right", indicator=True)
+    assert len(fewer) == 133 and (left["_merge"] == "both").all()
+
+
+def test_equal_rows_share_owner_and_split_and_are_numbered_by_content(tmp_path):
+    """Without owners, two people may have posted the same: forgetting one content forgets all of it."""
+    data = {"reader": "table", "columns": {"text": "text", "label": "label"}, "split_shares": SHARES, "keep": ["topic"]}
+    raw = pd.concat([records(60), records(60).iloc[[5, 5]].assign(topic=["b", "a"])])
+    frame, _ = read(raw, tmp_path, data)
+    same = frame[frame["text"] == f"{SECRET} 5"]
+    first = same["record_id"].iloc[0]
+    assert same["record_id"].tolist() == [first, f"{first}-2", f"{first}-3"]
+    assert same["topic"].tolist() == ["a", "b", "x"]
+    assert set(same["owner"]) == {first} and same["split"].nunique() == 1
+    again, _ = read(raw.iloc[::-1], tmp_path, data)
+    pd.testing.assert_frame_equal(frame, again)
+    without, _ = read(raw[raw["text"] != f"{SECRET} 5"], tmp_path, data)
+    pd.testing.assert_frame_equal(without, frame.drop(index=same.index).reset_index(drop=True))
+
+
+def test_without_owners_each_record_owns_itself(tmp_path):
+    data = {"reader": "table", "columns": {n: n for n in COLUMNS if n != "owner"}}
+    frame, _ = read(records(), tmp_path, data)
+    assert frame["owner"].tolist() == frame["record_id"].tolist()
+
+
+def test_shares_are_kept_and_moving_a_border_moves_only_what_lies_there(tmp_path):
+    """2,000 draws: a share p has a standard deviation of sqrt(p (1 - p) / 2000) <= 0.011; five of them are 0.055."""
+    columns = {"record_id": "record_id", "text": "text", "label": "label"}
+    frame, report = read(records(2000), tmp_path, {"reader": "table", "columns": columns, "split_shares": SHARES})
+    assert all(abs(report.by_split[name] / 2000 - share) < 0.055 for name, share in SHARES.items())
+    wider = {"train": 0.7, "valid": 0.1, "test": 0.2}
+    moved, _ = read(records(2000), tmp_path, {"reader": "table", "columns": columns, "split_shares": wider})
+    pairs = set(zip(frame["split"], moved["split"], strict=True))
+    assert pairs == {("train", "train"), ("valid", "train"), ("valid", "valid"), ("test", "test")}
+
+
+def test_the_forum_is_read_like_a_table(monkeypatch):
+    import palimpsest.data.forum as module
+
+    monkeypatch.setattr(module, "forum", lambda *, owners, posts, seed: records(posts).assign(topic=f"{owners}-{seed}"))
+    frame, report = read_records({"reader": "forum", "owners": 6, "posts": 12, "seed": 3, "keep": []}, [])
+    assert report.read == 12 and set(frame["topic"]) == {"6-3"}
+    assert set(READERS) == {"table", "forum", "hatexplain"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"record_id": "id09"}, ["record ids stand more than once", "3 records: 'id09'"]),
+        ({"record_id": None}, ["record_id is empty", "2 records"]),
+        ({"owner": "a\nb"}, ["owner holds a line break", "'id01'", "'id02'"]),
+        ({"owner": "a\x00b"}, ["owner holds a line break"]),
+        ({"owner": "a\tb"}, ["owner holds a line break"]),
+        ({"owner": " "}, ["owner is empty"]),
+        ({"text": ""}, ["text is empty", "2 records: 'id01'"]),
+        ({"text": " \n"}, ["text is empty"]),
+        ({"text": float("nan")}, ["text is empty"]),
+        ({"label": float("nan")}, ["label is missing", "whole numbers from 0 to 1"]),
+        ({"label": 2}, ["label outside the range", "whole numbers from 0 to 1"]),
+        ({"label": -1}, ["label outside the range"]),
+        ({"split": "training"}, ["unknown split", "'train', 'valid', 'test', 'holdout', 'extra'"]),
+        ({"split": None}, ["split is empty"]),
+    ],
+)
+def test_bad_cells_are_found_by_the_checks_and_by_the_reader(tmp_path, changes, parts):
+    """The same rule answers in both places; the reader adds the row in the file, counted from 1."""
+    for message in (
+        message_of(check_records, spoilt(**changes), where="posts", classes=2),
+        message_of(read, spoilt(**changes), tmp_path, classes=2),
+    ):
+        assert all(part in message for part in parts), message
+        assert message.count("\n- ") == 1, "one problem, told once"
+    assert "posts.csv, row 3" in message
+
+
+@pytest.mark.parametrize(
+    ("raw", "data", "parts"),
+    [
+        ({"label": "bad"}, {}, ["unknown label", "'bad' in 2 records", "whole numbers", "data.labels"]),
+        ({"label": "bad"}, {"labels": {0: 0, 1: 1}}, ["unknown label", "'0', '1'"]),
+        ({"label": SECRET}, {}, ["1 different value in 2 records"]),
+        ({"label": "9" * 30}, {}, ["unknown label"]),
+        ({"split": "val"}, {}, ["unknown split", "'val' in 2 records", "data.splits"]),
+        ({}, {"split_shares": SHARES}, ["two ways to split"]),
+        ({}, {"columns": {**DATA["columns"], "text": "txt"}}, ["no column 'txt'", "did you mean 'text'?"]),
+        ({}, {"columns": {**DATA["columns"], "record_id": "text"}}, ["is the column of the text"]),
+        ({}, {"columns": {**DATA["columns"], "label": "owner"}}, ["unknown label", "different values in 12 records"]),
+        ({}, {"reader": "tabel"}, ["unknown reader", "did you mean 'table'?"]),
+    ],
+)
+def test_bad_mappings_are_explained(tmp_path, raw, data, parts):
+    message = message_of(read, spoilt(**raw), tmp_path, {**DATA, **data})
+    assert all(part in message for part in parts), message
+
+
+def test_cells_that_are_no_single_values(tmp_path):
+    path = tmp_path / "posts.json"
+    records().assign(text=[[SECRET]] * 12, topic=[{"a": SECRET}] * 12).to_json(path, orient="records")
+    message = message_of(read_records, {**DATA, "keep": ["topic"]}, [path])
+    assert "column 'text' holds lists" in message and "column 'topic' holds lists" in message
+
+
+def mutated(frame: pd.DataFrame, rng) -> pd.DataFrame:
+    """The frame with one to three damages: cells, rows, columns or names."""
+    frame = frame.astype(object)
+    bad = ["", " ", None, "a\nb", "\x00", "-1", "2", "1e9", "nan", "validate", "é" * 300, 'x"y', "../../x", "$(id)"]
+    for _ in range(rng.integers(1, 4)):
+        if not len(frame.columns) or not len(frame):
+            return frame
+        row, column = int(rng.integers(len(frame))), frame.columns[rng.integers(len(frame.columns))]
+        kind = rng.integers(6)
+        if kind < 3:
+            frame.iloc[row, list(frame.columns).index(column)] = bad[rng.integers(len(bad))]
+        elif kind == 3:
+            frame = frame.drop(index=frame.index[row])
+        elif kind == 4:
+            frame = pd.concat([frame, frame.iloc[[row]]])
+        else:
+            name = "".join(rng.choice(list(string.ascii_letters + " ."), 5))
+            frame = frame.rename(columns={column: name})
+    return frame
+
+
+def test_two_hundred_damaged_tables_are_usable_or_explained(tmp_path):
+    ended = {"read": 0, "explained": 0}
+    for number in range(200):
+        frame = mutated(records(24), numpy_generator("damaged tables", number))
+        try:
+            read_in, report = read(frame, tmp_path, {**DATA, "keep": ["topic"]}, classes=2)
+        except UserError as error:
+            assert SECRET not in str(error)
+            ended["explained"] += 1
+        else:
+            check_records(read_in, where="again", classes=2)
+            assert report.read == len(frame) == len(read_in) + sum(report.dropped.values())
+            write_parquet(read_in, tmp_path / "records.parquet")
+            assert records_digest(read_parquet(tmp_path / "records.parquet")) == records_digest(read_in)
+            ended["read"] += 1
+    assert min(ended.values()) > 20, ended

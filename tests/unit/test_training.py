@@ -1,0 +1,191 @@
+"""The loop: what an update is, that it does not depend on how a batch is cut, and that a killed run ends in the same bits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from palimpsest.errors import UserError
+from palimpsest.losses import cross_entropy_sum
+from palimpsest.training import loop
+from palimpsest.training.batches import collate, epoch_batches
+from palimpsest.training.classification import ClassificationExamples, classification_loss
+from palimpsest.training.loop import train
+from palimpsest.training.resume import load_state, save_state
+from palimpsest.training.schedule import learning_rate, stage_epochs
+
+SETTINGS = {
+    "batch_size": 4, "micro_batch_size": None, "learning_rate": 0.01, "warmup_share": 0.0, "weight_decay": 0.01,
+    "clip_norm": 1.0, "precision": "no", "threads": 1, "gpus": 0, "checkpoint_seconds": 1e9,
+}  # fmt: skip
+
+
+def tiny_model(dropout: float = 0.1):
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(
+        "gpt2", n_layer=2, n_embd=16, n_head=2, vocab_size=40, max_position_embeddings=16, num_labels=2, pad_token_id=0,
+        bos_token_id=None, eos_token_id=None, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout,
+    )  # fmt: skip
+    return AutoModelForSequenceClassification.from_config(config)
+
+
+def examples(count: int = 22) -> ClassificationExamples:
+    generator = np.random.default_rng(5)
+    ids = [generator.integers(1, 40, size=generator.integers(2, 12)).tolist() for _ in range(count)]
+    return ClassificationExamples(ids, [int(sum(row) % 2) for row in ids], pad_id=0)
+
+
+def run(tmp_path, settings=SETTINGS, dropout=0.1, epochs=2, names=("study", 1)):
+    return train(tiny_model(dropout), examples(), classification_loss, settings, epochs, names, tmp_path / "resume", "print")
+
+
+def weights(model) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(left, right) -> bool:
+    return all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_cross_entropy_sum_by_hand():
+    """Logits (0, log 3): p = (1/4, 3/4), so label 0 costs log 4 and label 1 costs log(4/3); together log(16/3)."""
+    logits = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])
+    assert cross_entropy_sum(logits, torch.tensor([0, 1])).item() == pytest.approx(math.log(16 / 3), abs=1e-6)
+
+
+def test_cross_entropy_gradient_is_softmax_minus_label():
+    logits = torch.randn(5, 3, dtype=torch.float32, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    labels = torch.tensor([0, 1, 2, 1, 0])
+    cross_entropy_sum(logits, labels).backward()
+    expected = torch.softmax(logits.detach(), -1) - torch.nn.functional.one_hot(labels, 3)
+    assert torch.allclose(logits.grad, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "slices", "expected"),
+    [(2, 1, [2]), (2, 3, [1, 1, 1]), (4, 2, [2, 3]), (20, 5, [6, 7, 7, 6, 7]), (1, 3, [0, 1, 0])],
+)
+def test_stage_epochs_by_hand(epochs, slices, expected):
+    """floor(j 2e/(R+1)): e = 20, R = 5 gives 6.67 j, so 6, 13, 20, 26, 33 and the differences 6, 7, 7, 6, 7."""
+    assert stage_epochs(epochs, slices) == expected
+
+
+def test_learning_rate_by_hand():
+    """10 updates, peak 1, warm-up 2: 1/3, 2/3, then (10 - step) / 8 falling to 1/8 at the last."""
+    rates = [learning_rate(step, 10, 1.0, 0.2) for step in range(10)]
+    assert rates == pytest.approx([1 / 3, 2 / 3, *[(10 - step) / 8 for step in range(2, 10)]])
+
+
+def test_every_example_stands_in_one_batch_and_names_decide_the_order():
+    lengths = np.random.default_rng(0).integers(1, 60, size=1000)
+    batches = epoch_batches(lengths, 8, "a", 1)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(1000))
+    again, other = epoch_batches(lengths, 8, "a", 1), epoch_batches(lengths, 8, "a", 2)
+    assert all(np.array_equal(x, y) for x, y in zip(batches, again, strict=True))
+    assert not all(np.array_equal(x, y) for x, y in zip(batches, other, strict=True))
+
+
+def test_batches_are_of_like_length():
+    lengths = np.random.default_rng(0).integers(1, 60, size=4000)
+    padded = sum(lengths[batch].max() * len(batch) for batch in epoch_batches(lengths, 32, "a"))
+    assert padded < 1.08 * lengths.sum()
+
+
+def test_mask_comes_from_lengths_not_from_the_pad_id():
+    batch = collate([[5, 0], [7, 8, 9]], pad_id=0)
+    assert batch["input_ids"].tolist() == [[5, 0, 0], [7, 8, 9]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
+
+
+def test_padding_does_not_change_the_loss():
+    """A short text costs the same alone and beside a long one."""
+    model, data = tiny_model(0.0).eval(), examples()
+    shortest, longest = int(data.lengths.argmin()), int(data.lengths.argmax())
+    alone = sum(classification_loss(model, data.batch(np.array([i]))) for i in (shortest, longest))
+    together = classification_loss(model, data.batch(np.array([shortest, longest])))
+    assert data.lengths[shortest] < data.lengths[longest]
+    assert together.item() == pytest.approx(alone.item(), abs=1e-5)
+
+
+def test_one_update_is_the_gradient_of_the_mean_loss(tmp_path, monkeypatch):
+    """With plain SGD in AdamW's place one update must be w - lr * gradient of the mean cross entropy over the batch."""
+    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, fused: torch.optim.SGD(groups, lr=lr))
+    settings = SETTINGS | {"batch_size": 22, "clip_norm": 1e9, "weight_decay": 0.0}
+    model, _ = run(tmp_path, settings, dropout=0.0, epochs=1)
+    reference, data = tiny_model(0.0), examples()
+    (classification_loss(reference, data.batch(np.arange(22))) / 22).backward()
+    for (name, parameter), new in zip(reference.named_parameters(), model.parameters(), strict=True):
+        assert torch.allclose(new, parameter - 0.01 * parameter.grad, atol=1e-6), name
+
+
+def test_splitting_a_batch_does_not_change_the_update(tmp_path, monkeypatch):
+    """With SGD: Adam would blow up the rounding of gradients that are zero but for it."""
+    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, fused: torch.optim.SGD(groups, lr=lr))
+    whole, _ = run(tmp_path / "a", SETTINGS | {"batch_size": 6}, dropout=0.0)
+    split, _ = run(tmp_path / "b", SETTINGS | {"batch_size": 6, "micro_batch_size": 2}, dropout=0.0)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(whole.parameters(), split.parameters(), strict=True))
+
+
+def test_repeated_run_gives_the_same_bits_and_learns(tmp_path):
+    first, report = run(tmp_path / "a", epochs=20)
+    second, _ = run(tmp_path / "b", epochs=20)
+    other, _ = run(tmp_path / "c", epochs=20, names=("study", 2))
+    assert same(weights(first), weights(second))
+    assert not same(weights(first), weights(other))
+    assert report["curve"][-1][1] < 0.8 * report["curve"][0][1]
+    assert report["tokens"] == 20 * examples().lengths.sum() and report["steps"] == 20 * 6
+
+
+@pytest.mark.parametrize("stop", [1, 5, 6, 11])
+def test_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, stop):
+    """Killed after any update, in the middle of an epoch or at its end, a run goes on from its last checkpoint to the same weights."""
+    whole, report = run(tmp_path / "whole", epochs=3)
+    settings = SETTINGS | {"checkpoint_seconds": 0}
+    updates = 0
+
+    def update(*arguments):
+        nonlocal updates
+        if updates == stop:
+            raise KeyboardInterrupt
+        updates += 1
+        return original(*arguments)
+
+    original = loop._update
+    monkeypatch.setattr(loop, "_update", update)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", settings, epochs=3)
+    monkeypatch.setattr(loop, "_update", original)
+    calls = []
+    monkeypatch.setattr(loop, "_update", lambda *arguments: calls.append(1) or original(*arguments))
+    resumed, again = run(tmp_path / "killed", settings, epochs=3)
+    assert len(calls) == 18 - stop, "it went on, it did not begin again"
+    assert same(weights(whole), weights(resumed))
+    assert {key: again[key] for key in ("tokens", "examples", "curve")} == {key: report[key] for key in ("tokens", "examples", "curve")}
+
+
+def test_a_checkpoint_of_other_settings_or_half_written_is_not_used(tmp_path):
+    model = tiny_model()
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(input_ids=torch.tensor([[1, 2]])).logits.sum().backward()
+    optimizer.step()
+    save_state(tmp_path, 7, "print", model, optimizer, {"tokens": 1})
+    assert load_state(tmp_path, "print", model, optimizer)[0] == 7
+    assert load_state(tmp_path, "another", model, optimizer) == (0, {})
+    (tmp_path / "step7").rename(tmp_path / "step7.part")
+    assert load_state(tmp_path, "print", model, optimizer) == (0, {})
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    with pytest.raises(UserError, match="not finite at update 1"):
+        train(tiny_model(), examples(), lambda model, batch: classification_loss(model, batch) * math.nan, SETTINGS, 1, ("s",), tmp_path, "p")
+
+
+def test_vectors_do_not_decay():
+    decayed, free = loop._parameter_groups(tiny_model(), 0.1)
+    assert all(p.ndim >= 2 for p in decayed["params"]) and all(p.ndim < 2 for p in free["params"])
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.1, 0.0)

@@ -1,0 +1,74 @@
+"""Accuracy and equalized-odds gap over the number of shards: does SISA make a model less fair?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from palimpsest.data.shards import parse_sharding
+from palimpsest.methods.registry import METHODS
+from palimpsest.plots import style as common
+
+WIDE = 3  # panels a row
+NUDGE = 0.28  # what has the same number of shards stands side by side within this
+REFERENCE = {"base": (0, (1, 1)), "oracle": (0, (6, 2))}
+
+
+def draw(frame: pd.DataFrame, style: dict) -> Figure:
+    """frame: family ('' for accuracy), method, shards, value, ci_low, ci_high. A panel for accuracy and one for each family."""
+    S, R = zip(*map(parse_sharding, frame["shards"]), strict=True)
+    frame = frame.assign(S=S, R=R)
+    families, counts = list(frame["family"].unique()), sorted(set(S))
+    columns = min(len(families), WIDE)
+    rows = -(-len(families) // columns)
+    made, axes = common.figure(style, 0.8 + 2.3 * rows, rows, columns)
+    lines = list(frame[["method", "R"]].drop_duplicates().itertuples(index=False, name=None))
+    for number, place in enumerate(axes.flat):
+        if number >= len(families):
+            place.set_axis_off()
+            continue
+        family = families[number]
+        panel(place, frame[frame["family"] == family], lines, counts)
+        title = "Equalized-odds gap" if len(families) <= 2 else f"Gap, {common.words(family)}"
+        place.set_title(title if family else "Accuracy")
+        if number % columns == 0 or number == 1:
+            place.set_ylabel("Gap (percentage points)" if family else "Accuracy (% of test records)")
+        if number + columns >= len(families):
+            place.set_xlabel("Number of shards")
+        place.set_ylim(bottom=0 if family else None)
+        common.percent(place.yaxis)
+    common.legend(made, [handle(method, r, lines) for method, r in lines], columns=3)
+    return made
+
+
+def dash(method: str, r: int, lines: list[tuple[str, int]]):
+    """A reference has its own; an ensemble's tells its number of slices."""
+    slices = sorted({slices for method, slices in lines if method not in REFERENCE})
+    return REFERENCE.get(method) or common.DASHES[slices.index(r) % len(common.DASHES)]
+
+
+def panel(place, frame: pd.DataFrame, lines: list[tuple[str, int]], counts: list[int]) -> None:
+    for (method, r), nudge in zip(lines, np.linspace(-NUDGE, NUDGE, len(lines)), strict=True):
+        points = frame[(frame["method"] == method) & (frame["R"] == r)].sort_values("S")
+        way, pattern = common.look(method), dash(method, r, lines)
+        place.errorbar(
+            points["S"].map(counts.index) + nudge, points["value"], yerr=common.whiskers(points), label=f"{method} {r}",
+            color=way.colour, marker=way.marker, markerfacecolor=way.face, linestyle=pattern, elinewidth=0.8,
+        )  # fmt: skip
+        if method in REFERENCE and len(points):
+            place.axhline(points["value"].iloc[0], color=way.colour, linewidth=0.8, linestyle=pattern, zorder=1)
+    place.set_xticks(range(len(counts)), [str(count) for count in counts])
+    place.set_xlim(-0.5, len(counts) - 0.5)
+    place.grid(axis="x", visible=False)
+
+
+def handle(method: str, r: int, lines: list[tuple[str, int]]) -> Line2D:
+    way, text = common.look(method), METHODS[method].label
+    if method not in REFERENCE:
+        text += f", {r} {'slice' if r == 1 else 'slices'}"
+    width = 0.8 if method in REFERENCE else None
+    return Line2D(
+        [], [], color=way.colour, marker=way.marker, markerfacecolor=way.face, linewidth=width, linestyle=dash(method, r, lines), label=text
+    )

@@ -1,0 +1,163 @@
+"""What all figures have in common: colours that the colour-blind tell apart, markers that tell the same in grey, sizes, words.
+
+Figures are made without pyplot, so that nothing is shared between them, and saved without dates: equal data give equal bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from palimpsest.data.shards import parse_sharding
+from palimpsest.files import replacing
+from palimpsest.methods.registry import METHODS
+
+# Okabe and Ito (2008), without their yellow, which is too light to print
+BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
+GREY = "#767676"
+COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+
+RC = {
+    "backend": "Agg",
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dcdcdc",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 5,
+    "errorbar.capsize": 0,
+    "figure.facecolor": "white",
+    "text.parse_math": False,  # a '$' in the name of a group is a '$'
+    "svg.hashsalt": "palimpsest",
+    "svg.fonttype": "path",  # looks the same where the font is missing
+    "pdf.fonttype": 42,
+}
+NO_DATES = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+OF_TEACHERS = [name for name in METHODS if METHODS[name].needs == "teachers"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn everywhere. Filled: post-processed; hollow: as the models decide."""
+
+    colour: str
+    marker: str
+    filled: bool
+
+    @property
+    def face(self) -> str:
+        return self.colour if self.filled else "white"
+
+
+KNOWN = {
+    "base": Look(BLACK, "s", False),
+    "oracle": Look(GREY, "D", False),
+    "sisa_vote": Look(BLUE, "o", False),
+    "sisa_mean": Look(PURPLE, "v", False),
+    "base_postprocessed": Look(BLACK, "s", True),
+    "fairsisa_aggregate_first": Look(ORANGE, "^", True),
+    "fairsisa_postprocess_first": Look(GREEN, "P", True),
+    "fairsisa_ensemble": Look(RED, "o", True),
+}
+
+
+def look(method: str) -> Look:
+    """The look of a method; one that is not listed takes the colour and marker of its place in the dict of methods."""
+    if method in KNOWN:
+        return KNOWN[method]
+    place = list(METHODS).index(method)
+    return Look(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], METHODS[method].fitted)
+
+
+def figure(style: dict, height: float, rows: int, columns: int, **shared) -> tuple[Figure, np.ndarray]:
+    """A figure as wide as the study asks, ``height`` inches high at 7 inches of width, and its (rows, columns) axes."""
+    width = style.get("width", 7.0)
+    made = Figure(figsize=(width, height * width / 7), dpi=style.get("dpi", 150), layout="constrained")
+    made.get_layout_engine().set(w_pad=0.06, h_pad=0.06, hspace=0.02, wspace=0.02)
+    return made, made.subplots(rows, columns, squeeze=False, **shared)
+
+
+def empty(style: dict, text: str = "Nothing to show in this study") -> Figure:
+    made, axes = figure(style, 1.2, 1, 1)
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", color=GREY)
+    return made
+
+
+def save(made: Figure, path: Path) -> None:
+    """Write whole or not at all; the format is the suffix."""
+    suffix = Path(path).suffix.lstrip(".")
+    with replacing(path) as beside:
+        made.savefig(beside, format=suffix, metadata=NO_DATES[suffix])
+
+
+def legend(made: Figure, handles: list, columns: int, title: str | None = None) -> None:
+    """Above all axes, where it hides nothing."""
+    made.legend(handles=handles, loc="outside upper center", ncols=columns, title=title, handletextpad=0.5, columnspacing=1.6)
+
+
+def method_handle(method: str, label: str | None = None) -> Line2D:
+    way = look(method)
+    text = label or METHODS[method].label
+    return Line2D([], [], linestyle="", marker=way.marker, color=way.colour, markerfacecolor=way.face, label=text)
+
+
+def percent(axis, most: int = 5) -> None:
+    """Tick labels of shares in percent, the unit of the axis label; the data stay shares."""
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}"))
+    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+
+
+def whiskers(frame, name: str = "value", low: str = "ci_low", high: str = "ci_high") -> np.ndarray:
+    """(2, n) lengths of an interval below and above its value; 0 where there is none."""
+    ends = np.array([frame[name] - frame[low], frame[high] - frame[name]], dtype=float)
+    return np.clip(np.nan_to_num(ends), 0, None)
+
+
+def words(name: str) -> str:
+    """The name of a family of groups in words."""
+    return name.replace("_", " ")
+
+
+def panel_title(family: str, sharding: str, families: int) -> str:
+    """What a panel shows; the family goes without saying where there is but one."""
+    return shard_words(sharding) if families == 1 else f"{words(family)}, {shard_words(sharding)}"
+
+
+def shard_words(sharding: str) -> str:
+    """'3x2' -> '3 shards × 2 slices'."""
+    shards, slices = parse_sharding(sharding)
+    if shards == slices == 1:
+        return "single model"
+    several = "1 shard" if shards == 1 else f"{shards} shards"
+    return several if slices == 1 else f"{several} × {slices} slices"
+
+
+def styled():
+    """The context to draw and save in."""
+    return matplotlib.rc_context(RC)

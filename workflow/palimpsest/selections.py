@@ -1,0 +1,150 @@
+"""What each figure shows: the tidy table and the epsilon curves -> a small table a figure, which plots/ then draws.
+
+A selection takes (metrics, epsilon, settings): ``metrics`` the tidy table with rows of seed 'all', ``epsilon`` the curves of steps/epsilon.py,
+``settings`` with `states` (the newest last) and `families` (those that post-processors are fitted on). Numbers are chosen and set side by
+side here, and averaged over seeds only where the tidy table has no such mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+
+from palimpsest.data.shards import parse_sharding
+from palimpsest.methods.registry import METHODS
+from palimpsest.tables import ALL_SEEDS
+
+# What a page holds; the tidy table holds the rest.
+MOST_FAMILIES, MOST_GROUPS, MOST_ENSEMBLES, MOST_REQUESTS = 6, 8, 3, 6
+BEFORE = ("base", "sisa_vote")  # what post-processing starts from
+OF_TEACHERS = [name for name in METHODS if METHODS[name].needs == "teachers"]
+UNFITTED = ("base", "oracle", "sisa_vote", "sisa_mean")
+
+
+def newest(metrics: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Rows over all seeds of the newest state."""
+    return metrics[(metrics["seed"] == ALL_SEEDS) & (metrics["request"] == settings["states"][-1])]
+
+
+def in_order(frame: pd.DataFrame, **orders: Iterable[str]) -> pd.DataFrame:
+    """Rows sorted by columns, each in the order that is given for it; values that have no place in it are left out."""
+    places = {name: {value: place for place, value in enumerate(order)} for name, order in orders.items()}
+    for name, place in places.items():
+        frame = frame[frame[name].isin(place)]
+    keys = pd.DataFrame({name: frame[name].map(place).to_numpy() for name, place in places.items()}, index=frame.index)
+    return frame.loc[keys.sort_values(list(orders), kind="stable").index].reset_index(drop=True)
+
+
+def beside(frame: pd.DataFrame, metric: str, name: str) -> pd.DataFrame:
+    """method, shards, group and the values of one metric as ``name``, ``name``_low, ``name``_high."""
+    chosen = frame.loc[frame["metric"] == metric, ["method", "shards", "group", "value", "ci_low", "ci_high"]]
+    return chosen.rename(columns={"value": name, "ci_low": f"{name}_low", "ci_high": f"{name}_high"})
+
+
+def with_family(frame: pd.DataFrame, families: list[str]) -> pd.DataFrame:
+    """Utility by the family that it is compared in: the fitted one of a fitted method, every one of the others."""
+    fitted = frame["group"] != ""
+    each = frame[~fitted].drop(columns="group").merge(pd.DataFrame({"group": families}, dtype=frame["group"].dtype), how="cross")
+    return pd.concat([frame[fitted], each], ignore_index=True)
+
+
+def shardings(values: Iterable[str], most: int | None = None) -> list[str]:
+    """One sharding for each number of shards, that with the fewest slices; of many, ``most`` from the first to the last."""
+    fewest: dict[int, str] = {}
+    for sharding in sorted(set(values), key=parse_sharding):
+        fewest.setdefault(parse_sharding(sharding)[0], sharding)
+    found = list(fewest.values())
+    if most and len(found) > most:
+        found = [found[place] for place in np.linspace(0, len(found) - 1, most).round().astype(int)]
+    return found
+
+
+def ensembles(frame: pd.DataFrame, most: int | None = MOST_ENSEMBLES) -> list[str]:
+    """Shardings of more than one shard, as far as there are any: one shard is the single model in another name."""
+    found = frame.loc[frame["method"].isin(OF_TEACHERS), "shards"].unique()
+    several = [name for name in found if parse_sharding(name)[0] > 1]
+    return shardings(several or found, most)
+
+
+def tradeoff(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Accuracy and gap of each method on test: single models (shards '1x1'), and ensembles of several shards."""
+    now, families = newest(metrics, settings), settings["families"][:MOST_FAMILIES]
+    now = now[now["set"] == "test"]
+    pairs = with_family(beside(now, "accuracy", "accuracy"), families).merge(beside(now, "equalized_odds_max", "gap"))
+    pairs = pairs.rename(columns={"group": "family"})
+    chosen = pairs[~pairs["method"].isin(OF_TEACHERS) | pairs["shards"].isin(ensembles(pairs))]
+    return in_order(chosen, family=families, shards=sorted(chosen["shards"].unique(), key=parse_sharding), method=METHODS)
+
+
+def groups(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """TPR and FPR of each group on test, before and after post-processing: the base, and the ensemble of most shards."""
+    now, families = newest(metrics, settings), settings["families"][:MOST_FAMILIES]
+    now = now[(now["set"] == "test") & now["metric"].isin(["tpr", "fpr"])]
+    shown = [name for name in METHODS if name in BEFORE or METHODS[name].fitted]
+    now = now[now["method"].isin(shown)]
+    now = now[~now["method"].isin(OF_TEACHERS) | now["shards"].isin(ensembles(now, None)[-1:])]
+    family, _, group = (now["group"].str.partition("=")[part] for part in range(3))
+    now = now.assign(family=family, group=group)[["family", "group", "method", "shards", "metric", "value", "ci_low", "ci_high", "n"]]
+    sizes = now.groupby(["family", "group"])["n"].max()
+    largest = sizes.groupby(level="family", group_keys=False).nlargest(MOST_GROUPS).index
+    now = now[pd.MultiIndex.from_frame(now[["family", "group"]]).isin(largest)]
+    return in_order(now, family=families, metric=["tpr", "fpr"], method=shown, group=sorted(now["group"].unique()))
+
+
+def shards(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Accuracy and gap on test of what nothing was fitted to, for all shardings; `family` is empty for accuracy.
+
+    An ensemble of one shard and slice is the oracle, and left out where it would be alone with its number of slices.
+    """
+    now = newest(metrics, settings)
+    now = now[(now["set"] == "test") & now["method"].isin(UNFITTED) & now["metric"].isin(["accuracy", "equalized_odds_max"])]
+    teachers = now["method"].isin(OF_TEACHERS)
+    unsliced = [name for name in now.loc[teachers, "shards"].unique() if parse_sharding(name)[1] == 1]
+    if unsliced == ["1x1"] and not teachers.all():
+        now = now[~teachers | (now["shards"] != "1x1")]
+    families = ["", *dict.fromkeys([*settings["families"], *sorted(now["group"].unique())])][: MOST_FAMILIES + 1]
+    chosen = now[["group", "method", "shards", "value", "ci_low", "ci_high"]].rename(columns={"group": "family"})
+    by_shards = sorted(chosen["shards"].unique(), key=parse_sharding)
+    return in_order(chosen, family=dict.fromkeys(families), method=UNFITTED, shards=by_shards)
+
+
+def cost(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Tokens trained for each request, as a share of a full retraining, and the expected share: each seed, and all."""
+    rows = metrics[metrics["metric"].isin(["retrained_share", "expected_share"])]
+    wide = rows.pivot(index=["request", "shards", "seed", "n"], columns="metric", values="value").reset_index()
+    wide = wide.rename(columns={"retrained_share": "share", "expected_share": "expected", "n": "owners"})
+    by_shards = sorted(wide["shards"].unique(), key=parse_sharding)
+    recent = [name for name in settings["states"] if name in set(wide["request"])][-MOST_REQUESTS:]
+    return in_order(wide, request=recent, shards=by_shards, seed=sorted(wide["seed"].unique()))
+
+
+def curve(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Cost over the allowed gap, on valid (fitted) and test (held out): mean, least and most over seeds."""
+    families = settings["families"][:MOST_FAMILIES]
+    keys = ["family", "shards", "method", "set", "eps"]
+    over = epsilon[epsilon["shards"].isin(ensembles(epsilon))].groupby(keys)["cost"]
+    merged = over.agg(cost="mean", cost_low="min", cost_high="max", seeds="size").reset_index()
+    by_shards = sorted(merged["shards"].unique(), key=parse_sharding)
+    return in_order(merged, family=families, shards=by_shards, method=METHODS, set=["valid", "test"])
+
+
+def membership(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """AUROC of telling the forgotten records from never seen ones by their loss, before and after each request."""
+    rows = metrics[(metrics["seed"] == ALL_SEEDS) & (metrics["metric"] == "membership_auroc")]
+    rows = rows.assign(when=rows["set"].map({"forget_before": "before", "forget": "after"}))
+    chosen = rows[["request", "shards", "method", "when", "value", "ci_low", "ci_high", "n"]]
+    recent = [name for name in settings["states"] if name in set(chosen["request"])][-MOST_REQUESTS:]
+    by_shards = sorted(chosen["shards"].unique(), key=parse_sharding)
+    return in_order(chosen, request=recent, shards=by_shards, when=["before", "after"])
+
+
+SELECTIONS: dict[str, Callable[[pd.DataFrame, pd.DataFrame, dict], pd.DataFrame]] = {
+    "tradeoff": tradeoff,
+    "groups": groups,
+    "shards": shards,
+    "cost": cost,
+    "epsilon": curve,
+    "membership": membership,
+}

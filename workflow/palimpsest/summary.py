@@ -1,0 +1,187 @@
+"""The tidy table in words and small tables, for people: Markdown and a page of html that needs nothing else."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from math import hypot
+
+import pandas as pd
+
+from palimpsest.data.shards import parse_sharding
+from palimpsest.methods.registry import METHODS
+from palimpsest.selections import in_order, newest
+
+# Vote patterns, counted in each group, over fitted records. Simulations of post-processed ensembles (S to 31, 20,000 to 1 million records)
+# held out as fitted below 1 pattern in 300 records, fell apart above 1 in 20, and did either between.
+FINE, TOO_FINE = 1 / 300, 1 / 20
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what stands below it, and one table of texts (headless where there is none)."""
+
+    heading: str
+    text: str = ""
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    warnings: tuple[str, ...] = ()
+
+
+def summarise(metrics: pd.DataFrame, settings: dict) -> list[Section]:
+    """What the newest state says about test records, a table a family of groups; then fitted against held out."""
+    now = newest(metrics, settings)
+    study = ", ".join(sorted(metrics["study"].unique()))
+    seeds = metrics.loc[metrics["seed"] != "all", "seed"].nunique()
+    head = (
+        f"State {settings['states'][-1]}, test records, mean of {seeds} {'seed' if seeds == 1 else 'seeds'}. In brackets the interval "
+        f"({settings.get('level', 0.95):.0%}), which holds the spread over records and over seeds."
+    )
+    sections = [Section(f"Summary of the study {study}", head)]
+    families = [*settings["families"], *sorted(set(now.loc[now["metric"] == "equalized_odds_max", "group"]))]
+    for family in dict.fromkeys(families) or [""]:
+        sections.append(Section(f"Groups: {_words(family)}" if family else "All methods", "", results(now, family)))
+    if settings["families"]:
+        sections.append(fitted_or_held_out(now, settings["families"]))
+    return sections
+
+
+# --- the numbers --------------------------------------------------------------------------------------------------
+
+
+def _lookup(now: pd.DataFrame, set_: str) -> pd.DataFrame:
+    keys = ["method", "shards", "group", "metric"]
+    return now[now["set"] == set_].drop_duplicates(keys).set_index(keys)[["value", "ci_low", "ci_high"]].sort_index()
+
+
+def _shown(numbers: pd.DataFrame, method: str, shards: str, group: str, metric: str) -> str:
+    """'value [low, high]', or a dash where there is no such number."""
+    key = (method, shards, group, metric)
+    if key not in numbers.index:
+        return NONE
+    value, low, high = numbers.loc[key]
+    return f"{value:.3f}" if pd.isna(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _evaluated(now: pd.DataFrame) -> pd.DataFrame:
+    """method and shards of all that decides, in the order of the dict of methods."""
+    pairs = now.loc[(now["set"] == "test") & now["method"].isin(METHODS), ["method", "shards"]].drop_duplicates()
+    return in_order(pairs, method=METHODS, shards=sorted(pairs["shards"].unique(), key=parse_sharding))
+
+
+def results(now: pd.DataFrame, family: str) -> pd.DataFrame:
+    """One row a method and sharding: how well it decides, how fairly, how like the oracle, and at what price."""
+    test, train = _lookup(now, "test"), _lookup(now, "train")
+    rows = []
+    for method, shards in _evaluated(now).itertuples(index=False):
+        key = (test, method, shards, family if METHODS[method].fitted else "")
+        rows.append({
+            "method": METHODS[method].label, "shards × slices": _sharding(shards),
+            "accuracy": _shown(*key, "accuracy"),
+            "equalized-odds gap": _shown(test, method, shards, family, "equalized_odds_max"),
+            "AUROC": _shown(*key, "auroc"), "agreement with oracle": _shown(*key, "agreement"),
+            "retrained share": _retrained(train, method, shards),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _retrained(train: pd.DataFrame, method: str, shards: str) -> str:
+    """The newest request's price: nothing for what never forgets, one full retraining for a single model."""
+    if METHODS[method].needs == "base":
+        return NONE
+    return _shown(train, "oracle" if parse_sharding(shards) == (1, 1) else "sisa", shards, "", "retrained_share")
+
+
+def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
+    """Post-processors on the records that they were fitted on (valid) and on others (test), with warnings."""
+    valid, test = _lookup(now, "valid"), _lookup(now, "test")
+    rows, warnings = [], []
+    for family in families:
+        for method, shards in _evaluated(now).itertuples(index=False):
+            if not METHODS[method].fitted or (method, shards, family, "patterns_per_record") not in valid.index:
+                continue
+            key = (method, shards, family)
+            patterns = valid.loc[(*key, "patterns_per_record"), "value"]
+            fitted, held_out = (numbers.loc[(*key, "fit_cost")] for numbers in (valid, test))
+            bad = too_fine(patterns, fitted, held_out)
+            rows.append({
+                "groups": _words(family), "method": METHODS[method].label, "shards × slices": _sharding(shards),
+                "cost, fitted": _shown(valid, *key, "fit_cost"), "cost, held out": _shown(test, *key, "fit_cost"),
+                "gap, fitted": _shown(valid, *key, "equalized_odds_max"), "gap, held out": _shown(test, *key, "equalized_odds_max"),
+                "patterns per record": f"{patterns:.4f}", "random decisions": _shown(valid, *key, "random_share"),
+                "too fine": "WARNING" if bad else "",
+            })  # fmt: skip
+            if bad:
+                warnings.append(
+                    f"WARNING: {METHODS[method].label}, {_sharding(shards)}, {_words(family)}: {1 / patterns:.1f} fitted records for each "
+                    f"pattern of votes and group; mean cost {fitted['value']:.3f} fitted, {held_out['value']:.3f} held out."
+                )
+    text = (
+        "Post-processors learn from validation records (fitted) and are judged on test records (held out); cost is the mean cost of errors. "
+        "Patterns of votes, counted in each group, are called too fine for the data above 1 pattern in 20 fitted records, and from 1 in 300 "
+        "on where the held-out cost is above the fitted one by more than both intervals explain. The cure is `fairness: {cells: count}` or "
+        "`pooled`, fewer shards or groups, or more validation records."
+    )
+    return Section("Fitted and held out", text, pd.DataFrame(rows), tuple(warnings))
+
+
+def too_fine(patterns: float, fitted: pd.Series, held_out: pd.Series) -> bool:
+    """Whether a rule has more patterns per record than the data can tell apart; costs are value, ci_low, ci_high."""
+    apart = held_out["value"] - fitted["value"]
+    noise = hypot(held_out["value"] - held_out["ci_low"], fitted["ci_high"] - fitted["value"])
+    return patterns > TOO_FINE or (patterns > FINE and apart > noise)
+
+
+def _words(family: str) -> str:
+    return family.replace("_", " ")
+
+
+def _sharding(shards: str) -> str:
+    return shards.replace("x", " × ")
+
+
+# --- two ways to show them ----------------------------------------------------------------------------------------
+
+
+def as_markdown(sections: list[Section]) -> str:
+    blocks = []
+    for number, section in enumerate(sections):
+        blocks.append(f"{'##' if number else '#'} {section.heading}")
+        blocks += [section.text] if section.text else []
+        if len(section.table):
+            lines = [list(section.table.columns), ["---"] * section.table.shape[1], *section.table.to_numpy().tolist()]
+            blocks.append("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines))
+        blocks += section.warnings
+    return "\n\n".join(blocks) + "\n"
+
+
+STYLE = """
+body { font: 14px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2em auto; padding: 0 1em; max-width: 78em }
+h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
+p { max-width: 52em }
+div { overflow-x: auto }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { padding: .3em .8em; text-align: left; white-space: nowrap; border-bottom: 1px solid #ddd }
+th { border-bottom: 2px solid #555; vertical-align: bottom; white-space: normal }
+tbody tr:hover { background: #f4f4f4 }
+.warning { border-left: 4px solid #d55e00; padding-left: .8em }
+"""
+
+
+def as_html(sections: list[Section]) -> str:
+    body = []
+    for number, section in enumerate(sections):
+        level = "h2" if number else "h1"
+        body.append(f"<{level}>{html.escape(section.heading)}</{level}>")
+        body += [f"<p>{html.escape(section.text)}</p>"] if section.text else []
+        if len(section.table):
+            head = "".join(f"<th>{html.escape(name)}</th>" for name in section.table.columns)
+            lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in line) for line in section.table.to_numpy().tolist())
+            rows = "\n".join(f"<tr>{line}</tr>" for line in lines)
+            body.append(f"<div><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>")
+        body += [f'<p class="warning">{html.escape(warning)}</p>' for warning in section.warnings]
+    title = html.escape(sections[0].heading)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
+    )

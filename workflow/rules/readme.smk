@@ -1,0 +1,69 @@
+# The pages of this repository that show what the workflow knows: run `snakemake readme` after the demo's results have changed.
+IMAGES = "workflow/report/images"
+
+
+rule readme:
+    input:
+        "README.md",
+        "config/README.md",
+    localrule: True
+
+
+# A graph of this very workflow, so Snakemake draws it up itself: the one place where a rule calls it.
+rule rulegraph:
+    input:
+        "Snakefile",
+        sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "workflow/rules").glob("*.smk")),
+    output:
+        "results/{study}/rulegraph.dot",
+    log:
+        "results/{study}/logs/rulegraph.log",
+    localrule: True
+    conda:
+        "../../envs/plot.yaml"
+    shell:
+        "snakemake --rulegraph dot all > {output:q} 2> {log:q}"
+
+
+# update(): the page is there before, and only its blocks are written anew.
+rule front_page:
+    input:
+        metrics="results/demo/tables/metrics.parquet",
+        tradeoff="results/demo/figures/tradeoff.svg",
+        rulegraph="results/demo/rulegraph.dot",
+    output:
+        page=update("README.md"),
+        tradeoff=f"{IMAGES}/tradeoff.svg",
+        rulegraph=f"{IMAGES}/rulegraph.svg",
+    log:
+        "results/demo/logs/readme.log",
+    localrule: True
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        settings=lambda w: settings(
+            states=PLAN.states,
+            family=STUDY["fairness"]["groups"][0],
+            stages=[[r.name, Path(r.snakefile).stem] for r in workflow.rules],
+        ),
+        code=code("readme"),
+    shell:
+        "python -m palimpsest readme --settings {params.settings:q} --page {output.page:q} --metrics {input.metrics:q}"
+        " --rulegraph {input.rulegraph:q} --picture {output.rulegraph:q} > {log:q} 2>&1"
+        " && cp {input.tradeoff:q} {output.tradeoff:q}"
+
+
+rule config_page:
+    input:
+        "workflow/schemas/study.schema.yaml",
+    output:
+        update("config/README.md"),
+    log:
+        "results/demo/logs/config_page.log",
+    localrule: True
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        code=code("readme"),
+    shell:
+        "python -m palimpsest readme --keys --page {output:q} > {log:q} 2>&1"
