@@ -116,6 +116,7 @@ def test_relaxed_equalized_odds_by_hand(by_hand):
     np.testing.assert_allclose([rule.fpr_, rule.tpr_], [[0.3, 0.4], [0.7, 0.6]], atol=1e-14)
     assert rule.cost_ == pytest.approx(0.35, abs=1e-14)
     assert rule.gap_ == pytest.approx(0.1, abs=1e-14)
+    assert rule.random_share_ == 0.5  # b is certain, whatever rounding leaves
 
 
 def test_optimum_at_a_crossing_by_hand():
@@ -143,8 +144,6 @@ def test_optimal_feasible_and_attained_against_highs(eps):
         assert cost == pytest.approx(rule.cost_, abs=1e-12)
         assert np.ptp(rates, axis=0).max() <= eps + 1e-12
         np.testing.assert_allclose(rates.T, [rule.fpr_, rule.tpr_], atol=1e-12)
-        p = rule.probability(data[0], data[2])
-        assert np.abs(p - np.rint(p))[(p > 0) & (p < 1)].min(initial=1) > 1e-10  # no decision is random by rounding
 
 
 @pytest.mark.parametrize("eps", [0.0, 0.1])
@@ -155,6 +154,19 @@ def test_many_shards_and_groups_against_highs(eps):
         rule = EqualizedOdds(eps=eps).fit(*data)
         assert rule.cost_ == pytest.approx(linear_program(*data, eps, 1.0, 1.0), abs=1e-9)
         assert realised(rule, *data)[0] == pytest.approx(rule.cost_, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("realise", ["mix", "window"])
+@pytest.mark.parametrize("eps", TOLERANCES)
+def test_votes_without_evidence_and_perfect_votes(eps, realise):
+    """Group 0 always votes alike, so its hull is the diagonal; group 1 votes the label; a third is as usual."""
+    votes, labels, groups = draw(numpy_generator("evidence"), 3, 3, 400)
+    votes = np.where(groups[:, None] == 0, 1, np.where(groups[:, None] == 1, labels[:, None], votes))
+    rule = EqualizedOdds(eps=eps, realise=realise).fit(votes, labels, groups)
+    assert rule.cost_ == pytest.approx(linear_program(votes, labels, groups, eps, 1.0, 1.0), abs=1e-9)
+    cost, rates = realised(rule, votes, labels, groups)
+    assert cost == pytest.approx(rule.cost_, abs=1e-12) and np.ptp(rates, axis=0).max() <= eps + 1e-12
 
 
 @pytest.mark.parametrize("eps", [0.0, 1e-6, 0.01, 0.2, 1.0])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
 from palimpsest.selections import SELECTIONS, shardings
+from palimpsest.steps import tabulate
+from palimpsest.summary import Section, as_html, as_markdown, summarise, too_fine
 from palimpsest.tables import over_seeds, row, table
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
@@ -93,3 +98,197 @@ def study():
 
 def select(name, study):
     return SELECTIONS[name](*study, SETTINGS)
+
+
+def test_every_figure_has_a_selection():
+    assert list(SELECTIONS) == list(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_selection_shows_something_and_is_small(name, study):
+    shown = select(name, study)
+    assert len(shown) and not shown.isna().any(axis=None)
+    assert len(shown.to_csv(index=False)) < 200_000
+
+
+def value(study, metric, group="", **where):
+    frame = study[0]
+    where = {"seed": "all", "request": "r2", "set": "test"} | where | {"metric": metric, "group": group}
+    (found,) = frame.loc[np.logical_and.reduce([frame[key] == wanted for key, wanted in where.items()]), "value"]
+    return found
+
+
+def test_one_sharding_for_each_number_of_shards():
+    assert shardings(["5x2", "1x1", "10x1", "3x2", "3x1", "5x2"]) == ["1x1", "3x1", "5x2", "10x1"]
+    assert shardings([f"{count}x1" for count in (2, 4, 8, 16, 32)], most=3) == ["2x1", "8x1", "32x1"]
+
+
+def test_tradeoff_pairs_each_method_with_its_own_family(study):
+    """What is not fitted has one accuracy for all families, a fitted method one for each."""
+    shown = select("tradeoff", study).set_index(["family", "method", "shards"])
+    for family in GROUPS:
+        row_ = shown.loc[(family, "base", "1x1")]
+        assert row_["accuracy"] == value(study, "accuracy", method="base")
+        assert row_["gap"] == value(study, "equalized_odds_max", family, method="base")
+        row_ = shown.loc[(family, "fairsisa_ensemble", "5x2")]
+        where = {"method": "fairsisa_ensemble", "shards": "5x2"}
+        assert row_["accuracy"] == value(study, "accuracy", family, **where)
+        assert row_["gap"] == value(study, "equalized_odds_max", family, **where)
+    assert shown.index.is_unique
+
+
+def test_tradeoff_shows_single_models_and_the_least_sliced_ensembles(study):
+    shown = select("tradeoff", study)
+    of_teachers = shown["method"].map(lambda name: METHODS[name].needs == "teachers")
+    assert set(shown.loc[of_teachers, "shards"]) == {"3x1", "5x2"}
+    assert set(shown.loc[~of_teachers, "method"]) == {"base", "oracle", "base_postprocessed"}
+
+
+def test_single_shards_are_shown_where_there_is_nothing_else():
+    shown = select("tradeoff", example(ensembles=("1x1",)))
+    assert set(shown["shards"]) == {"1x1"} and "sisa_vote" in set(shown["method"])
+
+
+def test_groups_shows_the_largest_ensemble_before_and_after(study):
+    shown = select("groups", study)
+    assert set(shown["method"]) == set(METHODS) - {"oracle", "sisa_mean"}
+    assert set(shown.loc[shown["method"] == "sisa_vote", "shards"]) == {"5x2"}
+    assert list(shown["group"].unique()) == ["none", "p", "q", "t", "targeted"]
+    one = shown[(shown["group"] == "q") & (shown["method"] == "base") & (shown["metric"] == "fpr")]
+    assert one["value"].item() == value(study, "fpr", "identity=q", method="base")
+
+
+def test_groups_takes_a_name_with_an_equals_sign_apart_at_the_first(study):
+    metrics = study[0].assign(group=study[0]["group"].replace("identity=q", "identity=a=b"))
+    assert "a=b" in set(select("groups", (metrics, study[1]))["group"])
+
+
+def test_of_many_groups_the_largest_are_shown(study):
+    metrics = study[0]
+    base = metrics[(metrics["group"] == "identity=p") & metrics["metric"].isin(["tpr", "fpr"])]
+    more = [base.assign(group=f"identity=g{n}", n=100 + n) for n in range(12)]
+    shown = select("groups", (pd.concat([metrics, *more]), study[1]))
+    assert set(shown.loc[shown["family"] == "identity", "group"]) == {f"g{n}" for n in range(4, 12)}
+
+
+def test_shards_shows_what_was_not_fitted_for_all_shardings(study):
+    shown = select("shards", study)
+    assert set(shown["method"]) == {"base", "oracle", "sisa_vote", "sisa_mean"}
+    assert list(shown["family"].unique()) == ["", *GROUPS]
+    votes = shown[(shown["method"] == "sisa_vote") & (shown["family"] == "")].set_index("shards")["value"]
+    assert dict(votes) == {name: value(study, "accuracy", method="sisa_vote", shards=name) for name in ENSEMBLES}
+
+
+def test_shards_leaves_the_oracle_by_another_name_out_where_no_line_needs_it():
+    shown = select("shards", example(ensembles=("1x1", "3x2", "5x2")))
+    assert set(shown.loc[shown["method"] == "sisa_vote", "shards"]) == {"3x2", "5x2"}
+
+
+def test_cost_sets_each_seed_beside_what_was_expected(study):
+    shown = select("cost", study).set_index(["request", "shards", "seed"])
+    assert set(shown.index.get_level_values("seed")) == {"1", "2", "all"}
+    mean = shown.loc[("r2", "3x2", "all")]
+    assert mean["share"] == pytest.approx((shown.loc[("r2", "3x2", "1"), "share"] + shown.loc[("r2", "3x2", "2"), "share"]) / 2)
+    assert mean["expected"] == pytest.approx(0.8 / 3) and mean["owners"] == 2
+
+
+def test_of_many_requests_the_newest_are_shown():
+    states = ("r0", *(f"r{n}" for n in range(1, 9)))
+    tables = example(states=states, seeds=(1,), ensembles=("1x1", "3x1"))
+    for name in ("cost", "membership"):
+        shown = SELECTIONS[name](*tables, SETTINGS | {"states": list(states)})
+        assert list(shown["request"].unique()) == [f"r{n}" for n in range(3, 9)]
+
+
+def test_epsilon_merges_seeds_by_hand(study):
+    shown = select("epsilon", study)
+    where = {"method": "fairsisa_ensemble", "shards": "3x1", "family": "identity", "eps": 0.1, "set": "test"}
+    costs = study[1].loc[np.logical_and.reduce([study[1][key] == wanted for key, wanted in where.items()]), "cost"]
+    one = shown.loc[np.logical_and.reduce([shown[key] == wanted for key, wanted in where.items()])].squeeze()
+    assert len(costs) == one["seeds"] == 2
+    np.testing.assert_allclose([one["cost"], one["cost_low"], one["cost_high"]], [costs.mean(), costs.min(), costs.max()])
+
+
+def test_membership_before_and_after(study):
+    shown = select("membership", study).set_index(["request", "shards", "when"])
+    for when, set_ in (("before", "forget_before"), ("after", "forget")):
+        expected = value(study, "membership_auroc", request="r1", set=set_, shards="3x2")
+        assert shown.loc[("r1", "3x2", when), "value"] == expected
+
+
+# --- the step that writes them, and the summary -------------------------------------------------------------------
+
+
+def tabulate_into(folder, frames, epsilon):
+    files = []
+    for number, frame in enumerate(frames):
+        files.append(folder / f"{number}.parquet")
+        write_parquet(frame, files[-1])
+    write_parquet(epsilon, folder / "epsilon.parquet")
+    names = {name: folder / f"metrics.{name}" for name in ("parquet", "csv", "summary", "html")}
+    figures = [folder / f"{name}.csv" for name in FIGURES]
+    tabulate.run(Namespace(settings=SETTINGS, metrics=files, epsilon=[folder / "epsilon.parquet"], figure=figures, **names))
+    return names
+
+
+def test_the_step_writes_table_summary_and_figures(tmp_path, study):
+    """From the rows of single seeds the step makes what the example holds, rows over seeds included; an empty file adds nothing."""
+    metrics, epsilon = study
+    seeds = metrics[metrics["seed"] != "all"]
+    files = tabulate_into(tmp_path, [table([]), seeds[seeds["seed"] == "2"], seeds[seeds["seed"] == "1"]], epsilon)
+    pd.testing.assert_frame_equal(read_parquet(files["parquet"]), metrics)
+    text = pd.read_csv(files["csv"], dtype={"seed": str}, keep_default_na=False, na_values={"value": [""], "ci_low": [""], "ci_high": [""]})
+    pd.testing.assert_frame_equal(text, metrics, check_dtype=False, rtol=1e-8)
+    for name in FIGURES:
+        assert (tmp_path / f"{name}.csv").read_text().startswith(",".join(select(name, study).columns))
+
+
+def test_equal_numbers_give_equal_bytes(tmp_path, study):
+    metrics, epsilon = study
+    seeds = metrics[metrics["seed"] != "all"]
+    for name, frame in (("one", seeds), ("two", seeds.sample(frac=1, random_state=3))):
+        (tmp_path / name).mkdir()
+        tabulate_into(tmp_path / name, [frame], epsilon)
+    for file in ("metrics.csv", "metrics.parquet", "metrics.html", *(f"{name}.csv" for name in FIGURES)):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+def test_summary_has_a_row_for_each_method_and_sharding(study):
+    sections = summarise(study[0], SETTINGS)
+    assert [section.heading for section in sections[1:]] == ["Groups: identity", "Groups: place of birth", "Fitted and held out"]
+    shown = sections[1].table
+    assert len(shown) == 3 + 5 * len(ENSEMBLES)
+    mean = shown[(shown["method"] == METHODS["sisa_mean"].label) & (shown["shards × slices"] == "3 × 2")].squeeze()
+    number = value(study, "accuracy", method="sisa_mean", shards="3x2")
+    assert mean["accuracy"].startswith(f"{number:.3f} [")
+    assert mean["retrained share"].startswith(f"{value(study, 'retrained_share', method='sisa', shards='3x2', set='train'):.3f} [")
+
+
+def costs(middle, half):
+    return pd.Series({"value": middle, "ci_low": middle - half, "ci_high": middle + half})
+
+
+def test_when_a_pattern_is_too_fine():
+    """Above 1/20 always, up to 1/300 never, between where 0.03 + 0.04 in quadrature = 0.05 does not explain the difference."""
+    same, above, near = costs(0.20, 0.03), costs(0.26, 0.04), costs(0.24, 0.04)
+    assert too_fine(1 / 19, same, same) and not too_fine(1 / 20, same, same)
+    assert too_fine(1 / 299, same, above) and not too_fine(1 / 299, same, near)
+    assert not too_fine(1 / 300, same, above) and not too_fine(1 / 100, above, same)
+
+
+def test_the_summary_warns_of_patterns_that_are_too_fine(study):
+    """The example has 2^S / 300 patterns a record: 1 in 9.4 with 5 shards."""
+    fitted = summarise(study[0], SETTINGS)[-1]
+    joint = fitted.table[fitted.table["method"] == METHODS["fairsisa_ensemble"].label]
+    assert set(joint.loc[joint["shards × slices"] == "5 × 2", "too fine"]) == {"WARNING"}
+    (line,) = [text for text in fitted.warnings if "(joint), 5 × 2, identity" in text]
+    assert line.startswith("WARNING: ") and "9.4 fitted records" in line
+    assert line in as_markdown([fitted]) and line in as_html([fitted])
+    assert len(fitted.warnings) == (fitted.table["too fine"] == "WARNING").sum()
+
+
+def test_names_from_data_stay_text():
+    section = Section("<script>", "a & b", pd.DataFrame({"a": ["x|y", "<b>"]}))
+    assert "| x\\|y |" in as_markdown([section])
+    page = as_html([section])
+    assert "<script>" not in page and "&lt;b&gt;" in page and "a &amp; b" in page

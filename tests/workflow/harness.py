@@ -40,11 +40,14 @@ STUDY = {
     },
     "training": {"epochs": 2, "learning_rate": 0.01},
     "sharding": ["1x1", "3x2"],
-    "methods": ["base", "oracle", "sisa_vote", "fairsisa_aggregate_first"],
+    "methods": ["oracle", "sisa_vote", "fairsisa_aggregate_first"],
     "fairness": {"groups": ["town"], "epsilon_curve": [0.0, 0.5]},
     "evaluation": {"bootstrap": 20},
     "figures": {"formats": ["png"], "dpi": 40},
 }
+METHODS = STUDY["methods"]
+FIGURES = {f"figures/{name}" for name in ("tradeoff", "groups", "shards", "cost", "epsilon", "membership")}
+REPORTED = {"tabulate"} | FIGURES  # what collects all numbers, and follows any of them
 
 
 class Clone:
@@ -108,7 +111,7 @@ class Clone:
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
         environment |= {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(self.folder / ".cache")}
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600
         )
         self.output = done.stdout
         return done.returncode

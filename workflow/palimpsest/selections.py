@@ -85,8 +85,8 @@ def groups(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.D
     shown = [name for name in METHODS if name in BEFORE or METHODS[name].fitted]
     now = now[now["method"].isin(shown)]
     now = now[~now["method"].isin(OF_TEACHERS) | now["shards"].isin(ensembles(now, None)[-1:])]
-    family, _, group = (now["group"].str.partition("=")[part] for part in range(3))
-    now = now.assign(family=family, group=group)[["family", "group", "method", "shards", "metric", "value", "ci_low", "ci_high", "n"]]
+    halves = now["group"].str.split("=", n=1)
+    now = now.assign(family=halves.str[0], group=halves.str[1])[["family", "group", "method", "shards", "metric", "value", "ci_low", "ci_high", "n"]]
     sizes = now.groupby(["family", "group"])["n"].max()
     largest = sizes.groupby(level="family", group_keys=False).nlargest(MOST_GROUPS).index
     now = now[pd.MultiIndex.from_frame(now[["family", "group"]]).isin(largest)]

@@ -22,7 +22,7 @@ rule rulegraph:
     conda:
         "../../envs/plot.yaml"
     shell:
-        "snakemake --rulegraph dot all > {output:q} 2> {log:q}"
+        "snakemake --nolock --rulegraph dot all > {output:q} 2> {log:q}"
 
 
 # update(): the page is there before, and only its blocks are written anew.

@@ -22,6 +22,7 @@ from palimpsest.fairness.realise import REALISATIONS
 from palimpsest.fairness.rule import GroupRule
 
 CELLS = ("pattern", "count", "pooled")
+CERTAIN = 1e-6  # a decision this near to 0 or 1 counts as certain: rounding can leave as much where the optimum is flat
 
 
 @dataclass(kw_only=True, eq=False)
@@ -40,7 +41,7 @@ class EqualizedOdds:
     ``negatives_``, ``positives_`` (G,) records of each label; ``fpr_``, ``tpr_`` (G,) rates of the randomised rule;
     ``gap_`` the larger of the two differences above; ``cost_``; ``unconstrained_cost_`` the least cost at eps = 1, so
     that ``cost_ - unconstrained_cost_`` is the price of fairness; ``random_share_`` share of records whose probability
-    is neither 0 nor 1; ``patterns_per_record_`` distinct cells, counted in each group, over records.
+    is neither 0 nor 1 (by more than 1e-6); ``patterns_per_record_`` distinct cells, counted in each group, over records.
     """
 
     eps: float = 0.0
@@ -151,7 +152,7 @@ class EqualizedOdds:
             level = np.clip(REALISATIONS[self.realise](hull, *point), 0.0, 1.0)
             rates.append(hull.rates(level))
             probability = level[hull.level]
-            random += cells.records[(probability > 0) & (probability < 1)].sum()
+            random += cells.records[np.minimum(probability, 1.0 - probability) > CERTAIN].sum()
             self.rules_.append(GroupRule(group, *rates[-1], cells, probability))
         self.fpr_, self.tpr_ = np.array(rates).T
         self.gap_ = float(max(np.ptp(self.fpr_), np.ptp(self.tpr_)))

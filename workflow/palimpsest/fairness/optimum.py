@@ -81,8 +81,8 @@ class BoxSearch:
     between them is closed form; over s the search narrows an interval around the best of a grid to rounding.
     """
 
-    GRID = 48
-    ROUNDS = 12  # (2 / 47) ** 12 = 4e-17: the interval ends below the spacing of doubles
+    GRID = 128
+    ROUNDS = 9  # (2 / 127) ** 9 = 6e-17: the interval ends below the spacing of doubles
 
     def __init__(self, hulls: list[Hull], alpha: np.ndarray, beta: np.ndarray, eps: float):
         self.hulls, self.eps = hulls, eps

@@ -11,16 +11,11 @@ import numpy as np
 
 from palimpsest.fairness.hull import Hull
 
-DUST = 2e-13
-"""Rates closer than this are the same: rounding must not make decisions random. No rate moves by more than twice it."""
-
 
 def mix(hull: Hull, x: float, y: float) -> np.ndarray:
     """Probabilities (h,): with weight w the threshold rule at FPR x, else 1 with probability x; x <= y <= U(x)."""
-    if _on_hull(hull, x, y):
-        return threshold(hull, x, y)
     top = float(hull.upper(x))
-    weight = max((y - x) / (top - x), 0.0)
+    weight = 1.0 if top <= max(x, y) else max((y - x) / (top - x), 0.0)
     return weight * threshold(hull, x, top) + (1.0 - weight) * x
 
 
@@ -29,15 +24,13 @@ def window(hull: Hull, x: float, y: float) -> np.ndarray:
 
     TPR(s) = U(s + x) - U(s) falls from U(x) to L(x), and is linear between the marks where s or s + x is a vertex.
     """
-    if _on_hull(hull, x, y):
-        return threshold(hull, x, y)
     at_zero, top = float(hull.upper(0.0)), float(hull.upper(x))
-    if top - y <= at_zero:  # the window starts inside a first level without negatives
-        return _settle(hull, threshold(hull, x, top) - threshold(hull, 0.0, top - y))
+    if top - y <= at_zero:  # the window starts inside a first level without negatives, or at its foot
+        return threshold(hull, x, top) - threshold(hull, 0.0, max(top - y, 0.0))
     marks = np.unique(np.clip(np.concatenate((hull.fpr, hull.fpr - x)), 0.0, 1.0 - x))
     tpr = np.minimum.accumulate(hull.upper(marks + x) - hull.upper(marks))
     s = np.interp(y, tpr[::-1], marks[::-1])
-    return _settle(hull, threshold(hull, s + x, hull.upper(s + x)) - threshold(hull, s, hull.upper(s)))
+    return threshold(hull, s + x, hull.upper(s + x)) - threshold(hull, s, hull.upper(s))
 
 
 def threshold(hull: Hull, x: float, y: float) -> np.ndarray:
@@ -46,18 +39,7 @@ def threshold(hull: Hull, x: float, y: float) -> np.ndarray:
     The point is found by x + y, which grows along steep and flat levels alike, so that rounding moves neither rate.
     """
     way = hull.fpr + hull.tpr
-    return _settle(hull, np.clip((x + y - way[:-1]) / np.diff(way), 0.0, 1.0))
-
-
-def _on_hull(hull: Hull, x: float, y: float) -> bool:
-    return bool(hull.upper(x) - y <= DUST or x - hull.least_fpr(y) <= DUST)
-
-
-def _settle(hull: Hull, rule: np.ndarray) -> np.ndarray:
-    """Remove the dust of rounding, which would count as random decisions."""
-    whole = np.rint(rule)
-    moved = np.abs(rule - whole) * np.maximum(np.diff(hull.fpr), np.diff(hull.tpr))
-    return np.where(moved <= DUST, whole, rule)
+    return np.clip((x + y - way[:-1]) / np.diff(way), 0.0, 1.0)
 
 
 REALISATIONS = {"mix": mix, "window": window}

@@ -21,13 +21,18 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `figure` (its name), `width` (inches), `dpi` (of png)."""
-    frame = pd.read_csv(args.data, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""])
-    texts = frame.columns.intersection(TEXTS)
-    frame[texts] = frame[texts].fillna("")
+    frame = read(args.data)
     with common.styled():
         made = drawn(args.settings["figure"], frame, args.settings)
         for path in args.output:
             common.save(made, path)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The small table; empty texts are empty texts, empty numbers NaN."""
+    frame = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""])
+    texts = frame.columns.intersection(TEXTS)
+    return frame.assign(**{name: frame[name].fillna("") for name in texts})
 
 
 def drawn(name: str, frame: pd.DataFrame, style: dict):

@@ -14,6 +14,8 @@ from palimpsest.selections import SELECTIONS
 from palimpsest.summary import as_html, as_markdown, summarise
 from palimpsest.tables import COLUMNS, over_seeds, table
 
+EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "gap"]
+
 
 def add_arguments(parser) -> None:
     parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="parquet files of numbers")
@@ -36,10 +38,6 @@ def run(args) -> None:
     for path in args.figure:
         write_csv(SELECTIONS[path.stem](metrics, epsilon, args.settings), path, digits=6)
 
-
-EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "gap"]
-
-
 def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """Frames of the same columns one below the other; empty ones have no types and are left out."""
     held = [frame for frame in frames if len(frame)]
@@ -48,7 +46,7 @@ def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 def tidy(frames: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
     """The tidy table: every seed, and below them the rows over all seeds."""
-    seeds = joined(frames, COLUMNS)
+    seeds = table(joined(frames, COLUMNS).to_dict("records"))  # in order, for the last bits of a mean depend on it
     return table(pd.concat([seeds, over_seeds(seeds, NormalDist().inv_cdf((1 + level) / 2))]).to_dict("records"))
 
 

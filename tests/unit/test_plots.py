@@ -1,0 +1,207 @@
+"""Each figure shows what its table says, is labelled, legible, and the same each time it is drawn."""
+
+from __future__ import annotations
+
+import importlib
+from argparse import Namespace
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from test_selections import GROUPS, SETTINGS, example
+
+import palimpsest
+from palimpsest.figures import FIGURES
+from palimpsest.methods.registry import METHODS
+from palimpsest.plots import style as common
+from palimpsest.selections import SELECTIONS
+from palimpsest.steps import draw
+from palimpsest.steps.tabulate import write_csv
+
+CAPTIONS = Path(palimpsest.__file__).parents[1] / "report"
+STYLE = {"width": 7.0, "dpi": 100}
+STUDIES = {
+    "one family": {"families": ("identity",), "ensembles": ("1x1", "3x2", "5x2")},
+    "two families": {"seeds": (1, 2, 3)},
+    "one seed, one model": {"seeds": (1,), "ensembles": ("1x1",), "families": ("identity",)},
+}
+
+
+class Drawn:
+    """Small tables of one study, and their figures, each drawn once."""
+
+    def __init__(self, wanted):
+        settings = SETTINGS | {"families": list(wanted.get("families", GROUPS))}
+        study = example(**wanted)
+        self.tables = {name: select(*study, settings) for name, select in SELECTIONS.items()}
+
+    @cache  # noqa: B019
+    def figure(self, name):
+        return figure_of(name, self.tables[name])
+
+    def both(self, name):
+        return self.tables[name], panels(self.figure(name))
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def drawn(request):
+    return Drawn(STUDIES[request.param])
+
+
+def figure_of(name, frame):
+    with common.styled():
+        made = draw.drawn(name, frame, STYLE)
+        FigureCanvasAgg(made).draw()
+    return made
+
+
+def panels(made):
+    return [axes for axes in made.axes if axes.axison]
+
+
+def points(axes, label):
+    """(n, 2) points of the marker series of an axes that have a label, in their order."""
+    found = [c.lines[0].get_xydata() for c in axes.containers if c.get_label() == label and hasattr(c, "has_xerr")]
+    found += [line.get_xydata() for line in axes.lines if line.get_label() == label]
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_has_a_module_and_a_caption(name):
+    assert importlib.import_module(f"palimpsest.plots.{name}").draw.__doc__
+    assert len((CAPTIONS / f"{name}.rst").read_text()) > 100
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_axes_are_labelled_in_words(name, drawn):
+    made = drawn.figure(name)
+    shown = {text.get_text() for text in made.texts}
+    for kind in ("x", "y"):
+        labels = {getattr(axes, f"get_{kind}label")() for axes in made.axes} | {getattr(made, f"get_sup{kind}label")()}
+        ticks = {tick.get_text() for axes in panels(made) for tick in getattr(axes, f"get_{kind}ticklabels")()}
+        assert any(labels) or any(text[:1].isalpha() for text in ticks), (kind, shown)
+    assert all(axes.get_title(loc="left") for axes in panels(made)), "a panel does not say what it shows"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_overlaps_or_is_cut_off(name, drawn, monkeypatch):
+    """Of the texts that are really drawn: tick labels outside the limits of their axis are not."""
+    made, texts, draw_text = drawn.figure(name), {}, Text.draw
+    monkeypatch.setattr(Text, "draw", lambda text, renderer: [texts.update({text: None}), draw_text(text, renderer)])
+    canvas = FigureCanvasAgg(made)
+    canvas.draw()
+    page = made.bbox
+    boxes = {text: text.get_window_extent(canvas.get_renderer()) for text in texts if text.get_visible() and text.get_text().strip()}
+    assert len(boxes) > 10
+    for text, box in boxes.items():
+        inside = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+        assert inside, f"{text.get_text()!r} leaves the page"
+    for (one, box), (other, other_box) in combinations(boxes.items(), 2):
+        assert not box.overlaps(other_box), f"{one.get_text()!r} overlaps {other.get_text()!r}"
+
+
+def test_tradeoff_plots_the_table(drawn):
+    frame, axes_of = drawn.both("tradeoff")
+    for family, axes in zip(frame["family"].unique(), np.array(axes_of).reshape(frame["family"].nunique(), -1), strict=True):
+        rows = frame[frame["family"] == family]
+        for method in ("base", "fairsisa_ensemble"):
+            plotted = np.concatenate([points(one, method) for one in axes])
+            expected = rows.loc[rows["method"] == method, ["gap", "accuracy"]].to_numpy()
+            assert {tuple(point) for point in plotted} == {tuple(point) for point in expected}
+
+
+def test_groups_plots_the_table(drawn):
+    frame, axes_of = drawn.both("groups")
+    metrics = [(family, metric) for family in frame["family"].unique() for metric in ("tpr", "fpr")]
+    for (family, metric), one in zip(metrics, axes_of, strict=True):
+        rows = frame[(frame["family"] == family) & (frame["metric"] == metric) & (frame["group"] == "none")]
+        assert sorted(points(one, "none")[:, 0]) == sorted(rows["value"])
+        labels = [tick.get_text() for tick in one.get_yticklabels()]
+        assert metric == "fpr" or labels == [METHODS[method].label for method in rows["method"].unique()]
+
+
+def test_shards_plots_the_table(drawn):
+    frame, axes_of = drawn.both("shards")
+    accuracy = axes_of[0]
+    rows = frame[(frame["family"] == "") & (frame["method"] == "sisa_mean")]
+    for slices, part in rows.groupby(rows["shards"].str[2:]):
+        assert list(points(accuracy, f"sisa_mean {slices}")[:, 1]) == list(part["value"])
+    assert list(points(accuracy, "oracle 1")[:, 1]) == list(frame.loc[(frame["family"] == "") & (frame["method"] == "oracle"), "value"])
+
+
+def test_cost_plots_the_table(drawn):
+    frame, axes_of = drawn.both("cost")
+    for request, axes in zip(frame["request"].unique(), axes_of, strict=True):
+        rows = frame[(frame["request"] == request) & (frame["seed"] == "all")]
+        assert [bar.get_width() for bar in axes.patches] == list(rows["share"])
+        (marks,) = axes.collections
+        assert [segment[0, 0] for segment in marks.get_segments()] == list(rows["expected"])
+
+
+def test_epsilon_plots_the_table(drawn):
+    frame, axes_of = drawn.both("epsilon")
+    keys = [(family, sharding) for family in frame["family"].unique() for sharding in frame["shards"].unique()]
+    for (family, sharding), axes in zip(keys, axes_of, strict=True):
+        for method, set_ in (("fairsisa_ensemble", "valid"), ("fairsisa_aggregate_first", "test")):
+            where = {"family": family, "shards": sharding, "method": method, "set": set_}
+            rows = frame[np.logical_and.reduce([frame[key] == wanted for key, wanted in where.items()])]
+            np.testing.assert_array_equal(points(axes, f"{method} {set_}"), rows[["eps", "cost"]])
+
+
+def test_membership_plots_the_table(drawn):
+    frame, axes_of = drawn.both("membership")
+    for request, axes in zip(frame["request"].unique(), axes_of, strict=True):
+        for when in ("before", "after"):
+            rows = frame[(frame["request"] == request) & (frame["when"] == when)]
+            assert list(points(axes, when)[:, 0]) == list(rows["value"])
+
+
+def test_whiskers_reach_from_the_value_to_the_ends():
+    """Value 0.5 in [0.4, 0.7]: 0.1 down, 0.2 up; none where there is no interval, nor below the value where the end is above it."""
+    frame = pd.DataFrame({"value": [0.5, 0.5, 0.5], "ci_low": [0.4, np.nan, 0.6], "ci_high": [0.7, np.nan, 0.8]})
+    np.testing.assert_allclose(common.whiskers(frame), [[0.1, 0, 0], [0.2, 0, 0.3]])
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_equal_tables_give_equal_files(name, tmp_path):
+    """Twice the same bytes, without a date."""
+    frame = SELECTIONS[name](*example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",)), SETTINGS)
+    write_csv(frame, tmp_path / "data.csv", digits=6)
+    settings = {"figure": name, "width": 7.0, "dpi": 60}
+    files = [[tmp_path / f"{turn}.{suffix}" for suffix in ("svg", "pdf", "png")] for turn in ("one", "two")]
+    for outputs in files:
+        draw.run(Namespace(data=tmp_path / "data.csv", output=outputs, settings=settings))
+    for one, two in zip(*files, strict=True):
+        assert one.read_bytes() == two.read_bytes() and one.stat().st_size > 1000
+    assert b"<dc:date>" not in files[0][0].read_bytes()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_table_without_rows_is_said_to_be_empty(name, tmp_path):
+    metrics, epsilon = (frame.head(0) for frame in example(seeds=(1,), ensembles=("1x1",)))
+    write_csv(SELECTIONS[name](metrics, epsilon, SETTINGS), tmp_path / "data.csv", digits=6)
+    draw.run(Namespace(data=tmp_path / "data.csv", output=[tmp_path / "empty.svg"], settings={"figure": name}))
+    assert (tmp_path / "empty.svg").stat().st_size > 500
+
+
+def test_names_from_data_are_drawn_as_they_are(tmp_path):
+    """Names that mathtext, or the reader of the csv, would take for something else."""
+    frame = SELECTIONS["groups"](*example(seeds=(1,), ensembles=("1x1",)), SETTINGS)
+    names = dict(zip(frame["group"].unique(), ("$x^{$", "NA", "1", "None", "_a"), strict=True))
+    frame = frame.assign(group=frame["group"].map(names))
+    write_csv(frame, tmp_path / "data.csv", digits=6)
+    read = draw.read(tmp_path / "data.csv")
+    assert list(read["group"]) == list(frame["group"])
+    legends = [axes.get_legend() for axes in figure_of("groups", read).axes]
+    assert {text.get_text() for legend in legends if legend for text in legend.get_texts()} == set(frame["group"])
+
+
+def test_methods_are_told_apart_in_colour_and_in_grey():
+    looks = [common.look(name) for name in METHODS]
+    assert len({(look.marker, look.filled) for look in looks}) == len({look.colour + look.face for look in looks}) == len(looks)
+    assert all(look.filled == METHODS[name].fitted for name, look in zip(METHODS, looks, strict=True))

@@ -1,0 +1,106 @@
+"""Steps by hand: what a state is put together from, what a request cost, and what the loss still tells."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from palimpsest.__main__ import main
+from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.errors import UserError
+from palimpsest.scoring.ensembles import read_scores
+from palimpsest.steps.slice import check_sharding
+
+
+def call(step: str, *arguments, **settings) -> None:
+    """Run a step as the command line would, errors passing through."""
+    module = importlib.import_module(f"palimpsest.steps.{step}")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--settings", type=json.loads)
+    module.add_arguments(parser)
+    module.run(parser.parse_args([*map(str, arguments), "--settings", json.dumps(settings)]))
+
+
+def scores(path, sharding, shard_probabilities: dict[int, list[float]], ids):
+    """A score file; per shard the probability of class 1 of each record."""
+    parts = [
+        pd.DataFrame({
+            "sharding": sharding, "shard": shard, "record_id": ids,
+            "logp_0": np.log1p(-np.array(p)), "logp_1": np.log(np.array(p)),
+        })
+        for shard, p in shard_probabilities.items()
+    ]  # fmt: skip
+    write_parquet(pd.concat(parts), path)
+    return path
+
+
+def test_a_state_takes_each_shard_from_its_latest_version(tmp_path):
+    """r0 scored shards 1 and 2, r1 shard 2 anew; a forgotten record is left out, and the order is the asker's."""
+    old = scores(tmp_path / "r0.parquet", "2x1", {1: [0.1, 0.2, 0.3], 2: [0.4, 0.5, 0.6]}, ["a", "b", "c"])
+    new = scores(tmp_path / "r1.parquet", "2x1", {2: [0.7, 0.8, 0.9]}, ["a", "b", "c"])
+    (joined,) = read_scores([old, new], ["c", "a"]).values()
+    assert joined[:, :, 1] == pytest.approx(np.array([[0.3, 0.1], [0.9, 0.7]]))
+
+
+def test_a_record_without_a_score_stops(tmp_path):
+    path = scores(tmp_path / "r0.parquet", "1x1", {1: [0.1]}, ["a"])
+    with pytest.raises(ValueError, match="1 records are missing"):
+        read_scores([path], ["a", "b"])
+
+
+def test_cost_by_hand(tmp_path):
+    """10 owners' records of 100 at 2 epochs; a full retraining took 1000 tokens, the two stages 150: a share of 0.15.
+    One owner, S = 2, R = 1: each shard is hit with 1/2, so half of a full retraining is expected."""
+    reports = {"full": {"records": 100, "tokens": 1000, "seconds": 9.0}, "a": {"tokens": 100, "seconds": 1.0}, "b": {"tokens": 50, "seconds": 0.5}}
+    for name, report in reports.items():
+        (tmp_path / name).write_text(json.dumps(report))
+    (tmp_path / "evidence").write_text(json.dumps({"owners": ["x"]}))
+    files = ["--full", tmp_path / "full", "--evidence", tmp_path / "evidence", "--trained", tmp_path / "a", tmp_path / "b"]
+    call("cost", *files, "--output", tmp_path / "out", study="s", seed=1, state="r1", sharding="2x1", epochs=2, model="m")
+    values = read_parquet(tmp_path / "out").set_index("metric")["value"]
+    assert values.to_dict() == pytest.approx(
+        {"retrained_tokens": 150, "retrained_seconds": 1.5, "retrained_share": 0.15, "expected_share": 0.5}
+    )
+
+
+def test_membership_by_hand(tmp_path):
+    """Before, the two members have losses below both outsiders (AUROC 1); after, one lies between and one above: 1 of 4 pairs."""
+    index = pd.DataFrame({
+        "record_id": ["m1", "m2", "o1", "o2"], "owner": ["x", "x", "y", "z"], "split": ["train", "train", "test", "test"], "label": 1,
+    })  # fmt: skip
+    write_parquet(index, tmp_path / "index")
+    (tmp_path / "ledger").write_text("request\towners\nr1\tx\n")
+    outside = scores(tmp_path / "outside", "1x1", {1: [0.5, 0.6]}, ["o1", "o2"])
+    before = scores(tmp_path / "before", "1x1", {1: [0.9, 0.8]}, ["m1", "m2"])
+    after = scores(tmp_path / "after", "1x1", {1: [0.55, 0.2]}, ["m1", "m2"])
+    call(
+        "membership", "--forget-before", before, "--forget-after", after, "--heldout-before", outside, "--heldout-after", outside,
+        "--index", tmp_path / "index", "--ledger", tmp_path / "ledger", "--output", tmp_path / "out",
+        study="s", seed=1, state="r1", method="oracle", model="m", bootstrap=50, level=0.95,
+    )  # fmt: skip
+    values = read_parquet(tmp_path / "out").set_index("set")["value"]
+    assert values.to_dict() == pytest.approx({"forget_before": 1.0, "forget": 0.25})
+
+
+def test_more_slices_than_owners_and_empty_slices_are_named():
+    with pytest.raises(UserError, match="more slices than owners"):
+        check_sharding({"a": (1, 1), "b": (2, 1)}, "3x1", 1)
+    with pytest.raises(UserError, match="shard 2 slice 2"):
+        check_sharding({"a": (1, 1), "b": (2, 1), "c": (1, 2), "d": (1, 1)}, "2x2", 1)
+    check_sharding({"a": (1, 1), "b": (2, 1)}, "2x1", 1)
+
+
+def test_a_problem_is_told_without_a_traceback(tmp_path, capsys):
+    """The owner is not in the data: the message names it, the request and the remedy; the evidence is not written."""
+    write_parquet(pd.DataFrame({"record_id": ["a"], "owner": ["x"], "split": ["train"], "label": [1]}), tmp_path / "index")
+    (tmp_path / "ledger").write_text("request\towners\nr1\t$(touch y)\nr2\tnobody\n")
+    files = ["--index", tmp_path / "index", "--ledger", tmp_path / "ledger", "--request", "r1", "--output", tmp_path / "out"]
+    assert main(["request", *map(str, files), "--settings", '{"salt": "s"}']) == 1
+    said = capsys.readouterr().err
+    assert "2 problems found" in said and "$(touch y)" in said and "nobody" in said and "Traceback" not in said
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,96 @@
+"""A study in production (`requests: latest`): requests come, rows are taken out of the source, and no model is trained in vain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from harness import Clone, owner_in, steps
+
+# what r1, r2 and r3 touch in '2x3': the first slice of shard 1, the middle one of shard 2, the last one of shard 1
+GONE = owner_in("2x3", 1, 1), owner_in("2x3", 2, 2), owner_in("2x3", 1, 3)
+REQUESTS = "; ".join(f"r{number} {owner}" for number, owner in enumerate(GONE, 1))
+TEACHERS = {"1/1": "r1", "1/2": "r1", "1/3": "r3", "2/1": "r0", "2/2": "r2", "2/3": "r2"}  # shard/stage -> version after r3
+LEAN = {"requests": "latest", "sharding": ["2x3"], "methods": ["sisa_vote"], "fairness": {}}
+
+
+def model(stage: str, version: str) -> str:
+    return f"results/tiny/seed1/teachers/2x3/{stage}/{version}/model.safetensors"
+
+
+@dataclass
+class Story:
+    """The jobs that ran, the models on disk and what was said, by stage of what befell the study."""
+
+    clone: Clone
+    jobs: dict = field(default_factory=dict)
+    models: dict = field(default_factory=dict)
+    said: dict = field(default_factory=dict)
+
+    def then(self, name: str, *targets: str) -> None:
+        self.jobs[name] = self.clone.run(*targets)
+        self.models[name], self.said[name] = self.clone.digests(), self.clone.output
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> Story:
+    story = Story(Clone.make(tmp_path_factory.mktemp("production") / "clone", **LEAN))
+    story.then("start")
+    story.clone.write_ledger(REQUESTS)
+    story.then("requests")
+    story.clone.take_out(*GONE)
+    story.then("data", "data")
+    story.then("after")
+    return story
+
+
+def test_production_keeps_neither_base_nor_oracle(story):
+    assert steps(story.jobs["start"], "train") == {f"train/seed1/teachers/2x3/{stage}/r0" for stage in TEACHERS}
+    assert not any(word in job for jobs in story.jobs.values() for job in jobs for word in ("base", "oracle", "1x1", "forget"))
+
+
+def test_requests_train_what_they_touch(story):
+    """Three requests at once; every job, by hand: only teachers whose last stage is new are scored."""
+    data = {"requests/r1", "requests/r2", "requests/r3"}
+    data |= {f"slices/seed1/2x3/{part}" for part in ("1/1/r1", "2/2/r2", "1/3/r3")}
+    train = {f"train/seed1/teachers/2x3/{stage}/{version}" for stage, version in TEACHERS.items() if version != "r0"}
+    score = {f"score/seed1/teachers-2x3/{version}/heldout" for version in ("r2", "r3")}
+    assert story.jobs["requests"] == data | train | score | {"decide/seed1/sisa_vote/r3", "measure/seed1/sisa_vote/r3", "tabulate"}
+
+
+def test_rows_taken_out_of_the_source_train_nothing(story):
+    """The forgotten owners' rows are gone from the file: `snakemake data`, then `snakemake`."""
+    assert "records" in story.jobs["data"] and not steps(story.jobs["data"], "train", "score", "requests")
+    scored = {f"score/seed1/teachers-2x3/{version}/heldout" for version in ("r2", "r3")}  # the held-out records are fewer
+    assert story.jobs["after"] == scored | {"decide/seed1/sisa_vote/r3", "measure/seed1/sisa_vote/r3", "tabulate"}
+    assert story.models["after"] == story.models["requests"]
+    assert story.clone.jobs() == set()
+
+
+def test_a_changed_source_is_said_at_the_start(story):
+    """Before a job runs, and with what to do; not when it has been taken in."""
+    start, _, _ = story.said["data"].partition("Job stats")
+    assert "source changed" in start and "posts.csv" in start and "snakemake data" in start
+    assert not any("source changed" in story.said[name] for name in ("start", "requests", "after"))
+
+
+def test_an_untouched_source_is_needed_for_no_later_request(story, tmp_path):
+    """The next request finds the evidence of the earlier ones, whose owners the data no longer hold."""
+    clone = story.clone.copy(tmp_path / "clone")
+    owner = owner_in("2x3", 2, 3, skip=GONE)
+    clone.write_ledger(f"{REQUESTS}; r4 {owner}")
+    expected = {"requests/r4", "slices/seed1/2x3/2/3/r4", "train/seed1/teachers/2x3/2/3/r4", "score/seed1/teachers-2x3/r4/heldout"}
+    assert clone.jobs() == expected | {"decide/seed1/sisa_vote/r4", "measure/seed1/sisa_vote/r4", "tabulate"}
+    assert clone.run("data") == {"requests/r4", "slices/seed1/2x3/2/3/r4"}
+
+
+def test_teachers_are_those_that_never_saw_the_owners(story, tmp_path):
+    """Bit for bit, for a first, a middle and a last slice: SHA-256 of weights trained on data that never held the owners."""
+    never = Clone.make(tmp_path / "clone", without=GONE, ledger=None, **LEAN)
+    never.run("teachers")
+    expected = {stage: digest for stage in TEACHERS for digest, _ in [never.digests()[model(stage, "r0")]]}
+    digests = {name: digest for name, (digest, _) in story.models["requests"].items()}
+    assert {stage: digests[model(stage, version)] for stage, version in TEACHERS.items()} == expected
+    # had training not looked at its records, all this would hold as well
+    assert all(digests[model(stage, "r0")] != expected[stage] for stage, version in TEACHERS.items() if version != "r0")
+    assert len(set(expected.values())) == len(TEACHERS)

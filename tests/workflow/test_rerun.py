@@ -1,0 +1,159 @@
+"""What a change runs again, and what it does not: content decides, not dates or looks."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+
+import pytest
+import yaml
+from harness import FIGURES, REPORTED, steps, write_rows
+
+LOOP = "workflow/palimpsest/training/loop.py"
+
+
+def own_files(clone):
+    """Everything in the working directory that no job made."""
+    made = {".snakemake", ".cache", "results"}
+    return [path for path in clone.folder.rglob("*") if path.is_file() and path.relative_to(clone.folder).parts[0] not in made]
+
+
+def test_touch_runs_nothing(clone):
+    """Also a source of more than a megabyte, which Snakemake would compare by its date."""
+    assert clone.path("posts.csv").stat().st_size > 1_000_000
+    files = own_files(clone)
+    assert {path.name for path in files} >= {"posts.csv", "corpus.txt", "study.yaml", "ledger.tsv", "Snakefile", "loop.py", "train.smk"}
+    for path in files:
+        os.utime(path)
+    assert clone.jobs() == set()
+
+
+def test_a_branch_switch_and_back_runs_nothing(clone):
+    """git writes equal bytes to new files."""
+    for path in own_files(clone):
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+    assert clone.jobs() == set()
+
+
+def test_another_place_runs_nothing(clone):
+    """The workflow is run from a working directory that is not its own."""
+    for name in ("Snakefile", "workflow", "config", "envs"):
+        shutil.move(clone.path(name), clone.folder.parent / name)
+    assert clone.jobs("--snakefile", "../Snakefile") == set()
+
+
+def backwards(value):
+    """A mapping with its keys the other way round, at every depth; lists keep their order, which may mean something."""
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in reversed(value)}
+    return [backwards(item) for item in value] if isinstance(value, list) else value
+
+
+def test_reformatting_the_study_runs_nothing(clone):
+    study = yaml.safe_load(clone.path("study.yaml").read_text())
+    text = "# a comment\n\n" + yaml.safe_dump(backwards(study), sort_keys=False, default_flow_style=None, width=40)
+    text, first = re.subn(r"resid_pdrop: 0\.1\b", "resid_pdrop: 0.10", text)
+    text, second = re.subn(r"learning_rate: 0\.01\b", "learning_rate: 1.0e-2  # the same number", text)
+    assert first == second == 1 and list(yaml.safe_load(text)) == list(reversed(study))
+    clone.path("study.yaml").write_text(text)
+    assert clone.jobs() == set()
+
+
+def test_columns_and_rows_of_the_source_in_another_order(clone):
+    """The file is another, so its records are read again; they are the same, and nothing else is to be done."""
+    with open(clone.path("posts.csv"), newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    write_rows(clone.path("posts.csv"), [dict(reversed(row.items())) for row in reversed(rows)])
+    assert "train/seed1/base" not in clone.run("data") and "records" in clone.output
+    assert clone.jobs() == set()
+
+
+def test_a_new_method_runs_alone(clone):
+    study = yaml.safe_load(clone.path("study.yaml").read_text())
+    clone.change_study(methods=["sisa_mean", *study["methods"]])
+    assert clone.jobs() == {f"{step}/seed1/sisa_mean/{state}" for step in ("decide", "measure") for state in ("r0", "r1")} | REPORTED
+
+
+def test_a_new_seed_runs_alone(clone, finished):
+    """All that depends on a seed, once more; the records, the sets, the tokenizer and the first seed stay as they are."""
+    clone.change_study(seeds=[1, 2])
+    jobs = clone.jobs()
+    first = {job for job in finished.done if "seed1" in job}
+    varying = ("train", "slices")  # a seed puts owners into other slices
+    assert jobs - REPORTED == {job for job in jobs if "/seed2/" in job} and jobs >= REPORTED
+    assert jobs - REPORTED - steps(jobs, *varying) == {job.replace("seed1", "seed2") for job in first - steps(first, *varying)}
+    of_r0 = {job for job in first if re.search(r"/base$|/r0$", job)}
+    assert jobs >= {job.replace("seed1", "seed2") for job in of_r0}
+
+
+def test_a_new_format_draws_only(clone):
+    clone.change_study(figures={"formats": ["png", "svg"], "dpi": 40})
+    assert clone.jobs() == FIGURES
+
+
+def test_another_style_draws_only(clone):
+    clone.change_study(figures={"formats": ["png"], "dpi": 41})
+    assert clone.jobs() == FIGURES
+
+
+def test_a_new_figure_draws_and_computes_nothing(clone):
+    """A figure is a module, a selection and two lines; the selections make one table, so that table and its figures are made again."""
+    clone.edit("workflow/rules/common.smk", "    shown = {\n", '    shown = {\n        "another": True,\n')
+    append(clone, "workflow/palimpsest/figures.py", '\nFIGURES["another"] = "Accuracy once more"\n')
+    append(clone, "workflow/palimpsest/selections.py", '\nSELECTIONS["another"] = shards\n')
+    shutil.copy(clone.path("workflow/palimpsest/plots/shards.py"), clone.path("workflow/palimpsest/plots/another.py"))
+    shutil.copy(clone.path("workflow/report/shards.rst"), clone.path("workflow/report/another.rst"))
+    assert clone.jobs() == REPORTED | {"figures/another"}
+
+
+@pytest.mark.parametrize("figure", ["tradeoff", "cost"])
+def test_editing_a_plot_module_draws_its_figure(clone, figure):
+    append(clone, f"workflow/palimpsest/plots/{figure}.py", "\n\nCHANGED = True\n")
+    assert clone.jobs() == {f"figures/{figure}"}
+
+
+def test_editing_the_shared_style_draws_all_figures(clone):
+    append(clone, "workflow/palimpsest/plots/style.py", "\n\nCHANGED = True\n")
+    assert clone.jobs() == FIGURES
+
+
+def test_editing_the_training_loop_trains_again(clone, finished):
+    """All models and what hangs on them; no data, no tokenizer."""
+    append(clone, LOOP, "\n\nCHANGED = True\n")
+    jobs = clone.jobs()
+    assert steps(jobs, "train") == steps(finished.done, "train")
+    assert not steps(jobs, "records", "index", "requests", "slices", "sets", "words")
+    assert jobs >= REPORTED | steps(finished.done, "score")
+
+
+def test_comments_and_docstrings_of_the_training_loop_run_nothing(clone):
+    text = clone.path(LOOP).read_text(encoding="utf-8")
+    assert text.startswith('"""')
+    text = '"""Once more: ' + text.removeprefix('"""')
+    clone.path(LOOP).write_text(text.replace("\ndef ", "\n# a remark\n\n\ndef "), encoding="utf-8")
+    assert clone.jobs() == set()
+
+
+@pytest.mark.parametrize(
+    "section, key, value, runs, spares",
+    [
+        ("evaluation", "bootstrap", 30, {"measure", "membership"}, {"decide", "score", "train", "cost"}),
+        ("evaluation", "batch_size", 64, {"score"}, {"train", "slices", "sets"}),
+        ("fairness", "eps", 0.1, {"decide"}, {"score", "train", "membership", "cost"}),
+        ("training", "weight_decay", 0.02, {"train"}, {"slices", "sets", "words", "records"}),
+    ],
+)
+def test_a_setting_runs_what_uses_it(clone, section, key, value, runs, spares):
+    study = yaml.safe_load(clone.path("study.yaml").read_text())
+    clone.change_study(**{section: study.get(section, {}) | {key: value}})
+    ran = {job.split("/")[0] for job in clone.jobs()}
+    assert ran >= runs and not ran & spares
+
+
+def append(clone, name: str, text: str) -> None:
+    with open(clone.path(name), "a", encoding="utf-8") as file:
+        file.write(text)
