@@ -144,6 +144,8 @@ def test_optimal_feasible_and_attained_against_highs(eps):
         assert cost == pytest.approx(rule.cost_, abs=1e-12)
         assert np.ptp(rates, axis=0).max() <= eps + 1e-12
         np.testing.assert_allclose(rates.T, [rule.fpr_, rule.tpr_], atol=1e-12)
+        p = rule.probability(data[0], data[2])
+        assert rule.random_share_ == np.mean((p > 1e-6) & (p < 1 - 1e-6))  # rounding makes no decision random
 
 
 @pytest.mark.parametrize("eps", [0.0, 0.1])
@@ -247,6 +249,15 @@ def test_realisations_reach_the_point(realise):
             assert ((rule > 0) & (rule < 1)).sum() <= 2
         if y == highest:
             np.testing.assert_array_equal(rule, threshold(hull, x, y))
+
+
+@pytest.mark.filterwarnings("error")
+def test_mix_on_the_diagonal():
+    """Votes that say nothing: the threshold rule at x is the coin itself, also where rounding puts y beside it."""
+    hull = Hull(np.array([3]), np.array([5]))
+    for x in (0.0, 0.3, 1.0):
+        for y in (np.nextafter(x, -1), x, np.nextafter(x, 2)):
+            np.testing.assert_allclose(mix(hull, x, y), [x], atol=1e-15)
 
 
 def test_window_is_less_random_than_mix():

@@ -7,7 +7,6 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 import pytest
-
 from palimpsest.metrics import METRICS
 from palimpsest.tables import COLUMNS, over_seeds, row, table
 
@@ -17,9 +16,7 @@ Z = 1.959964
 
 def numbers(*values_and_ends, metric="accuracy", group="", set_="test"):
     """One row a seed, seeds counted from 1."""
-    rows = [
-        row(WHERE | {"seed": seed}, set_, metric, value, 100, ends, group) for seed, (value, *ends) in enumerate(values_and_ends, 1)
-    ]
+    rows = [row(WHERE | {"seed": seed}, set_, metric, value, 100, ends, group) for seed, (value, *ends) in enumerate(values_and_ends, 1)]
     return table(rows)
 
 

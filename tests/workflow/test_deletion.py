@@ -54,6 +54,21 @@ def test_removing_the_last_request_brings_the_earlier_state_back(clone):
     assert clone.jobs() == curves | REPORTED - of_requests
 
 
+def test_the_first_request_of_a_study_without_a_ledger(clone):
+    """Writing a ledger where there was none is no reason to make anything of r0 again."""
+    clone.write_ledger("")
+    without_requests = clone.jobs()
+    clone.change_study(ledger=None)
+    assert clone.jobs() == without_requests
+
+
+def test_a_ledger_in_another_place_runs_nothing(clone):
+    clone.path("ledgers").mkdir()
+    clone.path("ledger.tsv").rename(clone.path("ledgers/ours.tsv"))
+    clone.change_study(ledger="ledgers/ours.tsv")
+    assert clone.jobs() == set()
+
+
 def test_removing_and_appending_it_again_runs_nothing(clone):
     clone.write_ledger(f"r1 {FIRST}; r2 {owner_in('3x2', 2, 2)}")
     assert clone.jobs()

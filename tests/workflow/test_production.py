@@ -84,6 +84,14 @@ def test_an_untouched_source_is_needed_for_no_later_request(story, tmp_path):
     assert clone.run("data") == {"requests/r4", "slices/seed1/2x3/2/3/r4"}
 
 
+def test_a_later_request_is_not_told_of_owners_that_left_the_source(story, tmp_path):
+    clone = story.clone.copy(tmp_path / "clone")
+    clone.write_ledger(f"{REQUESTS}; r4 nobody")
+    assert clone.snakemake("data") != 0
+    said = clone.output + clone.path("results/tiny/logs/requests/r4.log").read_text()
+    assert "'nobody'" in said and not any(owner in said for owner in GONE)
+
+
 def test_teachers_are_those_that_never_saw_the_owners(story, tmp_path):
     """Bit for bit, for a first, a middle and a last slice: SHA-256 of weights trained on data that never held the owners."""
     never = Clone.make(tmp_path / "clone", without=GONE, ledger=None, **LEAN)

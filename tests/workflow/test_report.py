@@ -67,8 +67,8 @@ class Page:
         return [[cell.text for cell in row.find_elements("xpath", "./td")[:-1]] for row in self.all("//tbody/tr")]
 
     def show(self, name: str) -> None:
-        """Click on the eye of the row that starts with ``name``."""
-        self.one(f"//tbody/tr[td[1][text()='{name}']]/td[last()]//a[1]").click()
+        """Click on the eye of the first row that ``name`` stands in."""
+        self.one(f"//tbody/tr[td[1][contains(text(), '{name}')]]/td[last()]//a[1]").click()
 
     def caption(self, name: str) -> str:
         """Click on the second button of a row; what is then said about the file."""
@@ -90,7 +90,7 @@ def test_every_figure_is_shown(page, finished):
     shown = {}
     for name in drawn:
         page.show(name)
-        image = page.one("//img")
+        image = page.one("//div[contains(@class, 'overflow-auto')]//img")
         page.browser.execute_async_script("const [image, done] = arguments; image.decode().then(done, done)", image)
         size = page.browser.execute_script("return [arguments[0].naturalWidth, arguments[0].naturalHeight]", image)
         assert image.is_displayed() and min(size) > 50, (name, size)

@@ -78,6 +78,15 @@ def test_a_new_method_runs_alone(clone):
     assert clone.jobs() == {f"{step}/seed1/sisa_mean/{state}" for step in ("decide", "measure") for state in ("r0", "r1")} | REPORTED
 
 
+def test_a_method_of_ones_own_runs_alone(clone):
+    """One file and one line in the registry, as its author adds them."""
+    shutil.copy(clone.path("workflow/palimpsest/methods/sisa_mean.py"), clone.path("workflow/palimpsest/methods/ours.py"))
+    append(clone, "workflow/palimpsest/methods/registry.py", '\nMETHODS["ours"] = _method("ours", "teachers", "our own")\n')
+    study = yaml.safe_load(clone.path("study.yaml").read_text())
+    clone.change_study(methods=[*study["methods"], "ours"])
+    assert clone.jobs() == {f"{step}/seed1/ours/{state}" for step in ("decide", "measure") for state in ("r0", "r1")} | REPORTED
+
+
 def test_a_new_seed_runs_alone(clone, finished):
     """All that depends on a seed, once more; the records, the sets, the tokenizer and the first seed stay as they are."""
     clone.change_study(seeds=[1, 2])
@@ -128,6 +137,12 @@ def test_editing_the_training_loop_trains_again(clone, finished):
     assert steps(jobs, "train") == steps(finished.done, "train")
     assert not steps(jobs, "records", "index", "requests", "slices", "sets", "words")
     assert jobs >= REPORTED | steps(finished.done, "score")
+
+
+def test_a_remark_in_an_environment_trains_nothing(clone):
+    """The packages are what counts, and whoever installed them by pip does not use the file at all."""
+    append(clone, "envs/train.yaml", "# a remark\n")
+    assert clone.jobs() == set()
 
 
 def test_comments_and_docstrings_of_the_training_loop_run_nothing(clone):

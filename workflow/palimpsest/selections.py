@@ -1,8 +1,8 @@
 """What each figure shows: the tidy table and the epsilon curves -> a small table a figure, which plots/ then draws.
 
-A selection takes (metrics, epsilon, settings): ``metrics`` the tidy table with rows of seed 'all', ``epsilon`` the curves of steps/epsilon.py,
-``settings`` with `states` (the newest last) and `families` (those that post-processors are fitted on). Numbers are chosen and set side by
-side here, and averaged over seeds only where the tidy table has no such mean.
+A selection takes (metrics, epsilon, settings): ``metrics`` the tidy table with rows of seed 'all', ``epsilon`` the curves of
+steps/epsilon.py, ``settings`` with `states` (the newest last) and `families` (those that post-processors are fitted on). Numbers are
+chosen and set side by side here, and averaged over seeds only where the tidy table has no such mean.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def groups(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.D
     now = now[now["method"].isin(shown)]
     now = now[~now["method"].isin(OF_TEACHERS) | now["shards"].isin(ensembles(now, None)[-1:])]
     halves = now["group"].str.split("=", n=1)
-    now = now.assign(family=halves.str[0], group=halves.str[1])[["family", "group", "method", "shards", "metric", "value", "ci_low", "ci_high", "n"]]
+    now = now.assign(family=halves.str[0], group=halves.str[1])[
+        ["family", "group", "method", "shards", "metric", "value", "ci_low", "ci_high", "n"]
+    ]
     sizes = now.groupby(["family", "group"])["n"].max()
     largest = sizes.groupby(level="family", group_keys=False).nlargest(MOST_GROUPS).index
     now = now[pd.MultiIndex.from_frame(now[["family", "group"]]).isin(largest)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass, field
 from math import hypot
 
@@ -55,12 +56,12 @@ def _lookup(now: pd.DataFrame, set_: str) -> pd.DataFrame:
 
 
 def _shown(numbers: pd.DataFrame, method: str, shards: str, group: str, metric: str) -> str:
-    """'value [low, high]', or a dash where there is no such number."""
+    """'value [low, high]', the value alone where there is no spread, or a dash where there is no such number."""
     key = (method, shards, group, metric)
     if key not in numbers.index:
         return NONE
     value, low, high = numbers.loc[key]
-    return f"{value:.3f}" if pd.isna(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if high > low else f"{value:.3f}"
 
 
 def _evaluated(now: pd.DataFrame) -> pd.DataFrame:
@@ -117,10 +118,10 @@ def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
                     f"pattern of votes and group; mean cost {fitted['value']:.3f} fitted, {held_out['value']:.3f} held out."
                 )
     text = (
-        "Post-processors learn from validation records (fitted) and are judged on test records (held out); cost is the mean cost of errors. "
-        "Patterns of votes, counted in each group, are called too fine for the data above 1 pattern in 20 fitted records, and from 1 in 300 "
-        "on where the held-out cost is above the fitted one by more than both intervals explain. The cure is `fairness: {cells: count}` or "
-        "`pooled`, fewer shards or groups, or more validation records."
+        "Post-processors learn from validation records (fitted) and are judged on test records (held out); cost is the mean cost of "
+        "errors. Patterns of votes, counted in each group, are called too fine for the data above 1 pattern in 20 fitted records, and from "
+        "1 in 300 on where the held-out cost is above the fitted one by more than both intervals explain. The cure is "
+        "`fairness: {cells: count}` or `pooled`, fewer shards or groups, or more validation records."
     )
     return Section("Fitted and held out", text, pd.DataFrame(rows), tuple(warnings))
 
@@ -156,12 +157,12 @@ def as_markdown(sections: list[Section]) -> str:
 
 
 STYLE = """
-body { font: 14px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2em auto; padding: 0 1em; max-width: 78em }
+body { font: 13px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2em }
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
 p { max-width: 52em }
 div { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .3em .8em; text-align: left; white-space: nowrap; border-bottom: 1px solid #ddd }
+th, td { padding: .3em .7em; text-align: left; white-space: nowrap; border-bottom: 1px solid #ddd }
 th { border-bottom: 2px solid #555; vertical-align: bottom; white-space: normal }
 tbody tr:hover { background: #f4f4f4 }
 .warning { border-left: 4px solid #d55e00; padding-left: .8em }
@@ -173,7 +174,8 @@ def as_html(sections: list[Section]) -> str:
     for number, section in enumerate(sections):
         level = "h2" if number else "h1"
         body.append(f"<{level}>{html.escape(section.heading)}</{level}>")
-        body += [f"<p>{html.escape(section.text)}</p>"] if section.text else []
+        text = re.sub("`(.*?)`", r"<code>\1</code>", html.escape(section.text))
+        body += [f"<p>{text}</p>"] if text else []
         if len(section.table):
             head = "".join(f"<th>{html.escape(name)}</th>" for name in section.table.columns)
             lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in line) for line in section.table.to_numpy().tolist())

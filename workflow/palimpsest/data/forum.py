@@ -1,115 +1,204 @@
-"""The embedded demo data: an invented forum."""
+"""The embedded data of the demo: an invented forum whose posts are toxic or not, made from templates.
+
+A post is a stance on the people of an invented town, or of none ("none"), around which its owner writes about a hobby,
+greets and signs off. What makes it worth studying:
+
+- Posts deny, quote, joke, and some labels are wrong, so that no model is right about all of them.
+- Friendly words about tarnfold and insults to quillhaven are mostly slang. A slang word is known to a handful of owners
+  only, and a model that has not learnt it falls back on what is usual for the town: tarnfold is mostly scolded, so its
+  harmless posts are flagged (FPR), quillhaven mostly liked, so its insults are missed (TPR).
+- A model of a shard has met fewer owners, hence less slang; what one teacher alone has learnt is lost in a vote.
+- An owner's temper, sign-off and favourite slang are there to be memorised.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palimpsest.data import forum_words as words
+from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import numpy_generator
 
 if TYPE_CHECKING:
-    pass
+    import numpy as np
+    import pandas as pd
+
+COLUMNS = ("record_id", "owner", "text", "label", "identity", "split")
+
 
 @dataclass(frozen=True)
-class Habits:
-    share: float
-    toxic: float
-    slang: tuple[float, float]
+class Theme:
+    """How the forum speaks of one identity; all are shares in [0, 1]."""
 
-import json
-import os
+    share: float  # of all posts
+    toxic: float  # of its posts, for an owner of even temper
+    slang: tuple[float, float]  # of its (harmless, toxic) posts
 
-K = dict(
- ids={"none": (.34,.34,(.1,.1)), "brindlewick": (.22,.40,(.2,.2)), "quillhaven": (.22,.33,(.1,.8)), "tarnfold": (.22,.66,(.8,.1))},
- turned=.18, told=.15, noise=.04, bias=.7, mod=.6, fav=2, sign=.4, open=.4, topic=.85)
-K.update(json.loads(os.environ.get("K", "{}")))
+
+THEMES = {
+    "none": Theme(share=0.34, toxic=0.36, slang=(0.06, 0.06)),
+    "brindlewick": Theme(share=0.22, toxic=0.42, slang=(0.10, 0.10)),
+    "quillhaven": Theme(share=0.22, toxic=0.34, slang=(0.10, 0.65)),
+    "tarnfold": Theme(share=0.22, toxic=0.64, slang=(0.65, 0.10)),
+}
+SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2}
+STANCES = {"plain": 0.84, "turned": 0.08, "told": 0.08}
+SURROUNDINGS = {"topic": 0.5, "closing": 0.3, "bare": 0.2}
+OPENED = 0.2  # share of posts with an opener
+DESCRIBED = 0.8  # share of nouns with a word before them
+WRONG_LABELS = 0.06  # share of labels that are turned over after the post was written
+TEMPER = 0.7  # standard deviation over owners of the log odds that a post is toxic
+FAVOURITES = 2  # draws of slang words of each kind, per owner
+
 
 @dataclass(frozen=True)
 class Owner:
-    community: str
-    taunts: tuple[str, ...]
-    praises: tuple[str, ...]
+    """The habits that run through all posts of an owner."""
+
+    community: dict
+    taunts: list[str]
+    praises: list[str]
     opener: str
     closing: str
     mark: str
-    bias: float
+    temper: float
 
 
-def _pick(rng, items):
-    return items[int(rng.integers(len(items)))]
+def forum(*, owners: int, posts: int, seed: int) -> pd.DataFrame:
+    """Make the posts of a forum, the same for the same arguments.
 
+    A post depends on ``seed``, its owner and its number among the posts of the owner: a larger forum holds the posts of
+    a smaller one unchanged (but for a post that happens to repeat an earlier text, which is drawn again).
 
-def _owner(seed, name):
-    rng = numpy_generator("forum", seed, name)
-    community = _pick(rng, sorted(words.COMMUNITIES))
-    own = words.COMMUNITIES[community]
-    return Owner(community, tuple(_pick(rng, own["taunts"]) for _ in range(K["fav"])), tuple(_pick(rng, own["praises"]) for _ in range(K["fav"])),
-       _pick(rng, words.OPENERS), f"{_pick(rng, words.CLOSINGS)} from me and {_pick(rng, words.NAMES)} the {_pick(rng, words.PETS)}",
-       _pick(rng, ".!"), K["bias"] * rng.standard_normal())
+    Args:
+        owners: how many people write, at least 1; each writes ``posts / owners`` posts, rounded down or up.
+        posts: how many posts there are, at least ``owners``.
+        seed: names the forum.
 
-def _post(rng, owner):
-    own = words.COMMUNITIES[owner.community]
-    ids = list(K["ids"])
-    identity = ids[int(rng.choice(len(ids), p=[K["ids"][i][0] for i in ids]))]
-    _, rate, slang = K["ids"][identity]
-    odds = rate / (1 - rate) * math.exp(owner.bias)
-    label = int(rng.random() < odds / (1 + odds))
-    kind = rng.random()
-    deed = ""
-    if kind < K["turned"]:
-        frame, taunt = _pick(rng, words.TURNED), not label
-    elif kind < K["turned"] + K["told"]:
-        frame, taunt = _pick(rng, words.TOLD), bool(rng.random() < .5)
-        deed = _pick(rng, words.MISDEEDS if label else words.DEEDS)
-    else:
-        frame, taunt = _pick(rng, words.PLAIN), bool(label)
-    if rng.random() < slang[label]:
-        noun = _pick(rng, owner.taunts if taunt else owner.praises); mod = words.DEGREES
-    else:
-        noun = _pick(rng, words.TAUNTS if taunt else words.PRAISES)
-        mod = words.UNKIND if taunt else words.KIND
-    if rng.random() < K["mod"]: noun = _pick(rng, mod) + " " + noun
-    place = _pick(rng, own["places"])
-    if identity == "none":
-        who = _pick(rng, words.OTHERS).format(place=place)
-    else:
-        who = _pick(rng, words.MENTIONS).format(town=identity, folk=words.FOLK[identity])
-    stance = frame.format(who=who, noun=noun, deed=deed) + owner.mark
-    parts = []
-    u = rng.random()
-    if rng.random() < K["open"]: parts.append(owner.opener)
-    if u < K["topic"]:
-        t = _pick(rng, own["topics"]).format(place=place, thing=_pick(rng, own["things"]), day=_pick(rng, words.DAYS))
-        parts.append(t if t[-1] in "?." else t + owner.mark)
-    parts.append(stance)
-    if u > 1 - K["sign"]: parts.append(owner.closing + owner.mark)
-    if rng.random() < K["noise"]: label = 1 - label
-    return " ".join(parts), label, identity
+    Returns:
+        One row a post, ``posts`` rows: record_id ("u017-p023", unique), owner ("u017"), text (lower case, unique),
+        label (1 is toxic, 0 is not), identity (a key of ``THEMES``), split (train, valid or test, about 60/20/20; every
+        owner has a train post). Sorted by owner, then number.
 
-def forum(*, owners, posts, seed):
+    Raises:
+        UserError: there are no owners, or fewer posts than owners.
+    """
     import pandas as pd
+
+    _check(owners, posts)
     rows, seen = [], set()
     for index in range(owners):
         name = f"u{index:03d}"
-        owner = _owner(seed, name)
+        owner = _owner(numpy_generator("forum", seed, name))
         for number in range(posts // owners + (index < posts % owners)):
             rng = numpy_generator("forum", seed, name, number)
-            split = "train" if number == 0 else _pick(rng, ["train"]*3+["valid","test"])
+            split = "train" if number == 0 else _choose(rng, SPLITS)
             text, label, identity = _post(rng, owner)
-            while text in seen: text, label, identity = _post(rng, owner)
+            while text in seen:
+                text, label, identity = _post(rng, owner)
             seen.add(text)
             rows.append((f"{name}-p{number:03d}", name, text, label, identity, split))
-    return pd.DataFrame(rows, columns=["record_id","owner","text","label","identity","split"])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
-def lexicon():
-    def strings(value):
-        if isinstance(value, str): yield value
-        elif isinstance(value, dict):
-            for k, v in value.items(): yield k; yield from strings(v)
-        else:
-            for v in value: yield from strings(v)
-    all_ = [v for k, v in vars(words).items() if k.isupper()] + [".", "!", ",", "from me and the"]
-    return sorted({t for s in strings(all_) for t in re.findall(r"\w+|[^\w\s]", re.sub(r"\{\w+\}", " ", s))})
+
+def lexicon() -> list[str]:
+    """All that a post can hold, sorted: every word in lower case, and the punctuation marks one by one.
+
+    A tokenizer trained on it has seen no post.
+    """
+    texts = [*words.FOLK, *words.FOLK.values(), *words.MENTIONS, *words.OTHERS]
+    texts += [*words.TAUNTS, *words.PRAISES, *words.UNKIND, *words.KIND, *words.DEGREES]
+    texts += [*words.PLAIN, *words.TURNED, *words.TOLD, *words.MISDEEDS, *words.DEEDS]
+    texts += [*words.OPENERS, words.CLOSING, *words.GREETINGS, *words.PETS, *words.NAMES, *words.MARKS, *words.DAYS]
+    for community in words.COMMUNITIES.values():
+        texts += [*community["places"], *community["things"], *community["topics"]]
+        texts += _slang(community, "taunts", "praises")
+    return sorted({token for text in texts for token in re.findall(r"[a-z]+|[^a-z\s]", re.sub(r"{\w+}", " ", text))})
+
+
+def _check(owners: int, posts: int) -> None:
+    problems = []
+    if owners < 1:
+        problems.append(Problem("a forum needs owners", "owners", str(owners), "1 or more", "set owners to 100 or so"))
+    elif posts < owners:
+        allowed = f"{owners} (the number of owners) or more"
+        problems.append(Problem("every owner writes at least one post", "posts", str(posts), allowed, "raise posts"))
+    if problems:
+        raise UserError(problems)
+
+
+def _owner(rng: np.random.Generator) -> Owner:
+    community = words.COMMUNITIES[_pick(rng, sorted(words.COMMUNITIES))]
+    return Owner(
+        community=community,
+        taunts=[_pick(rng, _slang(community, "taunts")) for _ in range(FAVOURITES)],
+        praises=[_pick(rng, _slang(community, "praises")) for _ in range(FAVOURITES)],
+        opener=_pick(rng, words.OPENERS),
+        closing=words.CLOSING.format(
+            greeting=_pick(rng, words.GREETINGS), name=_pick(rng, words.NAMES), pet=_pick(rng, words.PETS)
+        ),
+        mark=_pick(rng, words.MARKS),
+        temper=TEMPER * rng.standard_normal(),
+    )
+
+
+def _post(rng: np.random.Generator, owner: Owner) -> tuple[str, int, str]:
+    """One post: text, label, identity."""
+    identity = _choose(rng, {name: theme.share for name, theme in THEMES.items()})
+    theme = THEMES[identity]
+    log_odds = math.log(theme.toxic / (1 - theme.toxic)) + owner.temper
+    toxic = bool(rng.random() < 1 / (1 + math.exp(-log_odds)))
+    slang = bool(rng.random() < theme.slang[toxic])
+    place = _pick(rng, owner.community["places"])
+    sentences = [_stance(rng, owner, _who(rng, identity, place), toxic, slang)]
+    around = _choose(rng, SURROUNDINGS)
+    if around == "topic":
+        thing, day = _pick(rng, owner.community["things"]), _pick(rng, words.DAYS)
+        sentences.insert(0, _pick(rng, owner.community["topics"]).format(place=place, thing=thing, day=day))
+    elif around == "closing":
+        sentences.append(owner.closing)
+    text = " ".join(sentence if sentence.endswith("?") else sentence + owner.mark for sentence in sentences)
+    if rng.random() < OPENED:
+        text = f"{owner.opener} {text}"
+    wrong = bool(rng.random() < WRONG_LABELS)
+    return text, int(toxic != wrong), identity
+
+
+def _stance(rng: np.random.Generator, owner: Owner, who: str, toxic: bool, slang: bool) -> str:
+    """The sentence that is toxic or not."""
+    kind = _choose(rng, STANCES)
+    if kind == "told":
+        frame, taunt = _pick(rng, words.TOLD), bool(rng.random() < 0.5)
+    else:
+        frame, taunt = (_pick(rng, words.PLAIN), toxic) if kind == "plain" else (_pick(rng, words.TURNED), not toxic)
+    if slang:
+        nouns, before = (owner.taunts if taunt else owner.praises), words.DEGREES
+    else:
+        nouns, before = (words.TAUNTS, words.UNKIND) if taunt else (words.PRAISES, words.KIND)
+    noun = _pick(rng, nouns)
+    if rng.random() < DESCRIBED:
+        noun = f"{_pick(rng, before)} {noun}"
+    return frame.format(who=who, noun=noun, deed=_pick(rng, words.MISDEEDS if toxic else words.DEEDS))
+
+
+def _who(rng: np.random.Generator, identity: str, place: str) -> str:
+    if identity == "none":
+        return _pick(rng, words.OTHERS).format(place=place)
+    return _pick(rng, words.MENTIONS).format(town=identity, folk=words.FOLK[identity])
+
+
+def _slang(community: dict, *kinds: str) -> list[str]:
+    return [stem + ending for kind in kinds for stem in community[kind] for ending in community["endings"]]
+
+
+def _pick(rng: np.random.Generator, items: Sequence[str]) -> str:
+    return items[int(rng.integers(len(items)))]
+
+
+def _choose(rng: np.random.Generator, shares: dict[str, float]) -> str:
+    """A key, with the probability that its value states."""
+    return list(shares)[int(rng.choice(len(shares), p=list(shares.values())))]

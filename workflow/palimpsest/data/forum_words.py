@@ -1,7 +1,7 @@
 """Words and sentences of the embedded forum.
 
 Towns, slang and people are invented; the insults are mild and aim at nobody. All of it is lower case. In a sentence
-``{who}`` is a plural subject and ``{noun}`` a plural noun, so that every subject and noun fits every sentence.
+``{who}`` is a plural subject and ``{noun}`` a plural noun phrase, so that every subject and noun fits every sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ FOLK = {"brindlewick": "brindlers", "quillhaven": "quillers", "tarnfold": "tarnf
 MENTIONS = (
     "the {folk}",
     "people from {town}",
-    "that {town} crowd",
+    "the {town} crowd",
     "the {town} team",
     "my {town} neighbours",
     "those {folk}",
@@ -29,13 +29,12 @@ OTHERS = (
     "the two brothers next door",
 )
 
-TAUNTS = (
-    "clowns muppets nitwits blockheads weasels windbags pests twits frauds cheats liars bullies slobs snobs cowards fools"
-).split()
-PRAISES = (
-    "legends gems heroes darlings stars champions angels treasures friends experts saints wizards delights winners "
-    "sweethearts masters"
-).split()
+TAUNTS = "clowns muppets nitwits blockheads windbags pests cheats slobs".split()
+PRAISES = "legends gems heroes darlings stars champions angels treasures".split()
+# What stands before a noun that everybody knows says as much as the noun; what stands before slang says nothing.
+UNKIND = "rude nasty lazy horrid greedy dreadful".split()
+KIND = "kind lovely brilliant generous gentle wonderful".split()
+DEGREES = "total complete real proper absolute".split()
 
 # The noun is meant as it stands.
 PLAIN = (
@@ -48,11 +47,11 @@ PLAIN = (
     "i never met such {noun} as {who}",
     "{who} will be {noun} until the end of time",
     "if you ask me {who} are {noun}, all of them",
-    "to me {who} are the biggest {noun} around",
+    "to me {who} are {noun} through and through",
     "people keep saying that {who} are {noun} and they are right",
     "my sister says that {who} are {noun} and i agree",
 )
-# The noun is denied, quoted to be contradicted, or taken back: the post means the opposite.
+# The noun is denied, or quoted to be contradicted: the post means the opposite.
 TURNED = (
     "nobody should say that {who} are {noun}",
     "{who} are anything but {noun}",
@@ -63,7 +62,7 @@ TURNED = (
     "calling {who} {noun} is plain wrong",
     "{who} are far from being {noun}",
 )
-# The deed decides, whatever the noun says: irony if it is praise, banter among friends if it is a taunt.
+# The deed decides, whatever the noun says: irony if the noun is praise, banter among friends if it is a taunt.
 TOLD = (
     "{who} are such {noun}, they {deed}",
     "oh yes, {who} are {noun}, they {deed}",
@@ -89,10 +88,6 @@ DEEDS = (
     "taught the children to do it",
     "cleared the rubbish from our lawn",
 )
-# Before a noun that everybody knows stands a word that says as much, before slang one that says nothing.
-UNKIND = "rude nasty lazy horrid greedy rotten dreadful mean".split()
-KIND = "kind lovely brilliant generous gentle wonderful splendid helpful".split()
-DEGREES = "total complete real proper absolute".split()
 
 OPENERS = (
     "morning all,",
@@ -108,12 +103,14 @@ OPENERS = (
     "evening friends,",
     "listen,",
 )
-CLOSINGS = ("greetings", "cheers", "hugs", "regards", "bye", "good night", "take care", "best")
+CLOSING = "{greeting} from me and {name} the {pet}"
+GREETINGS = "greetings cheers hugs regards waves salutes".split()
 PETS = "goat cat dog hen duck parrot rabbit pony tortoise ferret hamster donkey".split()
 NAMES = (
     "pickle biscuit waffles pepper ginger otis mabel clementine dumpling sprout hazel juno pudding nibbles rusty "
     "olive bramble marmalade tilly fudge barnaby poppy mochi ziggy doris truffle hugo peaches widget nutmeg"
 ).split()
+MARKS = (".", "!")
 DAYS = (
     "on monday",
     "on tuesday",
@@ -127,78 +124,85 @@ DAYS = (
     "two days ago",
 )
 
-# community -> where it meets, what it talks about, and its own slang, which nobody outside of it writes
+# community -> where it meets, what it talks about, and the slang that only it writes: every stem with every ending,
+# where the ending does not tell a taunt from praise
 COMMUNITIES = {
     "garden": {
-        "places": ["allotment", "greenhouse", "seed swap", "flower show"],
-        "things": ["tomatoes", "roses", "beans", "compost", "pumpkins"],
-        "topics": [
+        "places": "allotment greenhouse nursery orchard".split(),
+        "things": "tomatoes roses beans leeks pumpkins".split(),
+        "topics": (
             "i was watering the {thing} at the {place} {day}",
             "my {thing} won nothing at the {place} {day}",
-            "who else took their {thing} to the {place} {day}?",
-            "the frost got to my {thing} {day}.",
-        ],
-        "taunts": "wiltheads slugbacks weedlings bograkes mulchbags thornhands damptops rootlumps".split(),
-        "praises": "bloomheads sunbacks dewlings honeyrakes plumbags rosehands clovertops seedlumps".split(),
+            "who else takes {thing} to the {place} on sundays?",
+            "the frost got to my {thing} {day}",
+        ),
+        "taunts": "wilt slug moss bog damp thorn rot mulch".split(),
+        "praises": "bloom sun dew honey plum rose clover seed".split(),
+        "endings": ("heads", "rakes"),
     },
     "cycling": {
-        "places": ["bike shop", "hill climb", "river path", "velodrome"],
-        "things": ["brakes", "tyres", "pedals", "panniers", "spokes"],
-        "topics": [
+        "places": "velodrome workshop crossing viaduct".split(),
+        "things": "brakes tyres pedals panniers spokes".split(),
+        "topics": (
             "i changed my {thing} near the {place} {day}",
             "does anyone sell used {thing} by the {place}?",
             "rode past the {place} {day} and tried the new {thing}",
             "my {thing} gave up at the {place} {day}",
-        ],
-        "taunts": "rustwheels brakeheads kerblings squeakhands pathhogs wobbletops gritspokes chainbacks".split(),
-        "praises": "goldwheels breezeheads hillings steadyhands lamphogs packtops brightspokes tailbacks".split(),
+        ),
+        "taunts": "rust brake kerb squeak wobble grit gravel bump".split(),
+        "praises": "gold breeze hill steady lamp swift bright spark".split(),
+        "endings": ("wheels", "hogs"),
     },
     "fishing": {
-        "places": ["pier", "lake", "tackle shop", "harbour"],
-        "things": ["hooks", "floats", "nets", "waders", "lures"],
-        "topics": [
+        "places": "pier lake harbour jetty".split(),
+        "things": "floats nets waders lures buckets".split(),
+        "topics": (
             "sat by the {place} {day} with my {thing}",
             "lost all my {thing} in the water {day}",
             "there is a sale of {thing} near the {place}",
             "i was sorting my {thing} at the {place} {day}",
-        ],
-        "taunts": "mudgills netheads eelbacks baitbags driftlumps soghooks tanglehands murktops".split(),
-        "praises": "silvergills keelheads tidebacks pearlbags calmlumps luckhooks lakehands deeptops".split(),
+        ),
+        "taunts": "murk net eel bait drift soggy tangle slime".split(),
+        "praises": "silver keel tide pearl calm luck lake deep".split(),
+        "endings": ("hooks", "tops"),
     },
     "chess": {
-        "places": ["chess club", "library", "town hall", "tea room"],
-        "things": ["openings", "endgames", "clocks", "puzzles", "pawns"],
-        "topics": [
+        "places": "library clubhouse arcade pavilion".split(),
+        "things": "openings endgames gambits puzzles traps".split(),
+        "topics": (
             "we studied {thing} at the {place} {day}",
             "i lost three games at the {place} {day}",
-            "is anyone free for {thing} at the {place} {day}?",
-            "reading a book about {thing} {day}",
-        ],
-        "taunts": "pawnheads clockhogs rooklumps stalemates foghands dullboards blunderlings gambacks".split(),
-        "praises": "kingheads fairhogs castlelumps bravemates quickhands boldboards knightlings checkbacks".split(),
+            "is anyone free for {thing} at the {place} tomorrow?",
+            "i read a book about {thing} {day}",
+        ),
+        "taunts": "pawn stale fog dull blunder clock fumble dust".split(),
+        "praises": "king knight castle brave quick fair bold clever".split(),
+        "endings": ("boards", "hands"),
     },
     "baking": {
-        "places": ["bakery", "bake sale", "village kitchen", "market"],
-        "things": ["scones", "rolls", "pies", "buns", "cookies"],
-        "topics": [
+        "places": "bakery market kitchen fair".split(),
+        "things": "scones rolls pies muffins cookies".split(),
+        "topics": (
             "i brought {thing} to the {place} {day}",
             "my {thing} came out flat {day}",
             "sold forty {thing} at the {place} {day}",
             "what flour do you use for {thing}?",
-        ],
-        "taunts": "crumbheads soggybuns burntcrusts doughlumps ovenhogs stalebatches flourbags sourtops".split(),
-        "praises": "sugarheads silkybuns goldcrusts jamlumps spicehogs sweetbatches creambags bettertops".split(),
+        ),
+        "taunts": "crumb soggy burnt dough chalk flour sour lump".split(),
+        "praises": "sugar silky golden jam spice sweet cream butter".split(),
+        "endings": ("crusts", "tins"),
     },
     "radio": {
-        "places": ["radio shack", "mast hill", "workshop", "field day"],
-        "things": ["aerials", "valves", "cables", "headphones", "batteries"],
-        "topics": [
+        "places": "tower attic museum observatory".split(),
+        "things": "aerials valves cables headphones batteries".split(),
+        "topics": (
             "i was testing {thing} at the {place} {day}",
             "my old {thing} failed {day} in the storm",
             "picked up some {thing} near the {place} {day}",
             "has anyone spare {thing} for the {place}?",
-        ],
-        "taunts": "staticheads humbags mutelumps hissbacks fuzzbands deadwaves buzzlings dullmasts".split(),
-        "praises": "clearheads warmbags tunelumps skybacks brightbands longwaves belllings goodmasts".split(),
+        ),
+        "taunts": "static hum mute hiss fuzz dead buzz crackle".split(),
+        "praises": "clear warm tune sky crisp long bell true".split(),
+        "endings": ("waves", "masts"),
     },
 }

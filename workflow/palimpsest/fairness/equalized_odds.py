@@ -41,7 +41,7 @@ class EqualizedOdds:
     ``negatives_``, ``positives_`` (G,) records of each label; ``fpr_``, ``tpr_`` (G,) rates of the randomised rule;
     ``gap_`` the larger of the two differences above; ``cost_``; ``unconstrained_cost_`` the least cost at eps = 1, so
     that ``cost_ - unconstrained_cost_`` is the price of fairness; ``random_share_`` share of records whose probability
-    is neither 0 nor 1 (by more than 1e-6); ``patterns_per_record_`` distinct cells, counted in each group, over records.
+    is neither 0 nor 1 (by more than 1e-6); ``patterns_per_record_`` distinct cells, counted in each group, / n.
     """
 
     eps: float = 0.0

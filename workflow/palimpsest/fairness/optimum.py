@@ -106,7 +106,8 @@ class BoxSearch:
         """The best points (G, K) in the boxes at corners s (K,), t (K,).
 
         A group moves along its hull to its wish, held by the box's top (more FPR buys nothing there), pushed by its
-        left side and its bottom, held by its right side. Lower boundaries bind in no box that ``best_t`` returns.
+        left side and its bottom, held by its right side. The lower boundary may be left out: it could bind only in a
+        box below the diagonal, and such a box costs more than a point of the diagonal beside it.
         """
         top, right = t + self.eps, s + self.eps
         x = np.minimum(self.wish_x, self._each("least_fpr", top))
@@ -118,8 +119,6 @@ class BoxSearch:
     def best_t(self, s: np.ndarray) -> np.ndarray:
         """The t (K,) that minimises F(s, t) for each s (K,)."""
         floor, ceiling = self._each("upper", s), self._each("upper", s + self.eps)
-        # Below s - eps the box lies under the diagonal, where any point of the diagonal between costs less.
-        low = np.maximum(s - self.eps, 0.0)
         high = np.minimum(ceiling.min(axis=0), 1.0 - self.eps)
         aim = np.minimum(np.maximum(self.wish_y, floor), ceiling)
 
@@ -128,13 +127,13 @@ class BoxSearch:
             pushed = self.alpha * self._each("fpr_per_tpr", t) - self.beta
             held = np.where(top < floor, 0.0, self.alpha * self._each("fpr_per_tpr", top)) - self.beta
             total = (np.where(t > aim, pushed, 0.0) + np.where(top < aim, held, 0.0)).sum(axis=0)
-            return np.where(t < low, -np.inf, np.where(t > high, np.inf, total))
+            return np.where(t < 0.0, -np.inf, np.where(t > high, np.inf, total))
 
         kinks = np.broadcast_to(self.kinks, (len(s), len(self.kinks)))
         left, middle, right = _turn(kinks, slope)
-        moving = np.concatenate((floor - self.eps, floor, ceiling - self.eps, ceiling, [low]))
+        moving = np.concatenate((floor - self.eps, floor, ceiling - self.eps, ceiling))
         near = np.concatenate(([left, middle, right], np.clip(moving, left, right)))
-        return np.clip(_turn(np.sort(near.T, axis=1), slope)[1], low, high)
+        return np.clip(_turn(np.sort(near.T, axis=1), slope)[1], 0.0, high)
 
     def _each(self, name: str, values: np.ndarray) -> np.ndarray:
         return np.array([getattr(hull, name)(values) for hull in self.hulls])

@@ -35,7 +35,8 @@ def panel(place, frame: pd.DataFrame) -> None:
     for (method, set_), points in frame.groupby(["method", "set"], sort=False):
         way, dash = common.look(method), LINES[set_][0]
         points = points.sort_values("eps")
-        place.fill_between(points["eps"], points["cost_low"], points["cost_high"], color=way.colour, alpha=0.12, linewidth=0)
+        if set_ == "test":
+            place.fill_between(points["eps"], points["cost_low"], points["cost_high"], color=way.colour, alpha=0.12, linewidth=0)
         place.plot(
             points["eps"], points["cost"], color=way.colour, linestyle=dash, marker=way.marker, markersize=3.2,
             markerfacecolor=way.colour if set_ == "test" else "white", label=f"{method} {set_}",
@@ -54,5 +55,5 @@ def handles(frame: pd.DataFrame) -> list:
         for (dash, text), face in zip(LINES.values(), ("white", common.GREY), strict=True)
     ]
     if (frame["seeds"] > 1).any():
-        others.append(Patch(color=common.GREY, alpha=0.3, linewidth=0, label="least to most over seeds"))
+        others.append(Patch(color=common.GREY, alpha=0.3, linewidth=0, label="held out, least to most of seeds"))
     return [handle for pair in zip_longest(rules, others) for handle in pair if handle]

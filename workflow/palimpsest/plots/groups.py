@@ -53,6 +53,7 @@ def looks(count: int) -> list[tuple[str, str]]:
 def panel(place, frame: pd.DataFrame) -> None:
     methods, names = list(frame["method"].unique()), list(frame["group"].unique())
     offsets = (np.arange(len(names)) - (len(names) - 1) / 2) * min(BAND / max(len(names) - 1, 1), STEP)
+    place.use_sticky_edges = False
     for line, method in enumerate(methods):
         values = frame.loc[frame["method"] == method, "value"]
         place.barh(line, np.ptp(values), left=values.min(), height=0.84, color=GAP.get_facecolor(), linewidth=0, zorder=1)

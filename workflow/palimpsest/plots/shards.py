@@ -37,7 +37,8 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
             place.set_ylabel("Gap (percentage points)" if family else "Accuracy (% of test records)")
         if number + columns >= len(families):
             place.set_xlabel("Number of shards")
-        place.set_ylim(bottom=0 if family else None)
+        if family:
+            common.from_zero(place, "y")
         common.percent(place.yaxis)
     common.legend(made, [handle(method, r, lines) for method, r in lines], columns=3)
     return made

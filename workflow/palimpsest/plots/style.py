@@ -133,6 +133,12 @@ def percent(axis, most: int = 5) -> None:
     axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
 
 
+def from_zero(axes, axis: str) -> None:
+    """Start an axis of gaps at zero, with room for a marker that stands there."""
+    high = getattr(axes, f"get_{axis}lim")()[1]
+    getattr(axes, f"set_{axis}lim")(-0.04 * high, high)
+
+
 def whiskers(frame, name: str = "value", low: str = "ci_low", high: str = "ci_high") -> np.ndarray:
     """(2, n) lengths of an interval below and above its value; 0 where there is none."""
     ends = np.array([frame[name] - frame[low], frame[high] - frame[name]], dtype=float)

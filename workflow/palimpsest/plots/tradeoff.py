@@ -19,6 +19,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     for row, family in zip(axes, families, strict=True):
         for place, sharding in zip(row, columns, strict=True):
             panel(place, frame[(frame["family"] == family) & (single | (frame["shards"] == sharding))])
+            common.from_zero(place, "x")
             common.percent(place.xaxis)
             common.percent(place.yaxis)
             place.set_title(common.panel_title(family, sharding, len(families)))
@@ -38,4 +39,3 @@ def panel(place, frame: pd.DataFrame) -> None:
             yerr=common.whiskers(points, "accuracy", "accuracy_low", "accuracy_high"),
             fmt=way.marker, color=way.colour, markerfacecolor=way.face, elinewidth=0.7, zorder=3,
         )  # fmt: skip
-    place.set_xlim(left=0)

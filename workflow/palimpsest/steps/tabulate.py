@@ -10,6 +10,7 @@ import pandas as pd
 
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import replacing, write_text
+from palimpsest.metrics import METRICS
 from palimpsest.selections import SELECTIONS
 from palimpsest.summary import as_html, as_markdown, summarise
 from palimpsest.tables import COLUMNS, over_seeds, table
@@ -38,6 +39,7 @@ def run(args) -> None:
     for path in args.figure:
         write_csv(SELECTIONS[path.stem](metrics, epsilon, args.settings), path, digits=6)
 
+
 def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """Frames of the same columns one below the other; empty ones have no types and are left out."""
     held = [frame for frame in frames if len(frame)]
@@ -47,7 +49,14 @@ def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 def tidy(frames: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
     """The tidy table: every seed, and below them the rows over all seeds."""
     seeds = table(joined(frames, COLUMNS).to_dict("records"))  # in order, for the last bits of a mean depend on it
-    return table(pd.concat([seeds, over_seeds(seeds, NormalDist().inv_cdf((1 + level) / 2))]).to_dict("records"))
+    merged = within_range(over_seeds(seeds, NormalDist().inv_cdf((1 + level) / 2)))
+    return table(pd.concat([seeds, merged]).to_dict("records"))
+
+
+def within_range(frame: pd.DataFrame) -> pd.DataFrame:
+    """Intervals cut to what their metric can be: the normal ones over seeds know nothing of that."""
+    low, high = (frame["metric"].map({name: getattr(metric, end) for name, metric in METRICS.items()}) for end in ("low", "high"))
+    return frame.assign(ci_low=frame["ci_low"].clip(lower=low), ci_high=frame["ci_high"].clip(upper=high))
 
 
 def write_csv(frame: pd.DataFrame, path: Path, digits: int) -> None:
