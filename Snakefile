@@ -33,32 +33,32 @@ onerror:
 # Everything that the study asks for.
 rule all:
     default_target: True
-    localrule: True
     input:
         table_files(),
         figure_files(),
+    localrule: True
 
 
 # Records, slices and sets. Run it alone after the source has changed: what comes out the same trains nothing.
 rule data:
-    localrule: True
     input:
         data_files(),
+    localrule: True
 
 
 rule teachers:
-    localrule: True
     input:
         teacher_files(),
+    localrule: True
 
 
 rule tables:
-    localrule: True
     input:
         table_files(),
+    localrule: True
 
 
 rule figures:
-    localrule: True
     input:
         figure_files(),
+    localrule: True

@@ -6,7 +6,6 @@ import importlib
 
 import numpy as np
 import pytest
-
 from palimpsest.ensemble.vote import majority, majority_probability, one_hot, vote_share, votes
 from palimpsest.methods.decision import Calibration
 from palimpsest.methods.registry import METHODS

@@ -68,10 +68,7 @@ def test_exact_over_all_assignments(shards, slices, owners):
 def test_monte_carlo():
     """20 owners of one record, 4 of them leave, S = 3, R = 4: within 4 standard errors of 3,000 simulations."""
     rng, epochs = numpy_generator("cost"), [2, 1, 2, 1]
-    costs = [
-        trained(rng.integers(3, size=20).tolist(), rng.integers(4, size=20).tolist(), [1] * 20, epochs, 4)
-        for _ in range(3000)
-    ]
+    costs = [trained(rng.integers(3, size=20).tolist(), rng.integers(4, size=20).tolist(), [1] * 20, epochs, 4) for _ in range(3000)]
     error = np.std(costs) / np.sqrt(len(costs))
     assert abs(np.mean(costs) - expected_cost(20, 3, 4, epochs, owners=4)) < 4 * error
 

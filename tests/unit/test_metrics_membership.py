@@ -38,10 +38,7 @@ def test_both_samples_are_resampled_or_only_one():
     rng = numpy_generator("membership bootstrap")
     members, others = np.round(rng.exponential(1, 30), 1), np.round(rng.exponential(2, 40), 1)
     first, second = bootstrap_weights(30, 8, rng), bootstrap_weights(40, 8, rng)
-    both = [
-        loss_auroc(np.repeat(members, a.astype(int)), np.repeat(others, b.astype(int)))
-        for a, b in zip(first, second, strict=True)
-    ]
+    both = [loss_auroc(np.repeat(members, a.astype(int)), np.repeat(others, b.astype(int))) for a, b in zip(first, second, strict=True)]
     np.testing.assert_allclose(loss_auroc(members, others, first, second), both, rtol=1e-12)
     alone = [loss_auroc(members, np.repeat(others, b.astype(int))) for b in second]
     np.testing.assert_allclose(loss_auroc(members, others, nonmember_weights=second), alone, rtol=1e-12)

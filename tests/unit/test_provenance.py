@@ -6,7 +6,6 @@ import importlib
 import shutil
 
 import pytest
-
 from palimpsest import provenance
 
 

@@ -9,7 +9,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-
 from palimpsest.__main__ import main
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError
@@ -56,7 +55,11 @@ def test_a_record_without_a_score_stops(tmp_path):
 def test_cost_by_hand(tmp_path):
     """10 owners' records of 100 at 2 epochs; a full retraining took 1000 tokens, the two stages 150: a share of 0.15.
     One owner, S = 2, R = 1: each shard is hit with 1/2, so half of a full retraining is expected."""
-    reports = {"full": {"records": 100, "tokens": 1000, "seconds": 9.0}, "a": {"tokens": 100, "seconds": 1.0}, "b": {"tokens": 50, "seconds": 0.5}}
+    reports = {
+        "full": {"records": 100, "tokens": 1000, "seconds": 9.0},
+        "a": {"tokens": 100, "seconds": 1.0},
+        "b": {"tokens": 50, "seconds": 0.5},
+    }
     for name, report in reports.items():
         (tmp_path / name).write_text(json.dumps(report))
     (tmp_path / "evidence").write_text(json.dumps({"owners": ["x"]}))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from palimpsest.errors import UserError
 from palimpsest.study import check_study, load_study, read_yaml, study_files
 
@@ -78,7 +77,7 @@ def test_an_unknown_key_names_the_nearest():
         ({"fairness__groups": ["identiy"]}, "did you mean 'identity'?"),
         ({"fairness__groups": []}, "a post-processor needs groups"),
         ({"data__classes": 3}, "two classes"),
-        ({"data": {"reader": "table", "sources": [{"path": "a", "url": "http://b"}], "columns": {"text": "t", "label": "l"}}}, "one of path"),
+        ({"data": {"reader": "table", "sources": [{"path": "a", "url": "http://b"}], "columns": {"text": "t", "label": "l"}}}, "one of"),
         ({"sharding": ["1x9"]}, "epochs"),
     ],
 )  # fmt: skip

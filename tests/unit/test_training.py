@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-
 from palimpsest.errors import UserError
 from palimpsest.losses import cross_entropy_sum
 from palimpsest.training import loop
@@ -182,7 +181,9 @@ def test_a_checkpoint_of_other_settings_or_half_written_is_not_used(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     with pytest.raises(UserError, match="not finite at update 1"):
-        train(tiny_model(), examples(), lambda model, batch: classification_loss(model, batch) * math.nan, SETTINGS, 1, ("s",), tmp_path, "p")
+        train(
+            tiny_model(), examples(), lambda model, batch: classification_loss(model, batch) * math.nan, SETTINGS, 1, ("s",), tmp_path, "p"
+        )
 
 
 def test_vectors_do_not_decay():

@@ -46,6 +46,16 @@ def test_a_request_of_several_owners_touches_the_slice_of_each(clone):
     assert steps(clone.jobs(), "train") == {f"train/seed1/{name}" for name in expected}
 
 
+def test_correcting_whom_a_request_names(clone):
+    """Another owner of the same slice has the same versions, and so the same paths: what they hold has to be made again."""
+    clone.write_ledger(f"r1 {owner_in('3x2', 1, 1, skip=(FIRST,))}")
+    jobs, train = clone.jobs(), {"oracle/r1", "teachers/3x2/1/1/r1", "teachers/3x2/1/2/r1"}
+    data = {"requests/r1", "sets/forget-r1", "slices/seed1/1x1/1/1/r1", "slices/seed1/3x2/1/1/r1"}
+    assert steps(jobs, "requests", "sets", "slices", "index", "records") == data
+    assert steps(jobs, "train") == {f"train/seed1/{name}" for name in train}
+    assert jobs >= REPORTED | {f"{step}/seed1/{method}/r1" for step in ("decide", "measure") for method in METHODS}
+
+
 def test_removing_the_last_request_brings_the_earlier_state_back(clone):
     """Nothing is trained, scored or decided; the newest state is another, so its curve, the table and the figures are."""
     clone.write_ledger("")

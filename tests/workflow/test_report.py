@@ -93,7 +93,7 @@ def test_every_figure_is_shown(page, finished):
         image = page.one("//div[contains(@class, 'overflow-auto')]//img")
         page.browser.execute_async_script("const [image, done] = arguments; image.decode().then(done, done)", image)
         size = page.browser.execute_script("return [arguments[0].naturalWidth, arguments[0].naturalHeight]", image)
-        assert image.is_displayed() and min(size) > 50, (name, size)
+        assert image.is_displayed() and min(size) > 30, (name, size)
         shown[name] = image.get_attribute("src")
     assert len(set(shown.values())) == len(drawn)
 

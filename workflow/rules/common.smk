@@ -29,7 +29,11 @@ try:
     PLAN = Plan(STUDY, read_ledger(STUDY["ledger"]))
     SOURCES = [(source, locate(source, STUDY["mirror"], Path())) for source in STUDY["data"].get("sources", [])]
     CORPORA = {
-        name: [(source, locate(source, STUDY["mirror"], Path())) for source in tokenizer["corpus"] if "lexicon" not in source]
+        name: [
+            (source, locate(source, STUDY["mirror"], Path()))
+            for source in tokenizer["corpus"]
+            if "lexicon" not in source
+        ]
         for name, tokenizer in STUDY["tokenizers"].items()
         if name == STUDY["model"].get("tokenizer")
     }
@@ -159,7 +163,9 @@ def request_owners(wildcards):
 
 def forgotten(wildcards):
     """Digest of everybody who is forgotten in a state."""
-    return owners_digest(sorted(owner for request in PLAN.requests[: PLAN.order[wildcards.state]] for owner in request.owners))
+    return owners_digest(
+        sorted(owner for request in PLAN.requests[: PLAN.order[wildcards.state]] for owner in request.owners)
+    )
 
 
 # --- training -----------------------------------------------------------------------------------------------------
@@ -219,6 +225,11 @@ def train_settings(wildcards):
 
 def tokenizer_settings(wildcards):
     return settings(**STUDY["tokenizers"][wildcards.tokenizer])
+
+
+def tokenizer_code(wildcards):
+    corpus = STUDY["tokenizers"][wildcards.tokenizer]["corpus"]
+    return code("tokenizer", *(f"palimpsest.data.{source['lexicon']}" for source in corpus if "lexicon" in source))
 
 
 # --- scores -------------------------------------------------------------------------------------------------------
@@ -289,7 +300,9 @@ def fairness_settings():
 
 def decide_settings(wildcards):
     method = METHODS[wildcards.method]
-    return settings(implementation=method.module, fitted=method.fitted, state=wildcards.state, fairness=fairness_settings())
+    return settings(
+        implementation=method.module, fitted=method.fitted, state=wildcards.state, fairness=fairness_settings()
+    )
 
 
 def decide_code(wildcards):

@@ -113,7 +113,12 @@ rule slice:
         runtime="10m",
     params:
         settings=lambda w: settings(
-            salt=STUDY["salt"], seed=int(w.seed), sharding=w.sharding, shard=int(w.shard), slice=int(w.slice), version=w.version
+            salt=STUDY["salt"],
+            seed=int(w.seed),
+            sharding=w.sharding,
+            shard=int(w.shard),
+            slice=int(w.slice),
+            version=w.version,
         ),
         ledger=ledger_option,
         owners=slice_owners,
@@ -187,6 +192,6 @@ rule tokenizer:
         settings=tokenizer_settings,
         content=corpus_content,
         folder=subpath(output.tokenizer, parent=True),
-        code=code("tokenizer"),
+        code=tokenizer_code,
     shell:
         "python -m palimpsest tokenizer --settings {params.settings:q} --corpus {input.corpus:q} --output {params.folder:q} > {log:q} 2>&1"

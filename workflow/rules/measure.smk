@@ -82,8 +82,13 @@ rule tabulate:
     output:
         parquet="results/{study}/tables/metrics.parquet",
         csv="results/{study}/tables/metrics.csv",
-        summary=report("results/{study}/tables/summary.md", category="Tables", caption="../report/summary.rst"),
-        html=report("results/{study}/tables/summary.html", category="Tables", labels={"table": "summary"}, caption="../report/summary.rst"),
+        summary="results/{study}/tables/summary.md",
+        html=report(
+            "results/{study}/tables/summary.html",
+            category="Tables",
+            labels={"table": "summary"},
+            caption="../report/summary.rst",
+        ),
         figures=expand("results/{{study}}/tables/{figure}.csv", figure=figure_names()),
     log:
         "results/{study}/logs/tabulate.log",

@@ -138,9 +138,7 @@ def _owner(rng: np.random.Generator) -> Owner:
         taunts=[_pick(rng, _slang(community, "taunts")) for _ in range(FAVOURITES)],
         praises=[_pick(rng, _slang(community, "praises")) for _ in range(FAVOURITES)],
         opener=_pick(rng, words.OPENERS),
-        closing=words.CLOSING.format(
-            greeting=_pick(rng, words.GREETINGS), name=_pick(rng, words.NAMES), pet=_pick(rng, words.PETS)
-        ),
+        closing=words.CLOSING.format(greeting=_pick(rng, words.GREETINGS), name=_pick(rng, words.NAMES), pet=_pick(rng, words.PETS)),
         mark=_pick(rng, words.MARKS),
         temper=TEMPER * rng.standard_normal(),
     )

@@ -1,4 +1,5 @@
-"""fairsisa_aggregate_first (Kadhe et al. 2023): majority vote first, then the one vote is post-processed to equalized odds (Hardt et al. 2016).
+"""fairsisa_aggregate_first (Kadhe et al. 2023): majority vote first, then the one vote is post-processed to equalized odds
+(Hardt et al. 2016).
 
 Exactly fair on the records it was fitted on; a single bit per record leaves each group one point of its ROC curve.
 """

@@ -1,7 +1,7 @@
 """fairsisa_postprocess_first (Kadhe et al. 2023): each teacher is post-processed to equalized odds on its own, then they vote.
 
-Each teacher draws its own decision, independently, so that the vote's probability is exact (Poisson binomial). Fair members do not make a fair
-vote: a gap remains even on the records it was fitted on.
+Each teacher draws its own decision, independently, so that the vote's probability is exact (Poisson binomial). Fair members do not
+make a fair vote: a gap remains even on the records it was fitted on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one dict of methods: a method is one file of this folder and one line here.
 
-`needs` says which scores a method takes (the graph is derived from it): ``base``, ``oracle`` or ``teachers``. `fitted` methods are fitted on
-validation records, per family of groups. Modules are named, not imported: the graph needs no more, and a step's code digest holds
+`needs` says which scores a method takes (the graph is derived from it): ``base``, ``oracle`` or ``teachers``. `fitted` methods are
+fitted on validation records, per family of groups. Modules are named, not imported: the graph needs no more, and a step's code digest holds
 the one method it runs.
 """
 

@@ -46,8 +46,7 @@ def expected_cost(
     if min(shards, slices) < 1 or owners < 0 or remaining < 0:
         raise ValueError("shards and slices must be at least 1, and owners hold no more records than there are")
     return remaining * sum(
-        epochs * stage / slices * (1 - (1 - stage / (shards * slices)) ** owners)
-        for stage, epochs in enumerate(epochs_per_stage, start=1)
+        epochs * stage / slices * (1 - (1 - stage / (shards * slices)) ** owners) for stage, epochs in enumerate(epochs_per_stage, start=1)
     )
 
 

@@ -22,7 +22,10 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `seed`, `method`, `implementation`, `state`, `sharding` and the study's `fairness` section. A row a family, allowed gap and set."""
+    """settings: `seed`, `method`, `implementation`, `state`, `sharding` and the study's `fairness` section.
+
+    A row a family, allowed gap and set.
+    """
     wanted, fairness = args.settings, args.settings["fairness"]
     forgotten = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
     index = present(read_parquet(args.index), forgotten, ("valid", "test"))
