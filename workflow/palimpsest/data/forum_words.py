@@ -138,7 +138,7 @@ COMMUNITIES = {
         ),
         "taunts": "wilt slug moss bog damp thorn rot mulch".split(),
         "praises": "bloom sun dew honey plum rose clover seed".split(),
-        "endings": ("heads", "rakes"),
+        "endings": ("heads", "rakes", "boots"),
     },
     "cycling": {
         "places": "velodrome workshop crossing viaduct".split(),
@@ -151,7 +151,7 @@ COMMUNITIES = {
         ),
         "taunts": "rust brake kerb squeak wobble grit gravel bump".split(),
         "praises": "gold breeze hill steady lamp swift bright spark".split(),
-        "endings": ("wheels", "hogs"),
+        "endings": ("wheels", "hogs", "cogs"),
     },
     "fishing": {
         "places": "pier lake harbour jetty".split(),
@@ -164,7 +164,7 @@ COMMUNITIES = {
         ),
         "taunts": "murk net eel bait drift soggy tangle slime".split(),
         "praises": "silver keel tide pearl calm luck lake deep".split(),
-        "endings": ("hooks", "tops"),
+        "endings": ("hooks", "tops", "boats"),
     },
     "chess": {
         "places": "library clubhouse arcade pavilion".split(),
@@ -177,7 +177,7 @@ COMMUNITIES = {
         ),
         "taunts": "pawn stale fog dull blunder clock fumble dust".split(),
         "praises": "king knight castle brave quick fair bold clever".split(),
-        "endings": ("boards", "hands"),
+        "endings": ("boards", "hands", "rooks"),
     },
     "baking": {
         "places": "bakery market kitchen fair".split(),
@@ -190,7 +190,7 @@ COMMUNITIES = {
         ),
         "taunts": "crumb soggy burnt dough chalk flour sour lump".split(),
         "praises": "sugar silky golden jam spice sweet cream butter".split(),
-        "endings": ("crusts", "tins"),
+        "endings": ("crusts", "tins", "forks"),
     },
     "radio": {
         "places": "tower attic museum observatory".split(),
@@ -203,6 +203,6 @@ COMMUNITIES = {
         ),
         "taunts": "static hum mute hiss fuzz dead buzz crackle".split(),
         "praises": "clear warm tune sky crisp long bell true".split(),
-        "endings": ("waves", "masts"),
+        "endings": ("waves", "masts", "dials"),
     },
 }

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 PAD = "<|pad|>"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-def train_wordpiece(texts: Iterable[str], vocab_size: int, lowercase: bool):
-    """A WordPiece tokenizer of at most ``vocab_size`` pieces; it wraps a text in [CLS] ... [SEP]."""
+def train_wordpiece(texts: list[str], vocab_size: int, lowercase: bool):
+    """A WordPiece tokenizer of at most ``vocab_size`` pieces; it wraps a text in [CLS] ... [SEP]. Equal texts give equal bytes.
+
+    The trainer numbers the pieces that continue a word ("##a") in the order of a hash map, which differs from run to run, and breaks ties
+    by these numbers. So a first training finds which there are, and a second is given them in order.
+    """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=SPECIAL, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    ends = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    def pieces(first: list[str]) -> dict[str, int]:
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
+        trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=first, show_progress=False)
+        tokenizer.train_from_iterator(texts, trainer)
+        return tokenizer.get_vocab()
+
+    normalizer, splitter = normalizers.BertNormalizer(lowercase=lowercase), pre_tokenizers.BertPreTokenizer()
+    continuing = sorted(piece for piece in pieces(SPECIAL) if len(piece) == 3 and piece.startswith("##"))
+    vocabulary = pieces(SPECIAL + continuing)
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = normalizer, splitter, decoders.WordPiece()
+    tokenizer.add_special_tokens(SPECIAL)
+    ends = [(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ends)
     roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles)
@@ -47,4 +57,5 @@ def encode(tokenizer, texts: list[str], max_length: int) -> tuple[list[list[int]
     cut = sum(len(ids) > max_length for ids in whole)
     if cut:
         whole = tokenizer(texts, add_special_tokens=True, truncation=True, max_length=max_length)["input_ids"]
+        tokenizer.backend_tokenizer.no_truncation()  # else it would be saved with the model
     return whole, cut

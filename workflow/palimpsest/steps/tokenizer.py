@@ -21,7 +21,7 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings is one entry of the study's `tokenizers`."""
     settings = args.settings
-    tokenizer = train_wordpiece(_texts(settings, args.corpus), settings["vocab_size"], settings["lowercase"])
+    tokenizer = train_wordpiece(list(_texts(settings, args.corpus)), settings["vocab_size"], settings["lowercase"])
     tokenizer.save_pretrained(args.output)
     write_json(args.output / "corpus.json", {"sources": identities(args.corpus)})
     logging.info("tokenizer of %d pieces", len(tokenizer))
