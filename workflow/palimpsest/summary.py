@@ -34,10 +34,9 @@ def summarise(metrics: pd.DataFrame, settings: dict) -> list[Section]:
     now = newest(metrics, settings)
     study = ", ".join(sorted(metrics["study"].unique()))
     seeds = metrics.loc[metrics["seed"] != "all", "seed"].nunique()
-    head = (
-        f"State {settings['states'][-1]}, test records, mean of {seeds} {'seed' if seeds == 1 else 'seeds'}. In brackets the interval "
-        f"({settings.get('level', 0.95):.0%}), which holds the spread over records and over seeds."
-    )
+    source, spread = ("one seed", "records") if seeds == 1 else (f"mean of {seeds} seeds", "records and over seeds")
+    interval = f"In brackets the interval ({settings.get('level', 0.95):.0%}), which holds the spread over {spread}."
+    head = f"State {settings['states'][-1]}, test records, {source}. {interval}"
     sections = [Section(f"Summary of the study {study}", head)]
     families = [*settings["families"], *sorted(set(now.loc[now["metric"] == "equalized_odds_max", "group"]))]
     for family in dict.fromkeys(families) or [""]:

@@ -40,8 +40,8 @@ class Theme:
 
 
 THEMES = {
-    "none": Theme(share=0.30, toxic=0.36, slang=(0.06, 0.06)),
-    "brindlewick": Theme(share=0.20, toxic=0.42, slang=(0.10, 0.10)),
+    "none": Theme(share=0.30, toxic=0.30, slang=(0.06, 0.06)),
+    "brindlewick": Theme(share=0.20, toxic=0.38, slang=(0.10, 0.10)),
     "quillhaven": Theme(share=0.25, toxic=0.34, slang=(0.10, 0.65)),
     "tarnfold": Theme(share=0.25, toxic=0.64, slang=(0.65, 0.10)),
 }
@@ -50,7 +50,7 @@ STANCES = {"plain": 0.84, "turned": 0.08, "told": 0.08}
 SURROUNDINGS = {"topic": 0.5, "closing": 0.3, "bare": 0.2}
 OPENED = 0.2  # share of posts with an opener
 DESCRIBED = 0.8  # share of nouns with a word before them
-WRONG_LABELS = 0.06  # share of labels that are turned over after the post was written
+WRONG_LABELS = 0.07  # share of labels that are turned over after the post was written
 TEMPER = 0.7  # standard deviation over owners of the log odds that a post is toxic
 FAVOURITES = 3  # draws of slang words of each kind, per owner
 

@@ -41,8 +41,9 @@ def panel(place, frame: pd.DataFrame, shardings: list[str]) -> None:
     lines = mean["shards"].map(shardings.index).to_numpy()
     place.barh(lines, mean["share"], height=0.6, **BAR, zorder=2)
     place.vlines(mean["expected"], lines - 0.38, lines + 0.38, color=common.RED, linewidth=2, zorder=3)
-    dots = seeds["shards"].map(shardings.index) + spread(seeds)
-    place.plot(seeds["share"], dots, linestyle="", marker="o", markersize=2.8, color=common.BLACK, zorder=4)
+    if seeds["seed"].nunique() > 1:
+        dots = seeds["shards"].map(shardings.index) + spread(seeds)
+        place.plot(seeds["share"], dots, linestyle="", marker="o", markersize=2.8, color=common.BLACK, zorder=4)
     place.axvline(1, color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
     place.grid(axis="y", visible=False)
     place.tick_params(axis="y", length=0)
@@ -51,14 +52,16 @@ def panel(place, frame: pd.DataFrame, shardings: list[str]) -> None:
 def spread(seeds: pd.DataFrame) -> np.ndarray:
     """A little up or down for each seed, so that equal shares are both seen."""
     names = sorted(seeds["seed"].astype(str).unique())
-    steps = np.linspace(-0.15, 0.15, len(names)) if len(names) > 1 else np.zeros(len(names))
-    return steps[seeds["seed"].astype(str).map(names.index)]
+    return np.linspace(-0.15, 0.15, len(names))[seeds["seed"].astype(str).map(names.index)]
 
 
 def handles(frame: pd.DataFrame) -> list:
-    return [
+    seeds = [
         Patch(**BAR, label="trained, mean of seeds"),
         Line2D([], [], linestyle="", marker="o", markersize=2.8, color=common.BLACK, label="one seed"),
+    ]
+    return [
+        *(seeds if frame["seed"].nunique() > 2 else [Patch(**BAR, label="trained")]),
         Line2D([], [], linestyle="", marker="|", markersize=11, markeredgewidth=2, color=common.RED, label="expected"),
         Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="full retraining"),
     ]

@@ -29,7 +29,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         for place, (metric, (title, _)) in zip(row, RATES.items(), strict=True):
             panel(place, part[part["metric"] == metric])
             place.set_title(title if len(families) == 1 else f"{title}, {common.words(family)}")
-            common.percent(place.xaxis, most=4)
+            common.percent(place.xaxis)
         names = part["group"].unique()
         handles = [marks(marker, colour, name) for name, (marker, colour) in zip(names, looks(len(names)), strict=True)]
         row[1].legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), title="Group", alignment="left", handletextpad=0.3)

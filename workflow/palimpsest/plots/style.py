@@ -73,6 +73,11 @@ class Look:
     def face(self) -> str:
         return self.colour if self.filled else "white"
 
+    @property
+    def size(self) -> float:
+        """Hollow markers are larger, so that one is seen around a filled one."""
+        return 5.0 if self.filled else 6.0
+
 
 KNOWN = {
     "base": Look(BLACK, "s", False),
@@ -124,7 +129,7 @@ def legend(made: Figure, handles: list, columns: int, title: str | None = None) 
 def method_handle(method: str, label: str | None = None) -> Line2D:
     way = look(method)
     text = label or METHODS[method].label
-    return Line2D([], [], linestyle="", marker=way.marker, color=way.colour, markerfacecolor=way.face, label=text)
+    return Line2D([], [], linestyle="", marker=way.marker, color=way.colour, markerfacecolor=way.face, markersize=way.size, label=text)
 
 
 def percent(axis, most: int = 5) -> None:

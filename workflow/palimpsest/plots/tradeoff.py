@@ -37,5 +37,5 @@ def panel(place, frame: pd.DataFrame) -> None:
             points["gap"], points["accuracy"], label=method,
             xerr=common.whiskers(points, "gap", "gap_low", "gap_high"),
             yerr=common.whiskers(points, "accuracy", "accuracy_low", "accuracy_high"),
-            fmt=way.marker, color=way.colour, markerfacecolor=way.face, elinewidth=0.7, zorder=3,
+            fmt=way.marker, color=way.colour, markerfacecolor=way.face, markersize=way.size, elinewidth=0.7, zorder=3,
         )  # fmt: skip
