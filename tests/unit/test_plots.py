@@ -108,6 +108,22 @@ def test_no_text_overlaps_or_is_cut_off(name, drawn, monkeypatch):
         assert not box.overlaps(other_box), f"{one.get_text()!r} overlaps {other.get_text()!r}"
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_interval_is_inside_its_panel(name):
+    """Also where panels share an axis and a later one reaches further: here the ensembles of 5 shards, with 2.5 times the gap."""
+    metrics, epsilon = example(seeds=(1,), families=("identity",))
+    far = (metrics["shards"] == "5x2") & (metrics["metric"] == "equalized_odds_max")
+    ends = ["value", "ci_low", "ci_high"]
+    metrics[ends] = metrics[ends].where(~far, metrics[ends] * 2.5)
+    for axes in panels(figure_of(name, SELECTIONS[name](metrics, epsilon, SETTINGS))):
+        for bars in [bars for container in axes.containers if hasattr(container, "has_xerr") for bars in container.lines[2]]:
+            for segment in bars.get_segments():
+                low, high = segment.min(axis=0), segment.max(axis=0)
+                assert axes.get_xlim()[0] <= low[0] and high[0] <= axes.get_xlim()[1]
+                assert axes.get_ylim()[0] <= low[1] or axes.yaxis_inverted()
+                assert high[1] <= axes.get_ylim()[1] or axes.yaxis_inverted()
+
+
 def test_tradeoff_plots_the_table(drawn):
     frame, axes_of = drawn.both("tradeoff")
     for family, axes in zip(frame["family"].unique(), np.array(axes_of).reshape(frame["family"].nunique(), -1), strict=True):

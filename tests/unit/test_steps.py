@@ -102,7 +102,7 @@ def test_a_problem_is_told_without_a_traceback(tmp_path, capsys):
     """The owner is not in the data: the message names it, the request and the remedy; the evidence is not written."""
     write_parquet(pd.DataFrame({"record_id": ["a"], "owner": ["x"], "split": ["train"], "label": [1]}), tmp_path / "index")
     (tmp_path / "ledger").write_text("request\towners\nr1\t$(touch y)\nr2\tnobody\n")
-    files = ["--index", tmp_path / "index", "--ledger", tmp_path / "ledger", "--request", "r1", "--output", tmp_path / "out"]
+    files = ["--records", tmp_path / "index", "--ledger", tmp_path / "ledger", "--request", "r1", "--output", tmp_path / "out"]
     assert main(["request", *map(str, files), "--settings", '{"salt": "s"}']) == 1
     said = capsys.readouterr().err
     assert "2 problems found" in said and "$(touch y)" in said and "nobody" in said and "Traceback" not in said

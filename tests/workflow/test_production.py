@@ -60,7 +60,7 @@ def test_requests_train_what_they_touch(story):
 
 def test_rows_taken_out_of_the_source_train_nothing(story):
     """The forgotten owners' rows are gone from the file: `snakemake data`, then `snakemake`."""
-    assert "records" in story.jobs["data"] and not steps(story.jobs["data"], "train", "score", "requests")
+    assert "records" in story.jobs["data"] and not steps(story.jobs["data"], "train", "score")
     scored = {f"score/seed1/teachers-2x3/{version}/heldout" for version in ("r2", "r3")}  # the held-out records are fewer
     assert story.jobs["after"] == scored | {"decide/seed1/sisa_vote/r3", "measure/seed1/sisa_vote/r3", "tabulate"}
     assert story.models["after"] == story.models["requests"]
@@ -74,8 +74,8 @@ def test_a_changed_source_is_said_at_the_start(story):
     assert not any("source changed" in story.said[name] for name in ("start", "requests", "after"))
 
 
-def test_an_untouched_source_is_needed_for_no_later_request(story, tmp_path):
-    """The next request finds the evidence of the earlier ones, whose owners the data no longer hold."""
+def test_the_next_request_needs_nobody_who_left(story, tmp_path):
+    """It finds the evidence of the earlier ones, whose owners the data no longer hold."""
     clone = story.clone.copy(tmp_path / "clone")
     owner = owner_in("2x3", 2, 3, skip=GONE)
     clone.write_ledger(f"{REQUESTS}; r4 {owner}")

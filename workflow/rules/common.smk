@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -86,11 +87,14 @@ def owners_digest(owners):
 
 
 def located(sources, folder):
-    """Files of sources: local ones where they are, others where they are fetched to."""
+    """Files of sources: local ones where they are, others where they are fetched to.
+
+    A local one counts by its content (params.content), never by its date.
+    """
     return [
-        str(path)
+        path
         for source, paths in sources
-        for path in (paths if paths is not None else [f"{folder}/{fetched_name(source)}"])
+        for path in (map(ancient, map(str, paths)) if paths is not None else [f"{folder}/{fetched_name(source)}"])
     ]
 
 
@@ -141,8 +145,9 @@ def warn_of_changed_sources():
 warn_of_changed_sources()
 
 
-def ledger_option(wildcards=None):
-    return f"--ledger {STUDY['ledger']}" if STUDY["ledger"] else ""
+def ledger_option(wildcards, input):
+    """Where the ledger lies. Derived from `input`, so that Snakemake takes another place for no reason to run: whom a request names is one."""
+    return f"--ledger {shlex.quote(STUDY['ledger'])}" if STUDY["ledger"] else ""
 
 
 def request_files(wildcards):

@@ -31,10 +31,9 @@ rule fetch_corpus:
         "python -m palimpsest fetch --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
 
 
-# A source counts by its content (params.content), never by its date.
 rule records:
     input:
-        source=ancient(source_files()),
+        source=source_files(),
     output:
         records="results/{study}/data/records.parquet",
         report="results/{study}/data/records.json",
@@ -75,12 +74,12 @@ rule index:
         "python -m palimpsest index --settings {params.settings:q} --records {input:q} --output {output:q} > {log:q} 2>&1"
 
 
-# Written once, when a request is met for the first time: later the source may have lost the owner, as the law asks.
+# Evidence that is there stays as it is (`update`): later the source may have lost the owner, as the law asks.
 rule request:
     input:
-        index=ancient("results/{study}/data/index.parquet"),
+        records="results/{study}/data/records.parquet",
     output:
-        "results/{study}/requests/{request}.json",
+        update("results/{study}/requests/{request}.json"),
     log:
         "results/{study}/logs/requests/{request}.log",
     conda:
@@ -93,14 +92,14 @@ rule request:
         ledger=ledger_option,
         owners=request_owners,
     shell:
-        "python -m palimpsest request --settings {params.settings:q} --index {input.index:q} {params.ledger}"
+        "python -m palimpsest request --settings {params.settings:q} --records {input.records:q} {params.ledger}"
         " --request {wildcards.request} --output {output:q} > {log:q} 2>&1"
 
 
 rule slice:
     input:
         records="results/{study}/data/records.parquet",
-        requests=ancient(request_files),
+        requests=request_files,
     output:
         slice="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.parquet",
         digest="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.json",
@@ -150,7 +149,7 @@ rule heldout_set:
 rule forget_set:
     input:
         records="results/{study}/data/records.parquet",
-        evidence=ancient("results/{study}/requests/{request}.json"),
+        evidence="results/{study}/requests/{request}.json",
     output:
         records="results/{study}/sets/forget-{request}.parquet",
         digest="results/{study}/sets/forget-{request}.json",
@@ -174,7 +173,7 @@ rule forget_set:
 # Trained on text that nobody can ask to delete, never on the study's records: it would have seen what is to be forgotten.
 rule tokenizer:
     input:
-        corpus=ancient(corpus_files),
+        corpus=corpus_files,
     output:
         tokenizer="results/pretrained/{tokenizer}/tokenizer.json",
         config="results/pretrained/{tokenizer}/tokenizer_config.json",

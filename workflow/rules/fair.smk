@@ -5,7 +5,7 @@ rule decide:
     input:
         scores=decide_scores,
         index="results/{study}/data/index.parquet",
-        requests=ancient(request_files),
+        requests=request_files,
     output:
         decisions="results/{study}/seed{seed}/decisions/{method}/{state}.parquet",
         rules="results/{study}/seed{seed}/decisions/{method}/{state}.json",
@@ -30,7 +30,7 @@ rule epsilon:
     input:
         scores=epsilon_scores,
         index="results/{study}/data/index.parquet",
-        requests=ancient(request_files),
+        requests=request_files,
     output:
         "results/{study}/seed{seed}/metrics/epsilon-{sharding}/{method}/{state}.parquet",
     log:

@@ -55,7 +55,7 @@ rule membership:
 rule cost:
     input:
         full="results/{study}/seed{seed}/oracle/{state}/training.json",
-        evidence=ancient("results/{study}/requests/{state}.json"),
+        evidence="results/{study}/requests/{state}.json",
         trained=trained_reports,
     output:
         "results/{study}/seed{seed}/metrics/cost-{sharding}/{state}.parquet",
@@ -100,7 +100,7 @@ rule tabulate:
         mem_mb=memory(1500),
         runtime="30m",
     params:
-        settings=settings(families=STUDY["fairness"]["groups"], states=PLAN.states),
+        settings=settings(families=STUDY["fairness"]["groups"], states=PLAN.states, level=STUDY["evaluation"]["level"]),
         code=code("tabulate"),
     shell:
         "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q} --epsilon {input.epsilon:q}"

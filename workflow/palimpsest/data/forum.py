@@ -42,10 +42,10 @@ class Theme:
 THEMES = {
     "none": Theme(share=0.30, toxic=0.30, slang=(0.06, 0.06)),
     "brindlewick": Theme(share=0.20, toxic=0.38, slang=(0.10, 0.10)),
-    "quillhaven": Theme(share=0.25, toxic=0.34, slang=(0.10, 0.65)),
-    "tarnfold": Theme(share=0.25, toxic=0.64, slang=(0.65, 0.10)),
+    "quillhaven": Theme(share=0.25, toxic=0.36, slang=(0.10, 0.50)),
+    "tarnfold": Theme(share=0.25, toxic=0.58, slang=(0.50, 0.10)),
 }
-SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2}
+SPLITS = {"train": 0.5, "valid": 0.25, "test": 0.25}
 STANCES = {"plain": 0.84, "turned": 0.08, "told": 0.08}
 SURROUNDINGS = {"topic": 0.5, "closing": 0.3, "bare": 0.2}
 OPENED = 0.2  # share of posts with an opener
@@ -121,24 +121,22 @@ def lexicon() -> list[str]:
 
 
 def _check(owners: int, posts: int) -> None:
-    problems = []
     if owners < 1:
-        problems.append(Problem("a forum needs owners", "owners", str(owners), "1 or more", "set owners to 100 or so"))
-    elif posts < owners:
+        raise UserError(Problem("a forum needs owners", "owners", str(owners), "1 or more", "set owners to 100 or so"))
+    if posts < owners:
         allowed = f"{owners} (the number of owners) or more"
-        problems.append(Problem("every owner writes at least one post", "posts", str(posts), allowed, "raise posts"))
-    if problems:
-        raise UserError(problems)
+        raise UserError(Problem("every owner writes at least one post", "posts", str(posts), allowed, "raise posts"))
 
 
 def _owner(rng: np.random.Generator) -> Owner:
     community = words.COMMUNITIES[_pick(rng, sorted(words.COMMUNITIES))]
+    signed = {"greeting": words.GREETINGS, "name": words.NAMES, "pet": words.PETS}
     return Owner(
         community=community,
         taunts=[_pick(rng, _slang(community, "taunts")) for _ in range(FAVOURITES)],
         praises=[_pick(rng, _slang(community, "praises")) for _ in range(FAVOURITES)],
         opener=_pick(rng, words.OPENERS),
-        closing=words.CLOSING.format(greeting=_pick(rng, words.GREETINGS), name=_pick(rng, words.NAMES), pet=_pick(rng, words.PETS)),
+        closing=words.CLOSING.format(**{slot: _pick(rng, items) for slot, items in signed.items()}),
         mark=_pick(rng, words.MARKS),
         temper=TEMPER * rng.standard_normal(),
     )

@@ -19,10 +19,11 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     for row, family in zip(axes, families, strict=True):
         for place, sharding in zip(row, columns, strict=True):
             panel(place, frame[(frame["family"] == family) & (single | (frame["shards"] == sharding))])
-            common.from_zero(place, "x")
-            common.percent(place.xaxis)
-            common.percent(place.yaxis)
             place.set_title(common.panel_title(family, sharding, len(families)))
+    for place in axes.flat:  # once all is drawn, for the axes are shared
+        common.from_zero(place, "x")
+        common.percent(place.xaxis)
+        common.percent(place.yaxis)
     made.supxlabel("Equalized-odds gap between groups (percentage points; left is fairer)", fontsize=8)
     made.supylabel("Accuracy (% of test records)", fontsize=8)
     shown = [name for name in METHODS if name in set(frame["method"])]

@@ -8,30 +8,37 @@ from pathlib import Path
 from palimpsest.data.ledger import Request, read_ledger
 from palimpsest.data.storage import read_parquet
 from palimpsest.errors import Problem, UserError
-from palimpsest.files import write_json
+from palimpsest.files import read_json, write_json
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--index", type=Path, required=True)
+    parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--request", required=True)
     parser.add_argument("--output", type=Path, required=True)
 
 
 def run(args) -> None:
-    """settings: `salt`. Owners are hashed with it; the evidence names nobody."""
-    index, requests = read_parquet(args.index), read_ledger(args.ledger)
-    owners = set(index["owner"])
+    """settings: `salt`. Owners are hashed with it; the evidence names nobody.
+
+    Evidence of the same owners that is there already is kept: the data may have lost them since.
+    """
+    records, requests = read_parquet(args.records), read_ledger(args.ledger)
     request = next(request for request in requests if request.name == args.request)
+    hashed = sorted(hashlib.blake2b(o.encode(), key=_key(args.settings["salt"])).hexdigest()[:32] for o in request.owners)
+    if args.output.is_file() and (evidence := read_json(args.output))["owners"] == hashed:
+        write_json(args.output, evidence)
+        return
+    owners = set(records["owner"])
     if missing(request, owners):
-        raise UserError([problem for request in requests for problem in missing(request, owners, args.ledger)])
-    gone = index[index["owner"].isin(request.owners)]
-    if len(gone) == len(index):
+        new = [one for one in requests if one is request or not args.output.with_name(f"{one.name}.json").is_file()]
+        raise UserError([problem for one in new for problem in missing(one, owners, args.ledger)])
+    gone = records[records["owner"].isin(request.owners)]
+    if len(gone) == len(records):
         remedy = "a study needs records that stay"
         raise UserError(Problem("a request names every owner", f"{args.ledger}, request {request.name}", remedy=remedy))
-    hashed = sorted(hashlib.blake2b(o.encode(), key=_key(args.settings["salt"])).hexdigest()[:32] for o in request.owners)
-    records = {str(split): int(count) for split, count in gone["split"].value_counts().items()}
-    write_json(args.output, {"request": request.name, "owners": hashed, "records": records})
+    counts = {str(split): int(count) for split, count in gone["split"].value_counts().items()}
+    write_json(args.output, {"request": request.name, "owners": hashed, "records": counts})
 
 
 def missing(request: Request, owners: set[str], ledger: Path | str = "") -> list[Problem]:
