@@ -14,9 +14,10 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from scipy.optimize import linprog
+
 from palimpsest.fairness import EqualizedOdds
 from palimpsest.randomness import numpy_generator
-from scipy.optimize import linprog
 
 RECORDS = 1_000_000
 SIZES = ((5, 2), (15, 8), (63, 8))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from palimpsest.data.groups import check_calibration, index_of
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.readers import read_records

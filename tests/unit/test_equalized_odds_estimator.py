@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
 from palimpsest.errors import UserError
 from palimpsest.fairness import EqualizedOdds
 from palimpsest.randomness import numpy_generator

@@ -7,13 +7,14 @@ from itertools import product
 import numpy as np
 import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
+from scipy.optimize import linprog
+from sklearn.base import BaseEstimator, ClassifierMixin
+
 from palimpsest.fairness import EqualizedOdds
 from palimpsest.fairness.hull import Hull
 from palimpsest.fairness.optimum import BoxSearch, common_point
 from palimpsest.fairness.realise import mix, threshold, window
 from palimpsest.randomness import numpy_generator
-from scipy.optimize import linprog
-from sklearn.base import BaseEstimator, ClassifierMixin
 
 TOLERANCES = (0.0, 0.01, 0.05, 0.1, 0.3, 0.7)
 COSTS = ((1.0, 1.0), (1.0, 4.0), (3.0, 0.5))

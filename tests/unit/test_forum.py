@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from palimpsest.data import forum as module
 from palimpsest.data import forum_words as words
 from palimpsest.data.forum import THEMES, forum, lexicon

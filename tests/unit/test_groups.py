@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from palimpsest.data.groups import check_calibration, group_column, group_counts, index_of
 from palimpsest.errors import UserError
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from palimpsest.data.hatexplain import GROUPS
 from palimpsest.data.readers import read_records
 from palimpsest.errors import UserError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from palimpsest.data.ledger import Request, forgotten_owners, read_ledger
 from palimpsest.errors import UserError
 

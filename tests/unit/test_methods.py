@@ -6,6 +6,7 @@ import importlib
 
 import numpy as np
 import pytest
+
 from palimpsest.ensemble.vote import majority, majority_probability, one_hot, vote_share, votes
 from palimpsest.methods.decision import Calibration
 from palimpsest.methods.registry import METHODS
@@ -66,6 +67,12 @@ def test_majority_probability_by_hand():
     """P(at least 2 of 3) with p = (1/2, 1/2, 1/4): 1/4 * 3/4 + 1/4 * 1/4 + 2 * 1/4 * 1/4 = 3/8; of 2, both are needed: 1/4."""
     assert majority_probability(np.array([[0.5], [0.5], [0.25]])) == pytest.approx([3 / 8])
     assert majority_probability(np.array([[0.5], [0.5]])) == pytest.approx([1 / 4])
+
+
+def test_majority_probability_is_never_above_one_by_rounding():
+    """Near-sure votes of five teachers add up six numbers that round."""
+    positive = 1 - np.random.default_rng(0).uniform(0, 1e-3, size=(5, 100_000))
+    assert majority_probability(positive).max() <= 1.0
 
 
 def test_majority_probability_of_sure_votes_is_the_majority(data):

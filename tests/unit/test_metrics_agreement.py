@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import jensenshannon
+
 from palimpsest.metrics.agreement import agreement, jensen_shannon
 from palimpsest.randomness import numpy_generator
-from scipy.spatial.distance import jensenshannon
 
 
 def test_agreement_by_hand():

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.randomness import numpy_generator
 

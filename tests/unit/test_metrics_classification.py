@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn import metrics as sk
+
 from palimpsest.metrics import classification as cls
 from palimpsest.randomness import numpy_generator
-from sklearn import metrics as sk
 
 
 def draw(classes: int, n: int = 300):

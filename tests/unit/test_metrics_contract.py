@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
 from palimpsest.metrics import METRICS
 from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls

@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+
 from palimpsest.metrics.cost import expected_cost, full_cost
 from palimpsest.randomness import numpy_generator
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import fairlearn.metrics as fl
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score
+
 from palimpsest.errors import UserError
 from palimpsest.metrics import fairness as fair
 from palimpsest.metrics.bootstrap import interval
 from palimpsest.randomness import numpy_generator
-from sklearn.metrics import accuracy_score
 
 # Group a: labels 1 1 0 0, P(decide 1) 1 1/2 0 1/2. Group b: labels 1 0, P 1/2 0. Group c: labels 1 0 0 0, P 1 1 1 0.
 LABELS = np.array([1, 1, 0, 0, 1, 0, 1, 0, 0, 0])

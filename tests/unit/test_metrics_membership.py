@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu
+
 from palimpsest.metrics.bootstrap import bootstrap_weights
 from palimpsest.metrics.membership import loss_auroc
 from palimpsest.randomness import numpy_generator
-from scipy.stats import mannwhitneyu
 
 
 def test_value_by_hand():

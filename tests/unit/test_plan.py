@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
 from palimpsest.data.ledger import Request
 from palimpsest.data.shards import place
 from palimpsest.plan import Plan

@@ -9,18 +9,19 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import palimpsest
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
+from test_selections import GROUPS, SETTINGS, example
+
+import palimpsest
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
 from palimpsest.plots import style as common
 from palimpsest.selections import SELECTIONS
 from palimpsest.steps import draw
 from palimpsest.steps.tabulate import write_csv
-from test_selections import GROUPS, SETTINGS, example
 
 CAPTIONS = Path(palimpsest.__file__).parents[1] / "report"
 STYLE = {"width": 7.0, "dpi": 100}

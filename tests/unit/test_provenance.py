@@ -6,6 +6,7 @@ import importlib
 import shutil
 
 import pytest
+
 from palimpsest import provenance
 
 

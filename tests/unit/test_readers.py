@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from test_records import SECRET, message_of, records, spoilt
+
 from palimpsest.data.readers import READERS, read_records
 from palimpsest.data.records import check_records
 from palimpsest.data.storage import COLUMNS, read_parquet, records_digest, write_parquet
 from palimpsest.errors import UserError
 from palimpsest.randomness import numpy_generator
-from test_records import SECRET, message_of, records, spoilt
 
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
 DATA = {"reader": "table", "columns": {name: name for name in COLUMNS}}

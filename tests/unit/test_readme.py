@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.storage import write_parquet
 from palimpsest.steps.readme import results_table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+
 from palimpsest.data.records import check_records, nearest, shown
 from palimpsest.data.storage import COLUMNS, read_parquet, records_digest, write_parquet
 from palimpsest.errors import UserError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from palimpsest.plots.rulegraph import GAP, Layout, draw, layers, merged, read_dot, reduced, spread, width, with_bends
 from palimpsest.plots.style import save, styled
 

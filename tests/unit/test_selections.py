@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
 from palimpsest.selections import SELECTIONS, shardings

@@ -9,6 +9,7 @@ import threading
 import types
 
 import pytest
+
 from palimpsest.data.sources import fetch, fetched_name, locate
 from palimpsest.errors import UserError
 

@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+
 from palimpsest.__main__ import main
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from palimpsest.errors import UserError
 from palimpsest.study import check_study, load_study, read_yaml, study_files
 

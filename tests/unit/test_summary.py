@@ -7,13 +7,14 @@ from argparse import Namespace
 import numpy as np
 import pandas as pd
 import pytest
+from test_selections import ENSEMBLES, SETTINGS, example, select, value
+
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
 from palimpsest.steps import tabulate
 from palimpsest.summary import Section, as_html, as_markdown, summarise, too_fine
 from palimpsest.tables import row, table
-from test_selections import ENSEMBLES, SETTINGS, example, select, value
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 import pytest
+
 from palimpsest.metrics import METRICS
 from palimpsest.tables import COLUMNS, over_seeds, row, table
 

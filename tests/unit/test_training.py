@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from palimpsest.errors import UserError
 from palimpsest.losses import cross_entropy_sum
 from palimpsest.training import loop

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+
 from harness import Clone, owner_in
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Clone:
     """A whole study after one request, which touched slice 1 of shard 1 of '3x2'."""
-    clone = Clone.make(tmp_path_factory.mktemp("finished") / "clone", requests=f"r1 {owner_in('3x2', 1, 1)}")
+    clone = Clone.make(tmp_path_factory.mktemp("finished") / "clone", forget=f"r1 {owner_in('3x2', 1, 1)}")
     clone.done = clone.run()
     return clone
 

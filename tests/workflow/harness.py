@@ -58,7 +58,7 @@ class Clone:
         self.output = ""  # what the last command said
 
     @classmethod
-    def make(cls, folder: Path, without: tuple[str, ...] = (), requests: str = "", **changes) -> Clone:
+    def make(cls, folder: Path, without: tuple[str, ...] = (), forget: str = "", **changes) -> Clone:
         """A fresh clone; the source lacks the owners ``without``, and ``changes`` replace keys of the study."""
         folder.mkdir()
         shutil.copy(REPOSITORY / "Snakefile", folder)
@@ -66,7 +66,7 @@ class Clone:
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         clone = cls(folder)
         clone.write_study(deepcopy(STUDY) | changes)
-        clone.write_ledger(requests)
+        clone.write_ledger(forget)
         rows = posts()
         write_rows(folder / "posts.csv", [row for row in rows if row["who"] not in without])
         (folder / "corpus.txt").write_text("".join(f"{word}\n" for word in sorted(set(" ".join(texts(rows)).split()))))

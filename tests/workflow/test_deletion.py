@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from harness import METHODS, REPORTED, owner_in, steps
 
 FIRST = owner_in("3x2", 1, 1)

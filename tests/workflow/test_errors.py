@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from harness import MARK, Clone, owner_in
 
 
@@ -12,15 +13,13 @@ def fresh(tmp_path) -> Clone:
     return Clone.make(tmp_path / "fresh")
 
 
-def told(clone: Clone, *arguments: str, logs: bool = False, **options) -> str:
-    """What a run that must fail says, and (with ``logs``) what its logs do."""
+def told(clone: Clone, *arguments: str, **options) -> str:
+    """What the terminal shows of a run that must fail; neither it nor a log holds a traceback or a text."""
     status = clone.snakemake(*arguments, **options)
-    said = clone.output
-    if logs:
-        said += "".join(path.read_text() for path in sorted(clone.path("results").rglob("*.log")))
-    assert status != 0, said
-    assert "Traceback" not in said and MARK not in said
-    return said
+    logs = "".join(path.read_text() for path in clone.path("results").rglob("*.log"))
+    assert status != 0, clone.output
+    assert "Traceback" not in clone.output + logs and MARK not in clone.output + logs
+    return clone.output
 
 
 def test_a_wrong_study_lists_the_studies(fresh):
@@ -58,7 +57,7 @@ def test_a_missing_source_is_told_before_anything_runs(fresh):
 def test_an_owner_that_the_data_lack(clone):
     """Found by the job that looks for the owner: no evidence, no new version of anything."""
     clone.write_ledger(f"r1 {owner_in('3x2', 1, 1)}; r2 owner99 owner01; r3 nobody")
-    said = told(clone, "data", "--keep-going", logs=True)
+    said = told(clone, "data", "--keep-going")
     assert "'owner99'" in said and "'nobody'" in said and "owner01'" not in said
     assert not clone.path("results/tiny/requests/r2.json").exists() and not list(clone.path("results/tiny").rglob("r2.parquet"))
 
@@ -69,6 +68,6 @@ def test_bad_rows_are_named_by_place(fresh):
     cells = [line.split(",") for line in text[1:4]]
     cells[0][2], cells[1][3], cells[2][1] = "maybe", "practice", ""
     fresh.path("posts.csv").write_text("\n".join([text[0], *map(",".join, cells), *text[4:]]), encoding="utf-8")
-    said = told(fresh, "data", logs=True)
+    said = told(fresh, "data")
     for found in ("unknown label", "unknown split", "text is empty", "'maybe'", "'practice'", "row 1", "row 2", "row 3"):
         assert found in said, found

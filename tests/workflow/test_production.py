@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+
 from harness import Clone, owner_in, steps
 
 # what r1, r2 and r3 touch in '2x3': the first slice of shard 1, the middle one of shard 2, the last one of shard 1

@@ -6,6 +6,7 @@ import importlib.util
 
 import pytest
 import yaml
+
 from harness import REPOSITORY, Clone
 
 PROFILES = sorted(path.parent for path in REPOSITORY.glob("workflow/profiles/*/profile.yaml"))

@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 import yaml
+
 from harness import FIGURES, REPORTED, steps, write_rows
 
 LOOP = "workflow/palimpsest/training/loop.py"

@@ -81,8 +81,8 @@ def forum(*, owners: int, posts: int, seed: int) -> pd.DataFrame:
 
     Returns:
         One row a post, ``posts`` rows: record_id ("u017-p023", unique), owner ("u017"), text (lower case, unique),
-        label (1 is toxic, 0 is not), identity (a key of ``THEMES``), split (train, valid or test, about 60/20/20; every
-        owner has a train post). Sorted by owner, then number.
+        label (1 is toxic, 0 is not), identity (a key of ``THEMES``), split (a key of ``SPLITS``, about as often as
+        stated there; every owner has a train post). Sorted by owner, then number.
 
     Raises:
         UserError: there are no owners, or fewer posts than owners.

@@ -36,4 +36,4 @@ def majority_probability(positive: np.ndarray) -> np.ndarray:
     for vote in positive:
         counts[1:] = counts[1:] * (1 - vote) + counts[:-1] * vote
         counts[0] *= 1 - vote
-    return counts[teachers // 2 + 1 :].sum(axis=0)
+    return counts[teachers // 2 + 1 :].sum(axis=0).clip(0.0, 1.0)  # the sum of sure votes may round to above 1
