@@ -101,6 +101,24 @@ def test_a_new_seed_runs_alone(clone, finished):
     assert jobs >= {job.replace("seed1", "seed2") for job in of_r0}
 
 
+def test_a_new_ensemble_trains_alone(clone):
+    """Two more shards; what the teachers of all shardings decide is decided again, the oracle's decisions are not."""
+    study = yaml.safe_load(clone.path("study.yaml").read_text())
+    clone.change_study(sharding=[*study["sharding"], "2x1"])
+    jobs, touched = clone.jobs(), place(owner_in("3x2", 1, 1), "2x1", study["salt"], 1)[0]
+    made, sets = ("1/1/r0", "2/1/r0", f"{touched}/1/r1"), ("heldout", "forget-r1")
+    assert steps(jobs, "train") == {f"train/seed1/teachers/2x1/{name}" for name in made}
+    assert steps(jobs, "slices", "sets", "requests", "index", "records", "words") == {f"slices/seed1/2x1/{name}" for name in made}
+    assert steps(jobs, "score") == {f"score/seed1/teachers-2x1/{version}/{name}" for version in ("r0", "r1") for name in sets}
+    assert "decide/seed1/sisa_vote/r1" in jobs and "decide/seed1/oracle/r1" not in jobs
+
+
+def test_turning_to_production_runs_no_model(clone):
+    """`requests: latest` looks at the newest state alone: a shorter table, and no figure of what it is compared with."""
+    clone.change_study(requests="latest")
+    assert clone.jobs() == REPORTED - {"figures/cost", "figures/membership"}
+
+
 def test_a_new_format_draws_only(clone):
     clone.change_study(figures={"formats": ["png", "svg"], "dpi": 40})
     assert clone.jobs() == FIGURES
