@@ -14,6 +14,7 @@ include: "workflow/rules/score.smk"
 include: "workflow/rules/fair.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/audit.smk"
 
 
 # The README shows the demo.
@@ -23,6 +24,8 @@ if NAME == "demo":
 
 
 onstart:
+    check_writable(result_folders())
+    lift_rate_limit()
     tell_start()
 
 
@@ -36,6 +39,7 @@ rule all:
     input:
         table_files(),
         figure_files(),
+        certificate_files(),
     localrule: True
 
 
@@ -49,6 +53,12 @@ rule data:
 rule teachers:
     input:
         teacher_files(),
+    localrule: True
+
+
+rule certificates:
+    input:
+        certificate_files(),
     localrule: True
 
 

@@ -122,7 +122,33 @@ def test_a_group_without_positives_in_the_calibration_set_is_named():
     (problem,) = raised.value.problems
     assert "without positives in split 'valid'" in problem.what
     assert problem.found == "'none': 1 negatives, 0 positives" and problem.where == "groups.race"
-    with pytest.raises(UserError, match="without negatives and positives in split 'test'"):
-        check_calibration(index, ["race"], split="test")
-    check_calibration(index.assign(label=[0, 1, 0, 1, 1, 1]).replace({"none": "targeted"}), ["race"])
+    with pytest.raises(UserError, match="without negatives or positives in split 'test'"):
+        check_calibration(index, ["race"], splits=("test",))
+    check_calibration(index.assign(label=[1, 1, 0, 1, 0, 1], split="valid"), ["race"])
     check_calibration(index, [])
+
+
+def test_all_families_and_splits_are_told_together_and_after_which_request():
+    """Nothing stands in test; in valid, 'none' lacks positives by race, and by label itself either group lacks the other label."""
+    index = index_of(frame(Race=RACES), {"race": {"column": "Race", "none": ["No_race"]}})
+    index["same"], index["label_again"] = "x", index["label"].astype(str)
+    with pytest.raises(UserError) as raised:
+        check_calibration(index, ["race", "same", "label_again"], splits=("valid", "test"), after="r2")
+    said = [(problem.where, problem.what) for problem in raised.value.problems]
+    assert said == [
+        ("groups.race, after request r2", "a group without positives in split 'valid'"),
+        ("groups.race, after request r2", "a group without negatives or positives in split 'test'"),
+        ("groups.same, after request r2", "all records are in one group"),
+        ("groups.label_again, after request r2", "a group without negatives or positives in split 'valid'"),
+        ("groups.label_again, after request r2", "a group without negatives or positives in split 'test'"),
+    ]
+
+
+@pytest.mark.parametrize(("values", "named"), [(["New York", "Rio"] * 10, True), ([f"a text of {n}" for n in range(20)], False)])
+def test_values_that_may_be_texts_are_not_shown(values, named):
+    """Two values of twenty records are categories and may have spaces; twenty different ones may be anything."""
+    index = pd.DataFrame({"city": values, "label": 0, "split": "valid"})
+    with pytest.raises(UserError) as raised:
+        check_calibration(index, ["city"])
+    assert (repr(values[0]) in str(raised.value)) == named
+    assert "and 15 more groups" in str(raised.value) or named

@@ -1,7 +1,8 @@
-"""HateXplain: the table form with its real counts, and the official pair on invented posts."""
+"""HateXplain: the table form with its real counts, the official pair on invented posts, and a ledger for each."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -9,15 +10,28 @@ from pathlib import Path
 import pytest
 
 from palimpsest.data.hatexplain import GROUPS
+from palimpsest.data.ledger import read_ledger
 from palimpsest.data.readers import read_records
+from palimpsest.data.sources import fetched_name, locate_all
 from palimpsest.errors import UserError
+from palimpsest.study import load_study
 
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 MIRROR = Path(os.environ.get("PALIMPSEST_MIRROR") or Path(__file__).resolve().parents[3] / "shared" / "data")
 TABLE = MIRROR / "hatexplain" / "hatexplain.csv"
 DATA = {"reader": "hatexplain"}
 
 
-@pytest.mark.skipif(not TABLE.is_file(), reason=f"needs {TABLE}; set PALIMPSEST_MIRROR to a mirror that has it")
+needs_mirror = pytest.mark.skipif(not TABLE.is_file(), reason=f"needs {TABLE}; set PALIMPSEST_MIRROR to a mirror that has it")
+
+
+def requests(**given) -> list[tuple[str, ...]]:
+    """The owners of each request, of the ledger that the study takes."""
+    study = load_study({"study": "hatexplain", **given}, CONFIG)
+    return [request.owners for request in read_ledger(CONFIG.parent / study["ledger"])]
+
+
+@needs_mirror
 def test_the_real_table_has_the_published_counts():
     """15,357 + 1,920 + 1,917 posts with a majority, 915 without: 20,109. Normal: 6,243 of the posts in train."""
     frame, report = read_records(DATA, [TABLE], classes=2)
@@ -77,6 +91,66 @@ def test_the_official_pair(tmp_path):
     assert rows["4_a"]["Gender"] == "Men" and rows["4_a"]["Miscellaneous"] == "Not Avalaible"
     assert rows["2_a"]["text"] == "other words"
     assert report.read == 5 and report.dropped == {"split 'undecided'": 1, "split 'unlisted'": 1}
+
+
+def test_both_forms_give_the_same_posts(tmp_path):
+    """All but the ids: the table names a post by its row, as it lacks the official id of many; so each form needs its ledger."""
+    posts = {
+        "9_b": post(*[("hatespeech", ["Islam", "Men"])] * 3, tokens=("<user>", "one")),
+        "8_b": post(*[("normal", ["None"])] * 3, tokens=("two", "<number>")),
+        "7_b": post(*[("offensive", ["Women"])] * 2, ("normal", ["None"]), tokens=("three",)),
+    }
+    table = [
+        ["row", "post_id", "split", "majority_label", *GROUPS, "comment"],
+        ["0", "7_b", "test", "offensive", "No_race", "Nonreligious", "Women", "No_orientation", "Not Avalaible", "three"],
+        ["1", "", "train", "hatespeech", "No_race", "Islam", "Men", "No_orientation", "Not Avalaible", "<user> one"],
+        ["2", "8_b", "val", "normal", "No_race", "Nonreligious", "No_gender", "No_orientation", "Not Avalaible", "two <number>"],
+    ]
+    with open(tmp_path / "hatexplain.csv", "w", newline="") as file:
+        csv.writer(file).writerows(table)
+    divisions = {"train": ["9_b"], "val": ["8_b"], "test": ["7_b"]}
+    forms = {"official": official(tmp_path, posts, divisions), "table": [tmp_path / "hatexplain.csv"]}
+    frames = {name: read_records(DATA, paths, classes=2)[0].set_index("record_id") for name, paths in forms.items()}
+    assert frames["official"]["text"].to_dict() == {"7_b": "three", "8_b": "two <number>", "9_b": "<user> one"}
+    assert frames["table"]["text"].to_dict() == {"0": "three", "1": "<user> one", "2": "two <number>"}
+    same = [frame.drop(columns="owner").sort_values("text", ignore_index=True) for frame in frames.values()]
+    assert same[0].equals(same[1])
+
+
+def test_what_was_fetched_is_known_by_the_end_of_its_name(tmp_path):
+    study = load_study({"study": "hatexplain"}, CONFIG)
+    pair = official(tmp_path, POSTS, DIVISIONS)
+    fetched = [path.rename(tmp_path / fetched_name(one)) for path, one in zip(pair, study["data"]["sources"], strict=True)]
+    assert len(read_records(DATA, fetched, classes=2)[0]) == 3
+
+
+def test_without_a_mirror_all_is_fetched_and_each_source_has_a_file():
+    study = load_study({"study": "hatexplain"}, CONFIG)
+    sources = study["data"]["sources"] + study["tokenizers"]["english-8k"]["corpus"]
+    assert [files for _, files in locate_all(sources, None, Path())] == [None] * 21
+    assert len({fetched_name(source) for source in sources}) == 21
+
+
+@needs_mirror
+def test_the_owners_of_either_ledger_are_in_its_data():
+    """One post, the same in both, then 150 others; all of the training split."""
+    named, table = requests(), requests(mirror=str(MIRROR))
+    assert [len(owners) for owners in named] == [len(owners) for owners in table] == [1, 150]
+    divisions = json.loads((MIRROR / "hatexplain" / "post_id_divisions.json").read_text())
+    assert {owner for owners in named for owner in owners} <= set(divisions["train"])
+    frame, _ = read_records(DATA, [TABLE])
+    assert {owner for owners in table for owner in owners} <= set(frame["owner"][frame["split"] == "train"])
+    with open(TABLE, newline="", encoding="utf-8") as file:
+        ids = {row["row"]: row["post_id"] for row in csv.DictReader(file)}
+    assert ids[table[0][0]] == named[0][0]
+
+
+@needs_mirror
+def test_the_mirror_has_every_file_of_the_study():
+    study = load_study({"study": "hatexplain"}, CONFIG)
+    corpus = locate_all(study["tokenizers"]["english-8k"]["corpus"], str(MIRROR), Path())
+    novels = [path for _, files in corpus[1:] for path in files]
+    assert novels == sorted((MIRROR / "novels").glob("*.txt")) and len(novels) == 18
 
 
 def test_three_classes_are_a_matter_of_the_mapping(tmp_path):

@@ -65,5 +65,19 @@ def test_the_header_must_be_there(tmp_path, text):
 def test_a_missing_or_undecodable_file_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="ledger: null"):
         read_ledger(tmp_path / "none.tsv")
-    with pytest.raises(UserError, match="is not UTF-8"):
+    with pytest.raises(UserError, match="line 2: is not UTF-8"):
         read_ledger(write(tmp_path, "request\towners\nr1\t\xe9\n", "latin-1"))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_ledger(tmp_path)
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_a_ledger(tmp_path):
+    path = write(tmp_path, "\ufeffrequest\towners\r\nr1\tann\tbob\r\n")
+    assert read_ledger(path) == [Request("r1", ("ann", "bob"))]
+
+
+def test_every_fault_says_what_is_allowed_and_what_to_do(tmp_path):
+    path = write(tmp_path, "request\towners\n\n../x\tann\nr1\nr2\tbob\nr2\tcid\nr3\tbob\n")
+    with pytest.raises(UserError) as told:
+        read_ledger(path)
+    assert len(told.value.problems) == 5 and all(problem.allowed and problem.remedy for problem in told.value.problems)

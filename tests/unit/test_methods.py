@@ -134,6 +134,30 @@ def test_fit_cost_is_the_cost_on_the_fitted_records(name, data):
     assert decide(name, data).facts["fit_cost"] == pytest.approx(cost(name, data), abs=1e-9)
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].fitted])
+def test_random_share_is_counted_of_the_decisions(name, data):
+    """On the fitted records alone, here the first half."""
+    rows = np.arange(len(data[1])) < len(data[1]) // 2
+    decisions = decide(name, data, fitted_rows=rows)
+    positive = decisions.probability[rows, 1]
+    assert decisions.facts["random_share"] == np.mean((positive > 1e-6) & (positive < 1 - 1e-6)) > 0
+
+
+def test_a_draw_that_turns_no_vote_is_not_random():
+    """Two teachers always vote 0. The third is right in group a; in b it has FPR 1/3 and TPR 2/3, so that it has to draw in a.
+
+    It is outvoted all the same: every decision is 0 for certain, though one of the teachers draws.
+    """
+    labels, groups = np.tile([0, 0, 0, 1, 1, 1], 40), np.repeat(["a", "b"], 120)
+    third = np.where(groups == "a", labels, np.tile([0, 0, 1, 0, 1, 1], 40))
+    ballots = np.stack([np.zeros_like(labels), np.zeros_like(labels), third])
+    calibration = Calibration(np.ones(len(labels), dtype=bool), labels, groups)
+    alone = load("fairsisa_aggregate_first")(one_hot(ballots[2:], 2), calibration, FAIRNESS)
+    assert alone.facts["random_share"] > 0.4
+    decisions = load("fairsisa_postprocess_first")(one_hot(ballots, 2), calibration, FAIRNESS)
+    assert decisions.probability[:, 1].max() == decisions.facts["random_share"] == 0
+
+
 @pytest.mark.parametrize("eps", [0.02, 0.1])
 def test_the_allowed_gap_is_kept(data, eps):
     for name in ("fairsisa_aggregate_first", "fairsisa_ensemble"):

@@ -25,6 +25,16 @@ def test_weights_follow_the_generator():
     assert (first == again).all() and (first != other).any()
 
 
+def test_fewer_draws_spread_a_mean_further():
+    """100 draws of 400 records of variance 1: a standard error of 1/10, not of 1/20; rows sum to the draws."""
+    rng = numpy_generator("fewer")
+    values = rng.normal(size=400)
+    values = (values - values.mean()) / values.std()
+    weights = bootstrap_weights(400, 4000, rng, draws=100)
+    assert (weights.sum(axis=1) == 100).all()
+    assert (weights @ values / 100).std() == pytest.approx(0.1, abs=0.005)
+
+
 def test_interval_of_a_mean_is_the_normal_one():
     """Mean of 400 draws of variance 1: 1.96 standard errors of 1/20 either side, estimated from 4,000 replicates."""
     rng = numpy_generator("normal")

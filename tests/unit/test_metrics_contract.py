@@ -89,7 +89,7 @@ CALLS = {
 }
 NOT_OVER_RECORDS = {
     *("retrained_tokens", "retrained_seconds", "retrained_share", "expected_share"),
-    *("fit_cost", "random_share", "patterns_per_record"),
+    *("expected_curve", "fit_cost", "cost_by_chance", "gap_by_chance", "random_share", "patterns_per_record"),
 }
 
 

@@ -109,3 +109,15 @@ def test_owners_of_a_slice_are_those_of_the_requests_so_far():
 def test_latest_evaluates_the_newest_state_alone():
     assert plan(OWNERS[0], requests="latest").states == ["r1"]
     assert plan(OWNERS[0]).states == ["r0", "r1"]
+
+
+def test_what_a_purge_took_is_gone_and_the_rest_is_not():
+    """After r1 and a purge: what r1 replaced cannot be made again; what it left alone can, and so can all that comes later."""
+    first = owner_in((2, 1), "3x2")
+    whole, purged = plan(first), Plan(STUDY, plan(first, owner_in((1, 2), "3x2")).requests, "r1")
+    old, new = names(whole, "3x2", "r0"), names(whole, "3x2", "r1")
+    assert {cell for cell in old if purged.gone(1, old[cell])} == {(2, 1), (2, 2)}
+    assert purged.gone(1, "base") and not purged.gone(1, "oracle/r1") and not purged.gone(1, "oracle/r2")
+    assert not any(purged.gone(1, name) for name in {*new.values(), *names(purged, "3x2", "r2").values()})
+    assert not any(whole.gone(1, name) for name in {*old.values(), *new.values(), "base"})
+    assert (purged.states, purged.shown) == (["r1", "r2"], ["r0", "r1", "r2"])

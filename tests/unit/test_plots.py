@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from test_selections import GROUPS, SETTINGS, example
+from test_selections import GROUPS, SELECTIONS, SETTINGS, example
 
 import palimpsest
+from palimpsest.data.storage import write_parquet
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
 from palimpsest.plots import style as common
-from palimpsest.selections import SELECTIONS
 from palimpsest.steps import draw
-from palimpsest.steps.tabulate import write_csv
+from palimpsest.tables import write_csv
 
 CAPTIONS = Path(palimpsest.__file__).parents[1] / "report"
 STYLE = {"width": 7.0, "dpi": 100}
@@ -150,17 +150,26 @@ def test_shards_plots_the_table(drawn):
     accuracy = axes_of[0]
     rows = frame[frame["family"] == ""]
     assert len(rows)
+    at = {}
     for (method, slices), part in rows.groupby(["method", rows["shards"].str[2:]]):
-        assert list(points(accuracy, f"{method} {slices}")[:, 1]) == list(part["value"])
+        drawn_ = points(accuracy, f"{method} {slices}")[: len(part)]
+        assert list(drawn_[:, 1]) == list(part["value"])
+        for x in drawn_[:, 0]:
+            at.setdefault(round(x), []).append(x - round(x))
+    for offsets in at.values():  # whatever is there stands around its tick, none on another
+        assert sum(offsets) == pytest.approx(0) and len({round(x, 6) for x in offsets}) == len(offsets)
 
 
 def test_cost_plots_the_table(drawn):
     frame, axes_of = drawn.both("cost")
-    for request, axes in zip(frame["request"].unique(), axes_of, strict=True):
-        rows = frame[(frame["request"] == request) & (frame["seed"] == "all")]
-        assert [bar.get_width() for bar in axes.patches] == list(rows["share"])
-        (marks,) = axes.collections
-        assert [segment[0, 0] for segment in marks.get_segments()] == list(rows["expected"])
+    for sharding, axes in zip(frame["shards"].unique(), axes_of, strict=True):
+        rows = frame[frame["shards"] == sharding]
+        curve = rows[rows["metric"] == "expected_curve"]
+        np.testing.assert_array_equal(points(axes, "expected"), curve[["owners", "value"]])
+        for request in ("r1", "r2"):
+            mean = rows[(rows["request"] == request) & (rows["seed"] == "all")]
+            assert list(points(axes, request)[:, 1]) == list(mean["value"])
+        assert points(axes, "r1")[0, 0] < 2 < points(axes, "r2")[0, 0]  # both name two owners: side by side
 
 
 def test_epsilon_plots_the_table(drawn):
@@ -190,23 +199,29 @@ def test_whiskers_reach_from_the_value_to_the_ends():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_equal_tables_give_equal_files(name, tmp_path):
-    """Twice the same bytes, without a date."""
-    frame = SELECTIONS[name](*example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",)), SETTINGS)
-    write_csv(frame, tmp_path / "data.csv", digits=6)
-    settings = {"figure": name, "width": 7.0, "dpi": 60}
-    files = [[tmp_path / f"{turn}.{suffix}" for suffix in ("svg", "pdf", "png")] for turn in ("one", "two")]
-    for outputs in files:
-        draw.run(Namespace(data=tmp_path / "data.csv", output=outputs, settings=settings))
-    for one, two in zip(*files, strict=True):
-        assert one.read_bytes() == two.read_bytes() and one.stat().st_size > 1000
+    """From the numbers, from the same in another order, and from the small table: the same bytes, without a date."""
+    tables = example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",))
+    settings = SETTINGS | {"figure": name, "width": 7.0, "dpi": 60}
+    files = [[tmp_path / f"{turn}.{suffix}" for suffix in ("svg", "pdf", "png")] for turn in ("one", "two", "three")]
+    for outputs, state in zip(files, (None, 3), strict=False):
+        for kind, frame in zip(("metrics", "epsilon"), tables, strict=True):
+            write_parquet(frame if state is None else frame.sample(frac=1, random_state=state), tmp_path / kind)
+        given = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"]}
+        draw.run(Namespace(**given, data=tmp_path / f"{outputs[0].stem}.csv", output=outputs, settings=settings))
+    draw.run(Namespace(metrics=None, data=tmp_path / "one.csv", output=files[2], settings=settings))
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    for one, two, three in zip(*files, strict=True):
+        assert one.read_bytes() == two.read_bytes() == three.read_bytes() and one.stat().st_size > 1000
     assert b"<dc:date>" not in files[0][0].read_bytes()
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_table_without_rows_is_said_to_be_empty(name, tmp_path):
     metrics, epsilon = (frame.head(0) for frame in example(seeds=(1,), ensembles=("1x1",)))
-    write_csv(SELECTIONS[name](metrics, epsilon, SETTINGS), tmp_path / "data.csv", digits=6)
-    draw.run(Namespace(data=tmp_path / "data.csv", output=[tmp_path / "empty.svg"], settings={"figure": name}))
+    for kind, frame in (("metrics", metrics), ("epsilon", epsilon)):
+        write_parquet(frame, tmp_path / kind)
+    files = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"], "data": tmp_path / "data.csv"}
+    draw.run(Namespace(**files, output=[tmp_path / "empty.svg"], settings=SETTINGS | {"figure": name}))
     assert (tmp_path / "empty.svg").stat().st_size > 500
 
 

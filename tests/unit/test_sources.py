@@ -10,7 +10,7 @@ import types
 
 import pytest
 
-from palimpsest.data.sources import fetch, fetched_name, locate
+from palimpsest.data.sources import fetch, fetched_name, locate, locate_all
 from palimpsest.errors import UserError
 
 URL = {"url": "https://example.org/data/posts.csv?raw=1"}
@@ -90,6 +90,14 @@ def test_what_cannot_be_found_is_explained_with_a_remedy(root, source, mirror, m
     assert all(problem.remedy for problem in raised.value.problems)
 
 
+def test_problems_of_all_sources_are_told_together(root):
+    sources = [{"path": "gone.csv"}, {"url": "https://example.org/a.csv"}, {"path": "gone too.csv"}]
+    with pytest.raises(UserError) as raised:
+        locate_all(sources, None, root)
+    assert [problem.where for problem in raised.value.problems] == ["source path gone.csv", "source path gone too.csv"]
+    assert locate_all(sources[1:2], None, root) == [(sources[1], None)]
+
+
 def test_an_empty_folder_is_no_source(root):
     (root / "empty").mkdir()
     with pytest.raises(UserError, match="no files in this folder"):
@@ -105,11 +113,36 @@ def test_locating_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_fetched_names_are_plain_file_names():
-    assert fetched_name(URL) == "posts.csv"
-    assert fetched_name({"url": "https://example.org/a%2F..%2F$(x) y.csv"}) == "x-y.csv"
-    assert fetched_name({"url": "https://example.org/"}) == "source"
-    assert fetched_name({"hub": "owner/set", "name": "plain", "split": "train"}) == "owner-set-plain-train.parquet"
+@pytest.mark.parametrize(
+    ("source", "ending"),
+    [
+        (URL, "posts.csv"),
+        ({"url": "https://example.org/a%2F..%2F$(x) y.csv"}, "x-y.csv"),
+        ({"url": "https://example.org/"}, "source"),
+        ({"hub": "owner/set", "name": "plain", "split": "train"}, "owner-set-plain-train.parquet"),
+    ],
+)
+def test_fetched_names_are_a_digest_and_a_plain_file_name(source, ending):
+    digest, _, name = fetched_name(source).partition("-")
+    assert name == ending and len(digest) == 8 and set(digest) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"url": "https://example.org/2023/posts.csv"}, {"url": "https://example.org/2024/posts.csv"}),
+        ({"url": "https://example.org/posts.csv?year=2023"}, {"url": "https://example.org/posts.csv?year=2024"}),
+        ({"hub": "owner/set"}, {"hub": "owner-set"}),
+        ({"hub": "owner/set", "revision": "a"}, {"hub": "owner/set", "revision": "b"}),
+    ],
+)
+def test_sources_of_the_same_last_name_are_fetched_to_files_of_their_own(one, other):
+    assert fetched_name(one) != fetched_name(other)
+    assert fetched_name(one).partition("-")[2] == fetched_name(other).partition("-")[2]
+
+
+def test_the_mirror_has_no_part_in_what_is_fetched():
+    assert fetched_name({**URL, "mirror": "set/posts.csv"}) == fetched_name(dict(reversed(URL.items()))) == fetched_name(URL)
 
 
 @pytest.fixture

@@ -66,10 +66,45 @@ def test_cost_by_hand(tmp_path):
     (tmp_path / "evidence").write_text(json.dumps({"owners": ["x"]}))
     files = ["--full", tmp_path / "full", "--evidence", tmp_path / "evidence", "--trained", tmp_path / "a", tmp_path / "b"]
     call("cost", *files, "--output", tmp_path / "out", study="s", seed=1, state="r1", sharding="2x1", epochs=2, model="m")
-    values = read_parquet(tmp_path / "out").set_index("metric")["value"]
+    rows = read_parquet(tmp_path / "out")
+    values = rows[rows["group"] == ""].set_index("metric")["value"]
     assert values.to_dict() == pytest.approx(
         {"retrained_tokens": 150, "retrained_seconds": 1.5, "retrained_share": 0.15, "expected_share": 0.5}
     )
+    curve = rows[rows["metric"] == "expected_curve"].set_index("n")["value"]
+    assert curve.to_dict() == pytest.approx({owners: 1 - 0.5**owners for owners in range(1, 11)})
+
+
+def test_measure_by_hand(tmp_path):
+    """400 fitted records, half of each label and city; every second positive is found, and no negative: gap 0, cost 1/4.
+
+    100 are held out. Their cost by chance: 100 draws that are wrong with 1/4, variance 3/16, so 0.25 + 1.96 sqrt(3/1600) = 0.335. Gap: 25
+    positives a city, TPR of variance 0.25 / 25 each, 0.02 their difference; 97.5 % of normal numbers are below 2.2414 standard deviations
+    in size: 0.317.
+    """
+    fitted = pd.DataFrame({"label": [0, 0, 1, 1] * 100, "city": ["p", "q"] * 200, "split": "valid"})
+    held_out = fitted.head(100).assign(split="test")
+    index = pd.concat([fitted, held_out], ignore_index=True).assign(owner="x")
+    index["record_id"] = [f"r{n}" for n in range(len(index))]
+    write_parquet(index, tmp_path / "index")
+    found = (index["label"] == 1) & (np.arange(len(index)) // 4 % 2 == 0)
+    names = {f"{kind}_{label}": (found if label else ~found).astype(float) for kind in ("decision", "score") for label in (0, 1)}
+    write_parquet(index[["record_id", "split"]].assign(sharding="1x1", fitted_on="city", **names), tmp_path / "decisions")
+    facts = {"random_share": 0.0, "patterns_per_record": 0.01}
+    (tmp_path / "rules").write_text(json.dumps([{"sharding": "1x1", "fitted_on": "city", "facts": facts, "rule": {}}]))
+    files = [f"--{name}={tmp_path / name}" for name in ("decisions", "rules", "index")]
+    wanted = {"study": "s", "seed": 1, "method": "fairsisa_ensemble", "state": "r0", "model": "m", "families": ["city"], "classes": 2}
+    call("measure", *files, "--output", tmp_path / "out", **wanted, bootstrap=2000, level=0.95, cost_fp=1.0, cost_fn=1.0)
+    rows = read_parquet(tmp_path / "out").set_index(["set", "metric", "group"])
+    valid, test = rows.loc["valid"], rows.loc["test"]
+    assert valid.loc[("equalized_odds_max", "city"), "value"] == 0
+    assert valid.loc[("equalized_odds_max", "city"), ["ci_low", "ci_high"]].isna().all()
+    assert test.loc[("equalized_odds_max", "city"), "ci_high"] > 0.2
+    assert valid.loc[("gap_by_chance", "city"), "value"] == pytest.approx(0.317, abs=0.03)
+    assert valid.loc[("cost_by_chance", "city"), "value"] == pytest.approx(0.25 + 1.96 * np.sqrt(3 / 16 / 100), abs=0.01)
+    assert "gap_by_chance" not in test.index.get_level_values("metric")
+    assert valid.loc[("random_share", "city"), "n"] == valid.loc[("patterns_per_record", "city"), "n"] == 400
+    assert not ((rows["value"] < rows["ci_low"]) | (rows["value"] > rows["ci_high"])).any()
 
 
 def test_membership_by_hand(tmp_path):
@@ -85,10 +120,11 @@ def test_membership_by_hand(tmp_path):
     call(
         "membership", "--forget-before", before, "--forget-after", after, "--heldout-before", outside, "--heldout-after", outside,
         "--index", tmp_path / "index", "--ledger", tmp_path / "ledger", "--output", tmp_path / "out",
-        study="s", seed=1, state="r1", method="oracle", model="m", bootstrap=50, level=0.95,
+        study="s", seed=1, state="r1", methods={"before": "base", "after": "oracle"}, model="m", bootstrap=50, level=0.95,
     )  # fmt: skip
-    values = read_parquet(tmp_path / "out").set_index("set")["value"]
-    assert values.to_dict() == pytest.approx({"forget_before": 1.0, "forget": 0.25})
+    rows = read_parquet(tmp_path / "out").set_index("set")
+    assert rows["value"].to_dict() == pytest.approx({"forget_before": 1.0, "forget": 0.25})
+    assert rows["method"].to_dict() == {"forget_before": "base", "forget": "oracle"}
 
 
 def test_more_slices_than_owners_and_empty_slices_are_named():

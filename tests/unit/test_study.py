@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import datetime
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +12,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from palimpsest.errors import UserError
-from palimpsest.study import check_study, load_study, read_yaml, study_files
+from palimpsest.errors import Problem, UserError
+from palimpsest.study import check_study, load_study, study_files, together
+from palimpsest.yaml_files import check_keys, read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+
+
+TABLE = {"reader": "table", "sources": [{"path": "a.csv"}], "columns": {"text": "t", "label": "l"}, "split_shares": {"train": 1}}
+HOLDS_ITSELF: list = []
+HOLDS_ITSELF.append(HOLDS_ITSELF)
 
 
 def problems(**changes) -> str:
@@ -31,6 +39,7 @@ def problems(**changes) -> str:
             place[last] = value
     with pytest.raises(UserError) as told:
         check_study(study, where="config/config.yaml")
+    assert all(problem.remedy or problem.allowed for problem in told.value.problems)
     return str(told.value)
 
 
@@ -52,6 +61,25 @@ def test_what_was_given_is_not_changed():
     assert given == DEMO
 
 
+@pytest.mark.parametrize(
+    ("given", "ledger"),
+    [
+        ({}, "config/ledgers/hatexplain-official.tsv"),
+        ({"mirror": "../data"}, "config/ledgers/hatexplain.tsv"),
+        ({"mirror": "../data", "ledger": "mine.tsv"}, "mine.tsv"),
+        ({"mirror": "../data", "ledger": None}, None),
+    ],
+)
+def test_a_study_may_have_a_ledger_for_its_sources_and_one_for_its_mirror(given, ledger):
+    assert load_study({"study": "hatexplain", **given}, ROOT / "config")["ledger"] == ledger
+
+
+def test_two_ledgers_are_named_both_and_nothing_else():
+    assert "must have path, with_mirror" in problems(ledger={"path": "a.tsv"})
+    assert "not empty" in problems(ledger={"path": "a.tsv", "with_mirror": ""})
+    assert "'mirror'" in problems(ledger={"path": "a.tsv", "with_mirror": "b.tsv", "mirror": "c.tsv"})
+
+
 def test_an_unknown_key_names_the_nearest():
     said = problems(training__learning_rat=0.1)
     assert "unknown key" in said and "did you mean 'learning_rate'?" in said and "training" in said
@@ -63,14 +91,53 @@ def test_an_unknown_key_names_the_nearest():
     [
         ({"seeds": "1"}, "wrong type"),
         ({"seeds": [1, 1]}, "each item once"),
-        ({"sharding": ["0x2"]}, "not allowed"),
+        ({"sharding": ["0x2"]}, "such as 5x2"),
+        ({"sharding": ["3x2\n"]}, "such as 5x2"),
         ({"sharding": ["3"]}, "not allowed"),
         ({"methods": ["sisa_vot"]}, "did you mean 'sisa_vote'?"),
         ({"data__reader": "formu"}, "did you mean 'forum'?"),
         ({"training__epochs": 0}, "at least 1"),
         ({"fairness__eps": -0.1}, "at least 0"),
         ({"study": "../x"}, "not allowed"),
-        ({"study": "a b"}, "not allowed"),
+        ({"study": "a b"}, "lower-case letters"),
+        ({"study": "demo\n"}, "lower-case letters"),
+        ({"study": "$(id)"}, "lower-case letters"),
+        ({"study": "d\u0435mo"}, "'d\\u0435mo'"),
+        ({"study": "pretrained"}, "the name is taken"),
+        ({"seeds": [1.0]}, "write it without a point"),
+        ({"seeds": [True]}, "a whole number"),
+        ({"seeds": [10**30]}, "at most 4294967295"),
+        ({"seeds": [16**6000]}, "too long to show"),
+        ({"seeds": 3}, "put it in brackets"),
+        ({"salt": None, "seeds": [1, 2, 2, 1]}, "found: 2, 1"),
+        ({"sharding": ["3x2", "1x1", "3x2"]}, "found: '3x2'"),
+        ({"training__learning_rate": True}, "True, a truth value"),
+        ({"training__learning_rate": "5e-5"}, "5.0e-5 a number"),
+        ({"training__learning_rate": float("nan")}, "a number"),
+        ({"training__learning_rate": float("inf")}, "a number"),
+        ({"training__learning_rate": 10**400}, "a number"),
+        ({"training__epochs": True}, "True, a truth value"),
+        ({"training__precision": False}, "put it in quotes"),
+        ({"data__quotes": "yes"}, "true or false, without quotes"),
+        ({"study": None}, "add study"),
+        ({"training": None, "seeds": None, "model__config__n_layer": float("nan")}, "not a finite number"),
+        ({"model__config__n_layer": datetime.date(2020, 1, 2)}, "datetime.date(2020, 1, 2), a date"),
+        ({"model__config": {1: 2}}, "a key is not text"),
+        ({"model__config": {"x": HOLDS_ITSELF}}, "holds itself"),
+        ({"model__config": {"x": "\ud800"}}, "no file can hold"),
+        ({"ledger": "a\0b"}, "no file can hold"),
+        ({"ledger": ""}, "not empty"),
+        ({"groups__identity": None, "groups": {1: {"column": "identity"}}}, "wrong type"),
+        ({"groups__Two words": {"column": "identity"}}, "lower-case letters"),
+        ({"groups__identity": {"column": "identity", "values": ["a"]}}, "fine: true"),
+        ({"groups__terms": {"terms": ["a"], "none": ["b"]}}, "go with a column"),
+        ({"tokenizers__logs": {"algorithm": "wordpiece", "vocab_size": 50, "corpus": [{"path": "x"}]}}, "the name is taken"),
+        ({"model__init": "gpt2"}, "only a model from scratch"),
+        ({"data": TABLE | {"split_shares": {}}}, "shares must sum to 1"),
+        ({"data": TABLE | {"split_shares": {"train": 1}, "columns": {"text": "t", "label": "l", "split": "s"}}}, "two ways to split"),
+        ({"data": TABLE | {"labels": {1: 0, "1": 1}}}, "the same value of the table"),
+        ({"data": TABLE | {"labels": {"bad": 2}}}, "0 to 1, or null"),
+        ({"data": TABLE}, "add it to data.keep"),
         ({"model": None}, "add model"),
         ({"data__posts": None}, "needs this key"),
         ({"model__tokenizer": "none"}, "no tokenizer of this name"),
@@ -91,6 +158,22 @@ def test_problems_are_told_together():
     assert said.startswith("3 problems found")
 
 
+def test_a_problem_is_told_once():
+    """A missing key is no second problem beside another one, nor is a truth value one of a wrong kind and of a wrong name."""
+    assert problems(model=None, data=None).count("\n- ") == 1
+    assert problems(training__precision=False).count("\n- ") == 1
+
+
+def test_raw_labels_and_splits_of_any_type_read_as_the_table_does():
+    """YAML takes 1, true, null and 2020-01-02 for other things than text; the cells of a table are text."""
+    labels = {0: 0, "bad": 1, True: 1, None: None, datetime.date(2020, 1, 2): 0, 2.0: 1}
+    study = copy.deepcopy(DEMO) | {"groups": {}, "fairness": {}, "methods": ["sisa_vote"]}
+    study = check_study(study | {"data": TABLE | {"labels": labels}}, where="x")
+    assert study["data"]["labels"] == {"0": 0, "bad": 1, "true": 1, "": None, "2020-01-02": 0, "2": 1}
+    json.dumps(study, sort_keys=True)
+    assert check_study(study, where="x") == study
+
+
 def test_a_wrong_study_name_lists_the_studies():
     with pytest.raises(UserError, match="demo, hatexplain") as told:
         load_study({"study": "hatexplan"}, ROOT / "config")
@@ -102,11 +185,75 @@ def test_keys_of_the_command_line_go_on_top_of_the_named_study():
     assert load_study({}, ROOT / "config")["study"] == "demo"
 
 
-def test_a_broken_yaml_names_its_line(tmp_path):
+def test_a_file_of_the_command_line_is_a_study_even_where_its_data_are_missing(tmp_path):
+    """Without that, a misspelt `data` would be told as an unknown study."""
+    with pytest.raises(UserError) as told:
+        load_study({"study": "shop", "dat": {}}, ROOT / "config", [tmp_path / "shop.yaml"])
+    assert "shop.yaml, the study: unknown key" in str(told.value) and "add data, model" in str(told.value)
+    assert load_study({"study": "demo", "mirror": "m"}, ROOT / "config", [tmp_path / "mirror.yaml"])["mirror"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("study: demo\nseeds: [1\n", ["x.yaml, line 3", "expected ',' or ']'"]),
+        ("data:\n\treader: table\n", ["x.yaml, line 2, column 1", "by spaces, not tabs"]),
+        ("", ["an empty file"]),
+        ("# nothing\n", ["an empty file"]),
+        ("- study: demo\n", ["a list"]),
+        ("demo\n", ["a single value"]),
+        (b"study: demo\nsalt: \xe9\n", ["x.yaml, line 2", "byte 0xe9 at offset 18", "save the file as UTF-8"]),
+        ("a: \0\n", ["special characters are not allowed"]),
+        ("a: 2020-13-01\n", ["month"]),
+        ("a: " + "9" * 5000, ["4300"]),
+        ("a: " + "[" * 3000 + "]" * 3000, ["nested too deeply"]),
+        ("a: !!python/object/apply:os.system [ls]\n", ["could not determine a constructor"]),
+        ("a: *b\n", ["undefined alias"]),
+    ],
+)
+def test_a_broken_yaml_names_its_line(tmp_path, text, parts):
     path = tmp_path / "x.yaml"
-    path.write_text("study: demo\nseeds: [1\n", encoding="utf-8")
-    with pytest.raises(UserError, match="line"):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError) as told:
         read_yaml(path)
+    assert "x.yaml" in str(told.value) and all(part in str(told.value) for part in parts), told.value
+    assert told.value.problems[0].remedy
+
+
+def test_a_yaml_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        read_yaml(tmp_path / "x.yaml")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_yaml(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("\ufeffstudy: demo\n", encoding="utf-8")
+    assert read_yaml(path) == {"study": "demo"}
+
+
+def test_keys_that_stand_twice_are_all_named(tmp_path):
+    """Merged mappings are there to be overridden; an alias that leads back to its own mapping ends."""
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1\nb: {c: 1, d: 2, c: 3}\nt:\n  - e: 1\n    e: 2\na: 4\nf: &f [*f]\n", encoding="utf-8")
+    with pytest.raises(UserError) as told:
+        check_keys([path])
+    assert [(problem.where.rpartition(", ")[2], problem.found) for problem in told.value.problems] == [
+        ("line 2", "'b.c', first in line 2"),
+        ("line 5", "'t.e', first in line 4"),
+        ("line 6", "'a', first in line 1"),
+    ]
+    path.write_text("a: &a {x: 1}\nb: {<<: *a, x: 2}\nc: {<<: *a, x: 3}\n", encoding="utf-8")
+    check_keys([path])
+
+
+def test_problems_of_several_places_are_told_together():
+    def fails(name):
+        raise UserError(Problem(name, "here"))
+
+    assert together(lambda: 1, lambda: 2) == [1, 2]
+    with pytest.raises(UserError) as told:
+        together(lambda: fails("one"), lambda: 1, lambda: fails("two"))
+    assert [problem.what for problem in told.value.problems] == ["one", "two"]
 
 
 def test_the_graph_is_built_without_heavy_imports():

@@ -12,7 +12,7 @@ from palimpsest.metrics import METRICS
 from palimpsest.tables import COLUMNS, over_seeds, row, table
 
 WHERE = {"study": "s", "request": "r1", "method": "base", "shards": "1x1", "model": "gpt2"}
-Z = 1.959964
+T2 = 4.302653  # Student, 95 %, 2 degrees of freedom
 
 
 def numbers(*values_and_ends, metric="accuracy", group="", set_="test"):
@@ -34,41 +34,58 @@ def test_an_unknown_metric_has_no_row():
         row(WHERE | {"seed": 1}, "test", "acuracy", 0.5, 100)
 
 
-def test_interval_over_seeds_by_hand():
-    """Values 0.6 and 0.8, each +- 0.1. Mean 0.7; variance between them 0.02, over 2 seeds 0.01; within, half^2 = 0.01 = z^2 var.
-
-    half^2 = z^2 (var within + 0.01) = 0.01 + 0.01 z^2.
-    """
-    merged = over_seeds(numbers((0.6, 0.5, 0.7), (0.8, 0.7, 0.9))).iloc[0]
-    half = sqrt(0.01 + 0.01 * Z**2)
+def ends(frame, **options):
+    merged = over_seeds(frame, **options).iloc[0]
     assert merged["seed"] == "all"
-    np.testing.assert_allclose([merged["value"], merged["ci_low"], merged["ci_high"]], [0.7, 0.7 - half, 0.7 + half], rtol=1e-12)
+    return [merged["value"], merged["ci_low"], merged["ci_high"]]
+
+
+def test_interval_over_three_seeds_by_hand():
+    """Values 0.5, 0.6, 0.7, lopsided: 0.03 below and 0.04 above each. Standard deviation 0.1; of its mean 0.1 / sqrt(3); times t = 4.3027,
+    for two degrees of freedom, 0.24842 (the normal 1.96 would give 0.113). Each side joins its own length with it."""
+    between = T2 * 0.1 / sqrt(3)
+    expected = [0.6, 0.6 - sqrt(0.03**2 + between**2), 0.6 + sqrt(0.04**2 + between**2)]
+    np.testing.assert_allclose(ends(numbers((0.5, 0.47, 0.54), (0.6, 0.57, 0.64), (0.7, 0.67, 0.74))), expected, rtol=1e-4)
 
 
 def test_the_part_of_the_records_does_not_shrink_with_seeds():
-    """Four equal seeds: nothing between them, and the records are the same in each, so the interval stays as it was."""
-    merged = over_seeds(numbers(*[(0.6, 0.5, 0.7)] * 4)).iloc[0]
-    np.testing.assert_allclose([merged["ci_low"], merged["ci_high"]], [0.5, 0.7])
+    """Four equal seeds: nothing between them, and the records are the same in each, so the interval stays as it was, lopsided."""
+    np.testing.assert_allclose(ends(numbers(*[(0.6, 0.5, 0.65)] * 4)), [0.6, 0.5, 0.65])
 
 
-def test_one_seed_keeps_its_width_around_its_value():
-    """[0.5, 0.6] is 0.1 wide, so half is 0.05 around the value 0.54."""
-    merged = over_seeds(numbers((0.54, 0.5, 0.6))).iloc[0]
-    np.testing.assert_allclose([merged["value"], merged["ci_low"], merged["ci_high"]], [0.54, 0.49, 0.59])
+def test_one_seed_keeps_its_own_interval():
+    """[0.5, 0.6] around 0.54 is not centred, and stays so."""
+    np.testing.assert_allclose(ends(numbers((0.54, 0.5, 0.6))), [0.54, 0.5, 0.6])
+
+
+def test_no_interval_leaves_its_value_out():
+    """A gap of 0.01 whose replicates run from 0.03 to 0.15; over two such seeds likewise."""
+    one = numbers((0.01, 0.03, 0.15), metric="equalized_odds_max")
+    np.testing.assert_allclose(one[["ci_low", "ci_high"]].iloc[0].tolist(), [0.01, 0.15])
+    np.testing.assert_allclose(ends(one), [0.01, 0.01, 0.15])
+    np.testing.assert_allclose(ends(numbers(*[(0.01, 0.03, 0.15)] * 2, metric="equalized_odds_max")), [0.01, 0.01, 0.15])
+    low = numbers((0.9, 0.7, 0.8))
+    np.testing.assert_allclose(low[["ci_low", "ci_high"]].iloc[0].tolist(), [0.7, 0.9])
 
 
 def test_without_intervals_the_seeds_alone_speak():
-    """0.2 and 0.4: variance 0.02, over 2 seeds 0.01, half = z * 0.1; of one seed nothing is known."""
+    """0.2, 0.3 and 0.4: half is t 0.1 / sqrt(3); of one seed nothing is known."""
     none = (np.nan, np.nan)
-    merged = over_seeds(numbers((0.2, *none), (0.4, *none), metric="retrained_share")).iloc[0]
-    np.testing.assert_allclose([merged["value"], merged["ci_high"] - merged["value"]], [0.3, Z * 0.1])
-    assert np.isnan(over_seeds(numbers((0.2, *none), metric="retrained_share"))[["ci_low", "ci_high"]].to_numpy()).all()
+    value, low, high = ends(numbers((0.2, *none), (0.3, *none), (0.4, *none), metric="retrained_share"))
+    np.testing.assert_allclose([value, value - low, high - value], [0.3, T2 * 0.1 / sqrt(3), T2 * 0.1 / sqrt(3)], rtol=1e-4)
+    assert np.isnan(ends(numbers((0.2, *none), metric="retrained_share"))[1:]).all()
 
 
-def test_another_level_has_another_z():
-    """The within part comes back whatever z is; the part between seeds is z times its standard error."""
-    merged = over_seeds(numbers((0.6, 0.5, 0.7), (0.8, 0.7, 0.9)), z=1.0).iloc[0]
-    np.testing.assert_allclose(merged["ci_high"] - merged["value"], sqrt(0.01 + 0.01))
+def test_another_level_has_another_quantile():
+    """Of two degrees of freedom P(|T| < x) = x / sqrt(2 + x^2): at 50 % x = sqrt(2/3). The part of the records comes as it is."""
+    value, low, _ = ends(numbers((0.5, 0.47, 0.54), (0.6, 0.57, 0.64), (0.7, 0.67, 0.74)), level=0.5)
+    np.testing.assert_allclose(value - low, sqrt(0.03**2 + 2 / 3 * 0.1**2 / 3))
+
+
+def test_a_seed_without_a_number_does_not_count():
+    """NaN, 0.5 and 0.7, each 0.1 either way: K = 2 of one degree of freedom, standard error sqrt(0.02 / 2) = 0.1."""
+    value, low, _ = ends(numbers((np.nan, np.nan, np.nan), (0.5, 0.4, 0.6), (0.7, 0.6, 0.8)))
+    np.testing.assert_allclose([value, value - low], [0.6, sqrt(0.1**2 + (12.7062 * 0.1) ** 2)], rtol=1e-4)
 
 
 def test_only_seeds_are_merged():

@@ -180,6 +180,32 @@ def test_a_checkpoint_of_other_settings_or_half_written_is_not_used(tmp_path):
     assert load_state(tmp_path, "print", model, optimizer) == (0, {})
 
 
+def stepped(step: int, tmp_path):
+    """A model after one update, saved as the state after ``step``."""
+    model = tiny_model()
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(input_ids=torch.tensor([[1, 2]])).logits.sum().backward()
+    optimizer.step()
+    save_state(tmp_path, step, "print", model, optimizer, {"tokens": step})
+    return model, optimizer
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json", "digests.json"])
+@pytest.mark.parametrize("damage", [lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda data: data[:50], lambda data: b"", None])
+def test_a_damaged_checkpoint_is_passed_over_for_an_earlier_one(tmp_path, name, damage, caplog):
+    """A flipped bit, the first bytes alone, nothing, or no file: the state before it leads to the same bits, and so does none."""
+    model, optimizer = stepped(12, tmp_path)
+    stepped(3, tmp_path / "beside")
+    (tmp_path / "beside" / "step3").rename(tmp_path / "step3")
+    (tmp_path / "beside").rmdir()
+    path = tmp_path / "step12" / name
+    path.unlink() if damage is None else path.write_bytes(damage(path.read_bytes()))
+    assert load_state(tmp_path, "print", model, optimizer) == (3, {"tokens": 3})
+    assert "step12 is damaged" in caplog.text
+    stepped(12, tmp_path)
+    assert load_state(tmp_path, "print", model, optimizer)[0] == 12, "it can be made anew"
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     with pytest.raises(UserError, match="not finite at update 1"):
         train(

@@ -16,5 +16,11 @@ def finished(tmp_path_factory) -> Clone:
 
 
 @pytest.fixture
+def fresh(tmp_path) -> Clone:
+    """A study that never ran."""
+    return Clone.make(tmp_path / "fresh")
+
+
+@pytest.fixture
 def clone(finished, tmp_path) -> Clone:
     return finished.copy(tmp_path / "clone")

@@ -48,6 +48,7 @@ STUDY = {
 METHODS = STUDY["methods"]
 FIGURES = {f"figures/{name}" for name in ("tradeoff", "groups", "shards", "cost", "epsilon", "membership")}
 REPORTED = {"tabulate"} | FIGURES  # what collects all numbers, and follows any of them
+DATA = ("records", "index", "requests", "slices", "sets")  # the steps before any model
 
 
 class Clone:
@@ -62,7 +63,7 @@ class Clone:
         """A fresh clone; the source lacks the owners ``without``, and ``changes`` replace keys of the study."""
         folder.mkdir()
         shutil.copy(REPOSITORY / "Snakefile", folder)
-        for name in ("workflow", "config", "envs"):
+        for name in ("workflow", "config", "envs", "profiles"):
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         clone = cls(folder)
         clone.write_study(deepcopy(STUDY) | changes)
@@ -104,14 +105,26 @@ class Clone:
 
     def snakemake(self, *arguments: str, cores: int = 2, study: str | None = "study.yaml") -> int:
         """Exit status; stdout and stderr together are kept in ``output``."""
+        started = self.start(*arguments, cores=cores, study=study, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.output, _ = started.communicate(timeout=3600)
+        return started.returncode
+
+    def start(self, *arguments: str, cores: int = 2, study: str | None = "study.yaml", **options) -> subprocess.Popen:
+        """The same, not waited for; ``options`` are those of Popen."""
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--nocolor", *arguments]
         if study:
             command += ["--configfile", study]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
         environment |= {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(self.folder / ".cache")}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **options)
+
+    def palimpsest(self, *arguments: str) -> int:
+        """Exit status of `palimpsest ...`, by the code of this clone; what it said is kept in ``output``."""
+        environment = dict(os.environ) | {"PYTHONPATH": str(self.folder / "workflow"), "HF_HOME": str(self.folder / ".cache")}
+        command = [sys.executable, "-m", "palimpsest", *arguments, "--configfile", "study.yaml"]
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
         )
         self.output = done.stdout
         return done.returncode
@@ -169,6 +182,11 @@ def owner_in(sharding: str, shard: int, slice_: int, skip: tuple[str, ...] = ())
     from palimpsest.data.shards import place
 
     return next(o for o in OWNERS if o not in skip and place(o, sharding, STUDY["salt"], 1) == (shard, slice_))
+
+
+def certified(*requests: str) -> set[str]:
+    """The jobs of certificates: they follow the numbers of the state that they speak of, and of no other."""
+    return {f"certificates/{name}" for request in requests for name in (request, f"{request}-page")}
 
 
 def steps(jobs: set[str], *names: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import METHODS, REPORTED, owner_in, steps
+from harness import DATA, METHODS, REPORTED, certified, owner_in, steps
 
 FIRST = owner_in("3x2", 1, 1)
 
@@ -29,7 +29,7 @@ def test_the_first_run_trains_each_model_once(finished):
 def test_a_request_runs_what_it_touches(clone, shard, slice_, stages):
     """Every job, by hand. Before r2, r1's teacher stands for shard 1 and r0's for shards 2 and 3: both score what r2 forgets."""
     clone.write_ledger(f"r1 {FIRST}; r2 {owner_in('3x2', shard, slice_, skip=(FIRST,))}")
-    data = {"requests/r2", "sets/forget-r2", "slices/seed1/1x1/1/1/r2", f"slices/seed1/3x2/{shard}/{slice_}/r2"}
+    data = {"requests/r2", "fingerprints/r2", "sets/forget-r2", "slices/seed1/1x1/1/1/r2", f"slices/seed1/3x2/{shard}/{slice_}/r2"}
     train = {"oracle/r2"} | {f"teachers/3x2/{shard}/{stage}/r2" for stage in stages}
     score = {"oracle/r2/heldout", "teachers-3x2/r2/heldout"}
     score |= {f"{model}/forget-r2" for model in ("oracle/r1", "oracle/r2", *(f"teachers-3x2/r{version}" for version in range(3)))}
@@ -37,7 +37,7 @@ def test_a_request_runs_what_it_touches(clone, shard, slice_, stages):
     fair |= {f"{step}/seed1/{sharding}/r2" for step in ("membership", "cost") for sharding in ("1x1", "3x2")}
     fair |= {f"epsilon/seed1/{sharding}/fairsisa_aggregate_first/r2" for sharding in ("1x1", "3x2")}
     models = {f"train/seed1/{name}" for name in train} | {f"score/seed1/{name}" for name in score}
-    assert clone.jobs() == data | models | fair | REPORTED
+    assert clone.jobs() == data | models | fair | REPORTED | certified("r2")
 
 
 def test_a_request_of_several_owners_touches_the_slice_of_each(clone):
@@ -51,10 +51,10 @@ def test_correcting_whom_a_request_names(clone):
     """Another owner of the same slice has the same versions, and so the same paths: what they hold has to be made again."""
     clone.write_ledger(f"r1 {owner_in('3x2', 1, 1, skip=(FIRST,))}")
     jobs, train = clone.jobs(), {"oracle/r1", "teachers/3x2/1/1/r1", "teachers/3x2/1/2/r1"}
-    data = {"requests/r1", "sets/forget-r1", "slices/seed1/1x1/1/1/r1", "slices/seed1/3x2/1/1/r1"}
-    assert steps(jobs, "requests", "sets", "slices", "index", "records") == data
+    data = {"requests/r1", "fingerprints/r1", "sets/forget-r1", "slices/seed1/1x1/1/1/r1", "slices/seed1/3x2/1/1/r1"}
+    assert steps(jobs, *DATA, "fingerprints") == data
     assert steps(jobs, "train") == {f"train/seed1/{name}" for name in train}
-    assert jobs >= REPORTED | {f"{step}/seed1/{method}/r1" for step in ("decide", "measure") for method in METHODS}
+    assert jobs >= REPORTED | certified("r1") | {f"{step}/seed1/{method}/r1" for step in ("decide", "measure") for method in METHODS}
 
 
 def test_removing_the_last_request_brings_the_earlier_state_back(clone):

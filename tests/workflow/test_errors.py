@@ -1,73 +1,88 @@
-"""What is wrong is told before anything runs: where, what is allowed, what to do; no traceback, no text of a record."""
+"""What is wrong with a study, its ledger or its files is told before anything runs: what, where, what is allowed, what to do."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness import MARK, Clone, owner_in
+from refusals import Case, append, ledger, section, study, told
+
+NAN = float("nan")
+CONFIG = [
+    Case(
+        "an unknown key", study(trainning={"epochs": 3}),
+        ("study.yaml, the study: unknown key", "'trainning'", "did you mean 'training'?"),
+    ),
+    Case("a key inside a section", section("model", max_lenght=8), ("study.yaml, model: unknown key", "did you mean 'max_length'?")),
+    Case("a wrong type", section("training", epochs="two"), ("study.yaml, training.epochs: wrong type", "'two', text", "a whole number")),
+    Case("no shards", study(sharding=["1x1", "0x2"]), ("sharding.1: not allowed", "'0x2'", "S shards and R slices, each from 1 to 999")),
+    Case(
+        "names that are paths or shell text", study(study="$(touch pwned)", methods=["sisa_vote", "../x", "a b", "a\nb", "`touch pwned`"]),
+        ("study.yaml, study: not allowed", "'$(touch pwned)'", "lower-case letters, digits", "methods.1", "'../x'", "'a\\nb'", "fairsisa_"),
+        problems=5,
+    ),
+    Case("a name with dots", study(study="../other"), ("study.yaml, study: not allowed", "'../other'")),
+    Case("a look-alike", study(methods=["sisa_v\u043ete"]), ("'sisa_v\u043ete' ('sisa_v\\u043ete')", "did you mean 'sisa_vote'?")),
+    Case(
+        "numbers that are none",
+        study(seeds=[1, 1, 2.0, True, 10**30], sharding=["3x2"] * 2, training={"epochs": True, "learning_rate": NAN, "clip_norm": "5e-5"}),
+        ("seeds: stands more than once", "write it without a point", "at most 4294967295", "sharding: stands more than once",
+         "True, a truth value", "found: nan", "5.0e-5 a number"),
+        problems=8,
+    ),
+    Case(
+        "several problems", study(trainning={}, methods=["sisa_vot"], seeds=["one"], sharding=["3by2"]),
+        ("'trainning'", "methods.0", "did you mean 'sisa_vote'?", "seeds.0", "sharding.0"), problems=4,
+    ),
+    Case("a column that groups use and nobody keeps", section("data", keep=[]), ("groups.town.column", "'town'", "add it to data.keep")),
+    Case(
+        "keys twice in a YAML, where the last alone would count", append("seeds: [2]\nfigures: {dpi: 40, dpi: 50}\n"),
+        ("study.yaml, line", "'seeds', first in line 3", "'figures.dpi'", "each key once"), problems=3,
+    ),
+    Case(
+        "a study without its data", lambda clone: clone.write_study({"study": "shop", "dat": {}}),
+        ("study.yaml, the study: unknown key", "a key is missing", "add data, model"), problems=2,
+    ),
+    Case(
+        "a ledger with everything wrong",
+        ledger("r1\to1", "", "r1\to2", "r2", "r/3\to3", "$(id)\to4", "r4\to5\t\to6", "r5\to1", "r 6\to7"),
+        ("line 3: an empty line", "line 4: a request is named twice", "line 5: a request names no owner, or an empty one",
+         "line 6: not a name for a request", "line 7: not a name for a request", "line 8: a request names no owner, or an empty one",
+         "line 9: an owner is named twice", "ledger.tsv, line 10: not a name for a request"),
+        problems=8,
+    ),
+    Case("a ledger that is not UTF-8", ledger("r1\t\udce9"), ("ledger.tsv, line 2: is not UTF-8", "byte 0xe9", "save it as UTF-8")),
+    Case("a ledger without its header", ledger("r1\to1", header="r0\to2"), ("ledger.tsv: the header is missing", "'request\\towners'")),
+    Case(
+        "missing files, all at once", lambda clone: [clone.path(name).unlink() for name in ("posts.csv", "ledger.tsv", "corpus.txt")],
+        ("ledger.tsv: the ledger is missing", "source path posts.csv: there is no such file", "source path corpus.txt"), problems=3,
+    ),
+]  # fmt: skip
 
 
-@pytest.fixture
-def fresh(tmp_path) -> Clone:
-    """A study that never ran."""
-    return Clone.make(tmp_path / "fresh")
+@pytest.mark.parametrize("case", CONFIG, ids=lambda case: case.name)
+def test_before_anything_runs(fresh, case):
+    case.spoil(fresh)
+    said = told(fresh, *case.ask, problems=case.problems)
+    assert [part for part in case.said if part not in said] == [], said
+    assert not fresh.path("results").exists() and not fresh.path("pwned").exists()
 
 
-def told(clone: Clone, *arguments: str, **options) -> str:
-    """What the terminal shows of a run that must fail; neither it nor a log holds a traceback or a text."""
-    status = clone.snakemake(*arguments, **options)
-    logs = "".join(path.read_text() for path in clone.path("results").rglob("*.log"))
-    assert status != 0, clone.output
-    assert "Traceback" not in clone.output + logs and MARK not in clone.output + logs
-    return clone.output
+STUDIES = [
+    ("tabs", b"study: broken\ndata:\n\treader: table\n", ("broken.yaml, line 3, column 1: is not valid YAML", "by spaces, not tabs")),
+    ("bytes", b"study: broken\nsalt: caf\xe9\n", ("broken.yaml, line 2: not UTF-8", "byte 0xe9", "save the file as UTF-8")),
+    ("empty", b"", ("broken.yaml: is not a mapping", "an empty file")),
+    ("list", b"- study: broken\n", ("broken.yaml: is not a mapping", "a list")),
+]
+
+
+@pytest.mark.parametrize(("text", "parts"), [case[1:] for case in STUDIES], ids=[case[0] for case in STUDIES])
+def test_a_study_of_the_repository_that_is_no_yaml(fresh, text, parts):
+    """Snakemake reads the file of --configfile by itself, and a study below config/studies through this workflow."""
+    fresh.path("config/studies/broken.yaml").write_bytes(text)
+    said = told(fresh, "--dry-run", "--config", "study=broken", study=None)
+    assert [part for part in parts if part not in said] == [], said
 
 
 def test_a_wrong_study_lists_the_studies(fresh):
     said = told(fresh, "--dry-run", "--config", "study=hatexplane", study=None)
     assert "'hatexplane'" in said and "demo, hatexplain" in said and "did you mean 'hatexplain'?" in said
-
-
-def test_an_unknown_key_names_the_nearest(fresh):
-    fresh.change_study(trainning={"epochs": 3})
-    said = told(fresh, "--dry-run")
-    assert "unknown key" in said and "did you mean 'training'?" in said
-
-
-def test_several_problems_are_told_together(fresh):
-    fresh.change_study(trainning={}, methods=["sisa_vot"], seeds=["one"], sharding=["3by2"])
-    said = told(fresh, "--dry-run")
-    assert "4 problems" in said
-    for key in ("'trainning'", "methods.0", "seeds.0", "sharding.0"):
-        assert key in said
-
-
-def test_problems_of_a_ledger_are_told_together(fresh):
-    fresh.write_ledger("r1 owner01; r1 owner02; r2; r/3 owner04")
-    said = told(fresh, "--dry-run")
-    for line in (3, 4, 5):
-        assert f"ledger.tsv, line {line}" in said
-
-
-def test_a_missing_source_is_told_before_anything_runs(fresh):
-    fresh.path("posts.csv").unlink()
-    said = told(fresh, "data")
-    assert "posts.csv" in said and not fresh.path("results").exists()
-
-
-def test_an_owner_that_the_data_lack(clone):
-    """Found by the job that looks for the owner: no evidence, no new version of anything."""
-    clone.write_ledger(f"r1 {owner_in('3x2', 1, 1)}; r2 owner99 owner01; r3 nobody")
-    said = told(clone, "data", "--keep-going")
-    assert "'owner99'" in said and "'nobody'" in said and "owner01'" not in said
-    assert not clone.path("results/tiny/requests/r2.json").exists() and not list(clone.path("results/tiny").rglob("r2.parquet"))
-
-
-def test_bad_rows_are_named_by_place(fresh):
-    """All of a file together; by file and row, never by their text."""
-    text = fresh.path("posts.csv").read_text(encoding="utf-8").split("\n")
-    cells = [line.split(",") for line in text[1:4]]
-    cells[0][2], cells[1][3], cells[2][1] = "maybe", "practice", ""
-    fresh.path("posts.csv").write_text("\n".join([text[0], *map(",".join, cells), *text[4:]]), encoding="utf-8")
-    said = told(fresh, "data")
-    for found in ("unknown label", "unknown split", "text is empty", "'maybe'", "'practice'", "row 1", "row 2", "row 3"):
-        assert found in said, found

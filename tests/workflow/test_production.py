@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness import Clone, owner_in, steps
+from harness import Clone, certified, owner_in, steps
 
 # what r1, r2 and r3 touch in '2x3': the first slice of shard 1, the middle one of shard 2, the last one of shard 1
 GONE = owner_in("2x3", 1, 1), owner_in("2x3", 2, 2), owner_in("2x3", 1, 3)
@@ -52,18 +52,21 @@ def test_production_keeps_neither_base_nor_oracle(story):
 
 def test_requests_train_what_they_touch(story):
     """Three requests at once; every job, by hand: only teachers whose last stage is new are scored."""
-    data = {"requests/r1", "requests/r2", "requests/r3"}
+    data = {f"{step}/{request}" for step in ("requests", "fingerprints") for request in ("r1", "r2", "r3")}
     data |= {f"slices/seed1/2x3/{part}" for part in ("1/1/r1", "2/2/r2", "1/3/r3")}
     train = {f"train/seed1/teachers/2x3/{stage}/{version}" for stage, version in TEACHERS.items() if version != "r0"}
     score = {f"score/seed1/teachers-2x3/{version}/heldout" for version in ("r2", "r3")}
-    assert story.jobs["requests"] == data | train | score | {"decide/seed1/sisa_vote/r3", "measure/seed1/sisa_vote/r3", "tabulate"}
+    numbers = {"decide/seed1/sisa_vote/r3", "measure/seed1/sisa_vote/r3", "tabulate"}
+    assert story.jobs["requests"] == data | train | score | numbers | certified("r1", "r2", "r3")
 
 
 def test_rows_taken_out_of_the_source_train_nothing(story):
-    """The forgotten owners' rows are gone from the file: `snakemake data`, then `snakemake`."""
+    """The forgotten owners' rows are gone from the file: `snakemake data`, then `snakemake`. Earlier certificates stay."""
     assert "records" in story.jobs["data"] and not steps(story.jobs["data"], "train", "score")
     scored = {f"score/seed1/teachers-2x3/{version}/heldout" for version in ("r2", "r3")}  # the held-out records are fewer
-    assert story.jobs["after"] == scored | {"decide/seed1/sisa_vote/r3", "measure/seed1/sisa_vote/r3", "tabulate"}
+    numbers = {"decide/seed1/sisa_vote/r3", "measure/seed1/sisa_vote/r3", "tabulate"}
+    # The newest fingerprint is looked at once more, and kept: its owners are the same.
+    assert story.jobs["after"] == scored | numbers | certified("r3")
     assert story.models["after"] == story.models["requests"]
     assert story.clone.jobs() == set()
 
@@ -80,9 +83,10 @@ def test_the_next_request_needs_nobody_who_left(story, tmp_path):
     clone = story.clone.copy(tmp_path / "clone")
     owner = owner_in("2x3", 2, 3, skip=GONE)
     clone.write_ledger(f"{REQUESTS}; r4 {owner}")
-    expected = {"requests/r4", "slices/seed1/2x3/2/3/r4", "train/seed1/teachers/2x3/2/3/r4", "score/seed1/teachers-2x3/r4/heldout"}
-    assert clone.jobs() == expected | {"decide/seed1/sisa_vote/r4", "measure/seed1/sisa_vote/r4", "tabulate"}
-    assert clone.run("data") == {"requests/r4", "slices/seed1/2x3/2/3/r4"}
+    data = {"requests/r4", "slices/seed1/2x3/2/3/r4"}
+    expected = data | {"fingerprints/r4", "train/seed1/teachers/2x3/2/3/r4", "score/seed1/teachers-2x3/r4/heldout"}
+    assert clone.jobs() == expected | {"decide/seed1/sisa_vote/r4", "measure/seed1/sisa_vote/r4", "tabulate"} | certified("r4")
+    assert clone.run("data") == data
 
 
 def test_a_later_request_is_not_told_of_owners_that_left_the_source(story, tmp_path):

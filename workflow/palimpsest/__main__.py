@@ -6,9 +6,12 @@ import argparse
 import importlib
 import json
 import logging
+import os
+import signal
 import sys
 
-from palimpsest.errors import UserError
+from palimpsest import running
+from palimpsest.errors import UserError, problem_of_system
 
 # In the order in which a record meets them.
 STEPS = (
@@ -16,6 +19,7 @@ STEPS = (
     "records",
     "index",
     "request",
+    "fingerprint",
     "slice",
     "probe",
     "tokenizer",
@@ -28,7 +32,11 @@ STEPS = (
     "cost",
     "tabulate",
     "draw",
+    "certificate",
+    "page",
     "readme",
+    "audit",
+    "purge",
 )
 
 
@@ -44,13 +52,22 @@ def main(argv: list[str] | None = None) -> int:
     step.add_arguments(step_parser)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    if running.VARIABLE in os.environ:
+        running.follow(os.environ[running.VARIABLE])
     try:
         step.run(step_parser.parse_args(argv[1:]))
-    except UserError as error:
-        print(f"palimpsest {name}: {error}", file=sys.stderr)
+    except (UserError, OSError, MemoryError) as error:
+        told = error if isinstance(error, UserError) else UserError(problem_of_system(error))
+        print(f"palimpsest {name}: {told}", file=sys.stderr)
         return 1
     return 0
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """The command `palimpsest`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is half-written is removed on the way out
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -1,4 +1,7 @@
-"""The figures by name, and what each shows in words. Their data are chosen in steps/tabulate.py, drawn in plots/."""
+"""The figures by name, and what each shows in words.
+
+A figure is a module of plots/ with `select` (metrics, epsilon, settings -> its small table, see selections.py) and `draw` (table, style).
+"""
 
 FIGURES: dict[str, str] = {
     "tradeoff": "Accuracy against equalized-odds gap of each method",

@@ -1,26 +1,84 @@
-"""Atomic writes and digests of files."""
+"""Atomic writes, what is read back, and digests of files."""
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
+
+from palimpsest.errors import Problem, UserError
+
+REMEDY = "remove the file and run snakemake again, which makes it anew"
 
 
 @contextmanager
 def replacing(path: Path):
     """Yield a path beside ``path`` to write to; it takes the place of ``path`` only if all went well."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with naming(path):
+        beside = _beside(path)
+        try:
+            yield beside
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_files(folder: Path):
+    """Yield an empty folder inside ``folder``; its files move to ``folder`` only if all went well, weights last."""
+    folder = Path(folder)
+    with naming(folder):
+        beside = _beside(folder / "files")
+        try:
+            beside.mkdir()
+            yield beside
+            for path in sorted(beside.iterdir(), key=lambda path: (path.suffix == ".safetensors", path.name)):
+                os.replace(path, folder / path.name)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def naming(path: Path):
+    """Errors of the system while ``path`` is written name it: write(2) does not know the name, and libraries in Rust wrap its error."""
     try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is not None and (error.filename is None or ".part" in str(error.filename)):
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if not number:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+
+
+def _beside(path: Path) -> Path:
+    """A name of this process's own beside ``path``; what processes that were killed left there under theirs is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if not _another(left.name.split(".")[-2]):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _another(pid: str) -> bool:
+    """Whether this is the id of another process that is alive here."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return int(pid) != os.getpid()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -33,11 +91,35 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path):
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+def read_json(path: Path, *keys: str):
+    """What a JSON file that a step wrote holds; a UserError where it is missing, broken, or lacks one of ``keys``."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(Problem("the file is missing", str(path), remedy="run the step that writes it")) from None
+    except ValueError as error:
+        raise UserError(Problem("is damaged: not valid JSON", str(path), type(error).__name__, remedy=REMEDY)) from None
+    if keys and not (isinstance(value, dict) and value.keys() >= set(keys)):
+        raise UserError(Problem("is damaged: it must hold these keys", str(path), allowed=", ".join(keys), remedy=REMEDY))
+    return value
 
 
 def file_digest(path: Path, new: Callable = hashlib.sha256) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, new).hexdigest()
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """Name -> SHA-256 of each file of a folder."""
+    return {path.name: file_digest(path) for path in sorted(Path(folder).iterdir()) if path.is_file()}
+
+
+@contextmanager
+def keeping_date(path: Path):
+    """A file that is rewritten within keeps its date, so that nothing that hangs on it is made again; yields ``path``."""
+    status = Path(path).stat()
+    try:
+        yield path
+    finally:
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -27,9 +27,11 @@ class Checkpoint:
 class Plan:
     """Versions and paths of one study under its ledger."""
 
-    def __init__(self, study: dict, requests: list[Request]):
+    def __init__(self, study: dict, requests: list[Request], purged: str = START):
+        """``purged`` is the last request whose earlier states were purged: they cannot be made again."""
         self.study = study
         self.requests = requests
+        self.purged = purged
         self.names = [START, *(request.name for request in requests)]
         self.order = {name: number for number, name in enumerate(self.names)}
         self.seeds = study["seeds"]
@@ -40,9 +42,20 @@ class Plan:
         return self.names[-1]
 
     @cached_property
-    def states(self) -> list[str]:
-        """The states that are evaluated."""
+    def shown(self) -> list[str]:
+        """The states that tables and figures tell of."""
         return [self.latest] if self.study["requests"] == "latest" else self.names
+
+    @cached_property
+    def states(self) -> list[str]:
+        """The states that are evaluated; numbers of older ones stay as a purge left them."""
+        return [state for state in self.shown if self.order[state] >= self.order[self.purged]]
+
+    def gone(self, seed: int, checkpoint: str) -> bool:
+        """Whether a checkpoint learnt from text that was purged."""
+        sharding, shard, stage, version = self.parse(checkpoint)
+        older = self.order[version] < self.order[self.purged]
+        return older and self.checkpoint(seed, sharding, shard, stage, self.purged).name != checkpoint
 
     @cached_property
     def _touches(self) -> dict[tuple[int, str], dict[tuple[int, int], list[int]]]:

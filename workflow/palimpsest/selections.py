@@ -1,4 +1,4 @@
-"""What each figure shows: the tidy table and the epsilon curves -> a small table a figure, which plots/ then draws.
+"""What each figure shows: the tidy table and the epsilon curves -> a small table a figure, which its module of plots/ names and draws.
 
 A selection takes (metrics, epsilon, settings): ``metrics`` the tidy table with rows of seed 'all', ``epsilon`` the curves of
 steps/epsilon.py, ``settings`` with `states` (the newest last) and `families` (those that post-processors are fitted on). Numbers are
@@ -7,7 +7,7 @@ chosen and set side by side here, and averaged over seeds only where the tidy ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -113,13 +113,19 @@ def shards(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.D
 
 
 def cost(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Tokens trained for each request, as a share of a full retraining, and the expected share: each seed, and all."""
-    rows = metrics[metrics["metric"].isin(["retrained_share", "expected_share"])]
-    wide = rows.pivot(index=["request", "shards", "seed", "n"], columns="metric", values="value").reset_index()
-    wide = wide.rename(columns={"retrained_share": "share", "expected_share": "expected", "n": "owners"})
-    by_shards = sorted(wide["shards"].unique(), key=parse_sharding)
-    recent = [name for name in settings["states"] if name in set(wide["request"])][-MOST_REQUESTS:]
-    return in_order(wide, request=recent, shards=by_shards, seed=sorted(wide["seed"].unique()))
+    """Tokens trained for each request, as a share of a full retraining, each seed and all; and the share that is expected, over owners.
+
+    Rows of metric `expected_curve` belong to no request. A single model is left out where there are others: it always trains in full.
+    """
+    trained = metrics[metrics["metric"] == "retrained_share"]
+    recent = [name for name in settings["states"] if name in set(trained["request"])][-MOST_REQUESTS:]
+    expected = metrics[(metrics["metric"] == "expected_curve") & (metrics["seed"] == ALL_SEEDS) & metrics["request"].isin(recent)]
+    expected = expected.assign(request="").sort_values("n", kind="stable").drop_duplicates(["shards", "n"])
+    rows = pd.concat([trained, expected])[["metric", "request", "shards", "seed", "n", "value"]].rename(columns={"n": "owners"})
+    by_shards = sorted(rows["shards"].unique(), key=parse_sharding)
+    by_shards = [name for name in by_shards if parse_sharding(name) != (1, 1)] or by_shards
+    kinds = ["expected_curve", "retrained_share"]
+    return in_order(rows, metric=kinds, request=["", *recent], shards=by_shards, seed=sorted(rows["seed"].unique()))
 
 
 def curve(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -140,13 +146,3 @@ def membership(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> 
     recent = [name for name in settings["states"] if name in set(chosen["request"])][-MOST_REQUESTS:]
     by_shards = sorted(chosen["shards"].unique(), key=parse_sharding)
     return in_order(chosen, request=recent, shards=by_shards, when=["before", "after"])
-
-
-SELECTIONS: dict[str, Callable[[pd.DataFrame, pd.DataFrame, dict], pd.DataFrame]] = {
-    "tradeoff": tradeoff,
-    "groups": groups,
-    "shards": shards,
-    "cost": cost,
-    "epsilon": curve,
-    "membership": membership,
-}

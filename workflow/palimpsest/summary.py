@@ -6,6 +6,7 @@ import html
 import re
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
@@ -15,6 +16,7 @@ from palimpsest.selections import in_order, newest
 # Vote patterns, counted in each group, over fitted records. Simulations of post-processed ensembles (S to 31, 20,000 to 1 million records)
 # held out as fitted below 1 pattern in 300 records, fell apart above 1 in 20, and did either between.
 FINE, TOO_FINE = 1 / 300, 1 / 20
+DECIDED = ("accuracy", "equalized_odds_max", "tpr", "fpr")  # equal where all decisions are
 NONE = "–"
 
 
@@ -50,7 +52,7 @@ def summarise(metrics: pd.DataFrame, settings: dict) -> list[Section]:
 
 def _lookup(now: pd.DataFrame, set_: str) -> pd.DataFrame:
     keys = ["method", "shards", "group", "metric"]
-    return now[now["set"] == set_].drop_duplicates(keys).set_index(keys)[["value", "ci_low", "ci_high"]].sort_index()
+    return now[now["set"] == set_].drop_duplicates(keys).set_index(keys)[["value", "ci_low", "ci_high", "n"]].sort_index()
 
 
 def _shown(numbers: pd.DataFrame, method: str, shards: str, group: str, metric: str) -> str:
@@ -58,14 +60,32 @@ def _shown(numbers: pd.DataFrame, method: str, shards: str, group: str, metric: 
     key = (method, shards, group, metric)
     if key not in numbers.index:
         return NONE
-    value, low, high = numbers.loc[key]
+    value, low, high, _ = numbers.loc[key]
     return f"{value:.3f} [{low:.3f}, {high:.3f}]" if high > low else f"{value:.3f}"
 
 
 def _evaluated(now: pd.DataFrame) -> pd.DataFrame:
-    """method and shards of all that decides, in the order of the dict of methods."""
+    """method and shards of all that decides, in the order of the dict of methods; of equal single models only the first.
+
+    With one shard and slice there is one teacher: the oracle, and nothing to vote or aggregate.
+    """
     pairs = now.loc[(now["set"] == "test") & now["method"].isin(METHODS), ["method", "shards"]].drop_duplicates()
-    return in_order(pairs, method=METHODS, shards=sorted(pairs["shards"].unique(), key=parse_sharding))
+    pairs = in_order(pairs, method=METHODS, shards=sorted(pairs["shards"].unique(), key=parse_sharding))
+    kept: list[tuple[bool, pd.Series]] = []
+    twins = []
+    for method, shards in pairs.itertuples(index=False):
+        if parse_sharding(shards) != (1, 1):
+            continue
+        said = now[(now["method"] == method) & (now["shards"] == shards) & now["metric"].isin(DECIDED)]
+        mine = METHODS[method].fitted, said.set_index(["set", "metric", "group"])["value"].sort_index()
+        if METHODS[method].needs == "teachers" and any(_equal(mine, other) for other in kept):
+            twins.append((method, shards))
+        kept.append(mine)
+    return pairs[[pair not in twins for pair in pairs.itertuples(index=False, name=None)]].reset_index(drop=True)
+
+
+def _equal(one: tuple[bool, pd.Series], other: tuple[bool, pd.Series]) -> bool:
+    return one[0] == other[0] and one[1].index.equals(other[1].index) and np.allclose(one[1], other[1], rtol=0, atol=1e-9, equal_nan=True)
 
 
 def results(now: pd.DataFrame, family: str) -> pd.DataFrame:
@@ -100,38 +120,51 @@ def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
             if not METHODS[method].fitted or (method, shards, family, "patterns_per_record") not in valid.index:
                 continue
             key = (method, shards, family)
-            patterns = valid.loc[(*key, "patterns_per_record"), "value"]
-            fitted, held_out = (numbers.loc[(*key, "fit_cost")] for numbers in (valid, test))
-            gap_fitted, gap_held_out = (numbers.loc[(*key, "equalized_odds_max")] for numbers in (valid, test))
-            bad = too_fine(patterns, fitted, held_out) or too_fine(patterns, gap_fitted, gap_held_out)
+            rates = valid.loc[(method, shards)].index
+            groups = sum(metric == "tpr" and group.startswith(f"{family}=") for group, metric in rates)
+            patterns, records = valid.loc[(*key, "patterns_per_record"), ["value", "n"]]
+            numbers = {
+                name: [side.loc[(*key, metric), "value"] for side, metric in ((valid, plain), (test, plain), (valid, chance))]
+                for name, plain, chance in (("cost", "fit_cost", "cost_by_chance"), ("gap", "equalized_odds_max", "gap_by_chance"))
+            }
+            bad = too_fine(patterns, patterns * records / groups, [(most, held_out) for _, held_out, most in numbers.values()])
             rows.append({
                 "groups": _words(family), "method": METHODS[method].label, "shards × slices": _sharding(shards),
-                "cost, fitted": _shown(valid, *key, "fit_cost"), "cost, held out": _shown(test, *key, "fit_cost"),
-                "gap, fitted": _shown(valid, *key, "equalized_odds_max"), "gap, held out": _shown(test, *key, "equalized_odds_max"),
+                "cost, fitted": f"{numbers['cost'][0]:.3f}", "cost, by chance up to": f"{numbers['cost'][2]:.3f}",
+                "cost, held out": _shown(test, *key, "fit_cost"),
+                "gap, fitted": f"{numbers['gap'][0]:.3f}", "gap, by chance up to": f"{numbers['gap'][2]:.3f}",
+                "gap, held out": _shown(test, *key, "equalized_odds_max"),
                 "patterns per record": f"{patterns:.4f}", "random decisions": _shown(valid, *key, "random_share"),
                 "too fine": "WARNING" if bad else "",
             })  # fmt: skip
             if bad:
                 warnings.append(
                     f"WARNING: {METHODS[method].label}, {_sharding(shards)}, {_words(family)}: {1 / patterns:.1f} fitted records for each "
-                    f"pattern of votes and group; mean cost {fitted['value']:.3f} fitted, {held_out['value']:.3f} held out; gap "
-                    f"{gap_fitted['value']:.3f} fitted, {gap_held_out['value']:.3f} held out."
+                    "pattern of votes and group; "
+                    + "; ".join(
+                        f"{name} {value:.3f} fitted, by chance up to {most:.3f}, {held_out:.3f} held out"
+                        for name, (value, held_out, most) in numbers.items()
+                    )
+                    + "."
                 )
     text = (
         "Post-processors learn from validation records (fitted) and are judged on test records (held out); cost is the mean cost of "
-        "errors. Patterns of votes, counted in each group, are called too fine for the data above 1 pattern in 20 fitted records, and from "
-        "1 in 300 on where the held-out cost or gap lies above the whole interval of the fitted one. The cure is "
-        "`fairness: {cells: count}` or `pooled`, fewer shards or groups, or more validation records."
+        "errors. *By chance* is what samples of the fitted records, as large as the held-out set, reach by luck (the upper end of their "
+        "interval). Patterns of votes, counted in each group, are called too fine for the data above 1 pattern in 20 fitted records, and "
+        "from 1 in 300 on where the held-out cost or gap is higher than that. The cure is `fairness: {cells: count}` or `pooled`, fewer "
+        "shards or groups, or more validation records. A rule of two patterns a group is as coarse as can be and never called too fine."
     )
     return Section("Fitted and held out", text, pd.DataFrame(rows), tuple(warnings))
 
 
-def too_fine(patterns: float, fitted: pd.Series, held_out: pd.Series) -> bool:
-    """Whether a rule has more patterns per record than the data can tell apart; costs or gaps are value, ci_low, ci_high.
+def too_fine(per_record: float, per_group: float, pairs: list[tuple[float, float]]) -> bool:
+    """Whether a rule has more patterns of votes than the data can tell apart; ``pairs`` are (most by chance, held out) of cost and of gap.
 
-    The fitted interval comes from resampling records under the fitted rule, so its upper end is what chance alone would show.
+    ``per_record`` and ``per_group`` count patterns, each in each group. Two patterns a group are one bit of evidence, as coarse as can be.
     """
-    return patterns > TOO_FINE or (patterns > FINE and held_out["value"] > fitted["ci_high"])
+    if per_group <= 2 + 1e-6:
+        return False
+    return per_record > TOO_FINE or (per_record > FINE and any(held_out > most for most, held_out in pairs))
 
 
 def _words(family: str) -> str:

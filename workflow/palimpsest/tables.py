@@ -1,13 +1,22 @@
-"""The one tidy table: a row a number."""
+"""The one tidy table: a row a number.
+
+``method`` is one of the registry, or ``sisa``: what the rule that joins the teachers does not enter, the cost of training them again.
+``shards`` is '<shards>x<slices>', '1x1' for a single model. ``set`` says on which records: valid, test, train (what was trained for a
+request), forget (a request's records, after it) or forget_before. ``group`` is a family ('religion'), one group of it ('religion=none'),
+or for the expected cost of requests for others their number ('owners=5'); empty otherwise. ``n`` counts the records, for costs the owners.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from palimpsest.files import replacing
 from palimpsest.metrics import METRICS
+from palimpsest.metrics.student import t_quantile
 
 COLUMNS = [
     "study", "seed", "request", "method", "shards", "model", "set", "metric", "group",
@@ -18,11 +27,15 @@ ALL_SEEDS = "all"
 
 
 def row(where: dict, set_: str, metric: str, value: float, n: int, interval=(np.nan, np.nan), group: str = "") -> dict:
-    """One row; ``where`` holds study, seed, request, method, shards and model."""
-    described = METRICS[metric]
+    """One row; ``where`` holds study, seed, request, method, shards and model.
+
+    No interval leaves its own value out: a largest difference grows when records are resampled, so that one near 0 can lie below all
+    replicates. Its interval then starts at the value.
+    """
+    described, (low, high) = METRICS[metric], np.array([np.minimum(interval[0], value), np.maximum(interval[1], value)], dtype=float)
     return where | {
         "set": set_, "metric": metric, "group": group, "value": float(value), "n": int(n),
-        "ci_low": float(interval[0]), "ci_high": float(interval[1]),
+        "ci_low": float(low), "ci_high": float(high),
         "direction": described.direction, "source": described.source,
     }  # fmt: skip
 
@@ -34,20 +47,51 @@ def table(rows: Iterable[dict]) -> pd.DataFrame:
     return frame.sort_values(["seed", *KEYS], kind="stable", ignore_index=True)
 
 
-def over_seeds(frame: pd.DataFrame, z: float = 1.959964) -> pd.DataFrame:
-    """Rows with seed 'all': the mean over seeds, and an interval that holds both sources of spread.
+def over_seeds(frame: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Rows with seed 'all': the mean v over K seeds, and an interval that holds both sources of spread.
 
-    variance = (mean over seeds of the bootstrap variance within a seed) + (variance between seeds) / (number of seeds). The records are the
-    same in every seed, so their part is not divided. The interval is mean +- z * sqrt(variance), z for 95 % unless told.
+    With one seed it is that seed's own, the percentile interval of resampled records, as lopsided as it is. With several
+
+        low = v - sqrt(a^2 + b^2),  high = v + sqrt(c^2 + b^2),  b = t s / sqrt(K):
+
+    a and c are the means over seeds of the lengths of that interval below and above its value. They are not divided by K, for the
+    records are the same in every seed. s is the standard deviation between seeds and t Student's quantile with K - 1 degrees of freedom,
+    for s comes from few values. Each side is joined on its own, so that lopsided intervals stay so (Zou and Donner 2008). Numbers
+    without an interval of their own have b alone, and with one seed none.
     """
-    within = ((frame["ci_high"] - frame["ci_low"]) / (2 * z)) ** 2
-    grouped = frame.assign(within=within).groupby(KEYS, sort=True, dropna=False)
-    merged = grouped.agg(
+    frame = frame.assign(below=frame["value"] - frame["ci_low"], above=frame["ci_high"] - frame["value"])
+    merged = frame.groupby(KEYS, sort=True, dropna=False).agg(
         value=("value", "mean"), n=("n", "mean"), direction=("direction", "first"), source=("source", "first"),
-        within=("within", "mean"), between=("value", "var"), seeds=("seed", "nunique"),
+        below=("below", "mean"), above=("above", "mean"), spread=("value", "std"), seeds=("value", "count"),
     ).reset_index()  # fmt: skip
-    variance = merged["within"].fillna(0) + (merged["between"] / merged["seeds"]).fillna(0)
-    known = merged["within"].notna() | (merged["seeds"] > 1)
-    half = z * np.sqrt(variance.where(known))
-    merged = merged.assign(ci_low=merged["value"] - half, ci_high=merged["value"] + half, seed=ALL_SEEDS)
+    quantiles = {count: t_quantile(level, count - 1) for count in merged["seeds"].unique() if count > 1}
+    between = (merged["seeds"].map(quantiles) * merged["spread"] / np.sqrt(merged["seeds"])).astype(float).fillna(0)
+    known = merged["below"].notna() | (merged["seeds"] > 1)
+    low, high = (np.hypot(merged[side].astype(float).fillna(0), between).where(known) for side in ("below", "above"))
+    merged = merged.assign(ci_low=merged["value"] - low, ci_high=merged["value"] + high, seed=ALL_SEEDS)
     return merged.assign(n=merged["n"].round().astype("int64"))[COLUMNS]
+
+
+def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Frames of the same columns one below the other; empty ones have no types and are left out."""
+    held = [frame for frame in frames if len(frame)]
+    return pd.concat(held, ignore_index=True)[columns] if held else pd.DataFrame(columns=columns)
+
+
+def tidy(frames: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
+    """The tidy table: every seed, and below them the rows over all seeds."""
+    seeds = table(joined(frames, COLUMNS).to_dict("records"))  # in order, for the last bits of a mean depend on it
+    merged = within_range(over_seeds(seeds, level))
+    return table(pd.concat([seeds, merged]).to_dict("records"))
+
+
+def write_csv(frame: pd.DataFrame, path: Path, digits: int) -> None:
+    """``digits`` significant ones, so that the last bits of a sum do not fill a page."""
+    with replacing(path) as beside:
+        frame.to_csv(beside, index=False, float_format=f"%.{digits}g", lineterminator="\n")
+
+
+def within_range(frame: pd.DataFrame) -> pd.DataFrame:
+    """Intervals cut to what their metric can be: those over seeds know nothing of that."""
+    low, high = (frame["metric"].map({name: getattr(metric, end) for name, metric in METRICS.items()}) for end in ("low", "high"))
+    return frame.assign(ci_low=frame["ci_low"].clip(lower=low), ci_high=frame["ci_high"].clip(upper=high))

@@ -1,4 +1,7 @@
 # Sources -> records -> index, slices and sets; the tokenizer.
+#
+# Snakemake removes the outputs of a job before it runs. Those of a job that bad input can end are `update`: the job replaces them
+# whole or leaves the earlier ones as they are.
 
 
 rule fetch_source:
@@ -33,10 +36,10 @@ rule fetch_corpus:
 
 rule records:
     input:
-        source=source_files(),
+        source_of(fetched),
     output:
-        records="results/{study}/data/records.parquet",
-        report="results/{study}/data/records.json",
+        records=update("results/{study}/data/records.parquet"),
+        report=update("results/{study}/data/records.json"),
     log:
         "results/{study}/logs/records.log",
     benchmark:
@@ -48,10 +51,12 @@ rule records:
         runtime="30m",
     params:
         settings=settings(**STUDY["data"]),
+        source=source_option,
         content=source_content,
+        purged=purged_option,
         code=code("records"),
     shell:
-        "python -m palimpsest records --settings {params.settings:q} --source {input.source:q}"
+        "python -m palimpsest records --settings {params.settings:q} {params.source} {params.purged}"
         " --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
 
 
@@ -59,7 +64,7 @@ rule index:
     input:
         "results/{study}/data/records.parquet",
     output:
-        "results/{study}/data/index.parquet",
+        update("results/{study}/data/index.parquet"),
     log:
         "results/{study}/logs/index.log",
     conda:
@@ -68,7 +73,9 @@ rule index:
         mem_mb=memory(2000),
         runtime="10m",
     params:
-        settings=settings(groups=STUDY["groups"], fitted=STUDY["fairness"]["groups"]),
+        settings=settings(
+            groups=STUDY["groups"], compared=sorted(STUDY["groups"]) if STUDY["data"]["classes"] == 2 else []
+        ),
         code=code("index"),
     shell:
         "python -m palimpsest index --settings {params.settings:q} --records {input:q} --output {output:q} > {log:q} 2>&1"
@@ -101,8 +108,8 @@ rule slice:
         records="results/{study}/data/records.parquet",
         requests=request_files,
     output:
-        slice="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.parquet",
-        digest="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.json",
+        slice=update("results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.parquet"),
+        digest=update("results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.json"),
     log:
         "results/{study}/logs/slices/seed{seed}/{sharding}/{shard}/{slice}/{version}.log",
     conda:
@@ -173,7 +180,7 @@ rule forget_set:
 # Trained on text that nobody can ask to delete, never on the study's records: it would have seen what is to be forgotten.
 rule tokenizer:
     input:
-        corpus=corpus_files,
+        lambda wildcards: corpus_of(wildcards, fetched),
     output:
         tokenizer="results/pretrained/{tokenizer}/tokenizer.json",
         config="results/pretrained/{tokenizer}/tokenizer_config.json",
@@ -189,8 +196,9 @@ rule tokenizer:
         runtime="30m",
     params:
         settings=tokenizer_settings,
+        corpus=corpus_option,
         content=corpus_content,
         folder=subpath(output.tokenizer, parent=True),
         code=tokenizer_code,
     shell:
-        "python -m palimpsest tokenizer --settings {params.settings:q} --corpus {input.corpus:q} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m palimpsest tokenizer --settings {params.settings:q} {params.corpus} --output {params.folder:q} > {log:q} 2>&1"

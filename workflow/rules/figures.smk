@@ -1,4 +1,5 @@
-# Small tables -> figures. A rule a figure, because a caption is a file of its own; editing one plot module draws that figure alone.
+# Numbers -> a small table a figure -> the figure. A rule a figure, because a caption is a file of its own, and because editing or adding
+# one plot module so draws that figure alone. Both in one job: a job more a figure would take longer to start than to run.
 FORMATS = sorted(STUDY["figures"]["formats"], key=["svg", "png", "pdf"].index)  # the report shows the first
 
 
@@ -8,15 +9,17 @@ for FIGURE in figure_names():
         name:
             f"figure_{FIGURE}"
         input:
-            f"results/{{study}}/tables/{FIGURE}.csv",
+            metrics="results/{study}/tables/metrics.parquet",
+            epsilon=epsilon_files() if FIGURE == "epsilon" else [],
         output:
-            report(
+            shown=report(
                 f"results/{{study}}/figures/{FIGURE}.{FORMATS[0]}",
                 category="Figures",
                 labels={"figure": FIGURE, "shows": FIGURES[FIGURE]},
                 caption=f"../report/{FIGURE}.rst",
             ),
-            expand("results/{{study}}/figures/{figure}.{suffix}", figure=FIGURE, suffix=FORMATS[1:]),
+            others=expand("results/{{study}}/figures/{figure}.{suffix}", figure=FIGURE, suffix=FORMATS[1:]),
+            data=f"results/{{study}}/tables/{FIGURE}.csv",
         log:
             f"results/{{study}}/logs/figures/{FIGURE}.log",
         conda:
@@ -25,7 +28,14 @@ for FIGURE in figure_names():
             mem_mb=memory(1500),
             runtime="10m",
         params:
-            settings=settings(figure=FIGURE, width=STUDY["figures"]["width"], dpi=STUDY["figures"]["dpi"]),
+            settings=settings(
+                figure=FIGURE,
+                width=STUDY["figures"]["width"],
+                dpi=STUDY["figures"]["dpi"],
+                families=STUDY["fairness"]["groups"],
+                states=PLAN.shown,
+            ),
             code=code("draw", f"palimpsest.plots.{FIGURE}"),
         shell:
-            "python -m palimpsest draw --settings {params.settings:q} --data {input:q} --output {output:q} > {log:q} 2>&1"
+            "python -m palimpsest draw --settings {params.settings:q} --metrics {input.metrics:q} --epsilon {input.epsilon:q}"
+            " --data {output.data:q} --output {output.shown:q} {output.others:q} > {log:q} 2>&1"

@@ -8,9 +8,11 @@ rule measure:
         oracle=oracle_decisions,
         index="results/{study}/data/index.parquet",
     output:
-        "results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
+        update("results/{study}/seed{seed}/metrics/{method}/{state}.parquet"),
     log:
         "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
+    wildcard_constraints:
+        method=LIVE_METHOD,
     conda:
         "../../envs/plot.yaml"
     resources:
@@ -36,6 +38,8 @@ rule membership:
         "results/{study}/seed{seed}/metrics/membership-{sharding}/{state}.parquet",
     log:
         "results/{study}/logs/membership/seed{seed}/{sharding}/{state}.log",
+    wildcard_constraints:
+        state=COMPARED_STATE,
     conda:
         "../../envs/plot.yaml"
     resources:
@@ -61,6 +65,8 @@ rule cost:
         "results/{study}/seed{seed}/metrics/cost-{sharding}/{state}.parquet",
     log:
         "results/{study}/logs/cost/seed{seed}/{sharding}/{state}.log",
+    wildcard_constraints:
+        state=COMPARED_STATE,
     conda:
         "../../envs/plot.yaml"
     resources:
@@ -74,11 +80,9 @@ rule cost:
         " --trained {input.trained:q} --output {output:q} > {log:q} 2>&1"
 
 
-# Figures hang on small tables of their own, which Snakemake compares by content.
 rule tabulate:
     input:
         metrics=metric_files,
-        epsilon=epsilon_files,
     output:
         parquet="results/{study}/tables/metrics.parquet",
         csv="results/{study}/tables/metrics.csv",
@@ -89,7 +93,6 @@ rule tabulate:
             labels={"table": "summary"},
             caption="../report/summary.rst",
         ),
-        figures=expand("results/{{study}}/tables/{figure}.csv", figure=figure_names()),
     log:
         "results/{study}/logs/tabulate.log",
     benchmark:
@@ -100,9 +103,8 @@ rule tabulate:
         mem_mb=memory(1500),
         runtime="30m",
     params:
-        settings=settings(families=STUDY["fairness"]["groups"], states=PLAN.states, level=STUDY["evaluation"]["level"]),
+        settings=settings(families=STUDY["fairness"]["groups"], states=PLAN.shown, level=STUDY["evaluation"]["level"]),
         code=code("tabulate"),
     shell:
-        "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q} --epsilon {input.epsilon:q}"
-        " --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q} --html {output.html:q}"
-        " --figure {output.figures:q} > {log:q} 2>&1"
+        "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q}"
+        " --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q} --html {output.html:q} > {log:q} 2>&1"

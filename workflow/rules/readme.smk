@@ -21,8 +21,11 @@ rule rulegraph:
     localrule: True
     conda:
         "../../envs/plot.yaml"
+    params:
+        # As it runs now: the environment of a rule has none. Derived from `input`, since another place of it is no reason to run.
+        snakemake=lambda wildcards, input: f"{shlex.quote(sys.executable)} -m snakemake",
     shell:
-        "snakemake --nolock --rulegraph dot all > {output:q} 2> {log:q}"
+        "{params.snakemake} --nolock --rulegraph dot all > {output:q} 2> {log:q}"
 
 
 # update(): the page is there before, and only its blocks are written anew.
@@ -42,7 +45,7 @@ rule front_page:
         "../../envs/plot.yaml"
     params:
         settings=lambda w: settings(
-            states=PLAN.states,
+            states=PLAN.shown,
             family=STUDY["fairness"]["groups"][0],
             stages=[[r.name, Path(r.snakefile).stem] for r in workflow.rules],
         ),

@@ -28,10 +28,12 @@ rule train:
     params:
         settings=train_settings,
         start=start_options,
+        content=start_content,
+        saving=saving_option,
         folder=subpath(output.model, parent=True),
         code=code("train"),
     message:
         "Training {wildcards.checkpoint} of seed {wildcards.seed}"
     shell:
-        "python -m palimpsest train --settings {params.settings:q} --slice {input.slices:q} {params.start}"
+        "python -m palimpsest train --settings {params.settings:q} --slice {input.slices:q} {params.start} {params.saving}"
         " --output {params.folder:q} > {log:q} 2>&1"

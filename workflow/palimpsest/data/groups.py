@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from palimpsest.data.records import nearest, shown
+from palimpsest.data.records import SHOWABLE, nearest
 from palimpsest.data.storage import COLUMNS
 from palimpsest.errors import Problem, UserError
 
+MAX_NAME, MAX_GROUPS = 40, 30  # names that are longer, or more of them, may be texts and are not shown
 INDEX_COLUMNS = ("record_id", "owner", "split", "label")
 
 
@@ -34,8 +35,8 @@ def group_column(frame, definition: dict, *, where: str = "groups"):
     names = sorted(set(groups.tolist()))
     if len(names) < 2:
         remedy = "correct `none`, `values` or `terms`, or leave this family of groups out"
-        what = "all records are in one group"
-        raise UserError(Problem(what, where, shown(names) or "no records", "two groups or more", remedy))
+        found = repr(names[0][:MAX_NAME]) if names else "no records"
+        raise UserError(Problem("all records are in one group", where, found, "two groups or more", remedy))
     return groups
 
 
@@ -98,22 +99,41 @@ def group_counts(index, family: str, split: str):
     """Records of a split by group (rows, sorted) and label (columns, 0 to the largest); 0 where there are none."""
     part = index[index["split"] == split]
     counts = part.groupby([family, "label"]).size().unstack(fill_value=0)
-    return counts.reindex(index=sorted(index[family].unique()), columns=range(index["label"].max() + 1), fill_value=0)
+    labels = range(max(1, index["label"].max() if len(index) else 1) + 1)
+    return counts.reindex(index=sorted(index[family].unique()), columns=labels, fill_value=0)
 
 
-def check_calibration(index, families: Iterable[str], *, split: str = "valid") -> None:
-    """Raise UserError unless every group has records of either label (0, 1) in the split that is fitted on.
+def check_calibration(index, families: Iterable[str], *, splits: Iterable[str] = ("valid",), after: str = "") -> None:
+    """Raise UserError unless there are two groups, each with records of either label (0, 1) in all ``splits``.
 
-    Equalized odds equates P(decision = 1 | group, label); a rate of no records is none.
+    Equalized odds equates P(decision = 1 | group, label), fitted on valid and measured on test too; a rate of no records is none.
+    ``after`` names the request that left no other records.
     """
     problems = []
     for family in families:
-        for group, row in group_counts(index, family, split).iterrows():
-            lacking = [name for label, name in ((0, "negatives"), (1, "positives")) if not row.get(label, 0)]
-            if lacking:
-                what = f"a group without {' and '.join(lacking)} in split {split!r}"
-                found = f"{shown([group])}: {row.get(0, 0)} negatives, {row.get(1, 0)} positives"
-                remedy = "merge it into another (`values` and `fine`), or leave the family out of `fairness.groups`"
-                problems.append(Problem(what, f"groups.{family}", found, "at least one of each", remedy))
+        where = f"groups.{family}" + (f", after request {after}" if after else "")
+        if index[family].nunique() < 2:
+            remedy = "leave the family out of `groups`"
+            problems.append(Problem("all records are in one group", where, allowed="two groups or more", remedy=remedy))
+        else:
+            problems += [problem for split in splits for problem in _lacking(index, family, split, where)]
     if problems:
         raise UserError(problems)
+
+
+def _lacking(index, family: str, split: str, where: str) -> Iterator[Problem]:
+    """At most one problem, that names the groups without records of label 0 or 1 in a split."""
+    counts = group_counts(index, family, split)
+    lacking = counts[(counts[[0, 1]] == 0).any(axis=1)]
+    if len(lacking):
+        names = " or ".join(name for label, name in ((0, "negatives"), (1, "positives")) if (lacking[label] == 0).any())
+        rows = [f"{_named(group, counts, index)}: {row[0]} negatives, {row[1]} positives" for group, row in lacking.iterrows()]
+        found = "; ".join(rows[:5]) + (f"; and {len(rows) - 5} more groups" if len(rows) > 5 else "")
+        remedy = "merge it into another (`none`, or `fine` with `values`), add records, or leave the family out of `groups`"
+        yield Problem(f"a group without {names} in split {split!r}", where, found, "at least one of each", remedy)
+
+
+def _named(group: str, counts, index) -> str:
+    """A group for a message; the values of a column that is not one of few categories may be texts."""
+    few = len(counts) <= MAX_GROUPS and 4 * len(counts) <= len(index)
+    return repr(group) if SHOWABLE.fullmatch(group) or (few and len(group) <= MAX_NAME) else "a group with a long name"

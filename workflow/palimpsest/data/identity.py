@@ -14,8 +14,8 @@ def identities(paths: Iterable[Path]) -> dict[str, list]:
 
 
 def recorded(report: Path) -> dict[str, list]:
-    """The identities that a step kept in its report; none where there is no report yet."""
-    return read_json(report)["sources"] if Path(report).is_file() else {}
+    """The identities that a step kept in its report; none where there is no report yet, or it kept none."""
+    return read_json(report).get("sources", {}) if Path(report).is_file() else {}
 
 
 def digests(paths: Iterable[Path], known: dict[str, list]) -> dict[str, str]:

@@ -30,12 +30,15 @@ def read_ledger(path: Path | None) -> list[Request]:
     if path is None:
         return []
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        text = Path(path).read_bytes().decode("utf-8").removeprefix("\ufeff")
     except FileNotFoundError:
         remedy = f"write one with the header line {HEADER!r}, or set ledger: null"
         raise UserError(Problem("the ledger is missing", str(path), remedy=remedy)) from None
+    except OSError as error:
+        raise UserError(Problem("the ledger cannot be read", str(path), error.strerror or "", "a file", "correct `ledger`")) from None
     except UnicodeDecodeError as error:
-        raise UserError(Problem("is not UTF-8", f"{path}, byte {error.start}", remedy="save it as UTF-8")) from None
+        line, found = error.object.count(b"\n", 0, error.start) + 1, f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
+        raise UserError(Problem("is not UTF-8", f"{path}, line {line}", found, "utf-8", "save it as UTF-8")) from None
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -59,14 +62,15 @@ def read_ledger(path: Path | None) -> list[Request]:
 def _problem(line: str, earlier: list[Request], where: str) -> Problem | None:
     name, *owners = line.split("\t")
     if not line.strip():
-        return Problem("an empty line", where, remedy="remove it")
+        return Problem("an empty line", where, allowed="a request and its owners, separated by tabs", remedy="remove it")
     if not NAME.fullmatch(name) or name == START:
         allowed = f"letters, digits, '-' and '_', not {START!r}, which is the state before any request"
         return Problem("not a name for a request", where, repr(name[:80]), allowed, "rename it")
     if any(request.name == name for request in earlier):
         return Problem("a request is named twice", where, repr(name), "each name once", "give the later one a new name")
     if not owners or not all(owner.strip() for owner in owners):
-        return Problem("a request names no owner, or an empty one", where, remedy="separate owners by single tabs")
+        allowed = "the name of the request, then one owner or more, separated by single tabs"
+        return Problem("a request names no owner, or an empty one", where, repr(line[:80]), allowed, "put one tab between them, no spaces")
     seen = {owner for request in earlier for owner in request.owners}
     again = [owner for index, owner in enumerate(owners) if owner in seen or owner in owners[:index]]
     if again:

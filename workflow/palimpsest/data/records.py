@@ -120,7 +120,11 @@ def nearest(name: object, known: Iterable, *, cutoff: float = 0.6) -> str:
     """``did you mean 'x'?`` for the known name that is closest, or an empty string where none is close."""
     folded = {str(one).casefold(): str(one) for one in known}
     close = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=cutoff)
-    return f"did you mean {folded[close[0]]!r}?" if close else ""
+    if not close:
+        return ""
+    meant = folded[close[0]]
+    codes = "" if meant.isascii() else f", written {meant!a}"  # letters of two scripts, or of two forms, may look the same
+    return f"did you mean {meant!r}{codes}?"
 
 
 def split_counts(frame) -> dict[str, int]:

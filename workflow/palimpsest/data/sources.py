@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import hashlib
+import json
 import os
 import re
 from pathlib import Path, PurePosixPath
@@ -39,14 +41,32 @@ def locate(source: dict, mirror: str | None, root: Path) -> list[Path] | None:
     return None
 
 
+def locate_all(sources: list[dict], mirror: str | None, root: Path) -> list[tuple[dict, list[Path] | None]]:
+    """Each source with its files; one UserError with the problems of all."""
+    found, problems = [], []
+    for source in sources:
+        try:
+            found.append((source, locate(source, mirror, root)))
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(problems)
+    return found
+
+
 def fetched_name(source: dict) -> str:
-    """A plain file name for what is fetched: the last part of the URL, or the hub id with ``.parquet``."""
+    """A plain file name for what is fetched: a digest of the source, then the last part of the URL or the hub id.
+
+    The digest keeps sources of the same last name apart. It stands in front, as readers know a format by the end.
+    """
+    what = json.dumps({key: value for key, value in source.items() if key != "mirror"}, sort_keys=True)
+    digest = hashlib.sha256(what.encode()).hexdigest()[:8]
     if _kind(source) == "hub":
         parts = [source["hub"], source.get("name"), source.get("split")]
         name = "-".join(part for part in parts if part) + ".parquet"
     else:
         name = PurePosixPath(unquote(urlsplit(source["url"]).path)).name
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".-") or "source"
+    return f"{digest}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name).lstrip('.-') or 'source'}"
 
 
 def fetch(source: dict, destination: Path) -> None:

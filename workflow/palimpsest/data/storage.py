@@ -1,14 +1,16 @@
-"""Tables on disk and what they hold: parquet files with equal bytes for equal content, and the digest of records."""
+"""Tables on disk and what they hold: parquet files that are equal for equal content and know their digest, and the digest of records."""
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 from pathlib import Path
 
 from palimpsest.errors import Problem, UserError
-from palimpsest.files import replacing
+from palimpsest.files import REMEDY, replacing
 
 COLUMNS = ("record_id", "owner", "text", "label", "split")
+SEAL, BLANK = b"sha256:", b"0" * 64
 
 
 def records_digest(frame) -> str:
@@ -28,25 +30,67 @@ def records_digest(frame) -> str:
 
 
 def write_parquet(frame, path: Path) -> None:
-    """Write a frame (without its index), whole or not at all; equal frames give equal bytes."""
+    """Write a frame (without its index), whole or not at all; equal frames give equal bytes.
+
+    The file carries its own digest: SHA-256 of all its bytes, with the 64 digits of the digest itself taken as zeros. It stands in
+    the footer's metadata, so that the file stays one that everybody can read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     # pandas' own metadata holds its version, which is no part of the content
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     with replacing(path) as beside:
-        pq.write_table(table, beside, compression="zstd")
+        with pq.ParquetWriter(beside, table.schema, compression="zstd") as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata({"digest": (SEAL + BLANK).decode()})
+        with open(beside, "r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+            _, place = _sealed(data)
+            file.seek(place)
+            file.write(_seal(data, place))
 
 
 def read_parquet(path: Path):
-    """The frame in a parquet file that a step of this workflow wrote; a UserError where it is missing or damaged."""
+    """The frame in a parquet file that a step of this workflow wrote; a UserError where it is missing or is not what was written.
+
+    The digest is verified before anything is parsed: a reader that is given damaged bytes may do worse than fail.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    problem = damage(path)
+    if problem:
+        raise UserError(problem)
     try:
         return pq.ParquetFile(path).read().to_pandas()
-    except FileNotFoundError:
-        raise UserError(Problem("the table is missing", str(path), remedy="run the step that writes it")) from None
-    except (pa.ArrowException, OSError) as error:
-        remedy = "the file is damaged: remove it and run again"
-        raise UserError(Problem("cannot be read as parquet", str(path), type(error).__name__, remedy=remedy)) from None
+    except pa.ArrowException as error:
+        raise UserError(Problem("cannot be read as parquet", str(path), type(error).__name__, remedy=REMEDY)) from None
+
+
+def damage(path: Path) -> Problem | None:
+    """What is wrong with the bytes of a file that ``write_parquet`` wrote, or None; reads it once, a piece at a time."""
+    if not Path(path).is_file():
+        return Problem("the table is missing", str(path), remedy="run the step that writes it")
+    if Path(path).stat().st_size == 0:
+        return Problem("the table is damaged", str(path), "an empty file", remedy=REMEDY)
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        found, place = _sealed(data)
+        if not place:
+            return Problem("the table is damaged, or no step of this workflow wrote it", str(path), "no digest", remedy=REMEDY)
+        if found != _seal(data, place):
+            return Problem("the table is damaged", str(path), "other bytes than its digest says", remedy=REMEDY)
+    return None
+
+
+def _sealed(data: mmap.mmap) -> tuple[bytes, int]:
+    """(digest, its place) of a file; place 0 where there is none. The last one counts: a record's text may look like another."""
+    place = data.rfind(SEAL) + len(SEAL)
+    return (b"", 0) if place < len(SEAL) else (data[place : place + len(BLANK)], place)
+
+
+def _seal(data: mmap.mmap, place: int) -> bytes:
+    digest = hashlib.sha256()
+    view = memoryview(data)  # no copies
+    for part in (view[:place], BLANK, view[place + len(BLANK) :]):
+        digest.update(part)
+    return digest.hexdigest().encode()

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from palimpsest.data.records import name_rows, nearest
+from palimpsest.data.records import SHOWABLE, name_rows, nearest
 from palimpsest.data.storage import COLUMNS
 from palimpsest.errors import Problem, UserError
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: no file can hold them alone
 MAX_CELL = 2**31 - 1  # the csv module stops at 131,072 characters by default
 
 
@@ -47,7 +48,7 @@ def read_table(path: Path, *, encoding: str = "utf-8", quotes: bool = True):
     twice = [name for name, count in Counter(frame.columns).items() if count > 1]
     if twice:
         remedy = "rename them; if the file has no line of column names, add one"
-        raise UserError(Problem(f"{len(twice)} column names stand twice", str(path), remedy=remedy))
+        raise UserError(Problem("column names stand twice", str(path), _columns(twice), "each name once", remedy))
     return frame
 
 
@@ -66,15 +67,18 @@ def read_bytes(path: Path) -> bytes:
 def decode(data: bytes, path: Path, encoding: str = "utf-8") -> str:
     """Bytes as text, without a BOM; a UserError names the first byte and line that are not in ``encoding``."""
     try:
-        return data.decode(encoding).removeprefix("\ufeff")
+        text = data.decode(encoding).removeprefix("\ufeff")
+        if encoding != "utf-8" and HALVES.search(text):
+            raise UnicodeError
+        return text
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         found = f"byte 0x{data[error.start]:02x} at offset {error.start}"
         remedy = "save the file as UTF-8 (iconv -f latin1 -t utf-8), or name its `encoding`"
         raise UserError(Problem(f"not {encoding.upper()}", f"{path}, line {line}", found, encoding, remedy)) from None
-    except LookupError:
-        allowed = "such as utf-8, latin-1, cp1252"
-        raise UserError(Problem("unknown encoding", str(path), repr(encoding), allowed)) from None
+    except (LookupError, ValueError):  # UnicodeError is one: some codecs raise nothing more precise
+        allowed, remedy = "such as utf-8, utf-16, latin-1, cp1252", "correct `data.encoding`"
+        raise UserError(Problem("no encoding of this file", str(path), repr(encoding), allowed, remedy)) from None
 
 
 def parse_json(text: str, path: Path, *, line: int = 1):
@@ -200,12 +204,15 @@ def _mapping_problems(columns: dict, keep: list[str]):
 
 def _missing(name: str, frame, path: Path) -> Problem:
     names = [str(column) for column in frame.columns]
-    # without a header, the first record stands where the names should
-    header = all(re.fullmatch(r"\D.{0,39}", one) and one.count(" ") < 4 for one in names)
-    found = f"columns {', '.join(map(repr, names))}" if header else "the first line does not look like column names"
-    remedy = nearest(name, names) if header else "add a line of column names"
-    what = f"there is no column {name!r}"
-    return Problem(what, str(path), found, remedy=remedy or "map it to one of these by `columns`")
+    remedy = nearest(name, names) or "map it to one of these by `columns`; if the file has no line of column names, add one"
+    return Problem(f"there is no column {name!r}", str(path), _columns(names), remedy=remedy)
+
+
+def _columns(names: list[str]) -> str:
+    """Names of columns for a message; without a header the first record stands where they should, so what may be text is counted."""
+    named = [repr(name) for name in names if SHOWABLE.fullmatch(name) and not name[0].isdigit()]
+    rest = len(names) - len(named)
+    return ", ".join([*named, *([f"{rest} more that do not look like names"] if rest else [])]) or "no columns"
 
 
 def as_text(frame, where: str):

@@ -45,6 +45,13 @@ def post_process(votes: np.ndarray, calibration: Calibration, settings: dict):
     return rule.probability(table, calibration.groups), rule
 
 
+def random_share(positive: np.ndarray) -> float:
+    """Share of P(decide 1) (n,) that leave the decision to a draw; [0, 1]."""
+    from palimpsest.fairness.equalized_odds import CERTAIN
+
+    return float((np.minimum(positive, 1 - positive) > CERTAIN).mean())
+
+
 def facts(rule) -> dict[str, float]:
     """The numbers of a fitted rule that belong in the table."""
     return {

@@ -9,6 +9,7 @@ or (B, n), and returns a scalar or (B,), with a group axis last where it is said
     membership       what the loss tells about having been trained on
     cost             what retraining is expected to take
     bootstrap        the weights, and intervals from the replicates
+    student          quantiles of Student's t, for the spread over seeds
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ METRICS: dict[str, Metric] = {
         Metric("retrained_seconds", "down", 0, inf, "Bourtoule et al. 2021", "seconds trained to serve a request"),
         Metric("retrained_share", "down", 0, inf, "Bourtoule et al. 2021", "tokens over those of a full retraining"),
         Metric("expected_share", "down", 0, inf, "Bourtoule et al. 2021", "expected cost over a full retraining's"),
+        Metric("expected_curve", "down", 0, inf, "Bourtoule et al. 2021", "expected_share of requests for other numbers of owners"),
         Metric("fit_cost", "down", 0, inf, "Hardt et al. 2016", "mean cost of errors, as the post-processor counts it"),
+        Metric("cost_by_chance", "down", 0, inf, "defined here", "most that fit_cost is by chance, in as many records as are held out"),
+        Metric("gap_by_chance", "down", 0, 1, "defined here", "most that equalized_odds_max is by chance, in as many"),
         Metric("random_share", "down", 0, 1, "Hardt et al. 2016", "share of decisions that a post-processor draws"),
         Metric(
             "patterns_per_record",

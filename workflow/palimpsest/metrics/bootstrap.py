@@ -7,13 +7,15 @@ import warnings
 import numpy as np
 
 
-def bootstrap_weights(n: int, replicates: int, generator: np.random.Generator) -> np.ndarray:
-    """Counts (B, n) float64 of n draws with replacement from n records; every row sums to n. Efron 1979.
+def bootstrap_weights(n: int, replicates: int, generator: np.random.Generator, draws: int | None = None) -> np.ndarray:
+    """Counts (B, n) float64 of ``draws`` draws with replacement from n records; every row sums to them. Efron 1979.
+
+    n draws unless told; other numbers show what a sample of that size would.
 
     Records are drawn one by one, not by owner, and within one trained model: neither the likeness of an owner's records
     nor the spread over seeds is in the interval.
     """
-    return generator.multinomial(n, np.full(n, 1 / n), size=replicates).astype(np.float64)
+    return generator.multinomial(n if draws is None else draws, np.full(n, 1 / n), size=replicates).astype(np.float64)
 
 
 def interval(replicates, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:

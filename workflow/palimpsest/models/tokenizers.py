@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from palimpsest.errors import Problem, UserError
+from palimpsest.files import file_digests, replacing_files
+
 PAD = "<|pad|>"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -36,6 +39,14 @@ def train_wordpiece(texts: list[str], vocab_size: int, lowercase: bool):
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles)
 
 
+def save_tokenizer(tokenizer, folder: Path) -> dict[str, str]:
+    """Write a tokenizer's files, whole or not at all, and return the SHA-256 of each."""
+    with replacing_files(folder) as beside:
+        tokenizer.save_pretrained(beside)
+        digests = file_digests(beside)
+    return digests
+
+
 def load_tokenizer(source: str | Path):
     """The tokenizer of a folder or hub id.
 
@@ -44,7 +55,11 @@ def load_tokenizer(source: str | Path):
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        found, remedy = f"{source} ({' '.join(str(error).split())[:120]})", "give a folder or hub id that holds a tokenizer"
+        raise UserError(Problem("the tokenizer cannot be loaded", "model.init", found, remedy=remedy)) from None
     if tokenizer.pad_token_id is None:
         tokenizer.add_special_tokens({"pad_token": PAD})
     tokenizer.padding_side = "right"
@@ -53,7 +68,7 @@ def load_tokenizer(source: str | Path):
 
 def encode(tokenizer, texts: list[str], max_length: int) -> tuple[list[list[int]], int]:
     """Ids of each text, cut to ``max_length`` tokens, and how many texts were cut."""
-    whole = tokenizer(texts, add_special_tokens=True, verbose=False)["input_ids"]
+    whole = tokenizer(texts, add_special_tokens=True, verbose=False)["input_ids"] if texts else []
     cut = sum(len(ids) > max_length for ids in whole)
     if cut:
         whole = tokenizer(texts, add_special_tokens=True, truncation=True, max_length=max_length)["input_ids"]

@@ -1,67 +1,68 @@
-"""Tokens trained to serve a request, as a share of training everything again, beside the share that was to be expected."""
+"""Tokens trained to serve a request, as a share of training everything again, on the curve that was to be expected over its owners."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from palimpsest import selections
 from palimpsest.plots import style as common
 
+select = selections.cost
 WIDE = 3  # panels a row
-BAR = {"facecolor": "#c3dff2", "edgecolor": common.BLUE, "linewidth": 0.7}
+FULL = {"color": common.GREY, "linewidth": 0.9, "linestyle": (0, (4, 2))}
+EXPECTED = {"color": common.SKY, "linewidth": 1.6}
+APART = 1.14  # factor between requests of as many owners
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: request, owners, shards, seed ('all' is the mean), share, expected. A panel a request."""
-    requests, shardings = list(frame["request"].unique()), list(frame["shards"].unique())
-    columns = min(len(requests), WIDE)
-    rows = -(-len(requests) // columns)
-    made, axes = common.figure(style, 0.75 + rows * (0.55 + 0.3 * len(shardings)), rows, columns, sharex=True, sharey=True)
-    for place, request in zip(axes.flat, requests, strict=False):
-        part = frame[frame["request"] == request]
-        owners = int(part["owners"].iloc[0])
-        panel(place, part, shardings)
-        place.set_title(f"Request {request}: {owners} {'owner' if owners == 1 else 'owners'}")
-        common.percent(place.xaxis)
-    for place in axes.flat[len(requests) :]:
+    """frame: metric (expected_curve, retrained_share), request, shards, seed ('all' is the mean), owners, value. A panel an ensemble."""
+    shardings, requests = list(frame["shards"].unique()), [name for name in frame["request"].unique() if name]
+    columns = min(len(shardings), WIDE)
+    rows = -(-len(shardings) // columns)
+    made, axes = common.figure(style, 0.9 + 1.9 * rows, rows, columns, sharex=True, sharey=True)
+    for number, (place, sharding) in enumerate(zip(axes.flat, shardings, strict=False)):
+        panel(place, frame[frame["shards"] == sharding], requests)
+        place.set_title(common.shard_words(sharding))
+        place.tick_params(labelbottom=number + columns >= len(shardings))
+    for place in axes.flat[len(shardings) :]:
         place.set_axis_off()
-    axes[0, 0].set_yticks(range(len(shardings)), [common.shard_words(name) for name in shardings])
-    axes[0, 0].set_ylim(len(shardings) - 0.4, -0.6)
-    axes[0, 0].set_xlim(left=0)
-    made.supxlabel("Tokens trained for the request (% of a full retraining)", fontsize=8)
-    common.legend(made, handles(frame), columns=4)
+    axes[0, 0].set_ylim(bottom=0)
+    common.percent(axes[0, 0].yaxis)
+    made.supxlabel("Owners that a request names", fontsize=8)
+    made.supylabel("Tokens trained (% of a full retraining)", fontsize=8)
+    common.legend(made, handles(frame, requests), columns=4)
     return made
 
 
-def panel(place, frame: pd.DataFrame, shardings: list[str]) -> None:
-    mean, seeds = frame[frame["seed"].astype(str) == "all"], frame[frame["seed"].astype(str) != "all"]
-    lines = mean["shards"].map(shardings.index).to_numpy()
-    place.barh(lines, mean["share"], height=0.6, **BAR, zorder=2)
-    place.vlines(mean["expected"], lines - 0.38, lines + 0.38, color=common.RED, linewidth=2, zorder=3)
-    if seeds["seed"].nunique() > 1:
-        dots = seeds["shards"].map(shardings.index) + spread(seeds)
-        place.plot(seeds["share"], dots, linestyle="", marker="o", markersize=2.8, color=common.BLACK, zorder=4)
-    place.axvline(1, color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
-    place.grid(axis="y", visible=False)
-    place.tick_params(axis="y", length=0)
+def panel(place, frame: pd.DataFrame, requests: list[str]) -> None:
+    expected, trained = (frame[frame["metric"] == name] for name in ("expected_curve", "retrained_share"))
+    expected = expected.sort_values("owners")
+    place.plot(expected["owners"], expected["value"], **EXPECTED, label="expected", zorder=2)
+    place.axhline(1, **FULL, zorder=1)
+    owners = trained.groupby("request")["owners"].first()
+    several = trained.loc[trained["seed"] != "all", "seed"].nunique() > 1
+    for number, request in enumerate(requests):
+        points = trained[trained["request"] == request]
+        alike = [name for name in requests if owners.get(name) == owners.get(request)]
+        at = points["owners"] * APART ** (alike.index(request) - (len(alike) - 1) / 2) if request in alike else points["owners"]
+        colour, marker, mean = common.COLOURS[number % 7], common.MARKERS[number % 9], points["seed"] == "all"
+        place.plot(at[mean], points.loc[mean, "value"], linestyle="", marker=marker, color=colour, label=request, zorder=4)
+        if several:
+            place.plot(at[~mean], points.loc[~mean, "value"], linestyle="", marker="_", markersize=7, color=colour, zorder=3)
+    place.set_xscale("log")
+    place.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if frame["owners"].max() <= 30 else (1,)))
+    place.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:g}"))
+    place.xaxis.set_minor_formatter(NullFormatter())
 
 
-def spread(seeds: pd.DataFrame) -> np.ndarray:
-    """A little up or down for each seed, so that equal shares are both seen."""
-    names = sorted(seeds["seed"].astype(str).unique())
-    return np.linspace(-0.15, 0.15, len(names))[seeds["seed"].astype(str).map(names.index)]
-
-
-def handles(frame: pd.DataFrame) -> list:
-    seeds = [
-        Patch(**BAR, label="trained, mean of seeds"),
-        Line2D([], [], linestyle="", marker="o", markersize=2.8, color=common.BLACK, label="one seed"),
-    ]
-    return [
-        *(seeds if frame["seed"].nunique() > 2 else [Patch(**BAR, label="trained")]),
-        Line2D([], [], linestyle="", marker="|", markersize=11, markeredgewidth=2, color=common.RED, label="expected"),
-        Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="full retraining"),
-    ]
+def handles(frame: pd.DataFrame, requests: list[str]) -> list:
+    owners = frame[frame["request"] != ""].groupby("request")["owners"].first()
+    several = frame.loc[frame["metric"] == "retrained_share", "seed"].nunique() > 2
+    shown = [Line2D([], [], **EXPECTED, label="expected"), Line2D([], [], **FULL, label="full retraining")]
+    for number, name in enumerate(requests):
+        text = f"request {name}{', mean' if several else ''} ({owners[name]} {'owner' if owners[name] == 1 else 'owners'})"
+        shown.append(Line2D([], [], linestyle="", marker=common.MARKERS[number % 9], color=common.COLOURS[number % 7], label=text))
+    return [*shown, Line2D([], [], linestyle="", marker="_", markersize=7, color=common.GREY, label="one seed")] if several else shown

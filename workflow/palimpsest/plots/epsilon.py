@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from palimpsest import selections
 from palimpsest.methods.registry import METHODS
 from palimpsest.plots import style as common
 
+select = selections.curve
 LINES = {"valid": ((0, (4, 1.5)), "fitted records"), "test": ("-", "held-out records")}
 
 

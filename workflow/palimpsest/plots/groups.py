@@ -8,9 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from palimpsest import selections
 from palimpsest.methods.registry import METHODS
 from palimpsest.plots import style as common
 
+select = selections.groups
 RATES = {
     "tpr": ("True positive rate", "% of the group's positive records\nthat are decided positive"),
     "fpr": ("False positive rate", "% of the group's negative records\nthat are decided positive"),

@@ -6,8 +6,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from palimpsest import selections
 from palimpsest.plots import style as common
 
+select = selections.membership
 WIDE = 3  # panels a row
 LOOKS = {"before": (common.RED, "X", "before the request", -0.14), "after": (common.BLUE, "o", "after the request", 0.14)}
 

@@ -7,12 +7,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from palimpsest import selections
 from palimpsest.data.shards import parse_sharding
 from palimpsest.methods.registry import METHODS
 from palimpsest.plots import style as common
 
+select = selections.shards
 WIDE = 3  # panels a row
-NUDGE = 0.28  # what has the same number of shards stands side by side within this
+NUDGE, STEP = 0.28, 0.14  # what has the same number of shards stands side by side within this, so far apart at most
 REFERENCE = {"base": (0, (1, 1)), "oracle": (0, (6, 2))}
 
 
@@ -51,11 +53,12 @@ def dash(method: str, r: int, lines: list[tuple[str, int]]):
 
 
 def panel(place, frame: pd.DataFrame, lines: list[tuple[str, int]], counts: list[int]) -> None:
-    for (method, r), nudge in zip(lines, np.linspace(-NUDGE, NUDGE, len(lines)), strict=True):
+    nudges = side_by_side(frame, lines)
+    for method, r in lines:
         points = frame[(frame["method"] == method) & (frame["R"] == r)].sort_values("S")
         way, pattern = common.look(method), dash(method, r, lines)
         place.errorbar(
-            points["S"].map(counts.index) + nudge, points["value"], yerr=common.whiskers(points), label=f"{method} {r}",
+            points["S"].map(counts.index) + nudges[points.index], points["value"], yerr=common.whiskers(points), label=f"{method} {r}",
             color=way.colour, marker=way.marker, markerfacecolor=way.face, linestyle=pattern, elinewidth=0.8,
         )  # fmt: skip
         if method in REFERENCE and len(points):
@@ -63,6 +66,13 @@ def panel(place, frame: pd.DataFrame, lines: list[tuple[str, int]], counts: list
     place.set_xticks(range(len(counts)), [str(count) for count in counts])
     place.set_xlim(-0.5, len(counts) - 0.5)
     place.grid(axis="x", visible=False)
+
+
+def side_by_side(frame: pd.DataFrame, lines: list[tuple[str, int]]) -> pd.Series:
+    """How far each row stands from its tick: those of the same number of shards spread evenly around it, in the order of the lines."""
+    place = pd.Series([lines.index(line) for line in zip(frame["method"], frame["R"], strict=True)], index=frame.index)
+    order, count = place.groupby(frame["S"]).rank() - 1, place.groupby(frame["S"]).transform("size")
+    return (order - (count - 1) / 2) * np.minimum(2 * NUDGE / (count - 1).clip(lower=1), STEP)
 
 
 def handle(method: str, r: int, lines: list[tuple[str, int]]) -> Line2D:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from palimpsest import selections
 from palimpsest.methods.registry import METHODS
 from palimpsest.plots import style as common
+
+select = selections.tradeoff
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:

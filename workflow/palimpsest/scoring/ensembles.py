@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
+
+from palimpsest.data.storage import read_parquet
 
 
 def read_scores(paths: list[Path], record_ids: list[str]) -> dict[str, np.ndarray]:
@@ -17,7 +18,7 @@ def read_scores(paths: list[Path], record_ids: list[str]) -> dict[str, np.ndarra
     """
     ensembles: dict[str, dict[int, np.ndarray]] = {}
     for path in paths:
-        frame = pq.read_table(path).to_pandas()
+        frame = read_parquet(path)
         columns = [name for name in frame.columns if name.startswith("logp_")]
         for (sharding, shard), rows in frame.groupby(["sharding", "shard"], sort=True):
             logp = rows.set_index("record_id")[columns].reindex(record_ids)

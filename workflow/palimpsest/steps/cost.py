@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import write_parquet
 from palimpsest.files import read_json
 from palimpsest.metrics.cost import expected_cost, full_cost
 from palimpsest.tables import row, table
 from palimpsest.training.schedule import stage_epochs
+
+CURVE = 25  # points, evenly spaced on a logarithmic scale; fewer where whole numbers coincide
 
 
 def add_arguments(parser) -> None:
@@ -20,11 +24,15 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `state`, `sharding`, `epochs`, `model`."""
+    """settings: `study`, `seed`, `state`, `sharding`, `epochs`, `model`.
+
+    Beside the request's own numbers, the expected share of requests for 1 owner up to ten times as many as this one names: a curve, whose
+    rows are of metric `expected_curve` and group 'owners=<how many>'. Expectations are over hashes, of a full retraining as it is now.
+    """
     wanted = args.settings
-    full, evidence = read_json(args.full), read_json(args.evidence)
+    full, evidence = read_json(args.full, "records", "tokens"), read_json(args.evidence, "owners")
     shards, slices = parse_sharding(wanted["sharding"])
-    trained = [read_json(path) for path in args.trained]
+    trained = [read_json(path, "tokens", "seconds") for path in args.trained]
     where = {key: wanted[key] for key in ("study", "seed", "model")}
     where |= {
         "request": wanted["state"],
@@ -33,11 +41,18 @@ def run(args) -> None:
     }
     owners = len(evidence["owners"])
     tokens, seconds = (sum(report[key] for report in trained) for key in ("tokens", "seconds"))
-    expected = expected_cost(full["records"], shards, slices, stage_epochs(wanted["epochs"], slices), owners, removed=0)
+
+    def expected(count: int) -> float:
+        trained = expected_cost(full["records"], shards, slices, stage_epochs(wanted["epochs"], slices), count, removed=0)
+        return trained / full_cost(full["records"], wanted["epochs"])
+
     numbers = {
         "retrained_tokens": tokens,
         "retrained_seconds": seconds,
         "retrained_share": tokens / full["tokens"],
-        "expected_share": expected / full_cost(full["records"], wanted["epochs"]),
+        "expected_share": expected(owners),
     }
-    write_parquet(table(row(where, "train", name, value, owners) for name, value in numbers.items()), args.output)
+    rows = [row(where, "train", name, value, owners) for name, value in numbers.items()]
+    for count in np.unique(np.geomspace(1, 10 * owners, CURVE).round().astype(int)).tolist():
+        rows.append(row(where, "train", "expected_curve", expected(count), count, group=f"owners={count}"))
+    write_parquet(table(rows), args.output)

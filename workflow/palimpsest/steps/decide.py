@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from palimpsest.data.groups import check_calibration
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import write_json
@@ -30,6 +31,8 @@ def run(args) -> None:
     decide = importlib.import_module(wanted["implementation"]).decide
     forgotten = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
     index = present(read_parquet(args.index), forgotten, SPLITS)
+    if wanted["fitted"]:
+        check_calibration(index, wanted["fairness"]["groups"], after=wanted["state"] if forgotten else "")
     frames, rules = [], []
     for sharding, probabilities in read_scores(args.scores, index["record_id"].tolist()).items():
         for family in wanted["fairness"]["groups"] if wanted["fitted"] else [""]:

@@ -1,4 +1,4 @@
-"""A small table -> one figure, in every format that is asked for."""
+"""Numbers -> the small table of one figure, and the figure in every format that is asked for."""
 
 from __future__ import annotations
 
@@ -7,25 +7,42 @@ from pathlib import Path
 
 import pandas as pd
 
-from palimpsest.figures import FIGURES
+from palimpsest.data.storage import read_parquet
 from palimpsest.plots import style as common
+from palimpsest.tables import joined, write_csv
 
+EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "gap"]
 # A group may be called 'None', '1' or 'NA': such columns are read as they stand.
 TEXTS = ("seed", "request", "method", "shards", "set", "metric", "family", "group", "when")
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--data", type=Path, required=True, help="csv of the figure")
+    parser.add_argument("--metrics", type=Path, help="tidy table; without it the csv is drawn as it is")
+    parser.add_argument("--epsilon", type=Path, nargs="*", default=[], help="parquet files of cost over the allowed gap")
+    parser.add_argument("--data", type=Path, required=True, help="csv of what the figure shows")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="files to write, of suffix png, svg or pdf")
 
 
 def run(args) -> None:
-    """settings: `figure` (its name), `width` (inches), `dpi` (of png)."""
-    frame = read(args.data)
+    """settings: `figure` (its name), `width` (inches), `dpi` (of png); `states` (the newest last) and `families` (fitted ones)."""
+    name = args.settings["figure"]
+    if args.metrics:
+        epsilon = joined((read_parquet(path) for path in args.epsilon), EPSILON_COLUMNS)
+        write_csv(figure(name).select(read_parquet(args.metrics), epsilon, args.settings), args.data, digits=6)
     with common.styled():
-        made = drawn(args.settings["figure"], frame, args.settings)
+        made = drawn(name, read(args.data), args.settings)
         for path in args.output:
             common.save(made, path)
+
+
+def figure(name: str):
+    """The module of a figure, looked up by name, so that the code of one figure is no input of another."""
+    return importlib.import_module(f"palimpsest.plots.{name}")
+
+
+def drawn(name: str, frame: pd.DataFrame, style: dict):
+    """The figure of a small table."""
+    return common.empty(style) if frame.empty else figure(name).draw(frame, style)
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -33,12 +50,3 @@ def read(path: Path) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""])
     texts = frame.columns.intersection(TEXTS)
     return frame.assign(**{name: frame[name].fillna("") for name in texts})
-
-
-def drawn(name: str, frame: pd.DataFrame, style: dict):
-    """The figure of a small table. Its module is looked up by name, so that the code of one figure is no input of another."""
-    if name not in FIGURES:
-        raise ValueError(f"there is no figure {name!r}")
-    if frame.empty:
-        return common.empty(style)
-    return importlib.import_module(f"palimpsest.plots.{name}").draw(frame, style)

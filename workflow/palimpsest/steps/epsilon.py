@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from palimpsest.data.groups import check_calibration
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.methods.decision import Calibration
@@ -29,6 +30,7 @@ def run(args) -> None:
     wanted, fairness = args.settings, args.settings["fairness"]
     forgotten = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
     index = present(read_parquet(args.index), forgotten, ("valid", "test"))
+    check_calibration(index, fairness["groups"], splits=("valid", "test"), after=wanted["state"] if forgotten else "")
     labels = index["label"].to_numpy()
     (probabilities,) = read_scores(args.scores, index["record_id"].tolist()).values()
     decide = importlib.import_module(wanted["implementation"]).decide

@@ -14,8 +14,7 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: the study's `groups` section, and `fitted`, the families that post-processors are fitted on."""
+    """settings: the study's `groups` section, and `compared`, the families whose rates are fitted or measured, on valid and test."""
     index = index_of(read_parquet(args.records), args.settings["groups"])
-    for split in ("valid", "test"):
-        check_calibration(index, args.settings["fitted"], split=split)
+    check_calibration(index, args.settings["compared"], splits=("valid", "test"))
     write_parquet(index, args.output)

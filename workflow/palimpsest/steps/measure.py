@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from palimpsest.data.groups import check_calibration
+from palimpsest.data.ledger import START
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import read_json
 from palimpsest.metrics import agreement, classification, fairness
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
+from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.randomness import numpy_generator
 from palimpsest.tables import row, table
 
@@ -33,10 +36,19 @@ def run(args) -> None:
 
     The group of a row is a family ('religion') for gaps, a family and value ('religion=targeted') for rates, and for the utility of a
     fitted method the family that it was fitted on.
+
+    On the records that it was fitted on, a method's gaps have no interval: they are what the fit made them, and resampling under the same
+    rule does not say how they would vary. What it does say, how large cost and gap get by chance alone in as many records as are held out,
+    are rows of their own, `cost_by_chance` and `gap_by_chance`.
     """
     wanted = args.settings
     decisions, index = read_parquet(args.decisions), read_parquet(args.index).set_index("record_id")
+    if wanted["classes"] == 2:
+        after = "" if wanted["state"] == START else wanted["state"]
+        check_calibration(index.loc[decisions["record_id"].unique()], wanted["families"], splits=("valid", "test"), after=after)
     oracle = read_parquet(args.oracle).set_index("record_id") if args.oracle else None
+    records = decisions.groupby("split")["record_id"].nunique()
+    fitted, held_out = records.get("valid", 0), records.get("test", 0)
     rows = []
     for (sharding, fitted_on, split), part in decisions.groupby(["sharding", "fitted_on", "split"], sort=True):
         where = {key: wanted[key] for key in ("study", "seed", "method")}
@@ -45,11 +57,14 @@ def run(args) -> None:
         facts = index.loc[part["record_id"]]
         rows += measure.utility(part, facts["label"].to_numpy(), fitted_on)
         if wanted["classes"] == 2:
+            own = fitted_on != "" and split == "valid"
             for family in [fitted_on] if fitted_on else wanted["families"]:
-                rows += measure.fairness(part, facts["label"].to_numpy(), facts[family].to_numpy(dtype=str), family)
+                rows += measure.fairness(part, facts["label"].to_numpy(), facts[family].to_numpy(dtype=str), family, own)
+            if own and held_out:
+                rows += measure.by_chance(part, facts["label"].to_numpy(), facts[fitted_on].to_numpy(dtype=str), fitted_on, held_out)
         if oracle is not None:
             rows += measure.agreement(part, oracle.loc[part["record_id"]], fitted_on)
-    rows += _facts(read_json(args.rules), wanted)
+    rows += _facts(read_json(args.rules), wanted, fitted)
     write_parquet(table(rows), args.output)
 
 
@@ -62,11 +77,14 @@ class Measure:
 
     def _row(self, metric: str, n: int, function: Callable, group: str) -> dict:
         """function(weights) -> value or replicates."""
+        spread = interval(function(self.samples(n)), self.wanted["level"])
+        return row(self.where, self.split, metric, function(None), n, spread, group)
+
+    def samples(self, n: int) -> np.ndarray:
         if self.weights is None:
             generator = numpy_generator(self.wanted["study"], "bootstrap", self.split)
             self.weights = bootstrap_weights(n, self.wanted["bootstrap"], generator)
-        spread = interval(function(self.weights), self.wanted["level"])
-        return row(self.where, self.split, metric, function(None), n, spread, group)
+        return self.weights
 
     def utility(self, part: pd.DataFrame, labels: np.ndarray, group: str) -> Iterator[dict]:
         decided, score = _columns(part, "decision"), _columns(part, "score")
@@ -74,16 +92,33 @@ class Measure:
             yield self._row(name, len(labels), lambda w, f=function: f(labels, decided, w), group)
         yield self._row("auroc", len(labels), lambda w: _auroc(labels, score, w), group)
         if self.wanted["classes"] == 2:
-            cost = np.where(labels == 1, self.wanted["cost_fn"] * decided[:, 0], self.wanted["cost_fp"] * decided[:, 1])
-            yield self._row("fit_cost", len(labels), lambda w: cost.mean() if w is None else w @ cost / w.sum(axis=-1), group)
+            cost = self._cost(labels, decided[:, 1])
+            yield self._row("fit_cost", len(labels), lambda w: weighted_mean(cost, w), group)
 
-    def fairness(self, part: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, family: str) -> Iterator[dict]:
+    def _cost(self, labels: np.ndarray, positive: np.ndarray) -> np.ndarray:
+        return np.where(labels == 1, self.wanted["cost_fn"] * (1 - positive), self.wanted["cost_fp"] * positive)
+
+    def by_chance(self, part: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, family: str, held_out: int) -> Iterator[dict]:
+        """Upper ends over samples of ``held_out`` of the fitted records: a rule that learnt none by heart seldom shows more on others."""
+        positive = _columns(part, "decision")[:, 1]
+        generator = numpy_generator(self.wanted["study"], "bootstrap", "chance")
+        weights = bootstrap_weights(len(labels), self.wanted["bootstrap"], generator, draws=held_out)
+        cost = weighted_mean(self._cost(labels, positive), weights)
+        gap = fairness.equalized_odds_max(labels, positive, groups, weights)
+        for metric, replicates in (("cost_by_chance", cost), ("gap_by_chance", gap)):
+            yield row(self.where, self.split, metric, interval(replicates, self.wanted["level"])[1], len(labels), group=family)
+
+    def fairness(self, part: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, family: str, own: bool) -> Iterator[dict]:
+        """``own``: these are the records that the method was fitted on."""
         positive = _columns(part, "decision")[:, 1]
         for name in GAPS:
             function = getattr(fairness, name)
-            yield self._row(name, len(labels), lambda w, f=function: f(labels, positive, groups, w), family)
+            if own:
+                yield row(self.where, self.split, name, function(labels, positive, groups), len(labels), group=family)
+            else:
+                yield self._row(name, len(labels), lambda w, f=function: f(labels, positive, groups, w), family)
         point = fairness.group_rates(labels, positive, groups)
-        spread = fairness.group_rates(labels, positive, groups, self.weights)
+        spread = fairness.group_rates(labels, positive, groups, self.samples(len(labels)))
         for metric, field in RATES.items():
             lows, highs = interval(getattr(spread, field), self.wanted["level"])
             for number, name in enumerate(point.names):
@@ -108,11 +143,11 @@ def _auroc(labels: np.ndarray, score: np.ndarray, weights) -> np.ndarray:
     return classification.macro_auroc(labels, score, weights)
 
 
-def _facts(rules: list[dict], wanted: dict) -> Iterator[dict]:
-    """What the fit itself says: share of random decisions, patterns per record."""
+def _facts(rules: list[dict], wanted: dict, fitted: int) -> Iterator[dict]:
+    """What the fit itself says of the records that it had, ``fitted`` of them: share of random decisions, patterns per record."""
     for entry in rules:
         where = {key: wanted[key] for key in ("study", "seed", "method", "model")}
         where |= {"request": wanted["state"], "shards": entry["sharding"]}
         for metric in ("random_share", "patterns_per_record"):
             if metric in entry["facts"]:
-                yield row(where, "valid", metric, entry["facts"][metric], 0, group=entry["fitted_on"])
+                yield row(where, "valid", metric, entry["facts"][metric], fitted, group=entry["fitted_on"])

@@ -31,7 +31,7 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `state`, `method`, `model`, `bootstrap`, `level`.
+    """settings: `study`, `seed`, `state`, `methods` (`before` and `after`: what the models are called), `model`, `bootstrap`, `level`.
 
     Members are the request's training records, non-members the test records of owners that nobody forgot. Rows: set 'forget' after the
     request, 'forget_before' before it.
@@ -50,7 +50,7 @@ def run(args) -> None:
         inside = _losses(getattr(args, f"forget_{when}"), members)
         outside = _losses(getattr(args, f"heldout_{when}"), outsiders)
         for sharding, losses in inside.items():
-            rows.append(_row(losses, outside[sharding], sharding, set_, wanted))
+            rows.append(_row(losses, outside[sharding], sharding, set_, wanted["methods"][when], wanted))
     write_parquet(table(rows), args.output)
 
 
@@ -61,7 +61,7 @@ def _losses(paths: list[Path], records) -> dict[str, np.ndarray]:
     return {name: -np.log(p.mean(axis=0)[np.arange(len(labels)), labels]) for name, p in ensembles.items()}
 
 
-def _row(inside: np.ndarray, outside: np.ndarray, sharding: str, set_: str, wanted: dict) -> dict:
+def _row(inside: np.ndarray, outside: np.ndarray, sharding: str, set_: str, method: str, wanted: dict) -> dict:
     names = (wanted["study"], "bootstrap", "membership", wanted["state"])
     weights = [
         bootstrap_weights(len(losses), wanted["bootstrap"], numpy_generator(*names, side))
@@ -69,5 +69,5 @@ def _row(inside: np.ndarray, outside: np.ndarray, sharding: str, set_: str, want
     ]
     spread = interval(loss_auroc(inside, outside, *weights), wanted["level"])
     where = {"study": wanted["study"], "seed": wanted["seed"], "request": wanted["state"], "shards": sharding}
-    where |= {"method": wanted["method"], "model": wanted["model"]}
+    where |= {"method": method, "model": wanted["model"]}
     return row(where, set_, "membership_auroc", loss_auroc(inside, outside), len(inside), spread)

@@ -7,14 +7,17 @@ import logging
 from pathlib import Path
 
 from palimpsest.data.identity import identities
+from palimpsest.data.ledger import forgotten_owners, read_ledger
 from palimpsest.data.readers import read_records
 from palimpsest.data.records import check_records
 from palimpsest.data.storage import records_digest, write_parquet
-from palimpsest.files import write_json
+from palimpsest.files import read_json, write_json
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--source", type=Path, nargs="*", default=[])
+    parser.add_argument("--purged", type=Path, help="record of purges: whose records are left out")
+    parser.add_argument("--ledger", type=Path)
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
 
@@ -24,6 +27,10 @@ def run(args) -> None:
     frame, report = read_records(args.settings, args.source, classes=args.settings["classes"])
     check_records(frame, where=", ".join(map(str, args.source)) or args.settings["reader"], classes=args.settings["classes"])
     counts = dataclasses.asdict(report)
+    if args.purged:
+        upto = read_json(args.purged)["purges"][-1]["upto"]
+        gone = frame["owner"].isin(forgotten_owners(read_ledger(args.ledger), upto))
+        frame, counts["purged"] = frame[~gone].reset_index(drop=True), int(gone.sum())
     logging.info("records: %s", counts)
     write_parquet(frame, args.records)
     write_json(args.report, counts | {"digest": records_digest(frame), "sources": identities(args.source)})

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 import torch
 
-from palimpsest.data.storage import read_parquet
-from palimpsest.files import replacing
+from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.models.classifier import load_classifier
+from palimpsest.models.folder import check_model
 from palimpsest.models.tokenizers import encode, load_tokenizer
 from palimpsest.scoring.classification import log_probabilities
 from palimpsest.training.classification import ClassificationExamples
@@ -28,22 +27,21 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `sharding`, `shards` (of the models, in order), `classes`, `max_length`, `batch_size`, `threads`, `gpus`.
 
-    Rows: sharding, shard, record_id, logp_0 .. logp_{C-1} in nats.
+    Rows: record_id, sharding, shard, logp_0 .. logp_{C-1} in nats.
     """
     wanted = args.settings
     torch.set_num_threads(wanted["threads"])
     device = "cuda" if wanted["gpus"] else "cpu"
     records = read_parquet(args.records)
-    tables = []
+    for folder in args.model:
+        check_model(folder)
+    frames = []
     for shard, folder in zip(wanted["shards"], args.model, strict=True):
         tokenizer = load_tokenizer(folder)
         token_ids, _ = encode(tokenizer, records["text"].tolist(), wanted["max_length"]) if len(records) else ([], 0)
         model = load_classifier(folder, tokenizer, wanted["classes"]).to(device)
         examples = ClassificationExamples(token_ids, records["label"].tolist(), tokenizer.pad_token_id)
         rows = log_probabilities(model, examples, wanted["batch_size"])
-        columns = {"sharding": [wanted["sharding"]] * len(records), "shard": [shard] * len(records)}
-        columns["record_id"] = records["record_id"].tolist()
-        columns |= {f"logp_{label}": rows[:, label] for label in range(wanted["classes"])}
-        tables.append(pa.table(columns))
-    with replacing(args.output) as beside:
-        pq.write_table(pa.concat_tables(tables), beside, compression="zstd")
+        frame = records[["record_id"]].assign(sharding=wanted["sharding"], shard=shard)
+        frames.append(frame.assign(**{f"logp_{label}": rows[:, label] for label in range(wanted["classes"])}))
+    write_parquet(pd.concat(frames, ignore_index=True), args.output)

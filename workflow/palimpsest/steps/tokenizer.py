@@ -10,7 +10,7 @@ from pathlib import Path
 from palimpsest.data.corpus import lines
 from palimpsest.data.identity import identities
 from palimpsest.files import write_json
-from palimpsest.models.tokenizers import train_wordpiece
+from palimpsest.models.tokenizers import save_tokenizer, train_wordpiece
 
 
 def add_arguments(parser) -> None:
@@ -22,8 +22,8 @@ def run(args) -> None:
     """settings is one entry of the study's `tokenizers`."""
     settings = args.settings
     tokenizer = train_wordpiece(list(_texts(settings, args.corpus)), settings["vocab_size"], settings["lowercase"])
-    tokenizer.save_pretrained(args.output)
-    write_json(args.output / "corpus.json", {"sources": identities(args.corpus)})
+    files = save_tokenizer(tokenizer, args.output)
+    write_json(args.output / "corpus.json", {"sources": identities(args.corpus), "files": files})
     logging.info("tokenizer of %d pieces", len(tokenizer))
 
 

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from palimpsest.data.identity import identities
 from palimpsest.data.storage import read_parquet, records_digest
 from palimpsest.errors import Problem, UserError
-from palimpsest.files import file_digest, read_json, write_json
+from palimpsest.files import read_json, write_json
 from palimpsest.models.classifier import load_classifier, make_classifier, save_model_folder
+from palimpsest.models.folder import check_model, check_tokenizer, loaded_files
 from palimpsest.models.tokenizers import encode, load_tokenizer
+from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
 from palimpsest.training.classification import ClassificationExamples, classification_loss
 from palimpsest.training.loop import train
@@ -29,12 +32,18 @@ def add_arguments(parser) -> None:
     parser.add_argument("--slice", type=Path, nargs="+", required=True, help="slices 1..j, each with its digest (.json) beside it")
     parser.add_argument("--previous", type=Path, help="folder of the checkpoint to start from")
     parser.add_argument("--tokenizer", type=Path, help="folder; without it the tokenizer of model.init")
+    parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `classes` and the study's `model` and `training`."""
+    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `classes` and the study's `model` and `training`.
+
+    A slice may be empty: a request emptied it. Without any record the weights stay as they were.
+    """
     wanted, model_settings = args.settings, args.settings["model"]
+    sources = {} if args.previous or args.tokenizer else identities(loaded_files(Path(model_settings["init"])))
+    start = _start(args, model_settings["init"], sources)
     records, digests = _read_slices(args.slice)
     tokenizer = load_tokenizer(args.previous or args.tokenizer or model_settings["init"])
     token_ids, cut = encode(tokenizer, records["text"].tolist(), model_settings["max_length"])
@@ -45,32 +54,44 @@ def run(args) -> None:
     else:
         model = make_classifier(model_settings, tokenizer, wanted["classes"], *names, "init")
     epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
-    fingerprint = str(seed_of(sorted(wanted.items()), digests, args.previous and file_digest(args.previous / "model.safetensors")))
+    versions = {package: version(package) for package in PACKAGES if _installed(package)} | {"python": platform.python_version()}
+    # All that the weights depend on: a checkpoint made by other code or packages does not lead to the same bits.
+    fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code_digest(__name__), sorted(versions.items())))
     examples = ClassificationExamples(token_ids, records["label"].tolist(), tokenizer.pad_token_id)
     resume = args.output / "resume"
-    model, report = train(model, examples, classification_loss, wanted["training"], epochs, names, resume, fingerprint)
-    save_model_folder(model, tokenizer, args.output)
-    versions = {package: version(package) for package in PACKAGES if _installed(package)} | {"python": platform.python_version()}
+    training = wanted["training"] | {"checkpoint_seconds": args.checkpoint_seconds}
+    model, report = train(model, examples, classification_loss, training, epochs, names, resume, fingerprint)
+    files = save_model_folder(model, tokenizer, args.output)
     details = {
         "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs, "records": len(records), "cut": cut,
-        "slices": digests, "parameters": sum(parameter.numel() for parameter in model.parameters()), "versions": versions,
-        "sha256": file_digest(args.output / "model.safetensors"),
+        "slices": digests, "previous": args.previous and start, "start": model_settings["init"], "sources": sources, "versions": versions,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
     write_json(args.output / "training.json", report | details)
     shutil.rmtree(resume, ignore_errors=True)
+
+
+def _start(args, init: str, sources: dict[str, list]) -> str:
+    """What the weights start from, verified where this workflow made it; another text whenever they would be others."""
+    if args.previous:
+        return check_model(args.previous)
+    if args.tokenizer:
+        return check_tokenizer(args.tokenizer)
+    return str(seed_of(*((Path(path).name, digest) for path, (*_, digest) in sources.items()))) if sources else init
 
 
 def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
     """All records of the slices, sorted by id so that nothing depends on where a slice ends; and their digests, verified."""
     frames, digests, problems = [], [], []
     for path in paths:
-        frame, expected = read_parquet(path), read_json(path.with_suffix(".json"))["digest"]
+        frame, expected = read_parquet(path), read_json(path.with_suffix(".json"), "digest")["digest"]
         if records_digest(frame) != expected:
             problems.append(
                 Problem(
-                    "the slice is not what its digest says",
+                    "the slice is damaged, or its digest",
                     str(path),
-                    remedy="delete it and its .json; snakemake makes them anew",
+                    remedy="remove it and its .json, and run snakemake again, which makes both anew",
                 )
             )
         frames.append(frame)

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, load_model, save_file, save_model
 
+from palimpsest.files import file_digests, naming
+
 
 def save_state(folder: Path, step: int, fingerprint: str, model, optimizer, totals: dict) -> None:
     """Write the state after ``step`` updates into ``folder``; older states go once the new one is whole."""
     whole, part = folder / f"step{step}", folder / f"step{step}.part"
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    save_model(model, str(part / "model.safetensors"))
-    state = optimizer.state_dict()["state"]
-    tensors = {f"{index}.{name}": value.contiguous() for index, entry in state.items() for name, value in entry.items()}
-    save_file(tensors, part / "optimizer.safetensors")
-    (part / "state.json").write_text(json.dumps({"step": step, "fingerprint": fingerprint, "totals": totals}))
-    part.rename(whole)
+    with naming(whole):
+        part.mkdir(parents=True)
+        save_model(model, str(part / "model.safetensors"))
+        state = optimizer.state_dict()["state"]
+        tensors = {f"{index}.{name}": value.contiguous() for index, entry in state.items() for name, value in entry.items()}
+        save_file(tensors, part / "optimizer.safetensors")
+        (part / "state.json").write_text(json.dumps({"step": step, "fingerprint": fingerprint, "totals": totals}), encoding="utf-8")
+        (part / "digests.json").write_text(json.dumps(file_digests(part)), encoding="utf-8")
+        shutil.rmtree(whole, ignore_errors=True)  # a damaged one
+        part.rename(whole)
     for other in folder.iterdir():
         if other != whole:
             shutil.rmtree(other)
 
 
 def load_state(folder: Path, fingerprint: str, model, optimizer) -> tuple[int, dict]:
-    """(updates done, totals) of the newest whole state made under ``fingerprint``; (0, {}) where there is none."""
-    for whole in sorted(folder.glob("step*"), key=lambda path: path.stat().st_mtime, reverse=True):
-        if whole.suffix == ".part" or not (whole / "state.json").is_file():
+    """(updates done, totals) of the newest whole state made under ``fingerprint``; (0, {}) where there is none.
+
+    A state that is not what was written is passed over: an earlier one, or none, leads to the same bits.
+    """
+    found = [path for path in folder.glob("step*") if path.suffix != ".part"]
+    for whole in sorted(found, key=lambda path: int(path.name.removeprefix("step")), reverse=True):
+        try:
+            written = json.loads((whole / "digests.json").read_text(encoding="utf-8"))
+            if {name: digest for name, digest in file_digests(whole).items() if name != "digests.json"} != written:
+                raise ValueError("other bytes than were written")
+        except (OSError, ValueError) as error:
+            logging.warning("%s is damaged (%s) and not used", whole, error)
             continue
-        state = json.loads((whole / "state.json").read_text())
+        state = json.loads((whole / "state.json").read_text(encoding="utf-8"))
         if state["fingerprint"] != fingerprint:
             continue
         load_model(model, str(whole / "model.safetensors"))
@@ -41,5 +56,6 @@ def load_state(folder: Path, fingerprint: str, model, optimizer) -> tuple[int, d
             index, name = key.split(".", 1)
             entries.setdefault(int(index), {})[name] = value
         optimizer.load_state_dict({"state": entries, "param_groups": saved["param_groups"]})
+        logging.info("training goes on after update %d, from %s", state["step"], whole)
         return state["step"], state["totals"]
     return 0, {}

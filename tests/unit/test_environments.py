@@ -1,0 +1,68 @@
+"""envs/*.yaml: the environment of a rule holds what the step that the rule calls imports, as pyproject.toml pins it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from palimpsest.figures import FIGURES
+from palimpsest.methods.registry import METHODS
+from palimpsest.provenance import _file_of, closure
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE_OF = {"yaml": "pyyaml"}  # where a module is not called as its package
+# Modules that import these in functions which no step of tables, figures and pages calls.
+UNCALLED = {"torch": {"palimpsest.randomness"}, "tokenizers": {"palimpsest.audit.look"}}
+# Named to a step by its settings.
+BY_NAME = {
+    "decide": [method.module for method in METHODS.values()],
+    "epsilon": [method.module for method in METHODS.values()],
+    "draw": [f"palimpsest.plots.{name}" for name in FIGURES],
+}
+
+
+def rules() -> list[tuple[str, str, str]]:
+    """(file and number, its step, its environment) of every rule that calls a step."""
+    found = []
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        for number, text in enumerate(re.split(r"^ *rule\b", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]):
+            step = re.search(r"python -m palimpsest (\w+)", text)
+            if step:
+                found.append((f"{path.stem}-{number}", step[1], re.search(r"envs/(\w+)\.yaml", text)[1]))
+    return found
+
+
+def needed(step: str) -> dict[str, set[str]]:
+    """Package -> modules that import it, of all that a step imports, inside functions too."""
+    found: dict[str, set[str]] = {}
+    for module in closure(f"palimpsest.steps.{step}", "palimpsest.__main__", *BY_NAME.get(step, ())):
+        for node in ast.walk(ast.parse(_file_of(module).read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            for name in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"palimpsest"}:
+                found.setdefault(PACKAGE_OF.get(name, name), set()).add(module)
+    return found
+
+
+def held(environment: str) -> dict[str, str]:
+    """Package -> requirement."""
+    pip = yaml.safe_load((ROOT / f"envs/{environment}.yaml").read_text(encoding="utf-8"))["dependencies"][-1]["pip"]
+    return {re.split(r"[=>]=", requirement)[0]: requirement for requirement in pip}
+
+
+@pytest.mark.parametrize(("step", "environment"), [rule[1:] for rule in rules()], ids=[rule[0] for rule in rules()])
+def test_an_environment_holds_what_its_steps_import(step, environment):
+    lacking = {name: modules for name, modules in needed(step).items() if name not in held(environment)}
+    assert not {name: modules for name, modules in lacking.items() if not modules <= UNCALLED.get(name, set())}
+
+
+@pytest.mark.parametrize("environment", ["plot", "train"])
+def test_environments_pin_what_the_project_pins(environment):
+    pinned = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    assert set(held(environment).values()) <= set(pinned)

@@ -1,0 +1,359 @@
+"""What happens to runs: jobs and Snakemake killed, files damaged, a full disk, a closed folder, two runs at once, a lost memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import re
+import resource
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from harness import MARK, STUDY, Clone
+
+SMALL = {
+    "sharding": ["1x2"], "ledger": None, "requests": "latest", "methods": ["sisa_vote"], "groups": {}, "fairness": {},
+    "model": STUDY["model"] | {"config": {"n_layer": 1, "n_embd": 64, "n_head": 2, "resid_pdrop": 0.1}},
+    "training": {"epochs": 20, "learning_rate": 0.001, "checkpoint_seconds": 1e-9},
+}  # fmt: skip
+TEACHERS = "results/tiny/seed1/teachers/1x2/1"
+LAST = f"{TEACHERS}/2/r0"  # the second stage, which starts from the first
+UPDATES = 143  # 20 epochs are 13 of 336 records in the second stage: 13 x 11 batches of 32
+
+
+class Finished(Clone):
+    """A study that ran undisturbed: what it left, what it ran, how long it took."""
+
+    commands: list[list[str]]
+    files: dict[str, str]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Finished:
+    clone = Finished.make(tmp_path_factory.mktemp("whole") / "clone", **SMALL)
+    began = time.monotonic()
+    clone.run()
+    clone.seconds = time.monotonic() - began
+    clone.files = kept(clone)
+    clone.commands = [shlex.split(line)[3:] for line in re.findall(r"python -m palimpsest .*(?= > )", clone.output)]
+    return clone
+
+
+@pytest.fixture
+def clone(whole, tmp_path) -> Clone:
+    return whole.copy(tmp_path / "clone")
+
+
+def kept(clone: Clone) -> dict[str, str]:
+    """File below results/ -> digest, of all but logs and benchmarks; of a training's report all but what the machine had to do with."""
+    from palimpsest.files import file_digest
+
+    found = {}
+    for path in sorted(clone.path("results").rglob("*")):
+        name = str(path.relative_to(clone.folder))
+        if path.is_file() and "/logs/" not in name and "/benchmarks/" not in name:
+            found[name] = file_digest(path)
+            if path.name == "training.json":
+                report = json.loads(path.read_text())
+                found[name] = json.dumps({key: value for key, value in report.items() if key not in ("seconds", "peak_mb")})
+    return found
+
+
+def without_last_model(clone: Clone) -> Clone:
+    """The last model is to be made again, and all that hangs on it: what is missing counts only where something needs it."""
+    for name in (LAST, "results/tiny/tables", *(f"results/tiny/seed1/{name}" for name in ("scores", "decisions", "metrics"))):
+        shutil.rmtree(clone.path(name))
+    return clone
+
+
+def in_training(started: subprocess.Popen, clone: Clone, update: int) -> psutil.Process:
+    """The job that trains the last model, once it has saved its state after ``update`` updates or more."""
+    while True:
+        states = [int(path.name[4:]) for path in clone.path(f"{LAST}/resume").glob("step*") if path.suffix != ".part"]
+        if states and max(states) >= update:
+            return next(one for one in jobs_of(started) if "train" in one.cmdline())
+        assert started.poll() is None, "the run ended before"
+        time.sleep(0.005)
+
+
+def jobs_of(started: subprocess.Popen) -> list[psutil.Process]:
+    """The processes of steps that a run has started."""
+    found = []
+    for process in psutil.Process(started.pid).children(recursive=True):
+        try:
+            if process.cmdline()[1:3] == ["-m", "palimpsest"]:
+                found.append(process)
+        except psutil.Error:
+            continue  # it has just ended
+    return found
+
+
+def said_by_last(clone: Clone) -> str:
+    return clone.path("results/tiny/logs/train/seed1/teachers/1x2/1/2/r0.log").read_text()
+
+
+def goes_on_after(clone: Clone) -> int:
+    return int(re.search(r"training goes on after update (\d+)", said_by_last(clone))[1])
+
+
+# --- killed -------------------------------------------------------------------------------------------------------
+
+
+def test_a_training_that_is_killed_goes_on_from_there(whole, clone):
+    """Twice, after a random update each; a plain run resumes and ends in the bytes of the undisturbed one."""
+    without_last_model(clone)
+    draw, killed_after = random.Random(4), 0
+    for _ in range(2):
+        started = clone.start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        killed_after += draw.randrange(5, UPDATES // 3)
+        in_training(started, clone, killed_after).kill()
+        assert started.wait(timeout=600) != 0
+        assert list(clone.path(f"{LAST}/resume").iterdir()), "Snakemake left the states of the training alone"
+    assert clone.snakemake() == 0, clone.output
+    assert killed_after <= goes_on_after(clone) < UPDATES
+    assert kept(clone) == whole.files
+
+
+def test_snakemake_killed_ten_times(whole, clone):
+    """At random moments, by turns with all its jobs and alone. Nothing has to be typed: the next run goes on, to the same bytes."""
+    for name in ("results", ".snakemake"):
+        shutil.rmtree(clone.path(name))
+    draw, killed = random.Random(6), 0
+    while killed < 10:
+        started = clone.start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            assert started.wait(timeout=draw.uniform(0.1, 0.5) * whole.seconds) == 0
+        except subprocess.TimeoutExpired:
+            (os.kill if killed % 2 else os.killpg)(started.pid, signal.SIGKILL)
+            started.wait()
+            killed += 1
+        else:  # it came to its end: from the beginning
+            assert kept(clone) == whole.files
+            shutil.rmtree(clone.path("results"))
+    assert clone.snakemake() == 0, clone.output
+    assert kept(clone) == whole.files
+    assert not list(clone.path(".snakemake/runs").iterdir())
+
+
+def test_what_a_killed_run_was_about_to_finish_is_made_again_unasked(clone):
+    """Killed between a job's last file and Snakemake's note of it: without the default profile it wants --rerun-incomplete."""
+    marker = base64.urlsafe_b64encode(f"{LAST}/model.safetensors".encode()).decode()
+    clone.path(f".snakemake/incomplete/{marker}").write_text('{"external_jobid": null}')
+    assert "train/seed1/teachers/1x2/1/2/r0" in clone.jobs()
+    assert clone.snakemake("--dry-run", "--workflow-profile", "none") != 0 and "--rerun-incomplete" in clone.output
+
+
+def test_jobs_end_with_the_run_that_started_them(clone):
+    """Else they would write what the next run writes as well. It says what it found, and goes on where they were."""
+    started = without_last_model(clone).start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    job = in_training(started, clone, 3)
+    job.suspend()
+    started.kill()
+    started.wait()
+    assert job.is_running()
+    job.resume()
+    job.wait(timeout=60)
+    assert "The snakemake that started this job is gone" in said_by_last(clone)
+    assert clone.snakemake("teachers") == 0, clone.output
+    assert f"An earlier run in this folder was killed: {started.pid}@" in clone.output and goes_on_after(clone) >= 3
+
+
+def test_sigterm_leaves_nothing_half_written(whole, clone):
+    """To a job, to Snakemake alone (which lets its jobs end), and to all of them, as a machine that shuts down does."""
+    without_last_model(clone)
+    for update, stop in ((10, "job"), (40, "all"), (70, "snakemake")):
+        started = clone.start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        job = in_training(started, clone, update)
+        if stop == "all":
+            os.killpg(started.pid, signal.SIGTERM)
+        else:
+            {"job": job, "snakemake": started}[stop].terminate()
+        assert started.wait(timeout=600) != 0
+        there = {name: digest for name, digest in kept(clone).items() if "/resume/" not in name}
+        assert there.items() <= whole.files.items(), f"what is there after SIGTERM to {stop} is whole"
+    assert clone.snakemake() == 0, clone.output
+    assert kept(clone) == whole.files
+
+
+def test_a_state_counts_for_the_very_same_training_alone(whole, clone, monkeypatch):
+    """Other code, packages, settings, slices or start: what a killed training left is of no use to this one."""
+    from palimpsest.__main__ import main
+    from palimpsest.errors import UserError
+    from palimpsest.steps import train as step
+
+    def fingerprint(argv: list[str]) -> str:
+        found = []
+
+        def stop(*arguments):
+            found.append(arguments[-1])
+            raise UserError([])
+
+        monkeypatch.setattr(step, "train", stop)
+        assert main(argv) == 1
+        return found[0]
+
+    monkeypatch.chdir(clone.folder)
+    second, first = [command for command in whole.commands if command[0] == "train"][::-1]
+    assert "--previous" in second and "--previous" not in first
+    seen = [fingerprint(second)]
+    assert seen == [fingerprint(second)]
+    at = second.index("--previous")
+    seen.append(fingerprint(second[:at] + ["--previous", LAST] + second[at + 2 :]))
+    seen.append(fingerprint([word.replace('"stage": 2', '"stage": 1') for word in second]))
+    seen.append(fingerprint([word for word in second if not word.endswith("1x2/1/1/r0.parquet")]))
+    with monkeypatch.context() as other:
+        other.setattr(step, "code_digest", lambda *modules: "other")
+        seen.append(fingerprint(second))
+    with monkeypatch.context() as other:
+        other.setattr(step, "version", lambda package: "other")
+        seen.append(fingerprint(second))
+    assert len(set(seen)) == 6
+
+
+# --- damaged ------------------------------------------------------------------------------------------------------
+
+DAMAGED = {
+    "train": [
+        f"{TEACHERS}/1/r0/model.safetensors", f"{TEACHERS}/1/r0/tokenizer.json", f"{TEACHERS}/1/r0/config.json",
+        f"{TEACHERS}/1/r0/training.json", "results/tiny/seed1/shards/1x2/1/2/r0.parquet", "results/tiny/seed1/shards/1x2/1/2/r0.json",
+    ],
+    "slice": ["results/tiny/data/records.parquet"],
+    "score": [f"{LAST}/model.safetensors", "results/tiny/sets/heldout.parquet"],
+    "decide": ["results/tiny/seed1/scores/teachers-1x2/r0/heldout.parquet", "results/tiny/data/index.parquet"],
+    "measure": ["results/tiny/seed1/decisions/sisa_vote/r0.parquet"],
+    "tabulate": ["results/tiny/seed1/metrics/sisa_vote/r0.parquet"],
+}  # fmt: skip
+
+DIGESTS = (f"{TEACHERS}/1/r0/training.json", "results/tiny/seed1/shards/1x2/1/2/r0.json")  # a digest that is flipped damns what it is of
+
+
+def flipped(whole: bytes, draw: random.Random) -> bytes:
+    place = draw.randrange(len(whole))
+    return whole[:place] + bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :]
+
+
+@pytest.mark.parametrize("step", DAMAGED)
+def test_what_is_damaged_is_named_before_it_is_used(step, whole, clone, monkeypatch, capsys):
+    """A flipped bit, the first half alone, nothing at all: the file and the remedy are told, and no output is touched."""
+    from palimpsest.__main__ import main
+
+    monkeypatch.chdir(clone.folder)
+    argv, draw = next(command for command in reversed(whole.commands) if command[0] == step), random.Random(8)
+    for name in DAMAGED[step]:
+        path = clone.path(name)
+        good = path.read_bytes()
+        for bad in (flipped(good, draw), good[: len(good) // 2], b"")[name in DIGESTS :]:
+            path.write_bytes(bad)
+            assert main(argv[:]) == 1
+            said = capsys.readouterr().err
+            assert f"{name}: " in said and "damaged" in said and "remove the file and run snakemake again" in said and MARK not in said
+        path.write_bytes(good)
+        assert kept(clone) == whole.files
+
+
+def test_following_the_remedy_for_a_damaged_model_brings_all_back(whole, clone):
+    """Through Snakemake: its message holds the step's, and nothing else is to be done than what that says."""
+    without_last_model(clone)
+    model = clone.path(f"{TEACHERS}/1/r0/model.safetensors")
+    model.write_bytes(flipped(model.read_bytes(), random.Random(9)))
+    assert clone.snakemake() != 0
+    assert f"{TEACHERS}/1/r0/model.safetensors: the file is damaged" in clone.output and "Traceback" not in clone.output
+    model.unlink()
+    assert clone.snakemake() == 0, clone.output
+    assert kept(clone) == whole.files
+
+
+@pytest.mark.parametrize("name", ["results/tiny/data/records.json", "results/pretrained/words/corpus.json"])
+def test_a_broken_report_is_named_while_the_graph_is_built(name, clone):
+    clone.path(name).write_text('{"sources": ')
+    assert clone.snakemake("--dry-run") != 0
+    assert f"{name}: is damaged" in clone.output and "remove the file" in clone.output and "Traceback" not in clone.output
+    clone.path(name).unlink()
+    assert clone.snakemake("--dry-run") == 0, clone.output
+
+
+# --- refused by the system ----------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_is_full_while_a_model_is_written(whole, clone):
+    """write(2) fails beyond 150,000 bytes, which of all files the model alone has: named, with what the system says; then all is well."""
+    without_last_model(clone).change_study(training=SMALL["training"] | {"checkpoint_seconds": 3600})
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+    started = clone.start("--printshellcmds", preexec_fn=limit, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said, _ = started.communicate(timeout=600)
+    assert started.returncode != 0
+    assert f"{LAST}: the system refused" in said and "File too large" in said and "ulimit" in said
+    assert "Traceback" not in said
+    assert not [path for path in clone.path(LAST).rglob("*") if path.is_file()]
+    assert clone.snakemake() == 0, clone.output
+    assert kept(clone) == whole.files
+
+
+def obey_permissions() -> None:
+    """Take the right to write anywhere from root, before a program starts (PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)."""
+    import ctypes
+
+    if os.geteuid() == 0 and ctypes.CDLL(None, use_errno=True).prctl(24, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@pytest.mark.parametrize("closed", ["results", ".snakemake", "results/tiny/seed1/teachers/1x2/1/2", "results/tiny/logs/train"])
+def test_a_folder_that_cannot_be_written_to(closed, whole, clone):
+    without_last_model(clone)
+    folders = [path for path in (clone.path(closed), *clone.path(closed).rglob("*")) if path.is_dir()]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        started = clone.start(preexec_fn=obey_permissions, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except subprocess.SubprocessError:
+        pytest.skip("this user can neither be kept from writing nor made another")
+    said, _ = started.communicate(timeout=600)
+    for folder in folders:
+        folder.chmod(0o755)
+    assert started.returncode != 0
+    assert f"{closed}: the folder cannot be written to" in said and "chmod" in said
+    assert "Traceback" not in said and "PermissionError" not in said
+    assert kept(clone).items() <= whole.files.items()
+
+
+# --- runs and their memory ----------------------------------------------------------------------------------------
+
+
+def test_two_runs_at_once(whole, clone):
+    """The second says who is there and what to do, and stops; the first goes on to its end."""
+    first = without_last_model(clone).start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    job = in_training(first, clone, 3)
+    job.suspend()
+    try:
+        assert clone.snakemake() != 0
+    finally:
+        job.resume()
+    assert f"Another run is at work in this folder: {first.pid}@" in clone.output
+    assert "Directory cannot be locked" in clone.output and "--unlock" in clone.output and "Traceback" not in clone.output
+    assert first.wait(timeout=600) == 0
+    assert kept(clone) == whole.files
+
+
+def test_without_its_memory_snakemake_adopts_and_says_so(clone):
+    """Nothing is made again; a changed setting would go unnoticed, until the command that the message names has been run."""
+    shutil.rmtree(clone.path(".snakemake"))
+    assert clone.jobs() == set()
+    assert "taken as they are" in clone.output and "snakemake --cores 1 --touch --forceall" in clone.output
+    before = kept(clone)
+    assert clone.snakemake("--touch", "--forceall", cores=1) == 0, clone.output
+    assert clone.jobs() == set() and "taken as they are" not in clone.output
+    assert kept(clone) == before
+    clone.change_study(training=SMALL["training"] | {"learning_rate": 0.002})
+    assert {"train/seed1/teachers/1x2/1/1/r0", "train/seed1/teachers/1x2/1/2/r0", "tabulate"} <= clone.jobs()

@@ -1,0 +1,1 @@
+"""What is left of the forgotten on disk: passages, files, findings, certificates, purges."""

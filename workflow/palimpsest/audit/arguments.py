@@ -1,0 +1,33 @@
+"""How a step is told which study it is about: by its rule, or by the user who calls it by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palimpsest.audit.purges import purged_upto
+from palimpsest.audit.scan import RESULTS
+from palimpsest.data.ledger import read_ledger
+from palimpsest.plan import Plan
+from palimpsest.study import load_study, read_yaml
+
+CONFIG = Path(__file__).resolve().parents[3] / "config"
+KEYS = ("study", "salt", "seeds", "sharding", "requests")
+
+
+def add_study(parser) -> None:
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--study", metavar="NAME", help="a study of config/ (the demo, if none is named)")
+    chosen.add_argument("--configfile", type=Path, metavar="FILE", help="a study's YAML")
+    parser.add_argument("--ledger", type=Path, help="where the ledger lies, if not where the study says")
+
+
+def plan_of(args) -> tuple[Plan, list[dict]]:
+    """(plan, sources) of the study; settings from a rule hold ``KEYS`` and `sources`."""
+    study = args.settings
+    if not study:
+        given = read_yaml(args.configfile) if args.configfile else {"study": args.study} if args.study else {}
+        whole = load_study(given, CONFIG)
+        study = {key: whole[key] for key in KEYS} | {"sources": whole["data"].get("sources", []), "ledger": whole["ledger"]}
+    ledger = args.ledger or study.get("ledger")
+    requests = read_ledger(ledger)
+    return Plan(study, requests, purged_upto(RESULTS / study["study"], requests, study["salt"], ledger)), study["sources"]

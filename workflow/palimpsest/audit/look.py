@@ -1,0 +1,138 @@
+"""Look into every file for what the forgotten are known by."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from palimpsest.audit.contents import LARGEST, SHORTEST_RUN, Unread, said
+from palimpsest.audit.fingerprints import Fingerprint
+from palimpsest.audit.passages import Passages
+from palimpsest.data.pseudonyms import pseudonym
+
+SOFTWARE = ("conda", "conda-archive", "singularity")  # below Snakemake's own folder: packages, which no step writes to
+KINDS = {
+    "text": "passages of forgotten text",
+    "tokens": "passages of forgotten text, as token ids",
+    "names": "rows about forgotten records",
+    "model": "a model or rule that learnt from forgotten text",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A file, what it still holds (a key of ``KINDS``), of which requests, and how much of it."""
+
+    path: str
+    kind: str
+    requests: tuple[str, ...]
+    count: int
+
+
+@dataclass
+class Report:
+    findings: list[Finding] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)  # path -> why it could not be looked into
+    unmarked: dict[str, int] = field(default_factory=dict)  # request -> records that no passage tells from retained ones
+    blind: list[str] = field(default_factory=list)  # requests whose text nobody has any more, nor a fingerprint of it
+    files: int = 0
+    bytes: int = 0
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+class Audit:
+    """``models`` maps paths of weights to the requests whose text they were trained on; their copies are known by ``digests``."""
+
+    def __init__(self, fingerprints: Iterable[Fingerprint], models: dict[str, set[str]], digests: dict[str, set[str]]):
+        fingerprints = list(fingerprints)
+        self.models, self.digests = models, digests
+        self.salt = fingerprints[0].passages.salt if fingerprints else ""
+        self.names: dict[str, str] = {}
+        self.marks: dict[str, set[str]] = {}
+        self.passages = Passages(self.salt)
+        self.tokenizers: dict[str, object] = {}
+        self.seen: dict[str, dict] = {}  # digest of a file -> what it holds; many slices and models are alike
+        for one in fingerprints:
+            self.names |= dict.fromkeys(one.names, one.request)
+            for length, marks in one.passages.marks.items():
+                self.passages.marks.setdefault(length, set()).update(marks)
+                for mark in marks:
+                    self.marks.setdefault(mark, set()).add(one.request)
+
+    def run(self, roots: Iterable[Path]) -> Report:
+        """Every file below ``roots``, by name; tokenizers are found there, too, to read token ids with."""
+        files = sorted({path for root in roots for path in _files(root)})
+        self._load_tokenizers(files)
+        report = Report()
+        for path in files:
+            self._look(path, report)
+        return report
+
+    def _look(self, path: Path, report: Report) -> None:
+        name = path.as_posix()
+        try:
+            size = path.stat().st_size
+            held = self._held(path) if size <= LARGEST else {}
+            if size > LARGEST:
+                report.unread[name] = f"more than {LARGEST >> 20} MiB"
+        except (Unread, OSError) as error:
+            size, held = 0, {}
+            report.unread[name] = str(error) if isinstance(error, Unread) else type(error).__name__
+        report.files, report.bytes = report.files + 1, report.bytes + size
+        if name in self.models:
+            held = held | {"model": {name: self.models[name]}}
+        for kind, hits in sorted(held.items()):
+            requests = tuple(sorted(set().union(*hits.values())))
+            report.findings.append(Finding(name, kind, requests, len(hits)))
+
+    def _held(self, path: Path) -> dict[str, dict[str, set[str]]]:
+        """kind -> what was found -> its requests."""
+        data = path.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in self.seen:
+            self.seen[digest] = self._search(data)
+        return self.seen[digest]
+
+    def _search(self, data: bytes) -> dict[str, dict[str, set[str]]]:
+        held: dict[str, dict[str, set[str]]] = {}
+        for piece in said(data):
+            if piece.kind == "digest" and piece.value in self.digests:
+                held.setdefault("model", {})[piece.value] = self.digests[piece.value]
+            elif piece.kind == "names":
+                hits = {mark: {self.names[mark]} for mark in (pseudonym(one, self.salt) for one in piece.value) if mark in self.names}
+                held.setdefault("names", {}).update(hits)
+            elif piece.kind == "text":
+                held.setdefault("text", {}).update(self._hits(piece.value))
+            elif piece.kind == "tokens" and len(set(piece.value)) >= SHORTEST_RUN:
+                for tokenizer in self.tokenizers.values():
+                    held.setdefault("tokens", {}).update(self._hits(tokenizer.decode(piece.value)))
+        return {kind: hits for kind, hits in held.items() if hits}
+
+    def _hits(self, text: str) -> dict[str, set[str]]:
+        return {mark: self.marks[mark] for mark in self.passages.found(text)} if self.passages else {}
+
+    def _load_tokenizers(self, files: list[Path]) -> None:
+        from tokenizers import Tokenizer
+
+        for path in files:
+            if path.name == "tokenizer.json":
+                text = path.read_text(encoding="utf-8", errors="replace")
+                digest = hashlib.sha256(text.encode()).hexdigest()
+                if digest not in self.tokenizers:
+                    try:
+                        self.tokenizers[digest] = Tokenizer.from_str(text)
+                    except Exception:  # the library raises Exception itself; a file of this name need not be a tokenizer
+                        continue
+
+
+def _files(root: Path) -> Iterable[Path]:
+    """Files below a folder; links are not followed, software that Snakemake installed is left out."""
+    for folder, folders, names in os.walk(root):
+        if Path(folder).name == ".snakemake":
+            folders[:] = [name for name in folders if name not in SOFTWARE]
+        yield from (Path(folder, name) for name in names)

@@ -1,0 +1,49 @@
+"""One audit of a study: what its forgotten owners are known by, where to look, and what was found."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from palimpsest.audit.fingerprints import load
+from palimpsest.audit.look import Audit, Report
+from palimpsest.audit.trained import digests, learnt_from_forgotten
+from palimpsest.plan import Plan
+
+RESULTS, MEMORY = Path("results"), Path(".snakemake")
+
+
+def study_folder(plan: Plan) -> Path:
+    return RESULTS / plan.study["study"]
+
+
+def fingerprint_file(plan: Plan, request: str) -> Path:
+    return study_folder(plan) / "fingerprints" / f"{request}.json"
+
+
+def scan(plan: Plan, requests: list[str], sources: list[dict] = ()) -> Report:
+    """Look for the owners of ``requests`` below results/, in Snakemake's own folder and in the caches of the study's hub ``sources``."""
+    files = {name: fingerprint_file(plan, name) for name in requests}
+    known = [load(path, plan.study["salt"]) for path in files.values() if path.is_file()]
+    models = {
+        path: named & set(requests) for path, named in learnt_from_forgotten(study_folder(plan), plan).items() if named & set(requests)
+    }
+    report = Audit(known, models, digests(study_folder(plan), models)).run([RESULTS, MEMORY, *hub_caches(sources)])
+    report.unmarked = {one.request: one.unmarked for one in known if one.unmarked}
+    report.blind = [name for name in requests if not files[name].is_file()] + [
+        one.request for one in known if one.records and not one.passages
+    ]
+    return report
+
+
+def hub_caches(sources: list[dict]) -> list[Path]:
+    """Folders in which `datasets` and `huggingface_hub` keep what they fetched for these sources."""
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    caches = Path(os.environ.get("HF_DATASETS_CACHE", home / "datasets")), Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+    found = []
+    for source in sources:
+        if "hub" in source:
+            names = re.sub("/", "___", source["hub"]).lower(), "datasets--" + re.sub("/", "--", source["hub"])
+            found += [cache / name for cache, name in zip(caches, names, strict=True) if (cache / name).is_dir()]
+    return sorted(set(found))

@@ -1,0 +1,25 @@
+"""The certificate of one deletion request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palimpsest.audit.arguments import add_study, plan_of
+from palimpsest.audit.certificate import certify
+from palimpsest.data.storage import read_parquet
+from palimpsest.files import write_json
+
+
+def add_arguments(parser) -> None:
+    add_study(parser)
+    parser.add_argument("--request", required=True)
+    parser.add_argument("--metrics", type=Path, nargs="*", default=[], help="parquet files of numbers about the state")
+    parser.add_argument("--output", type=Path, required=True)
+
+
+def run(args) -> None:
+    """settings: those of `palimpsest.audit.arguments`; `state`, `level` (of intervals) and `code` (digest of the training code)."""
+    plan, sources = plan_of(args)
+    wanted = args.settings
+    metrics = [read_parquet(path) for path in args.metrics]
+    write_json(args.output, certify(plan, args.request, wanted["state"], metrics, wanted["level"], wanted["code"], sources))

@@ -1,0 +1,30 @@
+"""A deletion request -> what its owners are known by once their text is gone, for the audit to look for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palimpsest.audit.fingerprints import load, take
+from palimpsest.data.ledger import forgotten_owners, read_ledger
+from palimpsest.data.pseudonyms import pseudonym
+from palimpsest.data.storage import read_parquet
+from palimpsest.files import write_json
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--records", type=Path, required=True)
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--request", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+
+
+def run(args) -> None:
+    """settings: `salt`. A fingerprint of the same owners that is there already is kept: the data may have lost them since."""
+    records, requests, salt = read_parquet(args.records), read_ledger(args.ledger), args.settings["salt"]
+    request = next(request for request in requests if request.name == args.request)
+    if args.output.is_file():
+        kept = load(args.output, salt)
+        if {pseudonym(owner, salt) for owner in request.owners} <= kept.names:
+            write_json(args.output, kept.as_dict())
+            return
+    write_json(args.output, take(records, request, set(forgotten_owners(requests, request.name)), salt).as_dict())

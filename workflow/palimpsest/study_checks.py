@@ -1,0 +1,161 @@
+"""What no schema can say of a study: values that cannot be used anywhere, and keys that need one another.
+
+Imported while the graph is built, so nothing heavy stands here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from palimpsest.data.shards import parse_sharding
+from palimpsest.data.tables import plain
+from palimpsest.errors import Problem
+from palimpsest.methods.registry import METHODS
+from palimpsest.schema import nearest, shown
+from palimpsest.training.schedule import stage_epochs
+
+RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
+BY_COLUMN = ("none", "fine", "values")  # keys of a group family that say how to read its column
+
+
+def value_problems(value: object, where: str, key: str = "") -> Iterator[Problem]:
+    """Values of YAML that cannot travel to a step, or not stand in a path: in free sections too, such as `model.config`."""
+    place, of = f"{where}, {key or 'the study'}", f"{key}." if key else ""
+    if isinstance(value, dict):
+        for name, child in value.items():
+            if not isinstance(name, str) and key not in {f"data.{section}" for section in RAW}:
+                yield Problem("a key is not text", place, shown(name), "text", "put it in quotes")
+            yield from value_problems(child, where, f"{of}{name}")
+            yield from _text_problems(name, place)
+    elif isinstance(value, list):
+        for number, child in enumerate(value):
+            yield from value_problems(child, where, f"{of}{number}")
+    elif isinstance(value, str):
+        yield from _text_problems(value, place)
+    elif isinstance(value, (int, float)):
+        if not abs(value) <= sys.float_info.max:
+            yield Problem("not a finite number", place, shown(value), "numbers of at most 1.8e308", "correct it")
+    elif value is not None:
+        allowed = "text, numbers, true, false, null, lists and mappings"
+        yield Problem("wrong type", place, f"{shown(value)}, a {type(value).__name__}", allowed, "put it in quotes")
+
+
+def _text_problems(text: object, place: str) -> Iterator[Problem]:
+    if isinstance(text, str) and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
+        yield Problem("text that no file can hold", place, ascii(text)[:80], "no NUL and no halves of letters", "retype it")
+
+
+def raw_keys(data: dict, where: str) -> Iterator[Problem]:
+    """Turn the keys of `labels` and `splits` into the text that the table's cells are read as; two may become the same."""
+    for section in (name for name in RAW if name in data):
+        read: dict[str, object] = {}
+        for name, value in data[section].items():
+            text = plain(name) or ""
+            if text in read:
+                what = "two keys are the same value of the table"
+                yield Problem(what, f"{where}, data.{section}", shown(name), "each value once", "remove one of them")
+            read[text] = value
+        data[section] = read
+
+
+def cross_checks(study: dict, where: str) -> Iterator[Problem]:
+    """Keys that need one another, or names that are not there."""
+    yield from _name_checks(study, where)
+    yield from _data_checks(study, where)
+    yield from _source_checks(study, where)
+    yield from _model_checks(study, where)
+    yield from _sharding_checks(study, where)
+    yield from _group_checks(study, where)
+    for name in study["methods"]:
+        if METHODS[name].fitted and study["data"]["classes"] != 2:
+            yield Problem("equalized odds is defined for two classes", f"{where}, methods", name, remedy="leave it out")
+        if METHODS[name].fitted and not study["fairness"]["groups"]:
+            yield Problem("a post-processor needs groups", f"{where}, methods", name, remedy="name some in fairness.groups")
+
+
+def _name_checks(study: dict, where: str) -> Iterator[Problem]:
+    if study["study"] == "pretrained":
+        remedy = "results/pretrained/ is shared by all studies: rename it"
+        yield Problem("the name is taken", f"{where}, study", "'pretrained'", "another name", remedy)
+    for name in {"logs", "benchmarks"} & set(study["tokenizers"]):
+        yield Problem("the name is taken", f"{where}, tokenizers", repr(name), remedy="logs and benchmarks are folders: rename it")
+
+
+def _data_checks(study: dict, where: str) -> Iterator[Problem]:
+    data = study["data"]
+    needed = {"table": ["sources", "columns"], "forum": ["owners", "posts", "seed"]}.get(data["reader"], ["sources"])
+    for key in needed:
+        if key not in data:
+            yield Problem(f"reader {data['reader']!r} needs this key", f"{where}, data.{key}", remedy=f"add {key}")
+    if data["reader"] == "table" and "columns" in data:
+        if not ("split" in data["columns"] or "split_shares" in data):
+            yield Problem("records need a split", f"{where}, data", remedy="map columns.split, or give split_shares")
+        if "split" in data["columns"] and "split_shares" in data:
+            found = "columns.split, and split_shares"
+            yield Problem("two ways to split", f"{where}, data", found, "one of them", "keep one of them")
+    shares = data.get("split_shares")
+    if shares is not None and abs(sum(shares.values()) - 1) > 1e-9:
+        yield Problem("shares must sum to 1", f"{where}, data.split_shares", str(sum(shares.values())), "1", "correct the shares")
+    for raw, label in data.get("labels", {}).items():
+        if label is not None and label >= data["classes"]:
+            allowed = f"0 to {data['classes'] - 1}, or null to leave rows out"
+            remedy = "correct it, or raise data.classes"
+            yield Problem("label outside the range", f"{where}, data.labels.{raw}", shown(label), allowed, remedy)
+
+
+def _source_checks(study: dict, where: str) -> Iterator[Problem]:
+    sources = [("data.sources", source) for source in study["data"].get("sources", [])]
+    for name, tokenizer in study["tokenizers"].items():
+        sources += [(f"tokenizers.{name}.corpus", source) for source in tokenizer["corpus"]]
+    for key, source in sources:
+        kinds = [kind for kind in ("path", "url", "hub", "lexicon") if kind in source]
+        if len(kinds) != 1:
+            found = ", ".join(kinds) or "none of them"
+            yield Problem("a source is one of path, url, hub", f"{where}, {key}", found, remedy="keep one")
+
+
+def _model_checks(study: dict, where: str) -> Iterator[Problem]:
+    model, tokenizers = study["model"], study["tokenizers"]
+    for key in ("architecture", "config", "tokenizer"):
+        if model["init"] == "scratch" and key not in model:
+            yield Problem("a model from scratch needs this key", f"{where}, model.{key}", remedy=f"add {key}")
+        if model["init"] != "scratch" and key in model:
+            found = f"init: {model['init']}"
+            yield Problem("only a model from scratch has this key", f"{where}, model.{key}", found, "init: scratch", f"remove {key}")
+    if model.get("tokenizer", "") not in tokenizers and "tokenizer" in model:
+        allowed = ", ".join(tokenizers) or "none is defined"
+        remedy = nearest(model["tokenizer"], tokenizers) if tokenizers else "define it under `tokenizers`"
+        yield Problem("there is no tokenizer of this name", f"{where}, model.tokenizer", shown(model["tokenizer"]), allowed, remedy)
+
+
+def _sharding_checks(study: dict, where: str) -> Iterator[Problem]:
+    epochs = study["training"]["epochs"]
+    for sharding in study["sharding"]:
+        slices = parse_sharding(sharding)[1]
+        if min(stage_epochs(epochs, slices)) < 1:
+            allowed = f"2 x epochs of at least {slices + 1}, so that every stage trains"
+            yield Problem("too few epochs for so many slices", f"{where}, sharding", sharding, allowed, "raise training.epochs")
+
+
+def _group_checks(study: dict, where: str) -> Iterator[Problem]:
+    families, data = study["groups"], study["data"]
+    for name, family in families.items():
+        place = f"{where}, groups.{name}"
+        if ("column" in family) == ("terms" in family):
+            found = "both" if "column" in family else "none of them"
+            yield Problem("a group family is a column or a list of terms", place, found, "column, or terms", "give one of them")
+        elif "terms" in family and set(BY_COLUMN) & set(family):
+            found = ", ".join(key for key in BY_COLUMN if key in family)
+            yield Problem("these keys go with a column", place, found, "terms alone", "remove them")
+        if "values" in family and not family.get("fine"):
+            yield Problem("values are kept apart only with `fine: true`", place, remedy="add fine: true, or remove values")
+        if "column" in family and data["reader"] == "table" and family["column"] not in data["keep"]:
+            allowed = ", ".join(map(repr, data["keep"])) or "no column is kept"
+            remedy = f"add it to data.keep, or {nearest(family['column'], data['keep'])}" if data["keep"] else "add it to data.keep"
+            yield Problem("the column is not kept", f"{place}.column", shown(family["column"]), allowed, remedy)
+    for name in study["fairness"]["groups"]:
+        if name not in families:
+            allowed = ", ".join(families) or "none is defined"
+            remedy = nearest(name, families) if families else "define it under `groups`"
+            yield Problem("there is no group family of this name", f"{where}, fairness.groups", shown(name), allowed, remedy)
