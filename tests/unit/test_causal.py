@@ -1,4 +1,4 @@
-"""Causal models from scratch and from folders: the names decide the weights, a saved folder scores the same, and failures say what to do."""
+"""Causal models from scratch and from folders: names decide the weights, a saved folder scores the same, failures say what to do."""
 
 from __future__ import annotations
 

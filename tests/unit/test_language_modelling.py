@@ -67,7 +67,7 @@ def test_likelihood_by_hand():
 
 
 def test_only_answers_count_by_hand():
-    """Of (0, 1, 2, 1) the third token counts alone: 3/4; of (1, 0, 0) both after the first: 1/8 and 1/2. That the first is marked is no matter."""
+    """Of (0, 1, 2, 1) the third token counts alone: 3/4; of (1, 0, 0) both after the first: 1/8 and 1/2; the first never counts."""
     data = LanguageModellingExamples([[0, 1, 2, 1], [1, 0, 0]], 0, [[False, False, True, False], [True, True, True]])
     assert token_log_probabilities(Chain(), data.batch(np.array([0, 1]))).exp().tolist() == pytest.approx([3 / 4, 1 / 8, 1 / 2])
     assert data.counted.tolist() == [1, 2] and data.lengths.tolist() == [4, 3]

@@ -16,9 +16,7 @@ def counted_logits(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tu
     if counted[:, 0].any():
         raise ValueError("the first token of a row has no prediction, so it cannot count")
     predicting = counted.roll(-1, dims=1)  # nothing wraps around: the first column holds no True
-    output = model(
-        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], logits_to_keep=predicting, use_cache=False
-    )
+    output = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], logits_to_keep=predicting, use_cache=False)
     return output.logits, batch["input_ids"][counted]
 
 
