@@ -63,7 +63,7 @@ class Clone:
         """A fresh clone; the source lacks the owners ``without``, and ``changes`` replace keys of the study."""
         folder.mkdir()
         shutil.copy(REPOSITORY / "Snakefile", folder)
-        for name in ("workflow", "config", "envs"):
+        for name in ("workflow", "config", "envs", "profiles"):
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         clone = cls(folder)
         clone.write_study(deepcopy(STUDY) | changes)

@@ -145,10 +145,11 @@ def test_snakemake_killed_ten_times(whole, clone):
 
 
 def test_what_a_killed_run_was_about_to_finish_is_made_again_unasked(clone):
-    """Killed between a job's last file and Snakemake's note of it: by itself it would want --rerun-incomplete."""
+    """Killed between a job's last file and Snakemake's note of it: without the default profile it wants --rerun-incomplete."""
     marker = base64.urlsafe_b64encode(f"{LAST}/model.safetensors".encode()).decode()
     clone.path(f".snakemake/incomplete/{marker}").write_text('{"external_jobid": null}')
     assert "train/seed1/teachers/1x2/1/2/r0" in clone.jobs()
+    assert clone.snakemake("--dry-run", "--workflow-profile", "none") != 0 and "--rerun-incomplete" in clone.output
 
 
 def test_jobs_end_with_the_run_that_started_them(clone):

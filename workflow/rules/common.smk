@@ -134,8 +134,6 @@ def check_reports():
 
 
 check_reports()
-if workflow.dag_settings:
-    workflow.dag_settings.force_incomplete = True  # what a killed run was about to finish is made again unasked
 if workflow.is_main_process:
     if not workflow.output_settings.dryrun:
         check_writable([".snakemake", "results"])
