@@ -10,3 +10,22 @@ from torch.nn import functional
 def cross_entropy_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """logits (B, C), labels (B,) int -> (): sum over examples of -log softmax(logits)[label], in nats, in float32."""
     return functional.cross_entropy(logits.float(), labels, reduction="sum")
+
+
+def per_example(values: torch.Tensor, rows: torch.Tensor, examples: int) -> torch.Tensor:
+    """values (N,) of single predictions, rows (N,): which example each belongs to -> (examples,): their sums."""
+    return torch.zeros(examples, dtype=values.dtype, device=values.device).index_add(0, rows, values)
+
+
+def kl_sum(teacher: torch.Tensor, student_logits: torch.Tensor) -> torch.Tensor:
+    """teacher (N, K): log-probabilities; student_logits (N, K) -> (): sum over predictions of KL(teacher || student), in nats, in float32."""
+    return functional.kl_div(torch.log_softmax(student_logits.float(), dim=-1), teacher.float(), reduction="sum", log_target=True)
+
+
+def negative_preference_sum(losses: torch.Tensor, reference: torch.Tensor, beta: float) -> torch.Tensor:
+    """losses, reference (B,): summed negative log-likelihoods of each example, of the model and of the frozen one -> ():
+    sum over examples of -(2 / beta) log sigmoid(beta (loss - reference)) (NPO, Zhang et al. 2024, eq. 3). beta > 0.
+
+    At the start, where both are equal, each example costs (2 / beta) log 2, and the gradient is that of gradient ascent on the sum.
+    """
+    return -(2 / beta) * functional.logsigmoid(beta * (losses - reference)).sum()

@@ -12,6 +12,7 @@ from palimpsest.data.shards import parse_sharding
 from palimpsest.data.tables import plain
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import METHODS
+from palimpsest.methods.settings import option_problems
 from palimpsest.schema import nearest, shown
 from palimpsest.training.schedule import stage_epochs
 
@@ -67,7 +68,16 @@ def cross_checks(study: dict, where: str) -> Iterator[Problem]:
     yield from _model_checks(study, where)
     yield from _sharding_checks(study, where)
     yield from _group_checks(study, where)
+    for name, options in study["options"].items():
+        if name not in METHODS or not METHODS[name].trains:
+            allowed = [name for name in METHODS if METHODS[name].trains]
+            yield Problem("no method of this name has settings", f"{where}, options", shown(name), ", ".join(allowed), nearest(name, allowed))
+        else:
+            yield from option_problems(METHODS[name].module, options, f"{where}, options.{name}")
     for name in study["methods"]:
+        if study["track"] not in METHODS[name].tracks:
+            allowed = ", ".join(METHODS[name].tracks)
+            yield Problem("the method is not defined for this track", f"{where}, methods", f"{name}, track {study['track']}", allowed, "leave it out")
         if METHODS[name].fitted and study["data"]["classes"] != 2:
             yield Problem("equalized odds is defined for two classes", f"{where}, methods", name, remedy="leave it out")
         if METHODS[name].fitted and not study["fairness"]["groups"]:
@@ -89,6 +99,9 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         if key not in data:
             yield Problem(f"reader {data['reader']!r} needs this key", f"{where}, data.{key}", remedy=f"add {key}")
     if data["reader"] == "table" and "columns" in data:
+        for field in ("text", "label") if study["track"] == "classification" else ("completion",):
+            if field not in data["columns"]:
+                yield Problem(f"track {study['track']!r} needs this column", f"{where}, data.columns.{field}", remedy=f"map {field}")
         if not ("split" in data["columns"] or "split_shares" in data):
             yield Problem("records need a split", f"{where}, data", remedy="map columns.split, or give split_shares")
         if "split" in data["columns"] and "split_shares" in data:

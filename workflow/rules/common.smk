@@ -45,6 +45,11 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 NAME = STUDY["study"]
+TRACK = STUDY["track"]
+HEAD = {"classes": STUDY["data"]["classes"]} if TRACK == "classification" else {}
+# What a step that encodes texts or builds a model is told of it.
+MODEL = {key: value for key, value in STUDY["model"].items() if TRACK == "causal" or key != "prompt"}
+ENCODING = {key: MODEL[key] for key in ("max_length", "prompt") if key in MODEL}
 SEED = "results/{study}/seed{seed}"
 START_FILES = loaded_files(Path(STUDY["model"]["init"])) if STUDY["model"]["init"] != "scratch" else []
 MODEL_NAME = STUDY["model"].get("architecture", Path(STUDY["model"]["init"]).name)
@@ -60,8 +65,8 @@ wildcard_constraints:
     request=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     state=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     checkpoint=r"base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+",
-    model=r"base|oracle|teachers-\d+x\d+",
-    set=r"heldout|forget-[A-Za-z0-9_-]+",
+    model=rf"base|oracle|teachers-\d+x\d+|{'|'.join(name for name in METHODS if METHODS[name].trains)}",
+    set=r"heldout|trained|extra|forget-[A-Za-z0-9_-]+",
     method="|".join(METHODS),
     figure="|".join(FIGURES),
     tokenizer=r"[a-z0-9][a-z0-9_-]*",
@@ -331,8 +336,9 @@ def train_settings(wildcards):
         shard=shard,
         stage=stage,
         slices=parse_sharding(sharding)[1],
-        classes=STUDY["data"]["classes"],
-        model=STUDY["model"],
+        track=TRACK,
+        head=HEAD,
+        model=MODEL,
         training={key: value for key, value in STUDY["training"].items() if key != "checkpoint_seconds"},
     )
 
@@ -340,6 +346,10 @@ def train_settings(wildcards):
 def saving_option(wildcards, input):
     """How often a training saves its state. Derived from `input`: no bit of the model depends on it."""
     return f"--checkpoint-seconds {STUDY['training']['checkpoint_seconds']}"
+
+
+def train_code(wildcards):
+    return code("train", f"palimpsest.tracks.{TRACK}")
 
 
 def tokenizer_settings(wildcards):
@@ -361,6 +371,11 @@ def score_model(sharding, version):
     return "base" if version == START else "oracle"
 
 
+def set_settings(wildcards):
+    sample = {"at_least": STUDY["evaluation"]["trained"]} if wildcards.set == "trained" else {}
+    return settings(set=wildcards.set, **sample)
+
+
 def score_sharding(wildcards):
     return wildcards.model.removeprefix("teachers-") if wildcards.model.startswith("teachers-") else SINGLE
 
@@ -370,6 +385,8 @@ def scored_teachers(wildcards):
 
     A request that comes after a purge finds fewer of them; the held-out scores of those that are gone were made before.
     """
+    if wildcards.model in METHODS and METHODS[wildcards.model].trains:
+        return {1: method_folder(wildcards.model, wildcards.version)}
     found = PLAN.teachers(int(wildcards.seed), score_sharding(wildcards), wildcards.version)
     if wildcards.set == "heldout":
         return found
@@ -384,12 +401,17 @@ def score_settings(wildcards):
     return settings(
         sharding=score_sharding(wildcards),
         shards=list(scored_teachers(wildcards)),
-        classes=STUDY["data"]["classes"],
-        max_length=STUDY["model"]["max_length"],
+        track=TRACK,
+        head=HEAD,
+        model=ENCODING,
         batch_size=STUDY["evaluation"]["batch_size"],
         threads=STUDY["training"]["threads"],
         gpus=STUDY["training"]["gpus"],
     )
+
+
+def score_code(wildcards):
+    return code("score", f"palimpsest.tracks.{TRACK}")
 
 
 def score_files(seed, sharding, state, set_="heldout"):
@@ -398,6 +420,51 @@ def score_files(seed, sharding, state, set_="heldout"):
         f"{RESULTS}/seed{seed}/scores/{score_model(sharding, version)}/{version}/{set_}.parquet"
         for version in PLAN.ensemble_versions(int(seed), sharding, state)
     ]
+
+
+# --- unlearning ---------------------------------------------------------------------------------------------------
+
+
+def method_folder(method, state):
+    """Folder below results/{study}/seed{seed} of the model that a method made for a state."""
+    return f"methods/{method}/{state}"
+
+
+def unlearned_from(wildcards):
+    """The model that a method starts from: its own of the request before, the base at the first."""
+    previous = before(wildcards.state)
+    folder = "base" if previous == START else method_folder(wildcards.method, previous)
+    return f"{RESULTS}/seed{wildcards.seed}/{folder}/model.safetensors"
+
+
+def retained(wildcards):
+    """Slices of the data that are left: what the oracle of the state is trained on."""
+    found = PLAN.checkpoint(int(wildcards.seed), SINGLE, 1, 1, wildcards.state).slices
+    return [f"{RESULTS}/seed{wildcards.seed}/shards/{part}.parquet" for part in found]
+
+
+def retained_digests(wildcards):
+    return [str(Path(path).with_suffix(".json")) for path in retained(wildcards)]
+
+
+def unlearn_settings(wildcards):
+    training = STUDY["training"]
+    return settings(
+        study=NAME,
+        seed=int(wildcards.seed),
+        method=wildcards.method,
+        implementation=METHODS[wildcards.method].module,
+        state=wildcards.state,
+        options=STUDY["options"].get(wildcards.method, {}),
+        track=TRACK,
+        head=HEAD,
+        model=ENCODING,
+        **{key: training[key] for key in ("threads", "gpus", "precision")},
+    )
+
+
+def unlearn_code(wildcards):
+    return code("unlearn", METHODS[wildcards.method].module, f"palimpsest.tracks.{TRACK}")
 
 
 # --- decisions and numbers ----------------------------------------------------------------------------------------
@@ -409,7 +476,7 @@ def methods_in(state, purged=PLAN.purged):
     """Methods that are evaluated in a state: before any request the oracle is the base; `latest` keeps neither, a purge leaves no base."""
     needs = {"teachers"}
     if COMPARES:
-        needs |= ({"base"} if purged == START else set()) | ({"oracle"} if state != START else set())
+        needs |= ({"base"} if purged == START else set()) | ({"oracle", "model"} if state != START else set())
     return [name for name in STUDY["methods"] if METHODS[name].needs in needs]
 
 
@@ -419,7 +486,8 @@ def numbers_in(state, purged=PLAN.purged):
     names = [f"{method}/{state}" for method in methods_in(state, purged)] if age >= 0 else []
     if COMPARES and age > 0:
         shardings = sorted({SINGLE, *STUDY["sharding"]})
-        names += [f"{kind}-{sharding}/{state}" for kind in ("membership", "cost") for sharding in shardings]
+        kinds = ("membership", "cost") if TRACK == "classification" else ("cost",)
+        names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
     return names
 
 
@@ -431,20 +499,76 @@ COMPARED_STATE = "|".join(PLAN.names[PLAN.order[PLAN.purged] + 1 :]) or "(?!)"
 
 def decide_scores(wildcards):
     needs = METHODS[wildcards.method].needs
+    if needs == "model":
+        return [f"{RESULTS}/seed{wildcards.seed}/scores/{wildcards.method}/{wildcards.state}/heldout.parquet"]
     if needs == "base":
         return score_files(wildcards.seed, SINGLE, START)
     shardings = STUDY["sharding"] if needs == "teachers" else [SINGLE]
     return [path for sharding in shardings for path in score_files(wildcards.seed, sharding, wildcards.state)]
 
 
+def told_files(set_):
+    """Scores of a set by the model that a method left in a state."""
+
+    def files(wildcards):
+        if METHODS[wildcards.method].trains:
+            return f"{RESULTS}/seed{wildcards.seed}/scores/{wildcards.method}/{wildcards.state}/{set_}.parquet"
+        return score_files(wildcards.seed, SINGLE, START if wildcards.method == "base" else wildcards.state, set_)
+
+    return files
+
+
+def told_forget(wildcards):
+    return [told_files(f"forget-{name}")(wildcards) for name in PLAN.names[1 : PLAN.order[wildcards.state] + 1]]
+
+
+def told_oracle(wildcards):
+    """The oracle's scores of what is forgotten in a state."""
+    if wildcards.state == START:
+        return []
+    names = PLAN.names[1 : PLAN.order[wildcards.state] + 1]
+    return [path for name in names for path in score_files(wildcards.seed, SINGLE, wildcards.state, f"forget-{name}")]
+
+
+def remember_options(wildcards, input):
+    return " ".join(f"--{name} {shlex.join(input[name])}" for name in ("forget", "oracle") if input[name])
+
+
+def remember_settings(wildcards):
+    return settings(
+        study=NAME,
+        seed=int(wildcards.seed),
+        method=wildcards.method,
+        state=wildcards.state,
+        shards=SINGLE,
+        model=MODEL_NAME,
+        bootstrap=STUDY["evaluation"]["bootstrap"],
+        level=STUDY["evaluation"]["level"],
+    )
+
+
+def candidates_of(wildcards=None):
+    """Other completions of records, which only causal models are scored on."""
+    return [f"{RESULTS}/data/candidates.parquet"] if TRACK == "causal" else []
+
+
+def candidates_option(wildcards, input):
+    return f"--candidates {input.candidates}" if input.candidates else ""
+
+
 def fairness_settings(without):
     return {key: value for key, value in STUDY["fairness"].items() if key != without}
+
+
+def decides(method):
+    """Module of the rule that turns scores into decisions; a model that a method made decides as the base does."""
+    return METHODS["base" if METHODS[method].trains else method].module
 
 
 def decide_settings(wildcards):
     method = METHODS[wildcards.method]
     return settings(
-        implementation=method.module,
+        implementation=decides(wildcards.method),
         fitted=method.fitted,
         state=wildcards.state,
         fairness=fairness_settings(without="epsilon_curve") if method.fitted else {},
@@ -452,7 +576,7 @@ def decide_settings(wildcards):
 
 
 def decide_code(wildcards):
-    return code("decide", METHODS[wildcards.method].module)
+    return code("decide", decides(wildcards.method))
 
 
 def decision_files(seed, method, state):

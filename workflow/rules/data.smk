@@ -50,7 +50,7 @@ rule records:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        settings=settings(**STUDY["data"]),
+        settings=settings(track=TRACK, **STUDY["data"]),
         source=source_option,
         content=source_content,
         purged=purged_option,
@@ -74,7 +74,7 @@ rule index:
         runtime="10m",
     params:
         settings=settings(
-            groups=STUDY["groups"], compared=sorted(STUDY["groups"]) if STUDY["data"]["classes"] == 2 else []
+            groups=STUDY["groups"], compared=sorted(STUDY["groups"]) if HEAD.get("classes") == 2 else []
         ),
         code=code("index"),
     shell:
@@ -134,23 +134,27 @@ rule slice:
         " --output {output.slice:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
-rule heldout_set:
+rule plain_set:
     input:
         "results/{study}/data/records.parquet",
     output:
-        records="results/{study}/sets/heldout.parquet",
-        digest="results/{study}/sets/heldout.json",
+        records="results/{study}/sets/{set}.parquet",
+        digest="results/{study}/sets/{set}.json",
     log:
-        "results/{study}/logs/sets/heldout.log",
+        "results/{study}/logs/sets/{set}.log",
+    wildcard_constraints:
+        set="heldout|trained|extra",
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000),
         runtime="10m",
     params:
+        settings=set_settings,
         code=code("probe"),
     shell:
-        "python -m palimpsest probe --records {input:q} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+        "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
+        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
 rule forget_set:
@@ -168,7 +172,7 @@ rule forget_set:
         mem_mb=memory(1000),
         runtime="10m",
     params:
-        settings=lambda w: settings(request=w.request),
+        settings=lambda w: settings(set="forget", request=w.request),
         ledger=ledger_option,
         owners=request_owners,
         code=code("probe"),

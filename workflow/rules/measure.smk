@@ -1,30 +1,62 @@
 # Scores, decisions and training reports -> numbers -> the one tidy table.
 
 
-rule measure:
-    input:
-        decisions="results/{study}/seed{seed}/decisions/{method}/{state}.parquet",
-        rules="results/{study}/seed{seed}/decisions/{method}/{state}.json",
-        oracle=oracle_decisions,
-        index="results/{study}/data/index.parquet",
-    output:
-        update("results/{study}/seed{seed}/metrics/{method}/{state}.parquet"),
-    log:
-        "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
-    wildcard_constraints:
-        method=LIVE_METHOD,
-    conda:
-        "../../envs/plot.yaml"
-    resources:
-        mem_mb=memory(1500),
-        runtime="30m",
-    params:
-        settings=measure_settings,
-        oracle=oracle_option,
-        code=code("measure"),
-    shell:
-        "python -m palimpsest measure --settings {params.settings:q} --decisions {input.decisions:q} --rules {input.rules:q}"
-        " {params.oracle} --index {input.index:q} --output {output:q} > {log:q} 2>&1"
+if TRACK == "causal":
+
+    rule remember:
+        input:
+            heldout=told_files("heldout"),
+            trained=told_files("trained"),
+            forget=told_forget,
+            oracle=told_oracle,
+            index="results/{study}/data/index.parquet",
+        output:
+            "results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
+        log:
+            "results/{study}/logs/remember/seed{seed}/{method}/{state}.log",
+        wildcard_constraints:
+            method=LIVE_METHOD,
+        conda:
+            "../../envs/plot.yaml"
+        resources:
+            mem_mb=memory(1500),
+            runtime="30m",
+        params:
+            settings=remember_settings,
+            scores=remember_options,
+            ledger=ledger_option,
+            owners=forgotten,
+            code=code("remember"),
+        shell:
+            "python -m palimpsest remember --settings {params.settings:q} --heldout {input.heldout:q} --trained {input.trained:q}"
+            " {params.scores} --index {input.index:q} {params.ledger} --output {output:q} > {log:q} 2>&1"
+
+else:
+
+    rule measure:
+        input:
+            decisions="results/{study}/seed{seed}/decisions/{method}/{state}.parquet",
+            rules="results/{study}/seed{seed}/decisions/{method}/{state}.json",
+            oracle=oracle_decisions,
+            index="results/{study}/data/index.parquet",
+        output:
+            update("results/{study}/seed{seed}/metrics/{method}/{state}.parquet"),
+        log:
+            "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
+        wildcard_constraints:
+            method=LIVE_METHOD,
+        conda:
+            "../../envs/plot.yaml"
+        resources:
+            mem_mb=memory(1500),
+            runtime="30m",
+        params:
+            settings=measure_settings,
+            oracle=oracle_option,
+            code=code("measure"),
+        shell:
+            "python -m palimpsest measure --settings {params.settings:q} --decisions {input.decisions:q} --rules {input.rules:q}"
+            " {params.oracle} --index {input.index:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule membership:

@@ -6,6 +6,7 @@ rule score:
         models=scored_models,
         digest="results/{study}/sets/{set}.json",
         records=ancient("results/{study}/sets/{set}.parquet"),
+        candidates=candidates_of,
     output:
         "results/{study}/seed{seed}/scores/{model}/{version}/{set}.parquet",
     log:
@@ -21,10 +22,11 @@ rule score:
         gpu=STUDY["training"]["gpus"],
     params:
         settings=score_settings,
+        candidates=candidates_option,
         folders=lambda wildcards, input: [str(Path(path).parent) for path in input.models],
-        code=code("score"),
+        code=score_code,
     message:
         "Scoring {wildcards.set} with {wildcards.model} as of {wildcards.version}, seed {wildcards.seed}"
     shell:
         "python -m palimpsest score --settings {params.settings:q} --model {params.folders:q} --records {input.records:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " {params.candidates} --output {output:q} > {log:q} 2>&1"

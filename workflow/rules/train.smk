@@ -31,7 +31,7 @@ rule train:
         content=start_content,
         saving=saving_option,
         folder=subpath(output.model, parent=True),
-        code=code("train"),
+        code=train_code,
     message:
         "Training {wildcards.checkpoint} of seed {wildcards.seed}"
     shell:

@@ -33,7 +33,7 @@ def take(records, request, earlier: set[str], salt: str) -> Fingerprint:
     """The fingerprint of a ``Request`` from a frame of records; who was forgotten ``earlier`` is no reason to let a passage go."""
     gone = records[records["owner"].isin(request.owners)]
     kept = records[~records["owner"].isin({*request.owners, *earlier})]
-    passages, unmarked = distinctive(gone["text"], kept["text"], salt)
+    passages, unmarked = distinctive(whole_texts(gone), whole_texts(kept), salt)
     names = frozenset(pseudonym(name, salt) for name in {*request.owners, *gone["record_id"]})
     return Fingerprint(request.name, names, passages, len(gone), unmarked)
 

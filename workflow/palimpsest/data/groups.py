@@ -7,11 +7,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from palimpsest.data.records import SHOWABLE, nearest
-from palimpsest.data.storage import COLUMNS
+from palimpsest.data.storage import COLUMNS, whole_texts
 from palimpsest.errors import Problem, UserError
 
 MAX_NAME, MAX_GROUPS = 40, 30  # names that are longer, or more of them, may be texts and are not shown
-INDEX_COLUMNS = ("record_id", "owner", "split", "label")
+INDEX_COLUMNS = ("record_id", "owner", "split", "label", "part")
 
 
 def group_column(frame, definition: dict, *, where: str = "groups"):
@@ -28,7 +28,7 @@ def group_column(frame, definition: dict, *, where: str = "groups"):
 
     if "terms" in definition:
         pattern = _pattern(definition["terms"], where)
-        groups = ["mentions" if pattern.search(_folded(text)) else "none" for text in frame["text"]]
+        groups = ["mentions" if pattern.search(_folded(text)) else "none" for text in whole_texts(frame)]
     else:
         groups = _by_values(frame, definition, where)
     groups = np.array(groups, dtype=str)
@@ -76,11 +76,11 @@ def _pattern(terms: Iterable, where: str) -> re.Pattern:
 
 
 def index_of(records, groups: dict[str, dict]):
-    """record_id, owner, split and label of each record, then a column for each family of groups (name -> definition).
+    """record_id, owner, split, and label or part of each record, then a column for each family of groups (name -> definition).
 
     Holds no text. The problems of all families are raised together.
     """
-    index, problems = records[list(INDEX_COLUMNS)].copy(), []
+    index, problems = records[[name for name in INDEX_COLUMNS if name in records]].copy(), []
     for family, definition in groups.items():
         if family in COLUMNS:
             remedy = "give the family another name"

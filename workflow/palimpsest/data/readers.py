@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from palimpsest.data.records import SPLITS, name_rows, nearest, record_problems, shown, split_counts
-from palimpsest.data.storage import COLUMNS
+from palimpsest.data.storage import COLUMNS, FIELDS, TEXTS, columns_of
 from palimpsest.data.tables import as_text, plain, read_table_records
 from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import seed_of
@@ -59,13 +59,16 @@ READERS: dict[str, Callable[[dict, list[Path]], tuple[DataFrame, dict]]] = {
 }
 
 
-def read_records(data: dict, paths: list[Path], *, classes: int | None = None) -> tuple[DataFrame, ReadReport]:
+def read_records(
+    data: dict, paths: list[Path], *, classes: int | None = None, track: str = "classification"
+) -> tuple[DataFrame, ReadReport]:
     """The records of a study's ``data`` section, and what became of the rows.
 
-    Columns: record_id, owner, text (str), label (int64), split (one of SPLITS), then the kept ones (str, "" where
-    missing); sorted by record_id, so that the order of files and rows does not matter. Where a column is not mapped:
+    Columns: record_id, owner, the fields of the track (text and label, or prompt and completion; label is int64, all others str; without
+    a prompt it is ""), split (one of SPLITS), then the kept ones (str, "" where missing); sorted by record_id, so that the order of files
+    and rows does not matter. Where a column is not mapped:
 
-    - record_id is the first 16 hex digits of SHA-256 over owner, text and raw label; equal rows get -2, -3, ...
+    - record_id is the first 16 hex digits of SHA-256 over owner and the fields of the track; equal rows get -2, -3, ...
     - owner is the record_id, one for rows of equal content: who asks to forget one of them means all, and taking them
       out of the source changes no other id
     - split is drawn by a hash of the id (equal content, equal split) in the shares ``split_shares``, so that no record
@@ -80,7 +83,9 @@ def read_records(data: dict, paths: list[Path], *, classes: int | None = None) -
     where = ", ".join(map(str, paths)) or f"reader {reader!r}"
     raw, settings = READERS[reader](data, paths)
     raw = as_text(raw, where)
-    content = raw["record_id"] if "record_id" in raw else _content_ids(raw)
+    if track == "causal":
+        raw["prompt"] = raw["prompt"].fillna("") if "prompt" in raw else ""
+    content = raw["record_id"] if "record_id" in raw else _content_ids(raw, FIELDS[track])
     rows, dropped, problems = _translate(raw, settings, where)
     content = content[rows.index]
     if "owner" not in rows:
@@ -94,8 +99,8 @@ def read_records(data: dict, paths: list[Path], *, classes: int | None = None) -
         rows["record_id"] = _numbered(content, rows)
 
     kept = [name for name in rows.columns if name not in COLUMNS]
-    rows = rows[[*COLUMNS, *kept]]
-    problems += record_problems(rows, where=where, classes=classes)
+    rows = rows[[*columns_of(track), *kept]]
+    problems += record_problems(rows, where=where, classes=classes, track=track)
     if problems:
         raise UserError(problems)
     rows = rows.fillna(dict.fromkeys(kept, "")).astype({name: "int64" if name == "label" else "str" for name in rows})
@@ -105,7 +110,7 @@ def read_records(data: dict, paths: list[Path], *, classes: int | None = None) -
 def _translate(rows: DataFrame, settings: dict, where: str) -> tuple[DataFrame, dict[str, int], list[Problem]]:
     """Raw splits and labels by the study's mappings -> (rows that stay, reason -> rows dropped, problems)."""
     rows, dropped, problems = rows.copy(), {}, []
-    texts = set(rows["text"].dropna())
+    texts = {text for name in TEXTS if name in rows for text in rows[name].dropna()}
     for column, key in (("split", "splits"), ("label", "labels")):
         if column not in rows:
             continue
@@ -131,14 +136,14 @@ def _whole_numbers(labels: Series) -> dict[str, int]:
     return {text: int(float(text)) for text in set(labels) if re.fullmatch(r"[+-]?[0-9]{1,9}(\.0+)?", text)}
 
 
-def _content_ids(rows: DataFrame) -> Series:
+def _content_ids(rows: DataFrame, fields: tuple[str, ...]) -> Series:
     import pandas as pd
 
     owners = rows["owner"] if "owner" in rows else [""] * len(rows)
     ids = []
-    for fields in zip(owners, rows["text"], rows["label"], strict=True):
+    for values in zip(owners, *(rows[name] for name in fields), strict=True):
         digest = hashlib.sha256()
-        for field in map(str, fields):
+        for field in map(str, values):
             digest.update(f"{len(field.encode())}:{field}".encode())
         ids.append(digest.hexdigest()[:16])
     return pd.Series(ids, index=rows.index)
@@ -146,7 +151,7 @@ def _content_ids(rows: DataFrame) -> Series:
 
 def _numbered(content: Series, rows: DataFrame) -> Series:
     """The ids with -2, -3, ... behind repeated ones, in an order that the rows' values give, not their places."""
-    others = [name for name in rows.columns if name not in ("record_id", "owner", "text")]
+    others = [name for name in rows.columns if name not in ("record_id", "owner", *TEXTS)]
     number = rows[others].assign(**{"record id": content}).sort_values(others).groupby("record id").cumcount() + 1
     return content.where(number == 1, content + "-" + number.astype(str))
 

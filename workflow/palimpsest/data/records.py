@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from palimpsest.data.storage import COLUMNS
+from palimpsest.data.storage import TEXTS, columns_of
 from palimpsest.errors import Problem, UserError
 
 SPLITS = ("train", "valid", "test", "holdout", "extra")
@@ -17,20 +17,20 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SHOWABLE = re.compile(r"[\w.+-]{1,24}")
 
 
-def check_records(frame, *, where: str, classes: int) -> None:
+def check_records(frame, *, where: str, classes: int, track: str = "classification") -> None:
     """Raise one UserError with all that is wrong with a frame of records; ``where`` names where it came from."""
-    problems = record_problems(frame, where=where, classes=classes)
+    problems = record_problems(frame, where=where, classes=classes, track=track)
     if problems:
         raise UserError(problems)
 
 
-def record_problems(frame, *, where: str, classes: int | None = None) -> list[Problem]:
+def record_problems(frame, *, where: str, classes: int | None = None, track: str = "classification") -> list[Problem]:
     """All that is wrong with a frame of records; labels may be any whole number from 0 on where ``classes`` is None.
 
     Rows are named by id, and by file and row where the index says them (:func:`read_table_records`), never by text.
     """
     problems = []
-    for name in COLUMNS:
+    for name in columns_of(track):
         if name not in frame:
             found = ", ".join(map(repr, frame.columns)) or "no columns"
             remedy = nearest(name, frame.columns) or "add it, or map a column to it"
@@ -52,11 +52,12 @@ def record_problems(frame, *, where: str, classes: int | None = None) -> list[Pr
 
 def _rules(frame, classes: int | None) -> Iterator[tuple]:
     """(what is wrong, mask of the rows (n,), what is allowed, the remedy) for each rule on single records."""
-    for name in [name for name in ("record_id", "owner", "text", "split") if name in frame]:
+    for name in [name for name in ("record_id", "owner", *TEXTS, "split") if name in frame]:
         values = frame[name]
         text = values.map(lambda value: isinstance(value, str)).astype(bool)
         blank = _blank(values)
-        yield f"{name} is empty", blank, "text that is not blank", "fill it in, or take the rows out"
+        if name != "prompt":  # plain text has none
+            yield f"{name} is empty", blank, "text that is not blank", "fill it in, or take the rows out"
         yield f"{name} is not text", ~text & ~blank, "text", "turn the column into text"
         if name in ("record_id", "owner"):
             control = text & values.map(lambda value: bool(CONTROL.search(str(value)))).astype(bool)
@@ -95,7 +96,7 @@ def name_rows(frame, bad) -> str:
     """``3 records: 'a' (posts.csv, row 7), ...``: how many, and the first five by id and place."""
     chosen = frame[bad]
     # a column of texts mapped as ids would otherwise show them
-    texts = {text for text in frame["text"] if isinstance(text, str)} if "text" in frame else set()
+    texts = {text for name in TEXTS if name in frame for text in frame[name] if isinstance(text, str)}
     places = []
     for index, row in zip(chosen.index[:5], chosen.head(5).to_dict("records"), strict=True):
         name, place = row.get("record_id"), f"{Path(index[0]).name}, row {index[1]}" if isinstance(index, tuple) else ""

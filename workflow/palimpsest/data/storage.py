@@ -9,7 +9,27 @@ from pathlib import Path
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import REMEDY, replacing
 
-COLUMNS = ("record_id", "owner", "text", "label", "split")
+FIELDS = {"classification": ("text", "label"), "causal": ("prompt", "completion")}  # of a record, by track
+TEXTS = ("text", "prompt", "completion")
+COLUMNS = ("record_id", "owner", *TEXTS, "label", "split")  # of all tracks; any other column is a kept one
+
+
+def columns_of(track: str) -> tuple[str, ...]:
+    """The columns that every record of a track has."""
+    return ("record_id", "owner", *FIELDS[track], "split")
+
+
+def whole_texts(frame):
+    """(n,) the text of each record, of any track."""
+    import pandas as pd
+
+    texts = pd.Series([""] * len(frame), index=frame.index, dtype=str)
+    for name in TEXTS:
+        if name in frame:
+            texts = (texts + " " + frame[name]).str.strip()
+    return texts
+
+
 SEAL, BLANK = b"sha256:", b"0" * 64
 
 
@@ -19,7 +39,7 @@ def records_digest(frame) -> str:
     Depends on the values alone: not on the order of rows or of further columns, nor on how a file encodes them.
     Each field is preceded by its length, so that no two different tables join to the same bytes.
     """
-    names = [*COLUMNS, *sorted(set(frame.columns) - set(COLUMNS))]
+    names = [*(name for name in COLUMNS if name in frame), *sorted(set(frame.columns) - set(COLUMNS))]
     ordered = frame.sort_values("record_id")
     digest = hashlib.sha256()
     for row in (names, *zip(*(ordered[name].tolist() for name in names), strict=True)):

@@ -160,7 +160,7 @@ def _first(places: list[str]) -> str:
 def read_table_records(paths: Iterable[Path], columns: dict, keep: Iterable[str] = (), **options):
     """Rows of all files: the mapped columns under their names in COLUMNS, then the kept ones, values as in the files.
 
-    ``columns`` maps some of record_id, owner, text, label and split (text and label at least) to columns of the files;
+    ``columns`` maps some of record_id, owner, the fields of a track and split to columns of the files (text and label at least, or completion);
     ``options`` go to :func:`read_table`. The index is (file, row from 1 without the header). Problems of all files are
     raised together.
     """
@@ -188,7 +188,7 @@ def read_table_records(paths: Iterable[Path], columns: dict, keep: Iterable[str]
 
 
 def _mapping_problems(columns: dict, keep: list[str]):
-    for name in ("text", "label"):
+    for name in ("completion",) if "completion" in columns else ("text", "label"):
         if columns.get(name) is None:
             remedy = f"name the column that holds the {name}"
             yield Problem("records need this column", f"data.columns.{name}", remedy=remedy)

@@ -1,8 +1,12 @@
 """The one dict of methods: a method is one file of this folder and one line here.
 
-`needs` says which scores a method takes (the graph is derived from it): ``base``, ``oracle`` or ``teachers``. `fitted` methods are
-fitted on validation records, per family of groups. Modules are named, not imported: the graph needs no more, and a step's code digest holds
-the one method it runs.
+The graph is derived from what each `needs`:
+
+    base, oracle, teachers    the scores of these models, from which the method decides; `fitted` methods are fitted on validation records,
+                              per family of groups
+    model                     the model before a request, which the method trains to forget: it is a model of its own
+
+Modules are named, not imported: the graph needs no more, and a step's code digest holds the one method it runs.
 """
 
 from __future__ import annotations
@@ -18,19 +22,29 @@ class Method:
     needs: str
     fitted: bool
     label: str
+    tracks: tuple[str, ...]
+
+    @property
+    def trains(self) -> bool:
+        """Whether it makes a model of its own."""
+        return self.needs == "model"
 
 
-def _method(name: str, needs: str, label: str, fitted: bool = False) -> Method:
-    return Method(f"palimpsest.methods.{name}", needs, fitted, label)
+def _method(name: str, needs: str, label: str, fitted: bool = False, tracks: tuple[str, ...] = ("classification",)) -> Method:
+    return Method(f"palimpsest.methods.{name}", needs, fitted, label, tracks)
 
 
+ANY = ("classification", "causal")
 METHODS: dict[str, Method] = {
-    "base": _method("base", "base", "base (nothing forgotten)"),
-    "oracle": _method("oracle", "oracle", "oracle (retrained)"),
+    "base": _method("base", "base", "base (nothing forgotten)", tracks=ANY),
+    "oracle": _method("oracle", "oracle", "oracle (retrained)", tracks=ANY),
     "sisa_vote": _method("sisa_vote", "teachers", "SISA, majority vote"),
     "sisa_mean": _method("sisa_mean", "teachers", "SISA, mean of probabilities"),
     "base_postprocessed": _method("base_postprocessed", "base", "base, post-processed", fitted=True),
     "fairsisa_aggregate_first": _method("fairsisa_aggregate_first", "teachers", "FairSISA, aggregate first", fitted=True),
     "fairsisa_postprocess_first": _method("fairsisa_postprocess_first", "teachers", "FairSISA, post-process first", fitted=True),
     "fairsisa_ensemble": _method("fairsisa_ensemble", "teachers", "FairSISA, ensemble (joint)", fitted=True),
+    "gradient_ascent": _method("gradient_ascent", "model", "gradient ascent", tracks=ANY),
+    "gradient_difference": _method("gradient_difference", "model", "gradient difference", tracks=ANY),
+    "npo": _method("npo", "model", "NPO", tracks=ANY),
 }

@@ -6,7 +6,12 @@ or (B, n), and returns a scalar or (B,), with a group axis last where it is said
     classification   how often the decisions are right
     fairness         how far groups are treated differently
     agreement        how far two models decide alike (a method and the oracle)
-    membership       what the loss tells about having been trained on
+    membership       what the loss and its kin tell about having been trained on
+    tokens           a causal model's scores of the tokens of texts, which memorization and membership start from
+    memorization     how much of a text a causal model knows by heart
+    truth            whether it prefers a true answer to false ones; forget quality and model utility
+    exposure         how far a planted secret stands out among those that could stand in its place
+    divergence       how far the outputs of two models lie apart
     cost             what retraining is expected to take
     bootstrap        the weights, and intervals from the replicates
     student          quantiles of Student's t, for the spread over seeds
@@ -30,6 +35,14 @@ class Metric:
     source: str  # the paper that defines it
     summary: str  # one line for people, with the unit
 
+
+# Membership inference besides that by the loss: where it is from, and the score.
+_ATTACKS = {
+    "zlib": ("Carlini et al. 2021", "loss by compressed byte"),
+    "min_k": ("Shi et al. 2024", "loss of the least likely tokens"),
+    "min_k_plus_plus": ("Zhang et al. 2025", "standardised loss of the least likely tokens"),
+    "reference": ("Carlini et al. 2021", "loss, less a reference model's,"),
+}
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -64,6 +77,61 @@ METRICS: dict[str, Metric] = {
             "Yeom et al. 2018",
             "chance that a member has a lower loss than a non-member; 0.5 tells nothing",
         ),
+        *(
+            Metric(f"membership_auroc_{attack}", "match", 0, 1, source, f"chance that a member has a lower {score} than a non-member")
+            for attack, (source, score) in _ATTACKS.items()
+        ),
+        Metric(
+            "membership_tpr", "match", 0, 1, "Yeom et al. 2018; Carlini et al. 2022", "share of members recognised by their loss at 1 % FPR"
+        ),
+        *(
+            Metric(
+                f"membership_tpr_{attack}",
+                "match",
+                0,
+                1,
+                f"{source}; Carlini et al. 2022",
+                f"share of members recognised by their {score} at 1 % FPR",
+            )
+            for attack, (source, score) in _ATTACKS.items()
+        ),
+        Metric("perplexity", "match", 1, inf, "Jelinek et al. 1977", "exp of the mean negative log-likelihood of all tokens"),
+        Metric("probability", "match", 0, 1, "Maini et al. 2024", "mean length-normalised probability of a text"),
+        Metric("memorization_accuracy", "match", 0, 1, "Jang et al. 2023", "mean share of a text's tokens that are the likeliest"),
+        Metric(
+            "exact_memorization",
+            "match",
+            0,
+            1,
+            "Tirumala et al. 2022; Dorna et al. 2025",
+            "mean share of a text's tokens that are the likeliest, the end of text left out",
+        ),
+        Metric(
+            "extraction_strength",
+            "match",
+            0,
+            1,
+            "Carlini et al. 2021; Dorna et al. 2025",
+            "mean share of a text that follows by itself once its start is given",
+        ),
+        Metric("truth_ratio_indifference", "match", 0, 1, "Maini et al. 2024", "1 where true and false answers are equally likely"),
+        Metric("truth_ratio_preference", "up", 0, 1, "Maini et al. 2024", "1 where only the true answer is likely"),
+        Metric("truth_ratio_probability", "match", 0, 1, "Dorna et al. 2025", "probability of the true answer against a false one"),
+        Metric("probability_with_options", "up", 0, 1, "Maini et al. 2024", "probability of the true answer among all of an item"),
+        Metric("forget_quality", "up", 0, 1, "Maini et al. 2024", "p-value that the truth ratios are distributed as the oracle's"),
+        Metric("model_utility", "up", 0, 1, "Maini et al. 2024", "harmonic mean of what the model still does well"),
+        Metric("exposure", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary, in bits; by chance 1.44"),
+        Metric("kl", "down", 0, inf, "Kullback and Leibler 1951", "mean divergence of the oracle's outputs from the model's, in nats"),
+        Metric(
+            "jensen_shannon_reversed",
+            "down",
+            0,
+            inf,
+            "Wang et al. 2023, as released",
+            "mean divergence from the oracle's outputs with its arguments swapped, in nats",
+        ),
+        Metric("lpd", "down", 0, inf, "Wang et al. 2023", "mean relative distance of a text's perplexity from the oracle's"),
+        Metric("pdlp", "match", 0, 1, "Wang et al. 2023", "share of texts less likely than under the base"),
         Metric("retrained_tokens", "down", 0, inf, "Bourtoule et al. 2021", "tokens trained to serve a request"),
         Metric("retrained_seconds", "down", 0, inf, "Bourtoule et al. 2021", "seconds trained to serve a request"),
         Metric("retrained_share", "down", 0, inf, "Bourtoule et al. 2021", "tokens over those of a full retraining"),

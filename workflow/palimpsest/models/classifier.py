@@ -1,82 +1,21 @@
-"""Sequence classifiers: from scratch, from a folder, or from the hub. Safetensors only, no remote code."""
+"""Sequence classifiers; see making.py."""
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import torch
 
-from palimpsest.errors import Problem, UserError
-from palimpsest.files import file_digests, replacing_files
-from palimpsest.randomness import seed_of
+from palimpsest.models.making import load, make
+
+KIND = "AutoModelForSequenceClassification"
 
 
 def make_classifier(settings: dict, tokenizer, classes: int, *names: object) -> torch.nn.Module:
     """A fresh model by the study's `model` section; every random weight follows from ``names``."""
-    from transformers import AutoConfig, AutoModelForSequenceClassification
-
-    torch.manual_seed(seed_of(*names))
-    if settings["init"] == "scratch":
-        # Special ids of an architecture's default config point into another vocabulary.
-        special = {f"{role}_token_id": getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "cls", "sep")}
-        given = {"max_position_embeddings": settings["max_length"], **settings["config"]}
-        derived = special | {"vocab_size": len(tokenizer), "num_labels": classes, "pad_token_id": tokenizer.pad_token_id}
-        _check_config(AutoConfig, settings["architecture"], settings["config"], derived)
-        try:
-            config = AutoConfig.for_model(settings["architecture"], **derived, **given)
-            return AutoModelForSequenceClassification.from_config(config)
-        except Exception as error:  # each architecture checks its settings in its own way, many not at all
-            found, remedy = f"{type(error).__name__}: {_said(error)}", f"correct it; transformers documents {settings['architecture']}"
-            raise UserError(Problem("no model can be built of these settings", "model.config", found, remedy=remedy)) from None
-    return load_classifier(settings["init"], tokenizer, classes)
-
-
-def _check_config(configs, architecture: str, given: dict, derived: dict) -> None:
-    """A UserError for an architecture that transformers lacks, or a setting that its config does not have (it would be ignored) or
-    that follows from the tokenizer and the data.
-    """
-    try:
-        known = configs.for_model(architecture)
-    except (ValueError, KeyError):
-        remedy = "name a model type of transformers, such as gpt2 or modernbert"
-        raise UserError(Problem("there is no architecture of this name", "model.architecture", repr(architecture), remedy=remedy)) from None
-    unknown = [name for name in given if name in derived or not hasattr(known, name)]
-    if unknown:
-        names = [name for name in {**known.to_dict(), **known.attribute_map} if not name.startswith("_") and name not in derived]
-        near = {name: difflib.get_close_matches(name, names, n=1) for name in unknown}
-        remedy = "; ".join(f"{name!r}: {f'did you mean {found[0]!r}?' if found else 'remove it'}" for name, found in near.items())
-        raise UserError(Problem(f"{architecture} takes no such setting", "model.config", ", ".join(map(repr, unknown)), remedy=remedy))
+    return make(KIND, settings, tokenizer, names, num_labels=classes)
 
 
 def load_classifier(source: str | Path, tokenizer, classes: int) -> torch.nn.Module:
     """A model from a folder or a hub id, with room for every token of ``tokenizer``."""
-    from transformers import AutoModelForSequenceClassification
-
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            str(source), num_labels=classes, trust_remote_code=False, use_safetensors=True
-        )
-    except OSError as error:
-        remedy = "give a local folder with config.json and model.safetensors, or a hub id that can be reached from here"
-        raise UserError(Problem("the model cannot be loaded", "model.init", f"{source} ({_said(error)})", remedy=remedy)) from None
-    if model.get_input_embeddings().num_embeddings < len(tokenizer):
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    model.config.pad_token_id = tokenizer.pad_token_id
-    return model
-
-
-def save_model_folder(model, tokenizer, folder: Path) -> dict[str, str]:
-    """Write a folder that loads with plain ``from_pretrained``, and return the SHA-256 of each file; the weights come last and whole."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    with replacing_files(folder) as beside:
-        model.save_pretrained(beside, max_shard_size="1TB")
-        tokenizer.save_pretrained(beside)
-        digests = file_digests(beside)
-    return digests
-
-
-def _said(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
+    return load(KIND, source, tokenizer, num_labels=classes)

@@ -1,4 +1,5 @@
-"""Records -> a set that models are scored on: the held-out splits, or what a request asked to forget."""
+"""Records -> a set that models are scored on, or that a method takes: held-out splits, some of the training records, unseen records, or what
+a request asked to forget."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet
 from palimpsest.files import write_json
+from palimpsest.randomness import seed_of
 
 HELDOUT = ("valid", "test", "holdout")
 
@@ -19,13 +21,27 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `request`, whose owners' training records are taken; without it, the held-out splits."""
-    records, request = read_parquet(args.records), args.settings.get("request")
-    if request is None:
+    """settings: `set`: heldout, extra, trained (with `at_least`: so many records, of owners that a hash chooses, so that the set depends
+    on no ledger), or forget (with `request`: its owners' training records).
+    """
+    records, wanted = read_parquet(args.records), args.settings
+    train = records[records["split"] == "train"]
+    if wanted["set"] == "heldout":
         chosen = records[records["split"].isin(HELDOUT)]
+    elif wanted["set"] == "extra":
+        chosen = records[records["split"] == "extra"]
+    elif wanted["set"] == "trained":
+        chosen = train[train["owner"].isin(_owners(train, wanted["at_least"]))]
     else:
-        owners = next(known.owners for known in read_ledger(args.ledger) if known.name == request)
-        chosen = records[(records["split"] == "train") & records["owner"].isin(owners)]
+        owners = next(known.owners for known in read_ledger(args.ledger) if known.name == wanted["request"])
+        chosen = train[train["owner"].isin(owners)]
     chosen = chosen.reset_index(drop=True)
     write_parquet(chosen, args.output)
     write_json(args.digest, {"digest": records_digest(chosen), "records": len(chosen)})
+
+
+def _owners(train, at_least: int) -> list[str]:
+    counts = train["owner"].value_counts()
+    order = sorted(counts.index, key=lambda owner: seed_of("trained", owner))
+    before = counts[order].cumsum().shift(fill_value=0)
+    return [owner for owner in order if before[owner] < at_least]

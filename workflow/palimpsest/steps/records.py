@@ -23,9 +23,10 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings is the study's `data` section."""
-    frame, report = read_records(args.settings, args.source, classes=args.settings["classes"])
-    check_records(frame, where=", ".join(map(str, args.source)) or args.settings["reader"], classes=args.settings["classes"])
+    """settings is the study's `data` section and its `track`."""
+    classes, track = args.settings["classes"], args.settings["track"]
+    frame, report = read_records(args.settings, args.source, classes=classes, track=track)
+    check_records(frame, where=", ".join(map(str, args.source)) or args.settings["reader"], classes=classes, track=track)
     counts = dataclasses.asdict(report)
     if args.purged:
         upto = read_json(args.purged)["purges"][-1]["upto"]

@@ -1,7 +1,8 @@
-"""Score a set of records with one or several models: one log-probability a class."""
+"""Score a set of records with one or several models: what each says where a loss counts."""
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -9,11 +10,9 @@ import pandas as pd
 import torch
 
 from palimpsest.data.storage import read_parquet, write_parquet
-from palimpsest.models.classifier import load_classifier
 from palimpsest.models.folder import check_model
-from palimpsest.models.tokenizers import encode, load_tokenizer
-from palimpsest.scoring.classification import log_probabilities
-from palimpsest.training.classification import ClassificationExamples
+from palimpsest.models.tokenizers import load_tokenizer
+from palimpsest.tracks import TRACKS
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -21,27 +20,38 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 def add_arguments(parser) -> None:
     parser.add_argument("--model", type=Path, nargs="+", required=True, help="folders, one a shard")
     parser.add_argument("--records", type=Path, required=True)
+    parser.add_argument("--candidates", type=Path, help="other completions of records, which are scored beside their own")
     parser.add_argument("--output", type=Path, required=True)
 
 
 def run(args) -> None:
-    """settings: `sharding`, `shards` (of the models, in order), `classes`, `max_length`, `batch_size`, `threads`, `gpus`.
+    """settings: `sharding`, `shards` (of the models, in order), `track`, `head`, `model` (the study's, as far as texts are encoded by it),
+    `batch_size`, `threads`, `gpus`.
 
-    Rows: record_id, sharding, shard, logp_0 .. logp_{C-1} in nats.
+    Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for a record's own completion), and the columns of
+    the track's `score`.
     """
     wanted = args.settings
+    track = importlib.import_module(TRACKS[wanted["track"]])
     torch.set_num_threads(wanted["threads"])
     device = "cuda" if wanted["gpus"] else "cpu"
     records = read_parquet(args.records)
+    told = ["record_id"]
+    if args.candidates:
+        records, told = with_candidates(records, read_parquet(args.candidates)), ["record_id", "kind", "number"]
     for folder in args.model:
         check_model(folder)
     frames = []
     for shard, folder in zip(wanted["shards"], args.model, strict=True):
         tokenizer = load_tokenizer(folder)
-        token_ids, _ = encode(tokenizer, records["text"].tolist(), wanted["max_length"]) if len(records) else ([], 0)
-        model = load_classifier(folder, tokenizer, wanted["classes"]).to(device)
-        examples = ClassificationExamples(token_ids, records["label"].tolist(), tokenizer.pad_token_id)
-        rows = log_probabilities(model, examples, wanted["batch_size"])
-        frame = records[["record_id"]].assign(sharding=wanted["sharding"], shard=shard)
-        frames.append(frame.assign(**{f"logp_{label}": rows[:, label] for label in range(wanted["classes"])}))
+        examples, _ = track.encode(records, tokenizer, wanted["model"])
+        model = track.load(folder, tokenizer, wanted["head"]).to(device)
+        frame = records[told].assign(sharding=wanted["sharding"], shard=shard)
+        frames.append(frame.assign(**track.score(model, examples, wanted["batch_size"])))
     write_parquet(pd.concat(frames, ignore_index=True), args.output)
+
+
+def with_candidates(records: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
+    """Records, and below them each of their candidates as one: the same prompt, another completion."""
+    asked = candidates.merge(records[["record_id", "prompt"]], on="record_id")
+    return pd.concat([records.assign(kind="", number=0), asked], ignore_index=True)[["record_id", "kind", "number", "prompt", "completion"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import platform
@@ -15,13 +16,15 @@ from palimpsest.data.identity import identities
 from palimpsest.data.storage import read_parquet, records_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json, write_json
-from palimpsest.models.classifier import load_classifier, make_classifier, save_model_folder
+from palimpsest.losses import cross_entropy_sum
 from palimpsest.models.folder import check_model, check_tokenizer, loaded_files
-from palimpsest.models.tokenizers import encode, load_tokenizer
+from palimpsest.models.making import save_model_folder
+from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
-from palimpsest.training.classification import ClassificationExamples, classification_loss
+from palimpsest.tracks import TRACKS
 from palimpsest.training.loop import train
+from palimpsest.training.objective import Objective, Part
 from palimpsest.training.schedule import stage_epochs
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -37,30 +40,31 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `classes` and the study's `model` and `training`.
+    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `track`, `head` and the study's `model` and `training`.
 
     A slice may be empty: a request emptied it. Without any record the weights stay as they were.
     """
     wanted, model_settings = args.settings, args.settings["model"]
+    track = importlib.import_module(TRACKS[wanted["track"]])
     sources = {} if args.previous or args.tokenizer else identities(loaded_files(Path(model_settings["init"])))
     start = _start(args, model_settings["init"], sources)
     records, digests = _read_slices(args.slice)
     tokenizer = load_tokenizer(args.previous or args.tokenizer or model_settings["init"])
-    token_ids, cut = encode(tokenizer, records["text"].tolist(), model_settings["max_length"])
+    examples, cut = track.encode(records, tokenizer, model_settings)
     logging.info("%d records, %d of them cut at %d tokens", len(records), cut, model_settings["max_length"])
     names = (wanted["study"], wanted["seed"], wanted["sharding"], wanted["shard"], wanted["stage"])
     if args.previous:
-        model = load_classifier(args.previous, tokenizer, wanted["classes"])
+        model = track.load(args.previous, tokenizer, wanted["head"])
     else:
-        model = make_classifier(model_settings, tokenizer, wanted["classes"], *names, "init")
+        model = track.make(model_settings, tokenizer, wanted["head"], *names, "init")
     epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
-    versions = {package: version(package) for package in PACKAGES if _installed(package)} | {"python": platform.python_version()}
+    versions = installed_versions()
     # All that the weights depend on: a checkpoint made by other code or packages does not lead to the same bits.
-    fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code_digest(__name__), sorted(versions.items())))
-    examples = ClassificationExamples(token_ids, records["label"].tolist(), tokenizer.pad_token_id)
+    fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code_digest(__name__, TRACKS[wanted["track"]]), sorted(versions.items())))
+    objective = Objective({"train": Part(examples, lambda model, batch: cross_entropy_sum(*track.predict(model, batch)[:2]))})
     resume = args.output / "resume"
     training = wanted["training"] | {"checkpoint_seconds": args.checkpoint_seconds}
-    model, report = train(model, examples, classification_loss, training, epochs, names, resume, fingerprint)
+    model, report = train(model, objective, training, epochs, names, resume, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
         "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs, "records": len(records), "cut": cut,
@@ -99,6 +103,11 @@ def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
     if problems:
         raise UserError(problems)
     return pd.concat(frames).sort_values("record_id", ignore_index=True), digests
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of what the weights depend on."""
+    return {package: version(package) for package in PACKAGES if _installed(package)} | {"python": platform.python_version()}
 
 
 def _installed(package: str) -> bool:

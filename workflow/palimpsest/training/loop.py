@@ -14,87 +14,126 @@ from accelerate import Accelerator
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import seed_of
-from palimpsest.training.batches import epoch_batches
+from palimpsest.training.objective import Objective
 from palimpsest.training.progress import Progress
 from palimpsest.training.resume import load_state, save_state
-from palimpsest.training.schedule import learning_rate
+from palimpsest.training.schedule import SCHEDULES
 
 CURVE_POINTS = 100
+Watch = Callable[[torch.nn.Module, int], tuple[dict[str, float], bool]]
 
 
 def train(
     model: torch.nn.Module,
-    examples,
-    loss: Callable[[torch.nn.Module, dict], torch.Tensor],
+    objective: Objective,
     settings: dict,
     epochs: int,
     names: tuple,
     resume: Path,
     fingerprint: str,
+    watch: Watch | None = None,
 ) -> tuple[torch.nn.Module, dict]:
-    """Train ``model`` on ``examples`` for ``epochs`` and return it with what it took.
+    """Train ``model`` to minimise ``objective`` for ``epochs`` and return it with what it took.
 
-    loss(model, batch) is a sum; it is divided by the number counted in the whole batch, over all micro-batches and processes.
     names key every draw: the order of examples, and dropout, which is seeded anew at each update; so a run that is resumed at any
-    update ends in the same bits. settings is the study's `training` section. The report holds steps, tokens, examples, seconds,
-    peak memory in MB and the loss curve as [update, loss in nats] pairs.
+    update ends in the same bits. settings is the study's `training` section, or those of a method. watch(model, updates done) is called
+    before the first update and after each epoch: it gives numbers for the report, and whether to stop. The report holds steps, tokens,
+    examples, seconds, peak memory in MB, the loss curve as [update, loss in nats] pairs, and what was watched.
+
+    A loss that is not finite ends the training with a UserError; the state before that update is kept.
     """
     torch.set_num_threads(settings["threads"])
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # for finding bugs; costs some per cent and changes no result
     accelerator = Accelerator(mixed_precision=settings["precision"], cpu=settings["gpus"] == 0)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, settings["weight_decay"]), lr=settings["learning_rate"], fused=True)
+    groups, betas = _parameter_groups(model, settings["weight_decay"]), tuple(settings.get("betas", (0.9, 0.999)))
+    optimizer = torch.optim.AdamW(groups, lr=settings["learning_rate"], betas=betas, fused=True)
     done, totals = load_state(resume, fingerprint, model, optimizer)
-    totals = totals or {"tokens": 0, "examples": 0, "seconds": 0.0, "curve": []}
+    totals = totals or {"tokens": 0, "examples": 0, "seconds": 0.0, "curve": [], "watched": [], "stopped": False}
     model, optimizer = accelerator.prepare(model, optimizer)
-    model.train()
 
-    lengths, counted = examples.lengths, examples.counted
-    per_epoch = math.ceil(len(lengths) / settings["batch_size"])
+    per_epoch = objective.steps_per_epoch(settings["batch_size"])
     steps = epochs * per_epoch
     keep_every = max(1, steps // CURVE_POINTS)
     progress = Progress(steps, start=done)
     began = saved = time.monotonic()
     before = totals["seconds"]
     for step in range(done, steps):
+        if watch and step % per_epoch == 0 and len(totals["watched"]) <= step // per_epoch:
+            _watched(watch, model, step, totals)
+        if totals["stopped"]:
+            break
         if step == done or step % per_epoch == 0:
-            batches = epoch_batches(lengths, settings["batch_size"], *names, "order", step // per_epoch)
+            batches = objective.epoch(step // per_epoch, settings["batch_size"], names)
         batch = batches[step % per_epoch]
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, settings["learning_rate"], settings["warmup_share"])
-        value = _update(accelerator, model, optimizer, examples, batch, counted[batch].sum(), loss, settings, (*names, step))
+            group["lr"] = SCHEDULES[settings.get("schedule", "linear")](step, steps, settings["learning_rate"], settings["warmup_share"])
+        model.train(settings.get("dropout", True))
+        value = _update(accelerator, model, optimizer, objective, batch, settings, (*names, step))
         if not math.isfinite(value):
+            save_state(resume, step, fingerprint, accelerator.unwrap_model(model), optimizer, totals)
             raise UserError(Problem(f"the loss is not finite at update {step + 1}", "training", str(value), remedy="lower learning_rate"))
-        totals["tokens"] += int(lengths[batch].sum())
-        totals["examples"] += len(batch)
+        tokens = sum(int(part.examples.lengths[batch[name]].sum()) for name, part in objective.parts.items())
+        totals["tokens"] += tokens
+        totals["examples"] += sum(map(len, batch.values()))
         totals["seconds"] = before + time.monotonic() - began
         if step % keep_every == 0 or step + 1 == steps:
             totals["curve"].append([step + 1, round(value, 6)])
-        progress.update(step + 1, value, int(lengths[batch].sum()))
+        progress.update(step + 1, value, tokens)
         if time.monotonic() - saved >= settings["checkpoint_seconds"] and accelerator.is_main_process:
             save_state(resume, step + 1, fingerprint, accelerator.unwrap_model(model), optimizer, totals)
             saved = time.monotonic()
+    else:
+        if watch:
+            _watched(watch, model, steps, totals)
     progress.close()
-    report = totals | {"steps": steps, "device": str(accelerator.device), "peak_mb": _peak_mb(accelerator.device)}
+    device = accelerator.device
+    report = totals | {"steps": step if totals["stopped"] else steps, "device": str(device), "peak_mb": _peak_mb(device)}
     return accelerator.unwrap_model(model), report
 
 
-def _update(accelerator, model, optimizer, examples, batch, counted, loss, settings, names) -> float:
-    """One update on ``batch``; returns its loss in nats, per counted item."""
-    torch.manual_seed(seed_of(*names, accelerator.process_index))
-    mine = batch[accelerator.process_index :: accelerator.num_processes]
-    micro = settings["micro_batch_size"] or max(len(mine), 1)
-    total = torch.zeros((), device=accelerator.device)
-    for part in np.array_split(mine, math.ceil(len(mine) / micro)) if len(mine) else []:
-        inputs = {key: value.to(accelerator.device) for key, value in examples.batch(part).items()}
-        summed = loss(model, inputs)
-        # Processes average their gradients, so each scales its share back up.
-        accelerator.backward(summed * (accelerator.num_processes / counted))
-        total += summed.detach()
-    accelerator.clip_grad_norm_(model.parameters(), settings["clip_norm"])
-    optimizer.step()
+def _watched(watch: Watch, model: torch.nn.Module, updates: int, totals: dict) -> None:
+    model.eval()
+    with torch.inference_mode():
+        numbers, stop = watch(model, updates)
+    totals["watched"].append({"update": updates, **numbers})
+    totals["stopped"] = stop
+
+
+def _update(accelerator, model, optimizer, objective, batch, settings, names) -> float:
+    """One update on ``batch``; returns the joined mean, in nats. Of a loss that is not finite no update is made."""
+    seed = seed_of(*names, accelerator.process_index)
+    divisors = {name: part.divisor(batch[name]) for name, part in objective.parts.items()}
+
+    def passed(slopes: dict[str, float] | None) -> dict[str, torch.Tensor]:
+        """Means over the whole batch, over all processes; backward too, where there are slopes."""
+        torch.manual_seed(seed)  # the same dropout in both passes
+        sums = {}
+        for name, part in objective.parts.items():
+            sums[name] = torch.zeros((), device=accelerator.device)
+            for indices in _cut(batch[name][accelerator.process_index :: accelerator.num_processes], settings["micro_batch_size"]):
+                inputs = {key: value.to(accelerator.device) for key, value in part.examples.batch(indices).items()}
+                with torch.set_grad_enabled(slopes is not None and not part.constant):
+                    summed = part.loss(model, inputs)
+                if slopes is not None and not part.constant and slopes[name]:
+                    # Processes average their gradients, so each scales its share back up.
+                    accelerator.backward(summed * (slopes[name] * accelerator.num_processes / divisors[name]))
+                sums[name] += summed.detach()
+        return {name: accelerator.reduce(value, "sum") / divisors[name] for name, value in sums.items()}
+
+    constant = {name: torch.zeros(()) for name in objective.parts}
+    means = passed(objective.slopes(passed(None) if objective.join else constant))
+    value = float(objective.joined(means))
+    if math.isfinite(value):
+        if settings["clip_norm"] is not None:
+            accelerator.clip_grad_norm_(model.parameters(), settings["clip_norm"])
+        optimizer.step()
     optimizer.zero_grad()
-    return float(accelerator.reduce(total, "sum")) / float(counted)
+    return value
+
+
+def _cut(indices: np.ndarray, size: int | None) -> list[np.ndarray]:
+    return np.array_split(indices, math.ceil(len(indices) / (size or len(indices)))) if len(indices) else []
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]:

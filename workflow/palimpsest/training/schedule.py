@@ -19,3 +19,12 @@ def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> fl
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
     return peak * (steps - step) / max(steps - warmup, 1)
+
+
+def constant_rate(step: int, steps: int, peak: float, warmup_share: float) -> float:
+    """Rate of update ``step`` (from 0) of ``steps``: linear warm-up, then the peak."""
+    warmup = int(warmup_share * steps)
+    return peak * min(1.0, (step + 1) / (warmup + 1))
+
+
+SCHEDULES = {"linear": learning_rate, "constant": constant_rate}

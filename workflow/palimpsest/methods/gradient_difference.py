@@ -1,0 +1,31 @@
+"""gradient_difference (Liu et al. 2022; as TOFU's baseline, Maini et al. 2024): ascent on the forget set, descent on the retain set.
+
+    L = - forget_weight * nll(D_f) + retain_weight * nll(D_r)
+
+nll is the mean over the predictions that count of -log p_theta(target): the completion's tokens, or a record's one label. An epoch goes once
+through D_f; each of its examples is joined by one of D_r, in an order that goes through all of D_r before any comes again. No frozen model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from palimpsest.methods.settings import Training
+from palimpsest.training.objective import Objective, Part
+
+if TYPE_CHECKING:
+    from palimpsest.methods.unlearning import Run
+
+
+@dataclass(frozen=True)
+class Settings(Training):
+    """Weights gamma and alpha of open-unlearning's GradDiff, both 1 there."""
+
+    forget_weight: float = 1.0
+    retain_weight: float = 1.0
+
+
+def objective(run: Run, settings: Settings) -> Objective:
+    parts = {name: Part(run.sets[name], run.likelihood) for name in ("forget", "retain")}
+    return Objective(parts, {"forget": -settings.forget_weight, "retain": settings.retain_weight})

@@ -1,0 +1,85 @@
+"""Settings of methods that train: each has its own frozen dataclass, checked while the graph is built. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import types
+import typing
+from collections.abc import Iterator
+
+from palimpsest.errors import Problem
+from palimpsest.schema import nearest, shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How a method trains: what the loop takes of its settings (palimpsest.training.loop)."""
+
+    learning_rate: float = 1e-5
+    epochs: int = 10
+    batch_size: int | None = 32  # None: the whole forget set at once
+    micro_batch_size: int | None = None
+    weight_decay: float = 0.0
+    clip_norm: float | None = 1.0
+    warmup_share: float = 0.0
+    schedule: typing.Literal["linear", "constant"] = "linear"
+    betas: tuple[float, float] = (0.9, 0.999)
+    dropout: bool = True
+
+
+def settings_of(module: str):
+    """The dataclass of settings of a method's module."""
+    return importlib.import_module(module).Settings
+
+
+def option_problems(module: str, given: dict, where: str) -> Iterator[Problem]:
+    """What is wrong with the settings that a study gives a method: unknown names, wrong types, values out of range."""
+    kind = settings_of(module)
+    types_of, known = typing.get_type_hints(kind), [field.name for field in dataclasses.fields(kind)]
+    for name, value in given.items():
+        if name not in known:
+            yield Problem("unknown key", f"{where}.{name}", shown(name), ", ".join(known), nearest(name, known))
+        elif not _fits(value, types_of[name]):
+            yield Problem("wrong type", f"{where}.{name}", shown(value), _written(types_of[name]), "correct it")
+        elif not (bound := BOUNDS.get(name, (float("-inf"), float("inf"))))[0] <= _number(value) <= bound[1]:
+            yield Problem("out of range", f"{where}.{name}", shown(value), f"{bound[0]:g} to {bound[1]:g}", "correct it")
+
+
+# Of all settings of this name, whatever the method: what is no probability is at least not negative.
+TINY = 1e-12
+BOUNDS = {
+    "learning_rate": (TINY, 10), "epochs": (1, 1e6), "batch_size": (1, 1e6), "micro_batch_size": (1, 1e6), "weight_decay": (0, 1e3),
+    "clip_norm": (TINY, 1e9), "warmup_share": (0, 1), "beta": (TINY, 1e3), "alpha": (0, 1e3), "forget_weight": (0, 1e3),
+    "retain_weight": (0, 1e3), "chunks": (1, 1e6), "sample": (0, 1), "portion": (0, 1),
+}  # fmt: skip
+
+
+def _number(value) -> float:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else BOUNDS_INSIDE
+
+
+BOUNDS_INSIDE = 1.0  # inside of all bounds: values that are no numbers have none
+
+
+def _fits(value, kind) -> bool:
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in parts)
+    if origin is typing.Literal:
+        return value in parts
+    if origin is tuple:
+        return isinstance(value, (list, tuple)) and len(value) == len(parts) and all(map(_fits, value, parts))
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _written(kind) -> str:
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(kind)))
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_written(part) for part in typing.get_args(kind))
+    return {type(None): "null", int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(kind, str(kind))

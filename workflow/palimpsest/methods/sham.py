@@ -1,0 +1,33 @@
+"""sham: a control. The weights move by a random step as long as the strongest method's, and nothing is aimed at.
+
+    theta = theta_base + d * u / |u|,   u ~ N(0, 1) in each weight,   d = the largest |theta_method - theta_base| of the methods compared
+
+What a method changes beyond it is not owed to having moved at all. Defined here; the length is that of the whole vector (Euclidean).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from palimpsest.randomness import seed_of
+
+if TYPE_CHECKING:
+    import torch
+
+
+def distance(model: torch.nn.Module, other: torch.nn.Module) -> float:
+    """Euclidean length of the difference of two models' weights."""
+    pairs = zip(model.parameters(), other.parameters(), strict=True)
+    return float(sum(((a.detach().double() - b.detach().double()) ** 2).sum() for a, b in pairs).sqrt())
+
+
+def move(model: torch.nn.Module, length: float, names: tuple) -> torch.nn.Module:
+    """``model``, its weights moved by ``length`` in a direction that ``names`` decide."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed_of(*names, "sham"))
+    steps = [torch.randn(weight.shape, generator=generator) for weight in model.parameters()]
+    norm = float(sum((step.double() ** 2).sum() for step in steps).sqrt())
+    for weight, step in zip(model.parameters(), steps, strict=True):
+        weight.data.add_((step * (length / norm)).to(weight))
+    return model

@@ -1,0 +1,73 @@
+"""What an unlearning method is given, and what several of them use."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from palimpsest.losses import cross_entropy_sum, per_example
+from palimpsest.tracks.predictions import Predictions
+from palimpsest.training.objective import Examples
+
+
+@dataclass(frozen=True)
+class Run:
+    """model: the one that learnt the forget set, and is to be trained; sets: examples by name (forget, retain, extra);
+    predict: of the track; frozen: other models by name, in eval mode; names: what keys every draw; device: where models compute."""
+
+    model: torch.nn.Module
+    sets: dict[str, Examples]
+    predict: Callable[[torch.nn.Module, dict], Predictions]
+    names: tuple
+    device: torch.device = torch.device("cpu")
+    frozen: dict[str, torch.nn.Module] = field(default_factory=dict)
+
+    def likelihood(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Sum of the negative log-likelihoods of what counts in a batch, in nats."""
+        predictions = self.predict(model, batch)
+        return cross_entropy_sum(predictions.logits, predictions.targets)
+
+    def losses(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(B,) the same for each example."""
+        predictions = self.predict(model, batch)
+        each = torch.nn.functional.cross_entropy(predictions.logits.float(), predictions.targets, reduction="none")
+        return per_example(each, predictions.rows, len(batch["input_ids"]))
+
+    def reference(self) -> torch.nn.Module:
+        """A frozen copy of the model as it is now."""
+        model = copy.deepcopy(self.model).to(self.device).eval()
+        return model.requires_grad_(False)
+
+    def reference_losses(self, examples: Examples, batch_size: int) -> np.ndarray:
+        """(n,) summed negative log-likelihood of each example under the model as it is now: one pass, before it changes."""
+        model, found = self.model.to(self.device).eval(), np.empty(len(examples.lengths), dtype=np.float32)
+        order = np.argsort(examples.lengths, kind="stable")
+        with torch.inference_mode():
+            for start in range(0, len(order), batch_size):
+                indices = order[start : start + batch_size]
+                batch = {key: value.to(self.device) for key, value in examples.batch(indices).items()}
+                found[indices] = self.losses(model, batch).cpu().numpy()
+        return found
+
+
+@dataclass(frozen=True)
+class WithConstants:
+    """Examples with further numbers, one each, which their batches hold as tensors (B,)."""
+
+    examples: Examples
+    constants: dict[str, np.ndarray]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.examples.lengths
+
+    @property
+    def counted(self) -> np.ndarray:
+        return self.examples.counted
+
+    def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
+        return self.examples.batch(indices) | {name: torch.from_numpy(values[indices]) for name, values in self.constants.items()}

@@ -1,0 +1,48 @@
+"""What a causal model says of each counted token: one forward pass a text, from which every metric of single tokens follows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from palimpsest.likelihood import counted_logits
+from palimpsest.metrics.tokens import TokenScores
+from palimpsest.training.language_modelling import LanguageModellingExamples
+
+ROWS = 256  # rows of a vocabulary that are reduced together: what softmax and moments need besides the logits stays small
+
+
+@torch.inference_mode()
+def token_scores(model: torch.nn.Module, examples: LanguageModellingExamples, batch_size: int) -> TokenScores:
+    """Scores of the counted tokens of n texts, in the order of ``examples``; the model is left in evaluation mode.
+
+    Batches hold texts of like length. The logits of a batch, (N, V) of its N counted tokens, are the most that is held at a time.
+    """
+    model.eval()
+    offsets = np.append(0, np.cumsum(examples.counted))
+    kinds = {"logp": np.float32, "correct": bool, "mean": np.float32, "deviation": np.float32}
+    scores = {name: np.empty(offsets[-1], dtype=kind) for name, kind in kinds.items()}
+    order = np.argsort(examples.lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        indices = order[start : start + batch_size]
+        logits, tokens = counted_logits(model, {key: value.to(model.device) for key, value in examples.batch(indices).items()})
+        parts = [score_tokens(*part) for part in zip(logits.split(ROWS), tokens.split(ROWS), strict=True)]
+        places = np.concatenate([np.arange(offsets[index], offsets[index + 1]) for index in indices])
+        for name, values in zip(scores, zip(*parts, strict=True), strict=True):
+            scores[name][places] = torch.cat(values).cpu().numpy()
+    return TokenScores(offsets, **scores)
+
+
+def score_tokens(logits: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """logits (N, V), tokens (N,) int -> logp, correct, mean, deviation, each (N,), in float32 and nats; see ``TokenScores``.
+
+    mean and deviation are those of log p(v) for v ~ p (Zhang et al. 2024, Min-K%++). The deviation is taken around the mean: of a nearly
+    certain or a nearly uniform prediction the difference of the moments would leave rounding alone.
+    """
+    log_probabilities = torch.log_softmax(logits.float(), dim=-1)
+    logp = log_probabilities.gather(1, tokens[:, None])[:, 0]
+    correct = logits.argmax(dim=-1) == tokens  # the first of equal ones
+    probabilities = log_probabilities.exp()
+    mean = (probabilities * log_probabilities).sum(dim=-1)
+    variance = (probabilities * (log_probabilities - mean[:, None]).square()).sum(dim=-1)
+    return logp, correct, mean, variance.sqrt()

@@ -1,0 +1,33 @@
+"""Stored token scores -> what metrics take. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from palimpsest.data.storage import read_parquet
+from palimpsest.errors import Problem, UserError
+from palimpsest.metrics.tokens import TokenScores
+
+VALUES = ("logp", "correct", "mean", "deviation")
+ANSWER, PARAPHRASE, PERTURBED = "", "paraphrase", "perturbed"  # what a scored text is: the record's own completion, or another one
+
+
+def read_token_rows(paths: list[Path]) -> pd.DataFrame:
+    """Rows of score files, by record_id, kind and number; a UserError for scores that are not finite."""
+    frame = pd.concat([read_parquet(path) for path in paths], ignore_index=True)
+    bad = ~frame["logp"].map(lambda values: np.isfinite(values).all()).astype(bool)
+    if bad.any():
+        found, where = f"{int(bad.sum())} of {len(frame)} texts", ", ".join(map(str, paths))
+        remedy = "the model was driven to ruin: lower the method's learning_rate or its epochs"
+        raise UserError(Problem("scores are not finite", where, found, remedy=remedy))
+    return frame.sort_values(["record_id", "kind", "number"], ignore_index=True)
+
+
+def token_scores_of(rows: pd.DataFrame) -> TokenScores:
+    """Rows of a score file as one ragged table, in their order."""
+    offsets = np.concatenate([[0], np.cumsum(rows["logp"].map(len).to_numpy(dtype=np.int64))])
+    columns = {name: np.concatenate(rows[name].tolist()) for name in VALUES}
+    return TokenScores(offsets=offsets, **columns)

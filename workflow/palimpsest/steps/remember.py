@@ -1,0 +1,139 @@
+"""Token scores -> numbers: what a causal model still remembers of the forgotten, and how well it works on everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from palimpsest.data.ledger import START, forgotten_owners, read_ledger
+from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.metrics import divergence, membership, memorization, truth
+from palimpsest.metrics.bootstrap import bootstrap_weights, interval
+from palimpsest.metrics.inputs import weighted_mean
+from palimpsest.metrics.tokens import TokenScores
+from palimpsest.randomness import numpy_generator
+from palimpsest.scoring.tokens import ANSWER, PARAPHRASE, PERTURBED, read_token_rows, token_scores_of
+from palimpsest.tables import row, table
+
+MEMORY = ("perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength")
+ATTACKS: dict[str, Callable[[TokenScores], np.ndarray]] = {
+    "membership_auroc": membership.loss_score,
+    "membership_min_k_auroc": membership.min_k_score,
+    "membership_min_k_plus_plus_auroc": membership.min_k_plus_plus_score,
+}
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--heldout", type=Path, nargs="+", required=True)
+    parser.add_argument("--trained", type=Path, nargs="+", required=True)
+    parser.add_argument("--forget", type=Path, nargs="*", default=[], help="one a request up to the state")
+    parser.add_argument("--oracle", type=Path, nargs="*", default=[], help="the oracle's scores of the same forget sets")
+    parser.add_argument("--index", type=Path, required=True)
+    parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+
+
+def run(args) -> None:
+    """settings: `study`, `seed`, `method`, `state`, `shards`, `model`, `bootstrap`, `level`.
+
+    Sets: forget, the training records of everybody who is forgotten in the state; retain, a sample of those that stay; valid, holdout and test,
+    and each part of test that the data name. Nobody who is forgotten is in any set but forget.
+    """
+    wanted = args.settings
+    index = read_parquet(args.index).set_index("record_id")
+    gone = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
+    sets = {"retain": read_token_rows(args.trained)} | dict(_heldout(read_token_rows(args.heldout), index))
+    sets = {name: rows[~rows["record_id"].map(index["owner"]).isin(gone)] for name, rows in sets.items()}
+    if args.forget:
+        sets["forget"] = read_token_rows(args.forget)
+    measure = Measure(wanted)
+    found = []
+    for name, rows in sets.items():
+        if len(rows):
+            found += measure.memory(name, rows)
+            found += measure.truth(name, rows)
+    if args.forget:
+        found += measure.membership(sets["forget"], sets.get("holdout"))
+        if args.oracle:
+            found += measure.against_oracle(sets["forget"], read_token_rows(args.oracle))
+    write_parquet(table(found), args.output)
+
+
+def _heldout(rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    splits = rows["record_id"].map(index["split"])
+    for split in ("valid", "holdout", "test"):
+        yield split, rows[splits == split]
+    if "part" in index:
+        parts = rows["record_id"].map(index["part"])
+        yield from ((part, rows[parts == part]) for part in sorted(parts[parts != ""].unique()))
+
+
+class Measure:
+    """Metrics of one model; each set has its own bootstrap samples, the same for all models and seeds."""
+
+    def __init__(self, wanted: dict):
+        self.wanted = wanted
+        self.where = {key: wanted[key] for key in ("study", "seed", "method", "shards", "model")} | {"request": wanted["state"]}
+
+    def samples(self, name: str, n: int) -> np.ndarray:
+        return bootstrap_weights(n, self.wanted["bootstrap"], numpy_generator(self.wanted["study"], "bootstrap", name, n))
+
+    def _row(self, name: str, metric: str, n: int, function: Callable) -> dict:
+        """function(weights) -> value or replicates."""
+        return row(self.where, name, metric, function(None), n, interval(function(self.samples(name, n)), self.wanted["level"]))
+
+    def memory(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        scores = token_scores_of(rows[rows["kind"] == ANSWER])
+        for metric in MEMORY:
+            yield self._row(name, metric, len(scores), lambda w, f=getattr(memorization, metric): f(scores, w))
+
+    def truth(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        """Of the items that have false answers."""
+        _, correct, wrong = answers(rows)
+        if not len(correct):
+            return
+        ratios = truth.truth_ratio(correct, wrong)
+        for metric in ("truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability"):
+            yield self._row(name, metric, len(ratios), lambda w, f=getattr(truth, metric): f(ratios, w))
+
+    def membership(self, inside: pd.DataFrame, outside: pd.DataFrame | None) -> Iterator[dict]:
+        if outside is None or outside.empty:
+            return
+        members, others = (token_scores_of(rows[rows["kind"] == ANSWER]) for rows in (inside, outside))
+        weights = self.samples("members", len(members)), self.samples("outsiders", len(others))
+        for metric, score in ATTACKS.items():
+            ours, theirs = score(members), score(others)
+            spread = interval(membership.membership_auroc(ours, theirs, *weights), self.wanted["level"])
+            yield row(self.where, "forget", metric, membership.membership_auroc(ours, theirs), len(members), spread)
+
+    def against_oracle(self, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
+        """Forget quality, and how far likelihoods of the forgotten texts are from the oracle's."""
+        ids, correct, wrong = answers(ours)
+        oracle_ids, *oracle = answers(theirs)
+        if len(ids):
+            quality = truth.forget_quality(truth.truth_ratio(correct, wrong), truth.truth_ratio(*oracle), ids, oracle_ids)
+            yield row(self.where, "forget", "forget_quality", quality, len(ids))
+        mine, reference = (rows[rows["kind"] == ANSWER] for rows in (ours, theirs))
+        truth.require_same_items(mine["record_id"].tolist(), reference["record_id"].tolist())
+        perplexities = [memorization.perplexity_per_text(token_scores_of(rows)) for rows in (reference, mine)]
+        for metric in ("lpd", "pdlp"):
+            yield self._row("forget", metric, len(mine), lambda w, f=getattr(divergence, metric): f(*perplexities, w))
+        gap = np.log(perplexities[1]) - np.log(perplexities[0])
+        yield self._row("forget", "likelihood_gap", len(mine), lambda w: weighted_mean(np.abs(gap), w))
+
+
+def answers(rows: pd.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """(record ids, mean NLL of the true answer (n,), of the false ones (n, K)), of items with false answers; K is that of the item with fewest.
+
+    True is the paraphrase where there is one, as TOFU has it, else the record's own completion.
+    """
+    rows = rows.assign(nll=memorization.nll_per_text(token_scores_of(rows)) if len(rows) else [])
+    false = rows[rows["kind"] == PERTURBED].groupby("record_id")["nll"].apply(list)
+    if false.empty:
+        return [], np.empty(0), np.empty((0, 0))
+    own, other = (rows[rows["kind"] == kind].groupby("record_id")["nll"].first() for kind in (ANSWER, PARAPHRASE))
+    count = min(map(len, false))
+    return false.index.tolist(), other.reindex(false.index).fillna(own).to_numpy(), np.array([values[:count] for values in false])

@@ -1,0 +1,112 @@
+"""Unlearn: a model that learnt a request's records, the request, and a method -> a model that is to have forgotten them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from palimpsest.data.storage import read_parquet, records_digest
+from palimpsest.errors import Problem, UserError
+from palimpsest.files import write_json
+from palimpsest.methods.unlearning import Run
+from palimpsest.models.folder import check_model
+from palimpsest.models.making import save_model_folder
+from palimpsest.models.tokenizers import load_tokenizer
+from palimpsest.provenance import code_digest
+from palimpsest.randomness import numpy_generator, seed_of
+from palimpsest.steps.train import installed_versions
+from palimpsest.tracks import TRACKS
+from palimpsest.training.loop import train
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+WATCHED = 200  # examples of a set that are watched while a method trains
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model that learnt what is to be forgotten")
+    for name, what in (("forget", "asked to be deleted"), ("retain", "the rest of the training data"), ("extra", "never trained on")):
+        parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, help=f"records {what}")
+    parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
+    parser.add_argument("--output", type=Path, required=True, help="folder")
+
+
+def run(args) -> None:
+    """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `track`, `head`, the study's `model`, and
+    `threads`, `gpus`, `precision`.
+    """
+    wanted = args.settings
+    track, method = importlib.import_module(TRACKS[wanted["track"]]), importlib.import_module(wanted["implementation"])
+    start, tokenizer = check_model(args.model), load_tokenizer(args.model)
+    frames = {name: _records(getattr(args, name)) for name in ("forget", "retain", "extra")}
+    frames["retain"] = frames["retain"][~frames["retain"]["record_id"].isin(frames["forget"]["record_id"])].reset_index(drop=True)
+    _check(frames, wanted)
+    settings = method.Settings(**wanted["options"])
+    names = (wanted["study"], wanted["seed"], wanted["method"], wanted["state"])
+    sets = {name: track.encode(frame, tokenizer, wanted["model"])[0] for name, frame in frames.items()}
+    model = track.load(args.model, tokenizer, wanted["head"])
+    device = torch.device("cuda" if wanted["gpus"] else "cpu")
+    torch.set_num_threads(wanted["threads"])
+    given = Run(model, sets, track.predict, names, device)
+    logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
+
+    training = dataclasses.asdict(settings) | {key: wanted[key] for key in ("threads", "gpus", "precision")}
+    training |= {"batch_size": settings.batch_size or len(frames["forget"]), "checkpoint_seconds": args.checkpoint_seconds}
+    versions = installed_versions()
+    digests = {name: records_digest(frame) for name, frame in frames.items()}
+    code = code_digest(__name__, wanted["implementation"], TRACKS[wanted["track"]])
+    fingerprint = str(seed_of(sorted(wanted.items()), start, sorted(digests.items()), code, sorted(versions.items())))
+    watch = Watch(track, sets, names, getattr(method, "forgotten", None))
+    resume = args.output / "resume"
+    model, report = train(model, method.objective(given, settings), training, settings.epochs, names, resume, fingerprint, watch)
+    files = save_model_folder(model, tokenizer, args.output)
+    details = {
+        "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": settings.epochs, "previous": start, "versions": versions,
+        "records": {name: len(frame) for name, frame in frames.items()}, "options": dataclasses.asdict(settings),
+        "sha256": files.pop("model.safetensors"), "files": files,
+    }  # fmt: skip
+    write_json(args.output / "training.json", report | details)
+    shutil.rmtree(resume, ignore_errors=True)
+
+
+class Watch:
+    """Numbers of memory on some examples of each set, before the first update and after each epoch; and whether the method may stop."""
+
+    def __init__(self, track, sets: dict, names: tuple, stop=None):
+        self.track, self.stop = track, stop
+        self.sets = {name: track.subset(examples, _some(len(examples.lengths), *names, "watch", name)) for name, examples in sets.items()}
+
+    def __call__(self, model, updates: int) -> tuple[dict[str, float], bool]:
+        found = {name: self.track.memory(model, examples) for name, examples in self.sets.items()}
+        numbers = {f"{name}_{what}": value for name, values in found.items() for what, value in values.items()}
+        forget, unseen = ({name: found[which][name] for name in self.track.KNOWN} for which in ("forget", "extra"))
+        return numbers, bool(self.stop and self.stop(forget, unseen))
+
+
+def _some(count: int, *names: object) -> np.ndarray:
+    return np.sort(numpy_generator(*names).permutation(count)[:WATCHED])
+
+
+def _records(paths: list[Path]) -> pd.DataFrame:
+    return pd.concat([read_parquet(path) for path in paths]).sort_values("record_id", ignore_index=True)
+
+
+def _check(frames: dict[str, pd.DataFrame], wanted: dict) -> None:
+    """A UserError for sets that a method cannot work with."""
+    problems, where = [], f"method {wanted['method']}, state {wanted['state']}"
+    if frames["forget"].empty:
+        problems.append(Problem("there is nothing to forget", where, "the request has no training records", remedy="correct the ledger"))
+    if frames["retain"].empty:
+        problems.append(Problem("the request asks for all of the data", where, remedy="take owners out of the request"))
+    if frames["extra"].empty:
+        remedy = "give records of split `extra`: never trained on, of the same kind"
+        problems.append(Problem("there is no unseen text", where, "no record of split `extra`", remedy=remedy))
+    if problems:
+        raise UserError(problems)

@@ -1,0 +1,17 @@
+"""What differs between kinds of models, and nowhere else: a track is a module of this folder with
+
+    FIELDS                                        text fields of a record
+    make(model, tokenizer, head, *names)          a fresh model by the study's `model` section; head: settings of its head
+    load(folder, tokenizer, head)                 a model from a folder
+    encode(records, tokenizer, model)             -> (Examples, texts that were cut)
+    predict(model, batch)                         -> Predictions
+    subset(examples, indices)                     some of the examples
+    memory(model, examples)                       numbers by name; those of KNOWN say how well examples are known
+    score(model, examples, batch_size)            columns of a score file
+
+Losses, methods and steps are written once, on ``Predictions``.
+"""
+
+from __future__ import annotations
+
+TRACKS = {name: f"palimpsest.tracks.{name}" for name in ("classification", "causal")}

@@ -1,0 +1,40 @@
+# A method trains the model of the state before until it is to have forgotten what a request names.
+
+
+rule unlearn:
+    input:
+        model=unlearned_from,
+        forget_digest="results/{study}/sets/forget-{state}.json",
+        forget=ancient("results/{study}/sets/forget-{state}.parquet"),
+        retain_digests=retained_digests,
+        retain=ancient(retained),
+        extra_digest="results/{study}/sets/extra.json",
+        extra=ancient("results/{study}/sets/extra.parquet"),
+    output:
+        model="results/{study}/seed{seed}/methods/{method}/{state}/model.safetensors",
+        config="results/{study}/seed{seed}/methods/{method}/{state}/config.json",
+        tokenizer="results/{study}/seed{seed}/methods/{method}/{state}/tokenizer.json",
+        tokenizer_config="results/{study}/seed{seed}/methods/{method}/{state}/tokenizer_config.json",
+        report="results/{study}/seed{seed}/methods/{method}/{state}/training.json",
+    log:
+        "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
+    benchmark:
+        "results/{study}/benchmarks/unlearn/seed{seed}/{method}/{state}.jsonl"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY["training"]["threads"]
+    resources:
+        mem_mb=memory(3000),
+        runtime="4h",
+        gpu=STUDY["training"]["gpus"],
+    params:
+        settings=unlearn_settings,
+        start=subpath(input.model, parent=True),
+        saving=saving_option,
+        folder=subpath(output.model, parent=True),
+        code=unlearn_code,
+    message:
+        "Unlearning {wildcards.state} by {wildcards.method}, seed {wildcards.seed}"
+    shell:
+        "python -m palimpsest unlearn --settings {params.settings:q} --model {params.start:q} --forget {input.forget:q}"
+        " --retain {input.retain:q} --extra {input.extra:q} {params.saving} --output {params.folder:q} > {log:q} 2>&1"
