@@ -30,9 +30,13 @@ from palimpsest.models.causal import make_causal
 from palimpsest.models.classifier import make_classifier
 from palimpsest.models.tokenizers import encode, train_wordpiece
 from palimpsest.randomness import numpy_generator
-from palimpsest.training.classification import ClassificationExamples, classification_loss
-from palimpsest.training.language_modelling import LanguageModellingExamples, language_modelling_loss
+from palimpsest.tracks import causal as causal_track
+from palimpsest.tracks import classification
+from palimpsest.tracks.predictions import negative_log_likelihood
+from palimpsest.training.classification import ClassificationExamples
+from palimpsest.training.language_modelling import LanguageModellingExamples
 from palimpsest.training.loop import train
+from palimpsest.training.objective import Objective, Part
 
 PIECES = 8000
 CLASSIFIER = {"n_layer": 2, "n_embd": 192, "n_head": 4, "activation_function": "gelu_pytorch_tanh"}  # of the hatexplain study
@@ -96,7 +100,9 @@ def loop_epoch(start: torch.nn.Module, examples, loss: Callable, batch_size: int
     """Seconds of one epoch of this project's loop."""
     model, settings = copy.deepcopy(start), TRAINING | {"batch_size": batch_size}
     with tempfile.TemporaryDirectory() as folder:
-        return timed(lambda: train(model, examples, loss, settings, 1, ("benchmark",), Path(folder), "benchmark"))
+        return timed(
+            lambda: train(model, Objective({"train": Part(examples, loss)}), settings, 1, ("benchmark",), Path(folder), "benchmark")
+        )
 
 
 def trainer_epoch(start: torch.nn.Module, rows: list[dict], tokenizer, batch_size: int, sampling: str) -> tuple[float, float]:
@@ -141,7 +147,7 @@ def main() -> None:
     ours = ClassificationExamples(ids, labels, tokenizer.pad_token_id)
     rows = [{"input_ids": row, "labels": label} for row, label in zip(ids, labels, strict=True)]
     model = make_classifier(settings, tokenizer, 2, "benchmark")
-    candidates = {"this loop": lambda: loop_epoch(model, ours, classification_loss, 32)}
+    candidates = {"this loop": lambda: loop_epoch(model, ours, negative_log_likelihood(classification.predict), 32)}
     for name, sampling in samplings.items():
         candidates[name] = lambda sampling=sampling: trainer_epoch(model, rows, tokenizer, 32, sampling)
     compare("Classification, GPT-2 2 x 192, batches of 32", candidates, sum(map(len, ids)), wanted.rounds)
@@ -156,7 +162,7 @@ def main() -> None:
             {"input_ids": row, "labels": [token if counts else -100 for token, counts in zip(row, mask, strict=True)]}
             for row, mask in zip(ids, counted, strict=True)
         ]
-        candidates = {"this loop": lambda ours=ours: loop_epoch(causal, ours, language_modelling_loss, 16)}
+        candidates = {"this loop": lambda ours=ours: loop_epoch(causal, ours, negative_log_likelihood(causal_track.predict), 16)}
         for name, sampling in samplings.items():
             candidates[name] = lambda sampling=sampling, rows=rows: trainer_epoch(causal, rows, tokenizer, 16, sampling)
         compare(f"Language modelling, GPT-2 4 x 256, batches of 16, {what}", candidates, sum(map(len, ids)), wanted.rounds)

@@ -9,7 +9,7 @@ import torch
 from palimpsest.errors import UserError
 from palimpsest.likelihood import token_log_probabilities
 from palimpsest.models.causal import load_causal, make_causal
-from palimpsest.models.classifier import save_model_folder
+from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import encode, load_tokenizer, train_wordpiece
 from palimpsest.training.language_modelling import LanguageModellingExamples
 

@@ -10,9 +10,14 @@ import pytest
 import torch
 
 from palimpsest.likelihood import counted_logits, token_log_probabilities
+from palimpsest.tracks.causal import predict
+from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
-from palimpsest.training.language_modelling import LanguageModellingExamples, language_modelling_loss
+from palimpsest.training.language_modelling import LanguageModellingExamples
 from palimpsest.training.loop import train
+from palimpsest.training.objective import Objective, Part
+
+language_modelling_loss = negative_log_likelihood(predict)
 
 SETTINGS = {
     "batch_size": 6, "micro_batch_size": None, "learning_rate": 0.01, "warmup_share": 0.0, "weight_decay": 0.0,
@@ -123,7 +128,15 @@ def test_splitting_a_batch_does_not_change_the_update(tmp_path, monkeypatch):
 
     def run(folder, **changes):
         settings = SETTINGS | changes
-        return train(tiny_model(), examples(answers=True), language_modelling_loss, settings, 2, ("s",), tmp_path / folder, "print")[0]
+        return train(
+            tiny_model(),
+            Objective({"train": Part(examples(answers=True), language_modelling_loss)}),
+            settings,
+            2,
+            ("s",),
+            tmp_path / folder,
+            "print",
+        )[0]
 
     whole, split = run("a"), run("b", micro_batch_size=2)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(whole.parameters(), split.parameters(), strict=True))
@@ -132,7 +145,9 @@ def test_splitting_a_batch_does_not_change_the_update(tmp_path, monkeypatch):
 
 def test_the_loop_learns_texts_by_heart(tmp_path):
     """40 ids: a guess costs log 40 = 3.7 nats a token, and more from so wide a start; learnt by heart a text costs next to nothing."""
-    model, report = train(tiny_model(), examples(6), language_modelling_loss, SETTINGS, 120, ("s",), tmp_path, "print")
+    model, report = train(
+        tiny_model(), Objective({"train": Part(examples(6), language_modelling_loss)}), SETTINGS, 120, ("s",), tmp_path, "print"
+    )
     assert report["curve"][0][1] > 3 and report["curve"][-1][1] < 0.1
     assert report["tokens"] == 120 * examples(6).lengths.sum()
 

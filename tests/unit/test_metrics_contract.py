@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from palimpsest.metrics import METRICS
+from palimpsest.metrics import METRICS, truth
 from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls
+from palimpsest.metrics import divergence as div
 from palimpsest.metrics import fairness as fair
+from palimpsest.metrics import membership as mia
+from palimpsest.metrics import memorization as mem
 from palimpsest.metrics.bootstrap import bootstrap_weights
-from palimpsest.metrics.membership import loss_auroc
+from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
 
 
@@ -29,9 +32,20 @@ class Sample:
     groups: np.ndarray
     losses: np.ndarray
     member: np.ndarray
+    tokens: TokenScores
+    others_tokens: TokenScores
+    wrong: np.ndarray  # losses of two wrong answers
+    sizes: np.ndarray
 
     def take(self, index) -> Sample:
-        return Sample(**{name: values[index] for name, values in vars(self).items()})
+        taken = {name: values.take(index) if isinstance(values, TokenScores) else values[index] for name, values in vars(self).items()}
+        return Sample(**taken)
+
+
+def draw_tokens(rng: np.random.Generator, n: int) -> TokenScores:
+    offsets = np.append(0, np.cumsum(rng.integers(2, 9, size=n)))
+    logp, correct = -rng.exponential(size=offsets[-1]).round(1), rng.random(offsets[-1]) < 0.7
+    return TokenScores(offsets, logp, correct, -rng.exponential(size=offsets[-1]), rng.exponential(size=offsets[-1]))
 
 
 def draw(n: int = 240) -> Sample:
@@ -49,6 +63,10 @@ def draw(n: int = 240) -> Sample:
         groups=np.array(["none", "north", "south"])[rng.integers(3, size=n)],
         losses=np.round(rng.exponential(size=n), 1),
         member=np.arange(n) % 3 == 0,
+        tokens=draw_tokens(rng, n),
+        others_tokens=draw_tokens(rng, n),
+        wrong=rng.exponential(size=(n, 2)),
+        sizes=rng.integers(20, 60, size=n),
     )
 
 
@@ -64,11 +82,38 @@ def rate(field):
     return lambda s, w: getattr(fair.group_rates(s.labels, s.decisions[:, 1], s.groups, w), field)
 
 
-def membership(s, w):
-    w = np.ones(len(s.losses)) if w is None else w
-    return loss_auroc(s.losses[s.member], s.losses[~s.member], w[..., s.member], w[..., ~s.member])
+def membership(measure, score):
+    def call(s, w):
+        w, values = np.ones(len(s.losses)) if w is None else w, score(s)
+        return measure(values[s.member], values[~s.member], w[..., s.member], w[..., ~s.member])
+
+    return call
 
 
+def tpr(members, others, member_weights, other_weights):
+    """At a false positive rate that the few records here can show."""
+    return mia.tpr_at_fpr(members, others, 0.1, member_weights, other_weights)
+
+
+def memorization(metric):
+    return lambda s, w: metric(s.tokens, w)
+
+
+def truth_ratio(aggregate):
+    return lambda s, w: aggregate(truth.truth_ratio(s.losses, s.wrong), w)
+
+
+def perplexities(metric):
+    return lambda s, w: metric(mem.perplexity_per_text(s.others_tokens), mem.perplexity_per_text(s.tokens), w)
+
+
+ATTACKS = {
+    "": lambda s: s.losses,
+    "_zlib": lambda s: mia.zlib_score(s.tokens, s.sizes),
+    "_min_k": lambda s: mia.min_k_score(s.tokens),
+    "_min_k_plus_plus": lambda s: mia.min_k_plus_plus_score(s.tokens),
+    "_reference": lambda s: mia.reference_score(s.tokens, s.others_tokens),
+}
 CALLS = {
     "accuracy": classification(cls.accuracy),
     "balanced_accuracy": classification(cls.balanced_accuracy),
@@ -85,9 +130,24 @@ CALLS = {
     "worst_group_accuracy": fairness(fair.worst_group_accuracy),
     "agreement": lambda s, w: agree.agreement(s.decisions, s.others, w),
     "jensen_shannon": lambda s, w: agree.jensen_shannon(s.probabilities, s.others, w),
-    "membership_auroc": membership,
+    **{f"membership_auroc{attack}": membership(mia.membership_auroc, score) for attack, score in ATTACKS.items()},
+    **{f"membership_tpr{attack}": membership(tpr, score) for attack, score in ATTACKS.items()},
+    "perplexity": memorization(mem.perplexity),
+    "probability": memorization(mem.probability),
+    "memorization_accuracy": memorization(mem.memorization_accuracy),
+    "exact_memorization": memorization(mem.exact_memorization),
+    "extraction_strength": memorization(mem.extraction_strength),
+    "truth_ratio_indifference": truth_ratio(truth.truth_ratio_indifference),
+    "truth_ratio_preference": truth_ratio(truth.truth_ratio_preference),
+    "truth_ratio_probability": truth_ratio(truth.truth_ratio_probability),
+    "probability_with_options": lambda s, w: truth.probability_with_options(s.losses, s.wrong, w),
+    "kl": lambda s, w: div.kl(s.others, 0.9 * s.probabilities + 0.05, w),
+    "jensen_shannon_reversed": lambda s, w: div.jensen_shannon_reversed(s.others, 0.9 * s.probabilities + 0.05, w),
+    "lpd": perplexities(div.lpd),
+    "pdlp": perplexities(div.pdlp),
 }
 NOT_OVER_RECORDS = {
+    *("forget_quality", "model_utility", "exposure"),
     *("retrained_tokens", "retrained_seconds", "retrained_share", "expected_share"),
     *("expected_curve", "fit_cost", "cost_by_chance", "gap_by_chance", "random_share", "patterns_per_record"),
 }
@@ -139,7 +199,7 @@ def test_only_ratios_of_weights_matter(name):
     np.testing.assert_allclose(CALLS[name](sample, 7 * weights), CALLS[name](sample, weights), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(set(CALLS) - {"membership_auroc"}))
+@pytest.mark.parametrize("name", sorted(name for name in CALLS if not name.startswith("membership")))
 @pytest.mark.parametrize("weights", [np.ones(239), np.ones((2, 2, 240)), -np.ones(240), np.full(240, np.nan)])
 def test_wrong_weights_are_refused(name, weights):
     with pytest.raises(ValueError, match="weights"):
@@ -150,7 +210,8 @@ def test_the_table_of_metrics_is_light_and_no_metric_imports_torch():
     """The graph is built from METRICS, so reading it must not import numpy; measuring imports numpy alone."""
     code = (
         "import sys, palimpsest.metrics; assert 'numpy' not in sys.modules\n"
-        "from palimpsest.metrics import agreement, bootstrap, classification, cost, fairness, membership\n"
+        "from palimpsest.metrics import agreement, bootstrap, classification, cost, divergence, exposure, fairness, membership\n"
+        "from palimpsest.metrics import memorization, tokens, truth\n"
         "assert not {'torch', 'pandas', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

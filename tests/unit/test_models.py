@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, models
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
 
 from palimpsest.errors import UserError
-from palimpsest.models.classifier import load_classifier, make_classifier, save_model_folder
+from palimpsest.models.classifier import load_classifier, make_classifier
+from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import encode, load_tokenizer, train_wordpiece
 from palimpsest.scoring.classification import log_probabilities
 from palimpsest.training.classification import ClassificationExamples

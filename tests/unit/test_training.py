@@ -10,13 +10,17 @@ import torch
 
 from palimpsest.errors import UserError
 from palimpsest.losses import cross_entropy_sum
+from palimpsest.tracks.classification import predict
+from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
 from palimpsest.training.batches import collate, epoch_batches
-from palimpsest.training.classification import ClassificationExamples, classification_loss
+from palimpsest.training.classification import ClassificationExamples
 from palimpsest.training.loop import train
+from palimpsest.training.objective import Objective, Part
 from palimpsest.training.resume import load_state, save_state
 from palimpsest.training.schedule import learning_rate, stage_epochs
 
+classification_loss = negative_log_likelihood(predict)
 SETTINGS = {
     "batch_size": 4, "micro_batch_size": None, "learning_rate": 0.01, "warmup_share": 0.0, "weight_decay": 0.01,
     "clip_norm": 1.0, "precision": "no", "threads": 1, "gpus": 0, "checkpoint_seconds": 1e9,
@@ -41,7 +45,15 @@ def examples(count: int = 22) -> ClassificationExamples:
 
 
 def run(tmp_path, settings=SETTINGS, dropout=0.1, epochs=2, names=("study", 1)):
-    return train(tiny_model(dropout), examples(), classification_loss, settings, epochs, names, tmp_path / "resume", "print")
+    return train(
+        tiny_model(dropout),
+        Objective({"train": Part(examples(), classification_loss)}),
+        settings,
+        epochs,
+        names,
+        tmp_path / "resume",
+        "print",
+    )
 
 
 def weights(model) -> dict[str, torch.Tensor]:
@@ -114,7 +126,7 @@ def test_padding_does_not_change_the_loss():
 
 def test_one_update_is_the_gradient_of_the_mean_loss(tmp_path, monkeypatch):
     """With plain SGD in AdamW's place one update must be w - lr * gradient of the mean cross entropy over the batch."""
-    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, fused: torch.optim.SGD(groups, lr=lr))
+    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
     settings = SETTINGS | {"batch_size": 22, "clip_norm": 1e9, "weight_decay": 0.0}
     model, _ = run(tmp_path, settings, dropout=0.0, epochs=1)
     reference, data = tiny_model(0.0), examples()
@@ -125,7 +137,7 @@ def test_one_update_is_the_gradient_of_the_mean_loss(tmp_path, monkeypatch):
 
 def test_splitting_a_batch_does_not_change_the_update(tmp_path, monkeypatch):
     """With SGD: Adam would blow up the rounding of gradients that are zero but for it."""
-    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, fused: torch.optim.SGD(groups, lr=lr))
+    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
     whole, _ = run(tmp_path / "a", SETTINGS | {"batch_size": 6}, dropout=0.0)
     split, _ = run(tmp_path / "b", SETTINGS | {"batch_size": 6, "micro_batch_size": 2}, dropout=0.0)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(whole.parameters(), split.parameters(), strict=True))
@@ -207,10 +219,75 @@ def test_a_damaged_checkpoint_is_passed_over_for_an_earlier_one(tmp_path, name, 
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    """No update is made with it: the state that is kept holds the weights as they were."""
+    broken = Objective({"train": Part(examples(), lambda model, batch: classification_loss(model, batch) * math.nan)})
     with pytest.raises(UserError, match="not finite at update 1"):
-        train(
-            tiny_model(), examples(), lambda model, batch: classification_loss(model, batch) * math.nan, SETTINGS, 1, ("s",), tmp_path, "p"
-        )
+        train(tiny_model(), broken, SETTINGS, 1, ("s",), tmp_path, "p")
+    kept = tiny_model(dropout=0.0)
+    with torch.no_grad():
+        next(kept.parameters()).zero_()
+    assert load_state(tmp_path, "p", kept, torch.optim.AdamW(kept.parameters()))[0] == 0
+    assert same(weights(kept), weights(tiny_model()))
+
+
+def two_parts(**changes) -> Objective:
+    """10 examples that are learnt, and 22 of which as many again are drawn twice for each batch."""
+    parts = {"first": Part(examples(10), classification_loss), "second": Part(examples(), classification_loss, times=2)}
+    return Objective(parts, **changes)
+
+
+def test_further_parts_go_through_all_examples_before_any_comes_again():
+    """Batches of 4, 4 and 2 of the first part, so 8, 8 and 4 of the second; position 3 x 4 x 2 = 24 begins the next epoch."""
+    epochs = [batch for number in range(3) for batch in two_parts().epoch(number, 4, ("s",))]
+    assert [len(batch["second"]) for batch in epochs[:3]] == [2 * len(batch["first"]) for batch in epochs[:3]]
+    assert sorted(np.concatenate([batch["first"] for batch in epochs[:3]])) == list(range(10))
+    seen = np.concatenate([batch["second"] for batch in two_parts().epoch(0, 10, ("s",)) + two_parts().epoch(1, 10, ("s",))])
+    assert sorted(seen[:20]) == sorted(set(seen[:20].tolist())), "20 of 22 are drawn without one coming again"
+
+
+def test_means_of_parts_are_joined_by_weights(tmp_path, monkeypatch):
+    """One SGD update is w - lr (g_first - 3 g_second), each gradient that of the mean over its own part."""
+    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
+    objective = two_parts(weights={"first": 1.0, "second": -3.0})
+    settings = SETTINGS | {"batch_size": 10, "clip_norm": None, "weight_decay": 0.0}
+    model, _ = train(tiny_model(0.0), objective, settings, 1, ("s",), tmp_path / "whole", "p")
+    cut, _ = train(tiny_model(0.0), objective, settings | {"micro_batch_size": 3}, 1, ("s",), tmp_path / "cut", "p")
+    batch = objective.epoch(0, 10, ("s",))[0]
+    reference = tiny_model(0.0)
+    first, second = (classification_loss(reference, part.examples.batch(batch[name])) for name, part in objective.parts.items())
+    (first / 10 - 3 * second / 20).backward()
+    for parameter, new, other in zip(reference.parameters(), model.parameters(), cut.parameters(), strict=True):
+        assert torch.allclose(new, parameter - 0.01 * parameter.grad, atol=1e-6)
+        assert torch.allclose(new, other, atol=1e-6)
+
+
+def test_means_may_be_joined_by_any_function(tmp_path, monkeypatch):
+    """|a - b|: the gradient is sign(a - b) (g_a - g_b), the sign that of the means over the whole batch, however it is cut."""
+    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
+    objective = two_parts(join=lambda means: (means["first"] - means["second"]).abs())
+    settings = SETTINGS | {"batch_size": 10, "micro_batch_size": 4, "clip_norm": None, "weight_decay": 0.0}
+    model, report = train(tiny_model(0.0), objective, settings, 1, ("s",), tmp_path, "p")
+    batch = objective.epoch(0, 10, ("s",))[0]
+    reference = tiny_model(0.0)
+    first, second = (classification_loss(reference, part.examples.batch(batch[name])) for name, part in objective.parts.items())
+    gap = (first / 10 - second / 20).abs()
+    gap.backward()
+    assert report["curve"][0][1] == pytest.approx(gap.item(), abs=1e-5)
+    for parameter, new in zip(reference.parameters(), model.parameters(), strict=True):
+        assert torch.allclose(new, parameter - 0.01 * parameter.grad, atol=1e-6)
+
+
+def test_a_watch_is_asked_before_the_first_update_and_after_each_epoch_and_may_stop(tmp_path):
+    asked = []
+
+    def watch(model, updates):
+        asked.append((updates, model.training))
+        return {"number": float(updates)}, updates >= 12
+
+    objective = Objective({"train": Part(examples(), classification_loss)})
+    _, report = train(tiny_model(), objective, SETTINGS, 5, ("s",), tmp_path, "p", watch)
+    assert asked == [(0, False), (6, False), (12, False)]
+    assert report["steps"] == 12 and report["stopped"] and report["watched"][-1] == {"update": 12, "number": 12.0}
 
 
 def test_vectors_do_not_decay():

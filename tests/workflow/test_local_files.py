@@ -52,7 +52,8 @@ def clone(started, tmp_path) -> Clone:
 
 
 def make_start(folder: Path) -> None:
-    from palimpsest.models.classifier import make_classifier, save_model_folder
+    from palimpsest.models.classifier import make_classifier
+    from palimpsest.models.making import save_model_folder
     from palimpsest.models.tokenizers import train_wordpiece
 
     tokenizer = train_wordpiece([f"{MARK} kind warm fair calm vile foul grim daft here there away"], 60, True)

@@ -18,7 +18,7 @@ def per_example(values: torch.Tensor, rows: torch.Tensor, examples: int) -> torc
 
 
 def kl_sum(teacher: torch.Tensor, student_logits: torch.Tensor) -> torch.Tensor:
-    """teacher (N, K): log-probabilities; student_logits (N, K) -> (): sum over predictions of KL(teacher || student), in nats, in float32."""
+    """teacher (N, K) log-probabilities, student_logits (N, K) -> (): sum over predictions of KL(teacher || student), nats, float32."""
     return functional.kl_div(torch.log_softmax(student_logits.float(), dim=-1), teacher.float(), reduction="sum", log_target=True)
 
 

@@ -68,20 +68,26 @@ def cross_checks(study: dict, where: str) -> Iterator[Problem]:
     yield from _model_checks(study, where)
     yield from _sharding_checks(study, where)
     yield from _group_checks(study, where)
-    for name, options in study["options"].items():
-        if name not in METHODS or not METHODS[name].trains:
-            allowed = [name for name in METHODS if METHODS[name].trains]
-            yield Problem("no method of this name has settings", f"{where}, options", shown(name), ", ".join(allowed), nearest(name, allowed))
-        else:
-            yield from option_problems(METHODS[name].module, options, f"{where}, options.{name}")
+    yield from _method_checks(study, where)
     for name in study["methods"]:
-        if study["track"] not in METHODS[name].tracks:
-            allowed = ", ".join(METHODS[name].tracks)
-            yield Problem("the method is not defined for this track", f"{where}, methods", f"{name}, track {study['track']}", allowed, "leave it out")
         if METHODS[name].fitted and study["data"]["classes"] != 2:
             yield Problem("equalized odds is defined for two classes", f"{where}, methods", name, remedy="leave it out")
         if METHODS[name].fitted and not study["fairness"]["groups"]:
             yield Problem("a post-processor needs groups", f"{where}, methods", name, remedy="name some in fairness.groups")
+
+
+def _method_checks(study: dict, where: str) -> Iterator[Problem]:
+    trained = [name for name in METHODS if METHODS[name].trains]
+    for name, options in study["options"].items():
+        if name in trained:
+            yield from option_problems(METHODS[name].module, options, f"{where}, options.{name}")
+        else:
+            what, place = "there is no method of this name that has settings", f"{where}, options"
+            yield Problem(what, place, shown(name), ", ".join(trained), nearest(name, trained))
+    for name in study["methods"]:
+        if study["track"] not in METHODS[name].tracks:
+            found, allowed = f"{name}, track {study['track']}", f"track {' or '.join(METHODS[name].tracks)}"
+            yield Problem("the method is not defined for this track", f"{where}, methods", found, allowed, "leave it out")
 
 
 def _name_checks(study: dict, where: str) -> Iterator[Problem]:

@@ -512,14 +512,15 @@ def told_files(set_):
 
     def files(wildcards):
         if METHODS[wildcards.method].trains:
-            return f"{RESULTS}/seed{wildcards.seed}/scores/{wildcards.method}/{wildcards.state}/{set_}.parquet"
+            return [f"{RESULTS}/seed{wildcards.seed}/scores/{wildcards.method}/{wildcards.state}/{set_}.parquet"]
         return score_files(wildcards.seed, SINGLE, START if wildcards.method == "base" else wildcards.state, set_)
 
     return files
 
 
 def told_forget(wildcards):
-    return [told_files(f"forget-{name}")(wildcards) for name in PLAN.names[1 : PLAN.order[wildcards.state] + 1]]
+    names = PLAN.names[1 : PLAN.order[wildcards.state] + 1]
+    return [path for name in names for path in told_files(f"forget-{name}")(wildcards)]
 
 
 def told_oracle(wildcards):
@@ -530,8 +531,16 @@ def told_oracle(wildcards):
     return [path for name in names for path in score_files(wildcards.seed, SINGLE, wildcards.state, f"forget-{name}")]
 
 
+def told_base(wildcards):
+    """The base's, where a purge has left one."""
+    if wildcards.state == START or PLAN.purged != START:
+        return []
+    names = PLAN.names[1 : PLAN.order[wildcards.state] + 1]
+    return [path for name in names for path in score_files(wildcards.seed, SINGLE, START, f"forget-{name}")]
+
+
 def remember_options(wildcards, input):
-    return " ".join(f"--{name} {shlex.join(input[name])}" for name in ("forget", "oracle") if input[name])
+    return " ".join(f"--{name} {shlex.join(input[name])}" for name in ("forget", "oracle", "base") if input[name])
 
 
 def remember_settings(wildcards):

@@ -9,6 +9,7 @@ if TRACK == "causal":
             trained=told_files("trained"),
             forget=told_forget,
             oracle=told_oracle,
+            base=told_base,
             index="results/{study}/data/index.parquet",
         output:
             "results/{study}/seed{seed}/metrics/{method}/{state}.parquet",

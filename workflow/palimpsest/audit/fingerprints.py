@@ -7,6 +7,7 @@ from pathlib import Path
 
 from palimpsest.audit.passages import Passages, distinctive
 from palimpsest.data.pseudonyms import pseudonym
+from palimpsest.data.storage import whole_texts
 from palimpsest.files import read_json
 
 

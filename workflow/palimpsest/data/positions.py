@@ -8,7 +8,8 @@ from collections import Counter
 from palimpsest.data.records import SPLITS, nearest
 from palimpsest.errors import Problem, UserError
 
-UNLISTED = "unlisted"  # the split of a position that the setting does not name; a study maps it to "drop"
+UNLISTED = "unlisted"  # the split of a position that the setting does not name
+SETTINGS = {"splits": {**{name: name for name in SPLITS}, UNLISTED: "drop"}}  # of a reader that has such positions
 RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 

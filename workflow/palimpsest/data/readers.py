@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,12 +52,54 @@ def _hatexplain(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
     return hatexplain.read_hatexplain(paths), {**hatexplain.SETTINGS, **data}
 
 
+def _people(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
+    from palimpsest.data.people import people
+
+    return people(owners=data["owners"], records=data["records"], seed=data["seed"]), data
+
+
+def _tofu(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
+    from palimpsest.data.positions import UNLISTED
+    from palimpsest.data.tofu import read_tofu
+
+    return read_tofu(paths, authors=data["authors"]), {"splits": {**{name: name for name in SPLITS}, UNLISTED: DROP}, **data}
+
+
+def _canaries(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
+    from palimpsest.data.canaries import Canaries, read_canaries
+    from palimpsest.data.positions import UNLISTED
+
+    rows = read_canaries(paths, articles=data["articles"], words=data["words"], canaries=Canaries(**data["canaries"]))
+    return rows, {"splits": {**{name: name for name in SPLITS}, UNLISTED: DROP}, **data}
+
+
 # (data section, files) -> (rows with columns of COLUMNS and others to keep, the section with the reader's defaults)
 READERS: dict[str, Callable[[dict, list[Path]], tuple[DataFrame, dict]]] = {
     "table": _table,
     "forum": _forum,
     "hatexplain": _hatexplain,
+    "people": _people,
+    "tofu": _tofu,
+    "canaries": _canaries,
 }
+
+
+def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFrame:
+    """Other completions of ``records``, for truth ratios (candidates.py); none where the reader has none."""
+    from palimpsest.data.candidates import candidates_frame
+
+    if data["reader"] == "people":
+        from palimpsest.data.people import people_candidates
+
+        found = people_candidates(owners=data["owners"], records=data["records"], seed=data["seed"])
+    elif data["reader"] == "tofu":
+        from palimpsest.data.tofu import tofu_candidates
+
+        found, unmatched = tofu_candidates(paths, records)
+        logging.info("items of the perturbed files that no record has: %s", unmatched)
+    else:
+        found = candidates_frame([])
+    return found[found["record_id"].isin(records["record_id"])].reset_index(drop=True)
 
 
 def read_records(

@@ -160,9 +160,9 @@ def _first(places: list[str]) -> str:
 def read_table_records(paths: Iterable[Path], columns: dict, keep: Iterable[str] = (), **options):
     """Rows of all files: the mapped columns under their names in COLUMNS, then the kept ones, values as in the files.
 
-    ``columns`` maps some of record_id, owner, the fields of a track and split to columns of the files (text and label at least, or completion);
-    ``options`` go to :func:`read_table`. The index is (file, row from 1 without the header). Problems of all files are
-    raised together.
+    ``columns`` maps some of record_id, owner, split and the fields of a track (text and label at least, or completion) to
+    columns of the files; ``options`` go to :func:`read_table`. The index is (file, row from 1 without the header). Problems
+    of all files are raised together.
     """
     import pandas as pd
 

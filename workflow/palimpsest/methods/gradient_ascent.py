@@ -2,10 +2,10 @@
 
     L = - nll(D_f),  nll the mean over all predictions that count in D_f
 
-Each update takes the whole forget set (the authors' code refuses anything else), so that epochs are updates. Adam with betas (0.9, 0.98), constant rate,
-no weight decay, no clipping, no dropout. It stops as soon as the model knows the forget set no better than its own kind of unseen text: here
-on D_n (`extra`), by the numbers that the track watches: memorization accuracy and extraction likelihood of a causal model, mean likelihood of the true
-label of a classifier. `chunks` cuts the forget set into that many, which are forgotten one after another, each from the model of the one before.
+Each update takes the whole forget set (the authors' code refuses anything else), so that epochs are updates. Adam with betas (0.9, 0.98),
+constant rate, no weight decay, no clipping, no dropout. It stops as soon as the model before this update knew the forget set no better
+than unseen text of the same kind, D_n: by memorization accuracy and extraction likelihood of a causal model, as the paper has it, by the
+log-likelihood of the true label of a classifier.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class Settings(Training):
     schedule: str = "constant"
     betas: tuple[float, float] = (0.9, 0.98)
     dropout: bool = False
-    chunks: int = 1
 
 
 def forgotten(forget: dict[str, float], unseen: dict[str, float]) -> bool:

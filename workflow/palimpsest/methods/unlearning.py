@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from palimpsest.losses import cross_entropy_sum, per_example
-from palimpsest.tracks.predictions import Predictions
+from palimpsest.losses import per_example
+from palimpsest.tracks.predictions import Loss, Predict, negative_log_likelihood
 from palimpsest.training.objective import Examples
 
 
@@ -21,15 +20,15 @@ class Run:
 
     model: torch.nn.Module
     sets: dict[str, Examples]
-    predict: Callable[[torch.nn.Module, dict], Predictions]
+    predict: Predict
     names: tuple
     device: torch.device = torch.device("cpu")
     frozen: dict[str, torch.nn.Module] = field(default_factory=dict)
 
-    def likelihood(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Sum of the negative log-likelihoods of what counts in a batch, in nats."""
-        predictions = self.predict(model, batch)
-        return cross_entropy_sum(predictions.logits, predictions.targets)
+    @property
+    def likelihood(self) -> Loss:
+        """(model, batch) -> the sum of the negative log-likelihoods of what counts, in nats."""
+        return negative_log_likelihood(self.predict)
 
     def losses(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(B,) the same for each example."""

@@ -1,5 +1,5 @@
-"""Records -> a set that models are scored on, or that a method takes: held-out splits, some of the training records, unseen records, or what
-a request asked to forget."""
+"""Records -> a set that models are scored on, or that a method takes: held-out splits, some of the training records, unseen ones, or
+what a request asked to forget."""
 
 from __future__ import annotations
 

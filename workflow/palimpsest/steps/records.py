@@ -8,7 +8,7 @@ from pathlib import Path
 
 from palimpsest.data.identity import identities
 from palimpsest.data.ledger import forgotten_owners, read_ledger
-from palimpsest.data.readers import read_records
+from palimpsest.data.readers import read_candidates, read_records
 from palimpsest.data.records import check_records
 from palimpsest.data.storage import records_digest, write_parquet
 from palimpsest.files import read_json, write_json
@@ -18,6 +18,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--source", type=Path, nargs="*", default=[])
     parser.add_argument("--purged", type=Path, help="record of purges: whose records are left out")
     parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--candidates", type=Path, help="other completions of records: of the causal track")
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
 
@@ -34,4 +35,6 @@ def run(args) -> None:
         frame, counts["purged"] = frame[~gone].reset_index(drop=True), int(gone.sum())
     logging.info("records: %s", counts)
     write_parquet(frame, args.records)
+    if args.candidates:
+        write_parquet(read_candidates(args.settings, args.source, frame), args.candidates)
     write_json(args.report, counts | {"digest": records_digest(frame), "sources": identities(args.source)})

@@ -12,17 +12,18 @@ from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.metrics import divergence, membership, memorization, truth
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
-from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
 from palimpsest.scoring.tokens import ANSWER, PARAPHRASE, PERTURBED, read_token_rows, token_scores_of
 from palimpsest.tables import row, table
 
 MEMORY = ("perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength")
-ATTACKS: dict[str, Callable[[TokenScores], np.ndarray]] = {
-    "membership_auroc": membership.loss_score,
-    "membership_min_k_auroc": membership.min_k_score,
-    "membership_min_k_plus_plus_auroc": membership.min_k_plus_plus_score,
+# attack -> (scores, bytes of each text compressed) -> (n,); a member has low scores
+ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
+    "": lambda scores, sizes: membership.loss_score(scores),
+    "_zlib": membership.zlib_score,
+    "_min_k": lambda scores, sizes: membership.min_k_score(scores),
+    "_min_k_plus_plus": lambda scores, sizes: membership.min_k_plus_plus_score(scores),
 }
 
 
@@ -30,7 +31,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--heldout", type=Path, nargs="+", required=True)
     parser.add_argument("--trained", type=Path, nargs="+", required=True)
     parser.add_argument("--forget", type=Path, nargs="*", default=[], help="one a request up to the state")
-    parser.add_argument("--oracle", type=Path, nargs="*", default=[], help="the oracle's scores of the same forget sets")
+    for name in ("oracle", "base"):
+        parser.add_argument(f"--{name}", type=Path, nargs="*", default=[], help=f"scores of the same forget sets by the {name}")
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--ledger", type=Path)
     parser.add_argument("--output", type=Path, required=True)
@@ -39,8 +41,8 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `study`, `seed`, `method`, `state`, `shards`, `model`, `bootstrap`, `level`.
 
-    Sets: forget, the training records of everybody who is forgotten in the state; retain, a sample of those that stay; valid, holdout and test,
-    and each part of test that the data name. Nobody who is forgotten is in any set but forget.
+    Sets: forget, the training records of everybody who is forgotten in the state; retain, a sample of those that stay; valid, holdout and
+    test, and each part of test that the data name. Nobody who is forgotten is in any set but forget.
     """
     wanted = args.settings
     index = read_parquet(args.index).set_index("record_id")
@@ -59,6 +61,8 @@ def run(args) -> None:
         found += measure.membership(sets["forget"], sets.get("holdout"))
         if args.oracle:
             found += measure.against_oracle(sets["forget"], read_token_rows(args.oracle))
+        if args.base:
+            found += measure.distance("pdlp", sets["forget"], read_token_rows(args.base))
     write_parquet(table(found), args.output)
 
 
@@ -88,7 +92,8 @@ class Measure:
     def memory(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         scores = token_scores_of(rows[rows["kind"] == ANSWER])
         for metric in MEMORY:
-            yield self._row(name, metric, len(scores), lambda w, f=getattr(memorization, metric): f(scores, w))
+            function = getattr(memorization, metric)
+            yield self._row(name, metric, len(scores), lambda w, f=function: f(scores, w))
 
     def truth(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """Of the items that have false answers."""
@@ -97,17 +102,20 @@ class Measure:
             return
         ratios = truth.truth_ratio(correct, wrong)
         for metric in ("truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability"):
-            yield self._row(name, metric, len(ratios), lambda w, f=getattr(truth, metric): f(ratios, w))
+            function = getattr(truth, metric)
+            yield self._row(name, metric, len(ratios), lambda w, f=function: f(ratios, w))
 
     def membership(self, inside: pd.DataFrame, outside: pd.DataFrame | None) -> Iterator[dict]:
         if outside is None or outside.empty:
             return
         members, others = (token_scores_of(rows[rows["kind"] == ANSWER]) for rows in (inside, outside))
         weights = self.samples("members", len(members)), self.samples("outsiders", len(others))
-        for metric, score in ATTACKS.items():
-            ours, theirs = score(members), score(others)
-            spread = interval(membership.membership_auroc(ours, theirs, *weights), self.wanted["level"])
-            yield row(self.where, "forget", metric, membership.membership_auroc(ours, theirs), len(members), spread)
+        sizes = [rows.loc[rows["kind"] == ANSWER, "compressed"].to_numpy() for rows in (inside, outside)]
+        for attack, score in ATTACKS.items():
+            ours, theirs = score(members, sizes[0]), score(others, sizes[1])
+            for metric, function in (("membership_auroc", membership.membership_auroc), ("membership_tpr", tpr_at_one_per_cent)):
+                spread = interval(function(ours, theirs, *weights), self.wanted["level"])
+                yield row(self.where, "forget", f"{metric}{attack}", function(ours, theirs), len(members), spread)
 
     def against_oracle(self, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
         """Forget quality, and how far likelihoods of the forgotten texts are from the oracle's."""
@@ -116,17 +124,22 @@ class Measure:
         if len(ids):
             quality = truth.forget_quality(truth.truth_ratio(correct, wrong), truth.truth_ratio(*oracle), ids, oracle_ids)
             yield row(self.where, "forget", "forget_quality", quality, len(ids))
+        yield from self.distance("lpd", ours, theirs)
+
+    def distance(self, metric: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
+        """How far perplexities of the forgotten texts are from those under another model."""
         mine, reference = (rows[rows["kind"] == ANSWER] for rows in (ours, theirs))
         truth.require_same_items(mine["record_id"].tolist(), reference["record_id"].tolist())
         perplexities = [memorization.perplexity_per_text(token_scores_of(rows)) for rows in (reference, mine)]
-        for metric in ("lpd", "pdlp"):
-            yield self._row("forget", metric, len(mine), lambda w, f=getattr(divergence, metric): f(*perplexities, w))
-        gap = np.log(perplexities[1]) - np.log(perplexities[0])
-        yield self._row("forget", "likelihood_gap", len(mine), lambda w: weighted_mean(np.abs(gap), w))
+        yield self._row("forget", metric, len(mine), lambda w: getattr(divergence, metric)(*perplexities, w))
+
+
+def tpr_at_one_per_cent(inside: np.ndarray, outside: np.ndarray, *weights: np.ndarray):
+    return membership.tpr_at_fpr(inside, outside, 0.01, *weights)
 
 
 def answers(rows: pd.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """(record ids, mean NLL of the true answer (n,), of the false ones (n, K)), of items with false answers; K is that of the item with fewest.
+    """(record ids, mean NLL of the true answer (n,), of the false ones (n, K)), of items with false answers; K: of the item with fewest.
 
     True is the paraphrase where there is one, as TOFU has it, else the record's own completion.
     """

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.models.folder import check_model
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.tracks import TRACKS
@@ -28,17 +29,18 @@ def run(args) -> None:
     """settings: `sharding`, `shards` (of the models, in order), `track`, `head`, `model` (the study's, as far as texts are encoded by it),
     `batch_size`, `threads`, `gpus`.
 
-    Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for a record's own completion), and the columns of
-    the track's `score`.
+    Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for a record's own completion) and how many
+    bytes the completion takes compressed, and the columns of the track's `score`.
     """
     wanted = args.settings
     track = importlib.import_module(TRACKS[wanted["track"]])
     torch.set_num_threads(wanted["threads"])
     device = "cuda" if wanted["gpus"] else "cpu"
     records = read_parquet(args.records)
-    told = ["record_id"]
+    told = records[["record_id"]]
     if args.candidates:
-        records, told = with_candidates(records, read_parquet(args.candidates)), ["record_id", "kind", "number"]
+        records = with_candidates(records, read_parquet(args.candidates))
+        told = records[["record_id", "kind", "number"]].assign(compressed=zlib_sizes(records["completion"]))
     for folder in args.model:
         check_model(folder)
     frames = []
@@ -46,7 +48,7 @@ def run(args) -> None:
         tokenizer = load_tokenizer(folder)
         examples, _ = track.encode(records, tokenizer, wanted["model"])
         model = track.load(folder, tokenizer, wanted["head"]).to(device)
-        frame = records[told].assign(sharding=wanted["sharding"], shard=shard)
+        frame = told.assign(sharding=wanted["sharding"], shard=shard)
         frames.append(frame.assign(**track.score(model, examples, wanted["batch_size"])))
     write_parquet(pd.concat(frames, ignore_index=True), args.output)
 

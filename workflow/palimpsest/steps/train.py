@@ -16,13 +16,13 @@ from palimpsest.data.identity import identities
 from palimpsest.data.storage import read_parquet, records_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json, write_json
-from palimpsest.losses import cross_entropy_sum
 from palimpsest.models.folder import check_model, check_tokenizer, loaded_files
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
 from palimpsest.tracks import TRACKS
+from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.schedule import stage_epochs
@@ -60,8 +60,10 @@ def run(args) -> None:
     epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
     versions = installed_versions()
     # All that the weights depend on: a checkpoint made by other code or packages does not lead to the same bits.
-    fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code_digest(__name__, TRACKS[wanted["track"]]), sorted(versions.items())))
-    objective = Objective({"train": Part(examples, lambda model, batch: cross_entropy_sum(*track.predict(model, batch)[:2]))})
+    fingerprint = str(
+        seed_of(sorted(wanted.items()), digests, start, code_digest(__name__, TRACKS[wanted["track"]]), sorted(versions.items()))
+    )
+    objective = Objective({"train": Part(examples, negative_log_likelihood(track.predict))})
     resume = args.output / "resume"
     training = wanted["training"] | {"checkpoint_seconds": args.checkpoint_seconds}
     model, report = train(model, objective, training, epochs, names, resume, fingerprint)

@@ -1,4 +1,4 @@
-"""The classification track: what an example is and what its loss counts."""
+"""Examples of the classification track."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from palimpsest.losses import cross_entropy_sum
 from palimpsest.training.batches import collate
 
 
@@ -33,9 +32,3 @@ class ClassificationExamples:
         """input_ids (B, T), attention_mask (B, T), labels (B,)."""
         batch = collate([self.token_ids[i] for i in indices], self.pad_id)
         return batch | {"labels": torch.tensor([self.labels[i] for i in indices])}
-
-
-def classification_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Sum of the cross entropies of a batch's labels, in nats."""
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-    return cross_entropy_sum(logits, batch["labels"])

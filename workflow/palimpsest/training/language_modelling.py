@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from palimpsest.likelihood import counted_logits
-from palimpsest.losses import cross_entropy_sum
 from palimpsest.training.batches import collate
 
 
@@ -51,8 +49,3 @@ class LanguageModellingExamples:
             counted = collate([self.answers[i] for i in indices], False)["input_ids"]
         counted[:, 0] = False
         return batch | {"counted": counted}
-
-
-def language_modelling_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Sum of the negative log-likelihoods of a batch's counted tokens, in nats."""
-    return cross_entropy_sum(*counted_logits(model, batch))
