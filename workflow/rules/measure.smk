@@ -8,7 +8,7 @@ rule measure:
         oracle=oracle_decisions,
         index="results/{study}/data/index.parquet",
     output:
-        update("results/{study}/seed{seed}/metrics/{method}/{state}.parquet"),
+        "results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
     log:
         "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
     wildcard_constraints:
