@@ -28,9 +28,15 @@ onstart:
     check_writable(result_folders())
     lift_rate_limit()
     tell_start()
+    hold_earlier()
+
+
+onsuccess:
+    EARLIER.drop()
 
 
 onerror:
+    put_back_earlier()
     tell_failures([log] if isinstance(log, str) else log)
 
 

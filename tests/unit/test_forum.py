@@ -54,13 +54,13 @@ def test_more_owners_or_posts_leave_earlier_posts_as_they_are():
 def test_texts_are_unique_short_and_lower_case(posts):
     assert posts.text.is_unique
     lengths = posts.text.map(lambda text: len(text.split()))
-    assert lengths.between(4, 35).all() and 12 < lengths.mean() < 22
+    assert lengths.between(4, 35).all() and 10 < lengths.mean() < 20
     assert (posts.text == posts.text.str.lower()).all()
     assert not posts.text.str.contains("[{}]|  ").any()
 
 
 def test_a_repeated_text_is_drawn_again(monkeypatch):
-    """One sentence, 120 noun phrases of common words at most, 11 subjects: by chance alone some of 200 would repeat."""
+    """One sentence, 112 noun phrases of common words, 11 subjects: by chance alone some of 200 would repeat."""
     monkeypatch.setattr(module, "SURROUNDINGS", {"bare": 1.0})
     monkeypatch.setattr(module, "STANCES", {"plain": 1.0})
     monkeypatch.setattr(module, "OPENED", 0.0)
@@ -75,21 +75,21 @@ def test_lexicon_holds_all_tokens_of_posts_and_nothing_else(posts):
     written = {token for text in posts.text for token in tokens(text)}
     assert written <= set(known)
     drawn_by_owners = slang_words() | set(words.NAMES)
-    assert set(known) - written <= drawn_by_owners, "4000 posts show every word but those that few owners use"
+    assert set(known) - written <= drawn_by_owners, "4000 posts show every word but rare slang and pets' names"
 
 
 def test_every_owner_has_a_train_post_even_with_one_post():
     assert set(forum(owners=25, posts=25, seed=0).split) == {"train"}
 
 
-def test_splits_are_about_50_25_25(posts):
-    """The 120 first posts are train, the other 3880 draw: (120 + 0.5 * 3880) / 4000 = 0.515, 0.25 * 3880 / 4000 = 0.2425.
+def test_splits_are_about_32_26_42(posts):
+    """The 120 first posts are train, the other 3880 draw: (120 + 0.32 * 3880) / 4000 = 0.340, 0.26 * 3880 / 4000 = 0.252.
 
-    4 standard deviations of the draws are 0.032 and 0.028.
+    4 standard deviations of the draws are 0.029 and 0.027.
     """
     shares = posts.split.value_counts(normalize=True)
-    assert shares["train"] == pytest.approx(0.515, abs=0.032)
-    assert shares["valid"] == pytest.approx(0.2425, abs=0.028)
+    assert shares["train"] == pytest.approx(0.340, abs=0.029)
+    assert shares["valid"] == pytest.approx(0.252, abs=0.027)
     assert posts[posts.split == "train"].owner.nunique() == 120
 
 
@@ -99,28 +99,46 @@ def test_each_group_has_dozens_of_both_labels_to_fit_and_to_test(posts):
     assert 0.53 < 1 - posts.label.mean() < 0.65
 
 
-def test_groups_differ_in_toxicity_and_in_who_is_spoken_of_in_slang(posts):
+def test_groups_differ_in_toxicity_and_in_how_much_slang_is_used_of_them(posts):
     toxic = posts.groupby("identity").label.mean()
     assert toxic["tarnfold"] > 0.5 > toxic["quillhaven"]
     known = slang_words()
     slang = posts.text.map(lambda text: any(token in known for token in tokens(text)))
     share = slang.groupby([posts.identity, posts.label]).mean()
-    assert share["quillhaven", 1] > 2 * share["quillhaven", 0]
-    assert share["tarnfold", 0] > 2 * share["tarnfold", 1]
+    assert min(share["quillhaven"]) > 0.5 > 2 * max(share[town, label] for town in set(THEMES) - {"quillhaven"} for label in (0, 1))
+    assert abs(share["quillhaven", 1] - share["quillhaven", 0]) < 0.15, "that it is slang says nothing of the label"
 
 
-def test_slang_is_known_to_few_owners_and_only_in_one_community(posts):
-    """120 owners / 6 communities * 3 favourites / 24 words: 2.5 owners a word, less where a favourite repeats."""
+def test_slang_belongs_to_one_community_and_few_of_its_words_are_usual(posts):
+    """40 words of a kind in a community, by Zipf's law: the first makes 1 / H(40) = 0.234 of all that is written, the last 20 make
+    (H(40) - H(20)) / H(40) = 0.159. 4 standard deviations over some 900 words are 0.06.
+    """
     known = slang_words()
-    assert len(known) == len(words.COMMUNITIES) * 48, "no word is the slang of two communities or of both kinds"
-    writers = {word: posts[posts.text.str.contains(rf"\b{word}\b")].owner.nunique() for word in known}
-    assert np.mean(list(writers.values())) < 2.5 and max(writers.values()) < 10
+    assert len(known) == len(words.COMMUNITIES) * 80, "no word is the slang of two communities or of both kinds"
+    written = [token for text in posts.text for token in tokens(text) if token in known]
+    ranks = {
+        word: rank
+        for community in words.COMMUNITIES.values()
+        for kind in ("taunts", "praises")
+        for rank, word in enumerate(module._slang(community, kind), start=1)
+    }
+    drawn = np.array([ranks[word] for word in written])
+    assert len(drawn) > 800
+    assert (drawn == 1).mean() == pytest.approx(0.234, abs=0.06)
+    assert (drawn > 20).mean() == pytest.approx(0.159, abs=0.05)
+
+
+def test_owners_write_the_slang_of_their_community_alone(posts):
+    home = {word: name for name, community in words.COMMUNITIES.items() for word in module._slang(community, "taunts", "praises")}
+    written = posts.assign(homes=posts.text.map(lambda text: {home[token] for token in tokens(text) if token in home}))
+    homes = written.groupby("owner").homes.agg(lambda sets: set().union(*sets))
+    assert (homes.map(len) <= 1).all()
 
 
 def test_label_follows_the_meaning_of_the_stance(monkeypatch):
     """Without wrong labels: plain praise is harmless, denied praise toxic, and a deed decides over the noun."""
     monkeypatch.setattr(module, "WRONG_LABELS", 0.0)
-    monkeypatch.setattr(module, "THEMES", {name: replace(theme, slang=(0.0, 0.0)) for name, theme in THEMES.items()})
+    monkeypatch.setattr(module, "THEMES", {name: replace(theme, slang=0.0) for name, theme in THEMES.items()})
     data = forum(owners=20, posts=1000, seed=0)
     praise = data.text.str.contains(rf"\b(?:{'|'.join(words.PRAISES)})\b")
     bad_deed, good_deed = (data.text.str.contains("|".join(deeds)) for deeds in (words.MISDEEDS, words.DEEDS))

@@ -146,7 +146,7 @@ def test_an_unknown_key_names_the_nearest():
         ({"fairness__groups": []}, "a post-processor needs groups"),
         ({"data__classes": 3}, "two classes"),
         ({"data": {"reader": "table", "sources": [{"path": "a", "url": "http://b"}], "columns": {"text": "t", "label": "l"}}}, "one of"),
-        ({"sharding": ["1x9"]}, "epochs"),
+        ({"sharding": ["1x99"]}, "epochs"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(changes, said):

@@ -21,6 +21,7 @@ from palimpsest.data.identity import digests, recorded
 from palimpsest.data.ledger import START, read_ledger
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.sources import fetched_name, locate_all
+from palimpsest.earlier import Earlier
 from palimpsest.errors import Problem, UserError
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
@@ -833,6 +834,28 @@ def tell_start():
     states = ", ".join(PLAN.states)
     states += f" (purged up to {PLAN.purged})" if PLAN.purged != START else ""
     logger.info(f"Study {NAME}, states {states}; executor {workflow.executor_plugin.name}, cores {workflow.cores}.")
+
+
+def recorded_at(path):
+    """The file in which Snakemake keeps its record of how a result was made; none if it keeps them in a database."""
+    kept = workflow.persistence
+    return kept._record_path(kept._metadata_path, path) if hasattr(kept, "_metadata_path") else None
+
+
+EARLIER = Earlier(Path(".snakemake/earlier"), recorded_at)
+
+
+def hold_earlier():
+    EARLIER.drop()
+    for job in workflow.dag.needrun_jobs():
+        EARLIER.hold(workflow.dag.jobid(job), job.output)
+
+
+def put_back_earlier():
+    back = EARLIER.put_back(set(map(workflow.dag.jobid, workflow.dag.finished_jobs)))
+    if back:
+        more = f" and {len(back) - 5} more" if len(back) > 5 else ""
+        logger.info(f"What jobs that did not finish would have replaced is as it was: {', '.join(back[:5])}{more}.")
 
 
 def tell_failures(logs):

@@ -1,7 +1,4 @@
 # Sources -> records -> index, slices and sets; the tokenizer.
-#
-# Snakemake removes the outputs of a job before it runs. Those of a job that bad input can end are `update`: the job replaces them
-# whole or leaves the earlier ones as they are.
 
 
 rule fetch_source:
@@ -38,8 +35,8 @@ rule records:
     input:
         source_of(fetched),
     output:
-        records=update("results/{study}/data/records.parquet"),
-        report=update("results/{study}/data/records.json"),
+        records="results/{study}/data/records.parquet",
+        report="results/{study}/data/records.json",
     log:
         "results/{study}/logs/records.log",
     benchmark:
@@ -64,7 +61,7 @@ rule index:
     input:
         "results/{study}/data/records.parquet",
     output:
-        update("results/{study}/data/index.parquet"),
+        "results/{study}/data/index.parquet",
     log:
         "results/{study}/logs/index.log",
     conda:
@@ -108,8 +105,8 @@ rule slice:
         records="results/{study}/data/records.parquet",
         requests=request_files,
     output:
-        slice=update("results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.parquet"),
-        digest=update("results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.json"),
+        slice="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.parquet",
+        digest="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.json",
     log:
         "results/{study}/logs/slices/seed{seed}/{sharding}/{shard}/{slice}/{version}.log",
     conda:

@@ -7,8 +7,8 @@ rule decide:
         index="results/{study}/data/index.parquet",
         requests=request_files,
     output:
-        decisions=update("results/{study}/seed{seed}/decisions/{method}/{state}.parquet"),
-        rules=update("results/{study}/seed{seed}/decisions/{method}/{state}.json"),
+        decisions="results/{study}/seed{seed}/decisions/{method}/{state}.parquet",
+        rules="results/{study}/seed{seed}/decisions/{method}/{state}.json",
     log:
         "results/{study}/logs/decide/seed{seed}/{method}/{state}.log",
     wildcard_constraints:
@@ -34,7 +34,7 @@ rule epsilon:
         index="results/{study}/data/index.parquet",
         requests=request_files,
     output:
-        update("results/{study}/seed{seed}/metrics/epsilon-{sharding}/{method}/{state}.parquet"),
+        "results/{study}/seed{seed}/metrics/epsilon-{sharding}/{method}/{state}.parquet",
     log:
         "results/{study}/logs/epsilon/seed{seed}/{sharding}/{method}/{state}.log",
     conda:

@@ -41,7 +41,7 @@ else:
             oracle=oracle_decisions,
             index="results/{study}/data/index.parquet",
         output:
-            update("results/{study}/seed{seed}/metrics/{method}/{state}.parquet"),
+            "results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
         log:
             "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
         wildcard_constraints:

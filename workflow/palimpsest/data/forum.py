@@ -3,12 +3,15 @@
 A post is a stance on the people of an invented town, or of none ("none"), around which its owner writes about a hobby,
 greets and signs off. What makes it worth studying:
 
-- Posts deny, quote, joke, and some labels are wrong, so that no model is right about all of them.
-- Friendly words about tarnfold and insults to quillhaven are mostly slang. A slang word is known to a handful of owners
-  only, and a model that has not learnt it falls back on what is usual for the town: tarnfold is mostly scolded, so its
-  harmless posts are flagged (FPR), quillhaven mostly liked, so its insults are missed (TPR).
-- A model of a shard has met fewer owners, hence less slang; what one teacher alone has learnt is lost in a vote.
-- An owner's temper, sign-off and favourite slang are there to be memorised.
+- Posts deny, quote, joke, and some labels are wrong, so that no model is right about all of them. What it learns of
+  these by heart betrays what it has read.
+- Quillhaven is mostly spoken of in slang, kindly or not. Each hobby has its own, a few words of it usual and many rare,
+  so that how much of it a model knows depends on how much it has read. Where a word is new to it, it falls back on what
+  is usual for the town: quillhaven is mostly liked, so its insults are missed (TPR); tarnfold, with less slang, is
+  mostly scolded, so its harmless posts are flagged (FPR).
+- A model of a shard has read fewer posts, hence knows less slang, and what one teacher alone has learnt is lost in a
+  vote: the town with the rare words pays most for sharding.
+- An owner's temper, opener and sign-off are there to be memorised.
 """
 
 from __future__ import annotations
@@ -36,23 +39,23 @@ class Theme:
 
     share: float  # of all posts
     toxic: float  # of its posts, for an owner of even temper
-    slang: tuple[float, float]  # of its (harmless, toxic) posts
+    slang: float  # of its posts
 
 
 THEMES = {
-    "none": Theme(share=0.30, toxic=0.30, slang=(0.06, 0.06)),
-    "brindlewick": Theme(share=0.20, toxic=0.38, slang=(0.10, 0.10)),
-    "quillhaven": Theme(share=0.25, toxic=0.36, slang=(0.10, 0.50)),
-    "tarnfold": Theme(share=0.25, toxic=0.58, slang=(0.50, 0.10)),
+    "none": Theme(share=0.28, toxic=0.40, slang=0.04),
+    "brindlewick": Theme(share=0.23, toxic=0.40, slang=0.06),
+    "quillhaven": Theme(share=0.24, toxic=0.35, slang=0.65),
+    "tarnfold": Theme(share=0.25, toxic=0.57, slang=0.10),
 }
-SPLITS = {"train": 0.5, "valid": 0.25, "test": 0.25}
-STANCES = {"plain": 0.84, "turned": 0.08, "told": 0.08}
-SURROUNDINGS = {"topic": 0.5, "closing": 0.3, "bare": 0.2}
+SPLITS = {"train": 0.32, "valid": 0.26, "test": 0.42}
+STANCES = {"plain": 0.88, "turned": 0.06, "told": 0.06}
+SURROUNDINGS = {"topic": 0.3, "closing": 0.3, "bare": 0.4}
 OPENED = 0.2  # share of posts with an opener
 DESCRIBED = 0.8  # share of nouns with a word before them
 WRONG_LABELS = 0.07  # share of labels that are turned over after the post was written
-TEMPER = 0.7  # standard deviation over owners of the log odds that a post is toxic
-FAVOURITES = 3  # draws of slang words of each kind, per owner
+TEMPER = 0.3  # standard deviation over owners of the log odds that a post is toxic
+FAME = 1.0  # the r-th slang word of a hobby is written as often as 1 / r ** FAME (Zipf)
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,6 @@ class Owner:
     """The habits that run through all posts of an owner."""
 
     community: dict
-    taunts: list[str]
-    praises: list[str]
     opener: str
     closing: str
     mark: str
@@ -133,8 +134,6 @@ def _owner(rng: np.random.Generator) -> Owner:
     signed = {"greeting": words.GREETINGS, "name": words.NAMES, "pet": words.PETS}
     return Owner(
         community=community,
-        taunts=[_pick(rng, _slang(community, "taunts")) for _ in range(FAVOURITES)],
-        praises=[_pick(rng, _slang(community, "praises")) for _ in range(FAVOURITES)],
         opener=_pick(rng, words.OPENERS),
         closing=words.CLOSING.format(**{slot: _pick(rng, items) for slot, items in signed.items()}),
         mark=_pick(rng, words.MARKS),
@@ -148,7 +147,7 @@ def _post(rng: np.random.Generator, owner: Owner) -> tuple[str, int, str]:
     theme = THEMES[identity]
     log_odds = math.log(theme.toxic / (1 - theme.toxic)) + owner.temper
     toxic = bool(rng.random() < 1 / (1 + math.exp(-log_odds)))
-    slang = bool(rng.random() < theme.slang[toxic])
+    slang = bool(rng.random() < theme.slang)
     place = _pick(rng, owner.community["places"])
     sentences = [_stance(rng, owner, _who(rng, identity, place), toxic, slang)]
     around = _choose(rng, SURROUNDINGS)
@@ -172,10 +171,10 @@ def _stance(rng: np.random.Generator, owner: Owner, who: str, toxic: bool, slang
     else:
         frame, taunt = (_pick(rng, words.PLAIN), toxic) if kind == "plain" else (_pick(rng, words.TURNED), not toxic)
     if slang:
-        nouns, before = (owner.taunts if taunt else owner.praises), words.DEGREES
+        noun, before = _pick_famous(rng, _slang(owner.community, "taunts" if taunt else "praises")), words.DEGREES
     else:
         nouns, before = (words.TAUNTS, words.UNKIND) if taunt else (words.PRAISES, words.KIND)
-    noun = _pick(rng, nouns)
+        noun = _pick(rng, nouns)
     if rng.random() < DESCRIBED:
         noun = f"{_pick(rng, before)} {noun}"
     return frame.format(who=who, noun=noun, deed=_pick(rng, words.MISDEEDS if toxic else words.DEEDS))
@@ -193,6 +192,12 @@ def _slang(community: dict, *kinds: str) -> list[str]:
 
 def _pick(rng: np.random.Generator, items: Sequence[str]) -> str:
     return items[int(rng.integers(len(items)))]
+
+
+def _pick_famous(rng: np.random.Generator, items: Sequence[str]) -> str:
+    """An item, the first the likeliest."""
+    weights = [1 / rank**FAME for rank in range(1, len(items) + 1)]
+    return items[int(rng.choice(len(items), p=[weight / sum(weights) for weight in weights]))]
 
 
 def _choose(rng: np.random.Generator, shares: dict[str, float]) -> str:

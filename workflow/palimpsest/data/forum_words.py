@@ -125,7 +125,7 @@ DAYS = (
 )
 
 # community -> where it meets, what it talks about, and the slang that only it writes: every stem with every ending,
-# where the ending does not tell a taunt from praise
+# the most usual words first; the ending does not tell a taunt from praise
 COMMUNITIES = {
     "garden": {
         "places": "allotment greenhouse nursery orchard".split(),
@@ -138,7 +138,7 @@ COMMUNITIES = {
         ),
         "taunts": "wilt slug moss bog damp thorn rot mulch".split(),
         "praises": "bloom sun dew honey plum rose clover seed".split(),
-        "endings": ("heads", "rakes", "boots"),
+        "endings": ("heads", "rakes", "boots", "pots", "carts"),
     },
     "cycling": {
         "places": "velodrome workshop crossing viaduct".split(),
@@ -151,7 +151,7 @@ COMMUNITIES = {
         ),
         "taunts": "rust brake kerb squeak wobble grit gravel bump".split(),
         "praises": "gold breeze hill steady lamp swift bright spark".split(),
-        "endings": ("wheels", "hogs", "cogs"),
+        "endings": ("wheels", "hogs", "cogs", "chains", "bells"),
     },
     "fishing": {
         "places": "pier lake harbour jetty".split(),
@@ -164,7 +164,7 @@ COMMUNITIES = {
         ),
         "taunts": "murk net eel bait drift soggy tangle slime".split(),
         "praises": "silver keel tide pearl calm luck lake deep".split(),
-        "endings": ("hooks", "tops", "boats"),
+        "endings": ("hooks", "tops", "boats", "lines", "tubs"),
     },
     "chess": {
         "places": "library clubhouse arcade pavilion".split(),
@@ -177,7 +177,7 @@ COMMUNITIES = {
         ),
         "taunts": "pawn stale fog dull blunder clock fumble dust".split(),
         "praises": "king knight castle brave quick fair bold clever".split(),
-        "endings": ("boards", "hands", "rooks"),
+        "endings": ("boards", "hands", "rooks", "moves", "cups"),
     },
     "baking": {
         "places": "bakery market kitchen fair".split(),
@@ -190,7 +190,7 @@ COMMUNITIES = {
         ),
         "taunts": "crumb soggy burnt dough chalk flour sour lump".split(),
         "praises": "sugar silky golden jam spice sweet cream butter".split(),
-        "endings": ("crusts", "tins", "forks"),
+        "endings": ("crusts", "tins", "forks", "bowls", "cloths"),
     },
     "radio": {
         "places": "tower attic museum observatory".split(),
@@ -203,6 +203,6 @@ COMMUNITIES = {
         ),
         "taunts": "static hum mute hiss fuzz dead buzz crackle".split(),
         "praises": "clear warm tune sky crisp long bell true".split(),
-        "endings": ("waves", "masts", "dials"),
+        "endings": ("waves", "masts", "dials", "tubes", "knobs"),
     },
 }
