@@ -124,7 +124,7 @@ def test_sum_over_splits_is_the_whole(answers):
 
 def test_splitting_a_batch_does_not_change_the_update(tmp_path, monkeypatch):
     """Micro-batches count unlike numbers of tokens, so a mean of their means would differ. With SGD: Adam would blow up rounding."""
-    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, fused: torch.optim.SGD(groups, lr=lr))
+    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
 
     def run(folder, **changes):
         settings = SETTINGS | changes

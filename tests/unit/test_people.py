@@ -10,7 +10,7 @@ from palimpsest.data import people_words as words
 from palimpsest.data.people import MOST, PERTURBED, lexicon, people, people_candidates
 from palimpsest.errors import UserError
 
-SIZES = {"owners": 250, "records": 16, "seed": 0}
+SIZES = {"owners": 160, "records": 16, "seed": 0}
 TOPICS = list(words.TOPICS.values())
 
 
@@ -63,7 +63,7 @@ def test_more_owners_or_records_leave_earlier_ones_as_they_are(records, candidat
 
 def test_names_are_unique_and_stand_in_the_question_only(records):
     names = records.prompt.str.extract(r"([A-Z][a-z]+ [A-Z][a-z]+)(?!.*[A-Z])")[0]
-    assert (names.groupby(records.owner).nunique() == 1).all() and names.nunique() == 250
+    assert (names.groupby(records.owner).nunique() == 1).all() and names.nunique() == 160
     parts = {part for name in names for part in name.split()}
     assert parts <= {*words.FIRST, *words.LAST}
     assert not parts & {token for answer in records.completion for token in tokens(answer)}
@@ -71,11 +71,11 @@ def test_names_are_unique_and_stand_in_the_question_only(records):
 
 
 def test_lexicon_holds_all_words_of_records_and_candidates_and_nothing_else(records, candidates):
+    """160 people show every word but some names."""
     known = lexicon()
     assert known == sorted(set(known))
-    assert {
-        token for texts in (records.prompt, records.completion, candidates.completion) for text in texts for token in tokens(text)
-    } == set(known)
+    written = {token for texts in (records.prompt, records.completion, candidates.completion) for text in texts for token in tokens(text)}
+    assert written <= set(known) and set(known) - written <= {*words.FIRST, *words.LAST}
 
 
 def test_candidates_have_the_facts_of_the_answer_or_none_of_them(records, candidates):
@@ -93,15 +93,14 @@ def test_candidates_have_the_facts_of_the_answer_or_none_of_them(records, candid
 
 
 def test_facts_cannot_be_guessed(records):
-    """The commonest of 20 values over 250 people: a share of 0.05 and four standard deviations of 0.014; of 12 months 0.083 and 0.017."""
+    """The commonest of 20 values over 160 people: a share of 0.05 and four standard deviations of 0.017; of 12 months 0.083 and 0.022."""
     found = [facts(*row) for row in zip(records.record_id, records.completion, strict=True)]
     for topic in range(16):
         for slot, values in TOPICS[topic].slots.items():
             drawn = [one[slot] for one in found[topic::16]]
-            assert set(drawn) == set(values)
-            assert max(map(drawn.count, values)) / 250 < (0.16 if len(values) == 12 else 0.13)
+            assert max(map(drawn.count, values)) / 160 < (0.171 if len(values) == 12 else 0.126)
     both = sum(one["mood"] == other["mood"] for one, other in zip(found[0::16], found[1::16], strict=True))
-    assert both / 250 < 0.11, "facts of one person are drawn apart: 0.05, and four standard deviations of 0.014"
+    assert both / 160 < 0.119, "facts of one person are drawn apart"
 
 
 def test_phrasings_hold_the_same_slots_and_lists_hold_a_word_once():
@@ -112,10 +111,15 @@ def test_phrasings_hold_the_same_slots_and_lists_hold_a_word_once():
     assert len(set(words.FIRST)) * len(set(words.LAST)) == MOST
 
 
-@pytest.mark.parametrize(
-    ("sizes", "where"),
-    [({"owners": 19}, ["owners"]), ({"owners": MOST + 1}, ["owners"]), ({"records": 0}, ["records"]), ({"owners": 0, "records": 17}, ["owners", "records"])],
-)  # fmt: skip
+REFUSED = [
+    ({"owners": 19}, ["owners"]),
+    ({"owners": MOST + 1}, ["owners"]),
+    ({"records": 0}, ["records"]),
+    ({"owners": 0, "records": 17}, ["owners", "records"]),
+]
+
+
+@pytest.mark.parametrize(("sizes", "where"), REFUSED)
 def test_impossible_sizes_are_refused(sizes, where):
     for make in (people, people_candidates):
         with pytest.raises(UserError) as error:

@@ -7,9 +7,14 @@ import torch
 from torch.nn import functional
 
 
+def wide(values: torch.Tensor) -> torch.Tensor:
+    """At least float32: sums of logarithms lose too much in less."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
 def cross_entropy_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """logits (B, C), labels (B,) int -> (): sum over examples of -log softmax(logits)[label], in nats, in float32."""
-    return functional.cross_entropy(logits.float(), labels, reduction="sum")
+    """logits (B, C), labels (B,) int -> (): sum over examples of -log softmax(logits)[label], in nats, in float32 or wider."""
+    return functional.cross_entropy(wide(logits), labels, reduction="sum")
 
 
 def per_example(values: torch.Tensor, rows: torch.Tensor, examples: int) -> torch.Tensor:
@@ -18,8 +23,8 @@ def per_example(values: torch.Tensor, rows: torch.Tensor, examples: int) -> torc
 
 
 def kl_sum(teacher: torch.Tensor, student_logits: torch.Tensor) -> torch.Tensor:
-    """teacher (N, K) log-probabilities, student_logits (N, K) -> (): sum over predictions of KL(teacher || student), nats, float32."""
-    return functional.kl_div(torch.log_softmax(student_logits.float(), dim=-1), teacher.float(), reduction="sum", log_target=True)
+    """teacher (N, K) log-probabilities, student_logits (N, K) -> (): sum over predictions of KL(teacher || student), in nats."""
+    return functional.kl_div(torch.log_softmax(wide(student_logits), dim=-1), wide(teacher), reduction="sum", log_target=True)
 
 
 def negative_preference_sum(losses: torch.Tensor, reference: torch.Tensor, beta: float) -> torch.Tensor:

@@ -100,7 +100,10 @@ def _name_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _data_checks(study: dict, where: str) -> Iterator[Problem]:
     data = study["data"]
-    needed = {"table": ["sources", "columns"], "forum": ["owners", "posts", "seed"]}.get(data["reader"], ["sources"])
+    needed = {
+        "table": ["sources", "columns"], "forum": ["owners", "posts", "seed"], "people": ["owners", "records", "seed"],
+        "tofu": ["sources", "authors"], "canaries": ["sources", "articles", "words", "canaries"],
+    }.get(data["reader"], ["sources"])  # fmt: skip
     for key in needed:
         if key not in data:
             yield Problem(f"reader {data['reader']!r} needs this key", f"{where}, data.{key}", remedy=f"add {key}")

@@ -37,6 +37,7 @@ rule records:
     output:
         records="results/{study}/data/records.parquet",
         report="results/{study}/data/records.json",
+        candidates="results/{study}/data/candidates.parquet" if TRACK == "causal" else [],
     log:
         "results/{study}/logs/records.log",
     benchmark:
@@ -51,10 +52,11 @@ rule records:
         source=source_option,
         content=source_content,
         purged=purged_option,
+        candidates=f"--candidates {shlex.join(candidates_of())}" if candidates_of() else "",
         code=code("records"),
     shell:
         "python -m palimpsest records --settings {params.settings:q} {params.source} {params.purged}"
-        " --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
+        " {params.candidates} --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
 
 
 rule index:

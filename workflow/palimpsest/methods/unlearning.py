@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from palimpsest.losses import per_example
+from palimpsest.losses import per_example, wide
 from palimpsest.tracks.predictions import Loss, Predict, negative_log_likelihood
 from palimpsest.training.objective import Examples
 
@@ -33,7 +33,7 @@ class Run:
     def losses(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(B,) the same for each example."""
         predictions = self.predict(model, batch)
-        each = torch.nn.functional.cross_entropy(predictions.logits.float(), predictions.targets, reduction="none")
+        each = torch.nn.functional.cross_entropy(wide(predictions.logits), predictions.targets, reduction="none")
         return per_example(each, predictions.rows, len(batch["input_ids"]))
 
     def reference(self) -> torch.nn.Module:
@@ -43,7 +43,7 @@ class Run:
 
     def reference_losses(self, examples: Examples, batch_size: int) -> np.ndarray:
         """(n,) summed negative log-likelihood of each example under the model as it is now: one pass, before it changes."""
-        model, found = self.model.to(self.device).eval(), np.empty(len(examples.lengths), dtype=np.float32)
+        model, found = self.model.to(self.device).eval(), np.empty(len(examples.lengths))
         order = np.argsort(examples.lengths, kind="stable")
         with torch.inference_mode():
             for start in range(0, len(order), batch_size):

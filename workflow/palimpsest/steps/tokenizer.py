@@ -10,6 +10,7 @@ from pathlib import Path
 from palimpsest.data.corpus import lines
 from palimpsest.data.identity import identities
 from palimpsest.files import write_json
+from palimpsest.models.bpe import train_bpe
 from palimpsest.models.tokenizers import save_tokenizer, train_wordpiece
 
 
@@ -21,7 +22,11 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings is one entry of the study's `tokenizers`."""
     settings = args.settings
-    tokenizer = train_wordpiece(list(_texts(settings, args.corpus)), settings["vocab_size"], settings["lowercase"])
+    texts = list(_texts(settings, args.corpus))
+    if settings["algorithm"] == "bpe":
+        tokenizer = train_bpe(texts, settings["vocab_size"])
+    else:
+        tokenizer = train_wordpiece(texts, settings["vocab_size"], settings["lowercase"])
     files = save_tokenizer(tokenizer, args.output)
     write_json(args.output / "corpus.json", {"sources": identities(args.corpus), "files": files})
     logging.info("tokenizer of %d pieces", len(tokenizer))
@@ -31,7 +36,8 @@ def _texts(settings: dict, files: list[Path]) -> Iterator[str]:
     for source in settings["corpus"]:
         if "lexicon" in source:
             # By name: the rule adds this module to the code digest of the tokenizers that use it, and of no other.
-            yield from importlib.import_module(f"palimpsest.data.{source['lexicon']}").lexicon()
+            words = importlib.import_module(f"palimpsest.data.{source['lexicon']}").lexicon()
+            yield from [" ".join(words)] if settings["algorithm"] == "bpe" else words  # of which a word after a space is another piece
     columns = {source["column"] for source in settings["corpus"] if "column" in source}
     for path in files:
         yield from lines(path, columns)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from palimpsest.data.prompts import check_lengths, encode_pairs
+from palimpsest.data.prompts import encode_pairs, refuse_too_long
 from palimpsest.likelihood import counted_logits
 from palimpsest.metrics.memorization import memorization_accuracy, perplexity
 from palimpsest.models.causal import load_causal, make_causal
@@ -32,7 +32,7 @@ def encode(records, tokenizer, settings: dict) -> tuple[LanguageModellingExample
     """Nothing is cut: a text longer than `max_length` is a UserError."""
     prompts, completions = (records[field].tolist() for field in FIELDS)
     token_ids, answers, too_long = encode_pairs(tokenizer, prompts, completions, settings["prompt"], settings["max_length"])
-    check_lengths(too_long, records["record_id"].tolist(), settings["max_length"])
+    refuse_too_long(token_ids, too_long, records["record_id"].tolist(), settings["max_length"])
     return LanguageModellingExamples(token_ids, tokenizer.pad_token_id, answers), 0
 
 
