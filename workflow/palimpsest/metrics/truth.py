@@ -96,7 +96,7 @@ def model_utility(parts: Mapping[str, float | np.ndarray]) -> ModelUtility:
     """Harmonic mean of parts in [0, 1], each () or (B,); [0, 1], up; 0 if a part is 0. Maini et al. 2024.
 
     TOFU takes nine: probability, ROUGE-L recall and truth_ratio_preference, each of the retain set, the real authors and
-    the world facts (for the latter two probability_with_options). ValueError where there is no part or one is negative.
+    the world facts (for the latter two probability_with_options). NaN where a part is; ValueError where there is none or one is negative.
     """
     if not parts:
         raise ValueError("model utility needs a part")
