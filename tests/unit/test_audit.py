@@ -21,7 +21,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from palimpsest.audit.contents import Unread, said
-from palimpsest.audit.fingerprints import load, take
+from palimpsest.audit.fingerprints import load, save, take
 from palimpsest.audit.look import Audit
 from palimpsest.audit.trained import learnt_from_forgotten, requests_within
 from palimpsest.data.ledger import Request
@@ -199,13 +199,16 @@ def test_pickles_are_never_opened(folder, fingerprint):
 
 def test_a_fingerprint_survives_its_file_and_tells_nothing(tmp_path, fingerprint):
     path = tmp_path / "r1.json"
-    write_json(path, fingerprint.as_dict())
+    save(fingerprint, path)
     assert load(path, SALT) == fingerprint and (fingerprint.records, fingerprint.unmarked) == (1, 0)
     assert not any(word in path.read_text() for word in ("ann", "p1", "hirsch", "guest"))
     assert fingerprint.names == {pseudonym("ann", SALT), pseudonym("p1", SALT)}
 
 
 # --- models -------------------------------------------------------------------------------------------------------
+
+
+TRAINED = {"r1": ["ann"], "r2": ["ben"]}
 
 
 @pytest.fixture
@@ -222,12 +225,13 @@ def test_models_are_known_by_their_place(plan):
     shard, part = place("ann", "2x2", SALT, 1)
     for stage in (1, 2):
         expected = {"r1"} if part <= stage else set()
-        assert "r1" not in requests_within(plan, f"seed1/teachers/2x2/{3 - shard}/{stage}/r0")
-        assert requests_within(plan, f"seed1/teachers/2x2/{shard}/{stage}/r0") & {"r1"} == expected
-        assert "r1" not in requests_within(plan, f"seed1/teachers/2x2/{shard}/{stage}/r1")
-    assert requests_within(plan, "seed1/base") == {"r1", "r2"}
-    assert requests_within(plan, "seed1/oracle/r1") == {"r2"} and requests_within(plan, "seed1/oracle/r2") == set()
-    assert requests_within(plan, "seed1/oracle/unknown") == {"r1", "r2"}, "what the ledger does not know is taken for the oldest"
+        assert "r1" not in requests_within(plan, f"seed1/teachers/2x2/{3 - shard}/{stage}/r0", TRAINED)
+        assert requests_within(plan, f"seed1/teachers/2x2/{shard}/{stage}/r0", TRAINED) & {"r1"} == expected
+        assert "r1" not in requests_within(plan, f"seed1/teachers/2x2/{shard}/{stage}/r1", TRAINED)
+    assert requests_within(plan, "seed1/base", TRAINED) == {"r1", "r2"}
+    assert requests_within(plan, "seed1/base", TRAINED | {"r1": []}) == {"r2"}, "who has no training records taught nothing"
+    assert requests_within(plan, "seed1/oracle/r1", TRAINED) == {"r2"} and requests_within(plan, "seed1/oracle/r2", TRAINED) == set()
+    assert requests_within(plan, "seed1/oracle/unknown", TRAINED) == {"r1", "r2"}, "what the ledger does not know is taken for the oldest"
 
 
 def test_models_their_copies_and_half_trained_ones_are_found(folder, fingerprint, plan):

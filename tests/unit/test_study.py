@@ -147,6 +147,8 @@ def test_an_unknown_key_names_the_nearest():
         ({"data__classes": 3}, "two classes"),
         ({"data": {"reader": "table", "sources": [{"path": "a", "url": "http://b"}], "columns": {"text": "t", "label": "l"}}}, "one of"),
         ({"sharding": ["1x99"]}, "epochs"),
+        ({"data": {"reader": "table", "columns": {"text": "t", "label": "l", "split": "s"}, "sources": [{"path": "a"}]},
+          "tokenizers": {"w": {"algorithm": "wordpiece", "vocab_size": 99, "corpus": [{"path": "a"}]}}}, "seen what is forgotten"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(changes, said):
@@ -178,6 +180,17 @@ def test_a_wrong_study_name_lists_the_studies():
     with pytest.raises(UserError, match="demo, hatexplain") as told:
         load_study({"study": "hatexplan"}, ROOT / "config")
     assert "did you mean 'hatexplain'?" in str(told.value)
+
+
+def test_a_study_may_be_named_by_its_path(tmp_path):
+    path = tmp_path / "shop.yaml"
+    path.write_text((ROOT / "config/config.yaml").read_text().replace("study: demo", "study: shop"))
+    assert load_study({"study": str(path), "mirror": "m"}, ROOT / "config")["study"] == "shop"
+    path.write_bytes("study: caf\u00e9\n".encode("latin-1"))
+    with pytest.raises(UserError, match="shop.yaml, line 1: not UTF-8"):
+        load_study({"study": str(path)}, ROOT / "config")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_study({"study": str(tmp_path / "none.yaml")}, ROOT / "config")
 
 
 def test_keys_of_the_command_line_go_on_top_of_the_named_study():

@@ -280,14 +280,14 @@ def test_means_may_be_joined_by_any_function(tmp_path, monkeypatch):
 def test_a_watch_is_asked_before_the_first_update_and_after_each_epoch_and_may_stop(tmp_path):
     asked = []
 
-    def watch(model, updates):
-        asked.append((updates, model.training))
-        return {"number": float(updates)}, updates >= 12
+    def watch(model, earlier):
+        asked.append((len(earlier), model.training))
+        return {"number": float(len(earlier))}, len(earlier) == 2
 
     objective = Objective({"train": Part(examples(), classification_loss)})
     _, report = train(tiny_model(), objective, SETTINGS, 5, ("s",), tmp_path, "p", watch)
-    assert asked == [(0, False), (6, False), (12, False)]
-    assert report["steps"] == 12 and report["stopped"] and report["watched"][-1] == {"update": 12, "number": 12.0}
+    assert asked == [(0, False), (1, False), (2, False)]
+    assert report["steps"] == 12 and report["stopped"] and report["watched"][-1] == {"update": 12, "number": 2.0}
 
 
 def test_vectors_do_not_decay():

@@ -77,10 +77,11 @@ STUDIES = [
 
 @pytest.mark.parametrize(("text", "parts"), [case[1:] for case in STUDIES], ids=[case[0] for case in STUDIES])
 def test_a_study_of_the_repository_that_is_no_yaml(fresh, text, parts):
-    """Snakemake reads the file of --configfile by itself, and a study below config/studies through this workflow."""
+    """By its name or its path. The file of --configfile is read by Snakemake itself, which has words of its own."""
     fresh.path("config/studies/broken.yaml").write_bytes(text)
-    said = told(fresh, "--dry-run", "--config", "study=broken", study=None)
-    assert [part for part in parts if part not in said] == [], said
+    for name in ("broken", "config/studies/broken.yaml"):
+        said = told(fresh, "--dry-run", "--config", f"study={name}", study=None)
+        assert [part for part in parts if part not in said] == [], said
 
 
 def test_a_wrong_study_lists_the_studies(fresh):

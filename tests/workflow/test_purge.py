@@ -14,6 +14,7 @@ from palimpsest.audit.certificate import replacements
 from palimpsest.audit.fingerprints import load
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.pseudonyms import pseudonym
+from palimpsest.data.storage import write_parquet
 from palimpsest.plan import Plan
 
 GONE = owner_in("3x2", 1, 1)  # whom r1 of the finished study forgets
@@ -49,7 +50,8 @@ def test_the_certificate_says_what_was_replaced(finished):
     for one in found["replaced"]:
         for name, digest in ((one["checkpoint"], one["sha256"]), (one["replaced"], one["replaced_sha256"])):
             assert digests[f"results/tiny/seed1/{name}/model.safetensors"] == digest
-        assert one["checks"] == dict.fromkeys(("weights", "records", "previous", "device"), True) and one["start"] == "scratch"
+        assert one["checks"] == dict.fromkeys(("weights", "records", "previous", "tokenizer", "device"), True)
+        assert one["held"] and one["start"] == "scratch"
     assert found["bit_exact"] and found["purged"] is None and found["state"] == "r1"
     assert found["owners"] == [pseudonym(GONE, "tiny")] and found["records"] == {"test": 2, "train": 7, "valid": 1}
     assert {one["sharding"]: one["checkpoints"] for one in found["cost"]} == {"1x1": 1, "3x2": 2}
@@ -192,6 +194,34 @@ def test_a_purge_waits_for_what_is_not_there_yet(clone):
     assert clone.palimpsest("purge", "--yes") == 1 and "run snakemake first" in clone.output
     clone.write_ledger("")
     assert clone.palimpsest("purge", "--yes") == 1 and "no request to purge" in clone.output
+
+
+def test_a_purge_wants_the_ledger_that_was_served(clone):
+    """An owner more, or one less: what is known of the request is not what it says now. After a run it is."""
+    other = owner_in("3x2", 2, 1, skip=(GONE,))
+    clone.write_ledger(f"r1 {GONE} {other}")
+    before = files(clone)
+    assert clone.palimpsest("purge", "--yes") == 1 and "names other owners than were served" in clone.output
+    assert files(clone) == before
+    assert "fingerprints/r1" in clone.run() and clone.jobs() == set()
+    clone.write_ledger(f"r1 {GONE}")
+    clone.run()
+    assert certificate(clone)["owners"] == [pseudonym(GONE, "tiny")]
+    assert clone.palimpsest("purge", "--yes") == 0, clone.output
+    left = set(pd.read_parquet(clone.path("results/tiny/data/records.parquet"))["owner"])
+    assert other in left and GONE not in left
+
+
+def test_a_purge_never_takes_what_the_newest_state_is_made_of(clone):
+    """A slice of the newest state that holds forgotten text is a defect to be told, not a file to be removed."""
+    known = load(clone.path("results/tiny/fingerprints/r1.json"), "tiny").passages
+    text = next(text for text in said_by(GONE) if known.found(text))
+    path = clone.path("results/tiny/seed1/shards/3x2/2/1/r0.parquet")
+    frame = pd.read_parquet(path)
+    write_parquet(frame.assign(text=[text, *frame["text"].tolist()[1:]]), path)
+    before = files(clone)
+    assert clone.palimpsest("purge", "--yes") == 1 and files(clone) == before
+    assert "shards/3x2/2/1/r0.parquet: the newest state is made of this file" in clone.output and text not in clone.output
 
 
 def test_fingerprints_can_be_dropped(clone):

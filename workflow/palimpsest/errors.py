@@ -28,10 +28,11 @@ class Problem:
 
 
 class UserError(Exception):
-    """All problems found in one place, raised together and shown without a traceback."""
+    """All problems found in one place, raised together and shown without a traceback; ``done`` says what had happened by then."""
 
-    def __init__(self, problems: Problem | Iterable[Problem]):
+    def __init__(self, problems: Problem | Iterable[Problem], done: str = "nothing was changed"):
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        self.done = done
         super().__init__(self.problems)
 
     def __str__(self) -> str:
@@ -39,7 +40,7 @@ class UserError(Exception):
         head = "1 problem" if count == 1 else f"{count} problems"
         told = [f"- {problem}" for problem in self.problems[:MOST_TOLD]]
         more = [f"- and {count - MOST_TOLD} more of which nothing is said here"] if count > MOST_TOLD else []
-        return "\n".join([f"{head} found; nothing was changed.", *told, *more])
+        return "\n".join([f"{head} found; {self.done}.", *told, *more])
 
 
 REMEDIES = {

@@ -28,15 +28,18 @@ def load_study(given: dict, config_dir: Path, files: Iterable[Path] = ()) -> dic
     """The checked study for what Snakemake was given.
 
     ``given`` is a whole study (``--configfile``, whose paths are ``files``), or what ``--config`` said on top of the study that it
-    names with ``study=`` (the demo, if it names none).
+    names with ``study=`` (the demo, if it names none): one of ``config_dir``, or the path of a YAML file.
     """
     known, files = study_files(config_dir), list(files)
     name = given.get("study", DEFAULT_STUDY)
+    if "data" not in given and str(name).endswith((".yaml", ".yml")):
+        known[str(name)] = Path(str(name))
     if "data" in given or (files and str(name) not in known):
         where = ", ".join(map(os.path.relpath, files)) or f"study {given.get('study', '(without a name)')!r}"
     elif str(name) in known:
         files = [known[str(name)]]
-        given, where = {**read_yaml(files[0]), **given}, str(files[0].relative_to(config_dir.parent))
+        own = read_yaml(files[0])
+        given, where = {**own, **given, "study": own.get("study", name)}, os.path.relpath(files[0], config_dir.parent)
     else:
         what, allowed = "there is no study of this name", ", ".join(known)
         raise UserError(Problem(what, "--config study", shown(name), allowed, nearest(name, known)))

@@ -135,6 +135,12 @@ def _source_checks(study: dict, where: str) -> Iterator[Problem]:
         if len(kinds) != 1:
             found = ", ".join(kinds) or "none of them"
             yield Problem("a source is one of path, url, hub", f"{where}, {key}", found, remedy="keep one")
+        elif key != "data.sources" and any(source.get(kinds[0]) == other.get(kinds[0]) for other in study["data"].get("sources", [])):
+            what, allowed = (
+                "a tokenizer must not be trained on the records: it would have seen what is forgotten",
+                "text that nobody can ask to delete",
+            )
+            yield Problem(what, f"{where}, {key}", shown(source[kinds[0]]), allowed, "name another corpus")
 
 
 def _model_checks(study: dict, where: str) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from palimpsest import running
-from palimpsest.audit.purges import FILE as PURGED, purged_upto
+from palimpsest.audit.purges import FILE as PURGED, purged_upto, served
 from palimpsest.data.identity import digests, recorded
 from palimpsest.data.ledger import START, read_ledger
 from palimpsest.data.shards import parse_sharding
@@ -720,11 +720,14 @@ def certificate_file(request, suffix="json"):
     return f"{RESULTS}/certificates/{request}.{suffix}"
 
 
-# A certificate that was filed stays as it is once its state is purged, or is no longer the newest of those that keep no other.
+# A certificate that was filed stays as it is once its state is purged, or is no longer the newest of those that keep no other; unless the
+# ledger names other owners now.
 LIVE = [
-    name
-    for name in PLAN.names[PLAN.order[PLAN.purged] + 1 :]
-    if COMPARES or name == PLAN.latest or not Path(certificate_file(name)).is_file()
+    request.name
+    for request in PLAN.requests[PLAN.order[PLAN.purged] :]
+    if COMPARES
+    or request.name == PLAN.latest
+    or not served(Path(certificate_file(request.name)), request, STUDY["salt"])
 ]
 LIVE_CERTIFICATES = "|".join(LIVE) or "(?!)"
 
@@ -750,12 +753,12 @@ def certified_metrics(wildcards):
 
 def audit_settings():
     chosen = {key: STUDY[key] for key in ("study", "salt", "seeds", "sharding", "requests")}
-    return chosen | {"sources": STUDY["data"].get("sources", [])}
+    return chosen | {"sources": STUDY["data"].get("sources", []), "tokenizer": STUDY["model"].get("tokenizer")}
 
 
 def certificate_settings(wildcards):
     state, level = certified_state(wildcards.request), STUDY["evaluation"]["level"]
-    return settings(state=state, level=level, code=code("train"), **audit_settings())
+    return settings(state=state, level=level, **audit_settings())
 
 
 # --- targets ------------------------------------------------------------------------------------------------------

@@ -12,8 +12,10 @@ from pathlib import Path
 from palimpsest.audit.look import KINDS, Report
 from palimpsest.audit.purges import FILE, owners_of, read_purges
 from palimpsest.audit.scan import RESULTS, study_folder
+from palimpsest.audit.sealed import write_sealed
 from palimpsest.audit.trained import checkpoints
 from palimpsest.data.pseudonyms import pseudonym
+from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet
 from palimpsest.files import file_digest, keeping_date, read_json, write_json
 from palimpsest.plan import SINGLE, Plan
@@ -61,6 +63,22 @@ def needed(plan: Plan) -> set[str]:
     return {path.as_posix() for path in paths}
 
 
+def newest(plan: Plan) -> set[str]:
+    """Models of the newest state, and the slices that they were trained on."""
+    singles = [SINGLE] if plan.study["requests"] == "all" else []
+    found = set()
+    for seed in plan.seeds:
+        folder = study_folder(plan) / f"seed{seed}"
+        for sharding in dict.fromkeys([*singles, *plan.study["sharding"]]):
+            shards, slices = parse_sharding(sharding)
+            for shard in range(1, shards + 1):
+                for stage in range(1, slices + 1):
+                    checkpoint = plan.checkpoint(seed, sharding, shard, stage, plan.latest)
+                    found.add((folder / checkpoint.name / "model.safetensors").as_posix())
+                    found |= {(folder / "shards" / f"{name}.parquet").as_posix() for name in checkpoint.slices}
+    return found
+
+
 def _with_companions(path: Path, folders: set[str], kept: set[str]) -> list[Path]:
     parents = [parent for parent in path.parents if parent.as_posix() in folders]
     if parents:
@@ -86,10 +104,10 @@ def purge(plan: Plan, doing: list[Action], date: str, names: frozenset[str]) -> 
         for one in doing
         if one.what == "remove"
     ]
-    rewritten = [one.path.as_posix() for one in doing if one.what == "rewrite"]
+    rewritten = [{"path": one.path.as_posix(), "requests": list(one.requests)} for one in doing if one.what == "rewrite"]
     owners = {request.name: owners_of(request, plan.study["salt"]) for request in plan.requests}
     entry = {"upto": plan.latest, "owners": owners, "date": date, "removed": removed, "rewritten": rewritten}
-    write_json(study / FILE, {"study": plan.study["study"], "purges": [*read_purges(study), entry]})
+    write_sealed(study / FILE, {"study": plan.study["study"], "purges": [*read_purges(study), entry]})
     for one in doing:
         if one.what == "rewrite":
             rewrite(one.path, names, plan.study["salt"])

@@ -22,12 +22,13 @@ def add_study(parser) -> None:
 
 
 def plan_of(args) -> tuple[Plan, list[dict]]:
-    """(plan, sources) of the study; settings from a rule hold ``KEYS`` and `sources`."""
+    """(plan, sources) of the study; settings from a rule hold ``KEYS``, `sources` and `tokenizer`."""
     study = args.settings
     if not study:
         given = read_yaml(args.configfile) if args.configfile else {"study": args.study} if args.study else {}
         whole = load_study(given, CONFIG)
         study = {key: whole[key] for key in KEYS} | {"sources": whole["data"].get("sources", []), "ledger": whole["ledger"]}
+        study["tokenizer"] = whole["model"].get("tokenizer")
     ledger = args.ledger or study.get("ledger")
     requests = read_ledger(ledger)
     return Plan(study, requests, purged_upto(RESULTS / study["study"], requests, study["salt"], ledger)), study["sources"]

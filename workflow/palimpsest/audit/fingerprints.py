@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palimpsest.audit.passages import Passages, distinctive
+from palimpsest.audit.purges import owners_of
+from palimpsest.audit.sealed import read_sealed, write_sealed
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import whole_texts
-from palimpsest.files import read_json
+
+REMEDY = "restore it from a backup; without one, remove it and run snakemake: what the data have lost of its text cannot be looked for"
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,7 @@ class Fingerprint:
     """Of one request; ``unmarked`` counts records none of whose passages is theirs alone."""
 
     request: str
+    owners: tuple[str, ...]  # their hashes, sorted
     names: frozenset[str]  # hashes of owners and record ids
     passages: Passages
     records: int
@@ -24,10 +28,15 @@ class Fingerprint:
     def as_dict(self) -> dict:
         marks = {str(length): sorted(marks) for length, marks in sorted(self.passages.marks.items())}
         counts = {"records": self.records, "unmarked": self.unmarked}
-        return {"request": self.request, "names": sorted(self.names), "passages": marks, **counts}
+        return {"request": self.request, "owners": list(self.owners), "names": sorted(self.names), "passages": marks, **counts}
 
     def without_passages(self) -> Fingerprint:
-        return Fingerprint(self.request, self.names, Passages(self.passages.salt), self.records, self.unmarked)
+        return replace(self, passages=Passages(self.passages.salt))
+
+    def without(self, marks: set[str]) -> Fingerprint:
+        """Without passages that turned out not to be the owners' alone."""
+        left = {length: known - marks for length, known in self.passages.marks.items()}
+        return replace(self, passages=Passages(self.passages.salt, {length: known for length, known in left.items() if known}))
 
 
 def take(records, request, earlier: set[str], salt: str) -> Fingerprint:
@@ -36,10 +45,15 @@ def take(records, request, earlier: set[str], salt: str) -> Fingerprint:
     kept = records[~records["owner"].isin({*request.owners, *earlier})]
     passages, unmarked = distinctive(whole_texts(gone), whole_texts(kept), salt)
     names = frozenset(pseudonym(name, salt) for name in {*request.owners, *gone["record_id"]})
-    return Fingerprint(request.name, names, passages, len(gone), unmarked)
+    return Fingerprint(request.name, tuple(owners_of(request, salt)), names, passages, len(gone), unmarked)
+
+
+def save(fingerprint: Fingerprint, path: Path) -> None:
+    write_sealed(path, fingerprint.as_dict())
 
 
 def load(path: Path, salt: str) -> Fingerprint:
-    found = read_json(path)
+    found = read_sealed(path, REMEDY)
     passages = Passages(salt, {int(length): set(marks) for length, marks in found["passages"].items()})
-    return Fingerprint(found["request"], frozenset(found["names"]), passages, found["records"], found["unmarked"])
+    owners, names = tuple(found["owners"]), frozenset(found["names"])
+    return Fingerprint(found["request"], owners, names, passages, found["records"], found["unmarked"])

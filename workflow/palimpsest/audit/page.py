@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 
-from palimpsest.audit.certificate import CHECKS
+from palimpsest.audit.checks import CHECKS
 from palimpsest.audit.look import KINDS
 from palimpsest.methods.registry import METHODS
 from palimpsest.metrics import METRICS
@@ -23,7 +23,8 @@ EXACT = "Each has, bit for bit, the weights of a model that never saw these owne
 NOT_EXACT = "<strong>Not every check below holds</strong>, so it is not shown that they equal models that never saw these owners."
 UNTOUCHED = "No model had been trained on their records."
 BEFORE_PURGE = "They keep earlier states, for comparison and for going back; <code>palimpsest purge</code> removes them."
-AFTER_PURGE = "They came after the purge."
+AFTER_PURGE = "They came after the purge, or could not be removed by it."
+OF_OTHERS = "Those of another study are left to its own ledger and its own purge."
 NOTHING = "<strong>Nothing was found</strong>: no passage of these owners' text, no row about them, no model that learnt from it."
 BLIND = "The text of this request is not known any more: only names, places and models were looked for."
 
@@ -65,7 +66,12 @@ def _remains(one: dict) -> list[str]:
     if purged:
         done = f"{purged['removed']} files removed, {purged['rewritten']} tables rewritten without the owners' rows"
         lines.append(f"<p>Purged on {_text(purged['date'])}: {done}.</p>")
-    lines += _findings(left["findings"], AFTER_PURGE if purged else BEFORE_PURGE) if left["findings"] else [f"<p>{NOTHING}</p>"]
+    own = tuple(f"results/{name}/" for name in (one["study"], "pretrained"))
+    others = [finding for finding in left["findings"] if finding["path"].startswith("results/") and not finding["path"].startswith(own)]
+    here = [finding for finding in left["findings"] if finding not in others]
+    lines += _findings(here, AFTER_PURGE if purged else BEFORE_PURGE) if here else []
+    lines += _findings(others, OF_OTHERS) if others else []
+    lines += [f"<p>{NOTHING}</p>"] if not left["findings"] and not left["blind"] else []
     lines.append(f"<p>{left['files']} files ({left['bytes'] / 1e6:,.0f} MB) were looked into, packed and tokenised ones too.</p>")
     lines += [f'<p class="warning">{BLIND}</p>'] if left["blind"] else []
     unmarked = sum(left["unmarked"].values())

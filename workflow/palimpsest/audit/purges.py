@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from palimpsest.audit.sealed import read_sealed
 from palimpsest.data.ledger import START, Request
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
 
 FILE = "purged.json"  # below results/{study}
+REMEDY = "restore it from a backup, and do not remove it: without it the forgotten would come back from the source"
 
 
 def read_purges(study: Path) -> list[dict]:
     """Purges of a study, oldest first: `upto`, `owners` (request -> pseudonyms), `date`, `removed`, `rewritten`."""
     path = study / FILE
-    return read_json(path)["purges"] if path.is_file() else []
+    return read_sealed(path, REMEDY)["purges"] if path.is_file() else []
 
 
 def purged_upto(study: Path, requests: list[Request], salt: str, ledger: str | None) -> str:
@@ -41,6 +43,16 @@ def purged_upto(study: Path, requests: list[Request], salt: str, ledger: str | N
         where, allowed = f"ledger {ledger}; {study / FILE}", "begins with " + ", ".join(purged)
         raise UserError([Problem(what, where, found, allowed, remedy) for what, found in problems])
     return purges[-1]["upto"]
+
+
+def served(path: Path, request: Request, salt: str) -> bool:
+    """Whether a certificate is there, and of the owners that the ledger names now."""
+    return path.is_file() and read_json(path, "owners")["owners"] == owners_of(request, salt)
+
+
+def removed(study: Path) -> list[dict]:
+    """What purges of a study removed so far: `path`, `sha256`, `kinds`, `requests`."""
+    return [entry for purge in read_purges(study) for entry in purge["removed"]]
 
 
 def owners_of(request: Request, salt: str) -> list[str]:

@@ -6,9 +6,13 @@ import os
 import re
 from pathlib import Path
 
-from palimpsest.audit.fingerprints import load
+from palimpsest.audit.fingerprints import Fingerprint, load
 from palimpsest.audit.look import Audit, Report
+from palimpsest.audit.passages import BREAK, Passages
 from palimpsest.audit.trained import digests, learnt_from_forgotten
+from palimpsest.data.ledger import forgotten_owners
+from palimpsest.data.storage import read_parquet
+from palimpsest.files import read_json
 from palimpsest.plan import Plan
 
 RESULTS, MEMORY = Path("results"), Path(".snakemake")
@@ -25,16 +29,36 @@ def fingerprint_file(plan: Plan, request: str) -> Path:
 def scan(plan: Plan, requests: list[str], sources: list[dict] = ()) -> Report:
     """Look for the owners of ``requests`` below results/, in Snakemake's own folder and in the caches of the study's hub ``sources``."""
     files = {name: fingerprint_file(plan, name) for name in requests}
-    known = [load(path, plan.study["salt"]) for path in files.values() if path.is_file()]
+    known = own([load(path, plan.study["salt"]) for path in files.values() if path.is_file()], plan)
     models = {
         path: named & set(requests) for path, named in learnt_from_forgotten(study_folder(plan), plan).items() if named & set(requests)
     }
     report = Audit(known, models, digests(study_folder(plan), models)).run([RESULTS, MEMORY, *hub_caches(sources)])
     report.unmarked = {one.request: one.unmarked for one in known if one.unmarked}
-    report.blind = [name for name in requests if not files[name].is_file()] + [
-        one.request for one in known if one.records and not one.passages
-    ]
+    report.blind = [name for name in requests if not files[name].is_file()] + [one.request for one in known if _blind(one, plan)]
     return report
+
+
+def own(known: list[Fingerprint], plan: Plan) -> list[Fingerprint]:
+    """Fingerprints without the passages that retained records hold by now: who quotes the forgotten may be quoted, and stays."""
+    records = study_folder(plan) / "data" / "records.parquet"
+    if not known or not records.is_file():
+        return known
+    frame = read_parquet(records)
+    retained = frame.loc[~frame["owner"].isin(forgotten_owners(plan.requests, plan.latest)), "text"]
+    every = Passages(plan.study["salt"])
+    for one in known:
+        for length, marks in one.passages.marks.items():
+            every.marks.setdefault(length, set()).update(marks)
+    quoted = every.found(BREAK.join(dict.fromkeys(retained)))
+    return [one.without(quoted) for one in known]
+
+
+def _blind(one: Fingerprint, plan: Plan) -> bool:
+    """Whether text of a request is not known: its passages were dropped, or taken when the data had lost records already."""
+    evidence = study_folder(plan) / "requests" / f"{one.request}.json"
+    counted = sum(read_json(evidence)["records"].values()) if evidence.is_file() else one.records
+    return one.records < counted or bool(one.records and not one.passages)
 
 
 def hub_caches(sources: list[dict]) -> list[Path]:

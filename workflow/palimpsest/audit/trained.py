@@ -1,20 +1,27 @@
-"""Which models and rules on disk learnt from forgotten text: known from their place in the plan, and their copies by digest."""
+"""Which models and rules on disk learnt from forgotten text: known from their place in the plan and whose records were trained on, their
+copies by digest."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from palimpsest.data.ledger import START
+from palimpsest.audit.purges import removed
+from palimpsest.data.ledger import START, Request
+from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.shards import place
 from palimpsest.files import read_json
 from palimpsest.plan import Plan
+
+CHECKPOINT = re.compile(r"seed\d+/(base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+)")
 
 
 def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
     """Path of weights or fitted rules below ``study`` -> the requests whose owners they learnt from."""
     found = {}
+    trained = {request.name: trained_owners(study, request, plan.study["salt"]) for request in plan.requests}
     for folder in checkpoints(study):
-        requests = requests_within(plan, folder.relative_to(study).as_posix())
+        requests = requests_within(plan, folder.relative_to(study).as_posix(), trained)
         if requests:
             found |= {path.as_posix(): requests for path in folder.rglob("*.safetensors")}
     for path in study.glob("seed*/decisions/*/*.json"):
@@ -25,13 +32,21 @@ def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
 
 
 def checkpoints(study: Path) -> list[Path]:
-    """Folders of all checkpoints, whole or not, whatever study made them."""
+    """Folders of all checkpoints, whole or not; folders of other names are not the workflow's, and known by what they hold alone."""
     patterns = ("seed*/base", "seed*/oracle/*", "seed*/teachers/*/*/*/*")
-    return sorted(path for pattern in patterns for path in study.glob(pattern) if path.is_dir())
+    found = (path for pattern in patterns for path in study.glob(pattern) if path.is_dir())
+    return sorted(path for path in found if CHECKPOINT.fullmatch(path.relative_to(study).as_posix()))
 
 
-def requests_within(plan: Plan, checkpoint: str) -> set[str]:
-    """Requests whose owners were among what a checkpoint ('seed1/base') was trained on.
+def trained_owners(study: Path, request: Request, salt: str) -> list[str]:
+    """The owners of a request that had training records, by its evidence; all of them where there is none."""
+    path = study / "requests" / f"{request.name}.json"
+    known = read_json(path).get("trained") if path.is_file() else None
+    return [owner for owner in request.owners if known is None or pseudonym(owner, salt) in known]
+
+
+def requests_within(plan: Plan, checkpoint: str, trained: dict[str, list[str]]) -> set[str]:
+    """Requests whose ``trained`` owners were among what a checkpoint ('seed1/base') was trained on.
 
     A version that the ledger does not know is taken for the oldest: what it was trained on, nobody can say any more.
     """
@@ -41,7 +56,7 @@ def requests_within(plan: Plan, checkpoint: str) -> set[str]:
     return {
         request.name
         for request in plan.requests[number:]
-        if any(_within(place(owner, sharding, plan.study["salt"], int(seed[4:])), shard, stage) for owner in request.owners)
+        if any(_within(place(owner, sharding, plan.study["salt"], int(seed[4:])), shard, stage) for owner in trained[request.name])
     }
 
 
@@ -50,7 +65,10 @@ def _within(cell: tuple[int, int], shard: int, stage: int) -> bool:
 
 
 def digests(study: Path, models: dict[str, set[str]]) -> dict[str, set[str]]:
-    """SHA-256 of weights that learnt from forgotten text -> requests: those here, and those that a purge removed."""
+    """SHA-256 of weights that learnt from forgotten text -> requests: those here, and those that a purge removed.
+
+    Weights that training gave without the forgotten as well, bit for bit, learnt nothing from them.
+    """
     known: dict[str, set[str]] = {}
     for path, requests in models.items():
         report = Path(path).with_name("training.json")
@@ -59,10 +77,8 @@ def digests(study: Path, models: dict[str, set[str]]) -> dict[str, set[str]]:
     for entry in removed(study):
         if "model" in entry["kinds"] and entry["path"].endswith("model.safetensors"):
             known.setdefault(entry["sha256"], set()).update(entry["requests"])
+    clean = (folder / "training.json" for folder in checkpoints(study) if (folder / "model.safetensors").as_posix() not in models)
+    for report in clean:
+        if report.is_file():
+            known.pop(read_json(report)["sha256"], None)
     return known
-
-
-def removed(study: Path) -> list[dict]:
-    """What purges of a study removed so far."""
-    path = study / "purged.json"
-    return [entry for purge in read_json(path)["purges"] for entry in purge["removed"]] if path.is_file() else []

@@ -44,7 +44,9 @@ def read_ledger(path: Path | None) -> list[Request]:
         lines.pop()
     numbered = [(number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if not line.startswith("#")]
     if not numbered or numbered[0][1] != HEADER:
-        found = repr(numbered[0][1][:60]) if numbered else "an empty file"
+        first = numbered[0][1] if numbered else ""  # another file, perhaps one of records: only what looks like a header is shown
+        shown = repr(first) if re.fullmatch(r"[\w ,;\t]{1,40}", first) else f"a line of {len(first)} characters"
+        found = shown if numbered else "an empty file"
         raise UserError(Problem("the header is missing", str(path), found, repr(HEADER), "write it as the first line"))
     requests, problems = [], []
     for number, line in numbered[1:]:
@@ -70,7 +72,7 @@ def _problem(line: str, earlier: list[Request], where: str) -> Problem | None:
         return Problem("a request is named twice", where, repr(name), "each name once", "give the later one a new name")
     if not owners or not all(owner.strip() for owner in owners):
         allowed = "the name of the request, then one owner or more, separated by single tabs"
-        return Problem("a request names no owner, or an empty one", where, repr(line[:80]), allowed, "put one tab between them, no spaces")
+        return Problem("a request names no owner, or an empty one", where, repr(name), allowed, "put one tab between them, no spaces")
     seen = {owner for request in earlier for owner in request.owners}
     again = [owner for index, owner in enumerate(owners) if owner in seen or owner in owners[:index]]
     if again:

@@ -33,9 +33,10 @@ class Settings(Training):
     dropout: bool = False
 
 
-def forgotten(forget: dict[str, float], unseen: dict[str, float]) -> bool:
+def stops(settings: Settings, known: tuple[str, ...], watched: list[dict]) -> bool:
     """Whether every number of memory is lower on the forget set than on unseen text (strictly, as the authors' code has it)."""
-    return all(forget[name] < unseen[name] for name in unseen)
+    now = watched[-1]
+    return all(now[f"forget_{name}"] < now[f"extra_{name}"] for name in known)
 
 
 def objective(run: Run, settings: Settings) -> Objective:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from palimpsest.audit.fingerprints import load, take
+from palimpsest.audit.fingerprints import load, save, take
+from palimpsest.audit.purges import owners_of
 from palimpsest.data.ledger import forgotten_owners, read_ledger
-from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import read_parquet
-from palimpsest.files import write_json
 
 
 def add_arguments(parser) -> None:
@@ -24,7 +23,7 @@ def run(args) -> None:
     request = next(request for request in requests if request.name == args.request)
     if args.output.is_file():
         kept = load(args.output, salt)
-        if {pseudonym(owner, salt) for owner in request.owners} <= kept.names:
-            write_json(args.output, kept.as_dict())
+        if list(kept.owners) == owners_of(request, salt):
+            save(kept, args.output)
             return
-    write_json(args.output, take(records, request, set(forgotten_owners(requests, request.name)), salt).as_dict())
+    save(take(records, request, set(forgotten_owners(requests, request.name)), salt), args.output)

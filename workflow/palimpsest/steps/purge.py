@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from palimpsest.audit.actions import actions, purge
+from palimpsest.audit.actions import actions, newest, purge
 from palimpsest.audit.arguments import add_study, plan_of
 from palimpsest.audit.certificate import checked, last_purge, now
-from palimpsest.audit.fingerprints import load
+from palimpsest.audit.fingerprints import load, save
 from palimpsest.audit.page import page
+from palimpsest.audit.purges import owners_of, served
 from palimpsest.audit.scan import MEMORY, fingerprint_file, scan, study_folder
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import keeping_date, read_json, write_json, write_text
@@ -29,6 +30,7 @@ def run(args) -> None:
     requests = plan.names[1:]
     check_ready(plan)
     doing = actions(plan, scan(plan, requests, sources))
+    check_safe(plan, doing)
     for one in doing:
         print(one)
     counts = Counter(one.what for one in doing)
@@ -41,19 +43,20 @@ def run(args) -> None:
         purge(plan, doing, now(), names)
     left = scan(plan, requests, sources)
     update_certificates(plan, left)
-    if args.drop_fingerprints:
-        for name in requests:
-            with keeping_date(fingerprint_file(plan, name)) as path:
-                write_json(path, load(path, plan.study["salt"]).without_passages().as_dict())
     missed = [finding.path for finding in left.findings if finding.path not in {str(one.path) for one in doing if one.what == "leave"}]
     if missed:
         remedy = "run the purge again; if they come back, something else writes them"
-        raise UserError([Problem("still holds something of the forgotten", path, remedy=remedy) for path in dict.fromkeys(missed)])
+        problems = [Problem("still holds something of the forgotten", path, remedy=remedy) for path in dict.fromkeys(missed)]
+        raise UserError(problems, done=f"what could be purged was: {told}")
+    if args.drop_fingerprints:
+        for name in requests:
+            with keeping_date(fingerprint_file(plan, name)) as path:
+                save(load(path, plan.study["salt"]).without_passages(), path)
     print(f"Purged: {told}. The audit finds nothing else of {', '.join(requests)} in {left.files} files.")
 
 
 def check_ready(plan) -> None:
-    """A UserError where there is nothing to purge yet, or where a purge would take what a run needs."""
+    """A UserError where there is nothing to purge yet, or where results are not those of the ledger as it is now."""
     where = str(study_folder(plan))
     if len(plan.names) == 1:
         raise UserError(Problem("there is no request to purge after", where, remedy="append one to the ledger, and run snakemake"))
@@ -65,6 +68,22 @@ def check_ready(plan) -> None:
     if missing:
         remedy = "run snakemake first: a purge leaves only what is needed from here on"
         raise UserError(Problem("requests without a certificate", where, ", ".join(missing), remedy=remedy))
+    salt = plan.study["salt"]
+    known = {request.name: list(load(fingerprint_file(plan, request.name), salt).owners) for request in plan.requests}
+    changed = [one.name for one in plan.requests if not served(expected[one.name], one, salt) or known[one.name] != owners_of(one, salt)]
+    if changed:
+        what, remedy = "the ledger names other owners than were served", "put them back, or run snakemake first, which serves them"
+        raise UserError(Problem(what, where, ", ".join(changed), remedy=remedy))
+
+
+def check_safe(plan, doing) -> None:
+    """A UserError where a file that the newest state is made of holds something of the forgotten: then it is not that state."""
+    made_of = newest(plan)
+    held = [one for one in doing if one.what == "remove" and one.path.as_posix() in made_of]
+    if held:
+        remedy = "run `snakemake data` and `snakemake`; if it still does, remove the file and run again"
+        what = "the newest state is made of this file, and it holds something of the forgotten"
+        raise UserError(Problem(what, str(one.path), ", ".join(one.kinds), remedy=remedy) for one in held)
 
 
 def update_certificates(plan, left) -> None:

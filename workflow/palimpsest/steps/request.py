@@ -42,7 +42,8 @@ def run(args) -> None:
         remedy = "add records of other owners, or take owners out of the request"
         raise UserError(Problem(what, f"{args.ledger}, request {request.name}", f"it leaves {found}", allowed, remedy))
     counts = {str(split): int(count) for split, count in gone["split"].value_counts().items()}
-    write_json(args.output, {"request": request.name, "owners": hashed, "records": counts})
+    trained = owners_of(Request(request.name, tuple(gone.loc[gone["split"] == "train", "owner"].unique())), args.settings["salt"])
+    write_json(args.output, {"request": request.name, "owners": hashed, "trained": trained, "records": counts})
 
 
 def missing(request: Request, owners: set[str], ledger: Path | str = "") -> list[Problem]:

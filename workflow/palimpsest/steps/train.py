@@ -60,9 +60,8 @@ def run(args) -> None:
     epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
     versions = installed_versions()
     # All that the weights depend on: a checkpoint made by other code or packages does not lead to the same bits.
-    fingerprint = str(
-        seed_of(sorted(wanted.items()), digests, start, code_digest(__name__, TRACKS[wanted["track"]]), sorted(versions.items()))
-    )
+    code = code_digest(__name__, TRACKS[wanted["track"]])
+    fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items())))
     objective = Objective({"train": Part(examples, negative_log_likelihood(track.predict))})
     resume = args.output / "resume"
     training = wanted["training"] | {"checkpoint_seconds": args.checkpoint_seconds}
@@ -71,7 +70,7 @@ def run(args) -> None:
     details = {
         "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs, "records": len(records), "cut": cut,
         "slices": digests, "previous": args.previous and start, "start": model_settings["init"], "sources": sources, "versions": versions,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
     write_json(args.output / "training.json", report | details)

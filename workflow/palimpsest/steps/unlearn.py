@@ -63,7 +63,7 @@ def run(args) -> None:
     digests = {name: records_digest(frame) for name, frame in frames.items()}
     code = code_digest(__name__, wanted["implementation"], TRACKS[wanted["track"]])
     fingerprint = str(seed_of(sorted(wanted.items()), start, sorted(digests.items()), code, sorted(versions.items())))
-    watch = Watch(track, sets, names, getattr(method, "forgotten", None))
+    watch = Watch(track, given, method, settings)
     resume = args.output / "resume"
     model, report = train(model, method.objective(given, settings), training, settings.epochs, names, resume, fingerprint, watch)
     files = save_model_folder(model, tokenizer, args.output)
@@ -77,17 +77,20 @@ def run(args) -> None:
 
 
 class Watch:
-    """Numbers of memory on some examples of each set, before the first update and after each epoch; and whether the method may stop."""
+    """Numbers of memory on some examples of each set, and what the method itself watches (`watched`); and whether it may stop (`stops`)."""
 
-    def __init__(self, track, sets: dict, names: tuple, stop=None):
-        self.track, self.stop = track, stop
-        self.sets = {name: track.subset(examples, _some(len(examples.lengths), *names, "watch", name)) for name, examples in sets.items()}
+    def __init__(self, track, given: Run, method, settings):
+        self.track, self.given, self.method, self.settings = track, given, method, settings
+        some = {name: _some(len(examples.lengths), *given.names, "watch", name) for name, examples in given.sets.items()}
+        self.sets = {name: track.subset(examples, some[name]) for name, examples in given.sets.items()}
 
-    def __call__(self, model, updates: int) -> tuple[dict[str, float], bool]:
+    def __call__(self, model, earlier: list[dict]) -> tuple[dict[str, float], bool]:
         found = {name: self.track.memory(model, examples) for name, examples in self.sets.items()}
         numbers = {f"{name}_{what}": value for name, values in found.items() for what, value in values.items()}
-        forget, unseen = ({name: found[which][name] for name in self.track.KNOWN} for which in ("forget", "extra"))
-        return numbers, bool(self.stop and self.stop(forget, unseen))
+        if hasattr(self.method, "watched"):
+            numbers |= self.method.watched(self.given, self.settings, model)
+        stops = hasattr(self.method, "stops") and self.method.stops(self.settings, self.track.KNOWN, [*earlier, numbers])
+        return numbers, bool(stops)
 
 
 def _some(count: int, *names: object) -> np.ndarray:

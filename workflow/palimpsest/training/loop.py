@@ -20,7 +20,7 @@ from palimpsest.training.resume import load_state, save_state
 from palimpsest.training.schedule import SCHEDULES
 
 CURVE_POINTS = 100
-Watch = Callable[[torch.nn.Module, int], tuple[dict[str, float], bool]]
+Watch = Callable[[torch.nn.Module, list[dict]], tuple[dict[str, float], bool]]
 
 
 def train(
@@ -36,8 +36,8 @@ def train(
     """Train ``model`` to minimise ``objective`` for ``epochs`` and return it with what it took.
 
     names key every draw: the order of examples, and dropout, which is seeded anew at each update; so a run that is resumed at any
-    update ends in the same bits. settings is the study's `training` section, or those of a method. watch(model, updates done) is called
-    before the first update and after each epoch: it gives numbers for the report, and whether to stop. The report holds steps, tokens,
+    update ends in the same bits. settings is the study's `training` section, or those of a method. watch(model, what it gave before) is
+    called before the first update and after each epoch: it gives numbers for the report, and whether to stop. The report holds steps, tokens,
     examples, seconds, peak memory in MB, the loss curve as [update, loss in nats] pairs, and what was watched.
 
     A loss that is not finite ends the training with a UserError; the state before that update is kept.
@@ -95,7 +95,7 @@ def train(
 def _watched(watch: Watch, model: torch.nn.Module, updates: int, totals: dict) -> None:
     model.eval()
     with torch.inference_mode():
-        numbers, stop = watch(model, updates)
+        numbers, stop = watch(model, totals["watched"])
     totals["watched"].append({"update": updates, **numbers})
     totals["stopped"] = stop
 

@@ -1,0 +1,93 @@
+"""Whether a checkpoint is, bit for bit, what training without the forgotten owners gives: each check looks at the files themselves."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from palimpsest.audit.contents import Unread, said
+from palimpsest.audit.fingerprints import load
+from palimpsest.audit.passages import WINDOW, Passages
+from palimpsest.audit.scan import RESULTS, fingerprint_file, study_folder
+from palimpsest.data.identity import recorded
+from palimpsest.data.pseudonyms import pseudonym
+from palimpsest.data.storage import read_parquet, records_digest
+from palimpsest.files import file_digest, read_json
+from palimpsest.plan import Plan
+
+CHECKS = {
+    "weights": "the file has the SHA-256 that training wrote down",
+    "records": "the slices hold what it was trained on, and no record of a forgotten owner",
+    "previous": "the checkpoint that it started from is the one on disk, and passes these checks itself",
+    "tokenizer": "its tokenizer was trained on other files than the records', which hold none of the owners' text",
+    "device": "it was trained on a CPU, where training gives the same bytes every time",
+}
+
+
+class Checks:
+    """Of the checkpoints of one seed."""
+
+    def __init__(self, plan: Plan, seed: int):
+        self.plan, self.seed, self.folder = plan, seed, study_folder(plan) / f"seed{seed}"
+
+    def of(self, checkpoint) -> dict[str, bool]:
+        """Check -> whether it holds; a model that began from a folder or the hub has the tokenizer of there, which is not looked into."""
+        report = read_json(self.folder / checkpoint.name / "training.json")
+        *_, version = self.plan.parse(checkpoint.name)
+        salt = self.plan.study["salt"]
+        forgotten = {pseudonym(owner, salt) for request in self.plan.requests[: self.plan.order[version]] for owner in request.owners}
+        slices = [_slice(self.folder / "shards" / f"{name}.parquet", salt) for name in checkpoint.slices]
+        tokenizer = self.plan.study.get("tokenizer")
+        return {
+            "weights": _sha256(self.folder / checkpoint.name / "model.safetensors") == report["sha256"],
+            "records": [digest for digest, _ in slices] == report["slices"] and not any(owners & forgotten for _, owners in slices),
+            "previous": self._previous(checkpoint, report["previous"]),
+            **({"tokenizer": _untouched(self.plan, tokenizer)} if tokenizer else {}),
+            "device": report["device"] == "cpu",
+        }
+
+    def _previous(self, checkpoint, digest: str | None) -> bool:
+        if checkpoint.previous is None:
+            return digest is None
+        previous = self.plan.checkpoint(self.seed, *self.plan.parse(checkpoint.previous))
+        return _sha256(self.folder / previous.name / "model.safetensors") == digest and all(self.of(previous).values())
+
+
+@cache
+def _sha256(path: Path) -> str | None:
+    return file_digest(path) if path.is_file() else None
+
+
+@cache
+def _slice(path: Path, salt: str) -> tuple[str | None, frozenset[str]]:
+    """Digest of the records that a slice holds, and their owners' pseudonyms."""
+    if not path.is_file():
+        return None, frozenset()
+    frame = read_parquet(path)
+    return records_digest(frame), frozenset(pseudonym(owner, salt) for owner in set(frame["owner"]))
+
+
+@cache
+def _untouched(plan: Plan, tokenizer: str) -> bool:
+    """Whether no file that a tokenizer was trained on is a source of records, or holds a passage of whoever asked to be forgotten.
+
+    Passages of less than a whole window are left out: a few common words stand in any novel.
+    """
+    corpus = recorded(RESULTS / "pretrained" / tokenizer / "corpus.json")
+    data = recorded(study_folder(plan) / "data" / "records.json")
+    if {digest for *_, digest in corpus.values()} & {digest for *_, digest in data.values()}:
+        return False
+    looked_for = Passages(plan.study["salt"])
+    for path in (fingerprint_file(plan, name) for name in plan.names[1:]):
+        for length, marks in load(path, plan.study["salt"]).passages.marks.items() if path.is_file() else ():
+            if length >= WINDOW:
+                looked_for.marks.setdefault(length, set()).update(marks)
+    return not any(_holds(Path(path), looked_for) for path in corpus) if looked_for else True
+
+
+def _holds(path: Path, looked_for: Passages) -> bool:
+    """A file that is gone, or that cannot be looked into, is known by its digest alone."""
+    try:
+        return any(looked_for.found(piece.value) for piece in said(path.read_bytes()) if piece.kind == "text")
+    except (OSError, Unread):
+        return False
