@@ -18,13 +18,20 @@ from palimpsest.training.loop import train
 
 VOCABULARY, CLASSES, PAD = 30, 3, 0
 TRAINED = [(name, track) for name, method in METHODS.items() if method.trains for track in method.tracks]
-# The value at initialisation, from nll(D_f), nll(D_r) and the method's settings.
+# The value at initialisation, where the model is the one before the request: KL(A_D || A*) is 0.
 CLOSED_FORMS = {
-    "gradient_ascent": lambda forget, retain, s: -forget,
-    "gradient_difference": lambda forget, retain, s: -s.forget_weight * forget + s.retain_weight * retain,
-    "npo": lambda forget, retain, s: s.forget_weight * 2 / s.beta * math.log(2) + s.retain_weight * retain,
+    "gradient_ascent": lambda run, s: -nll(run, "forget"),
+    "gradient_difference": lambda run, s: -s.forget_weight * nll(run, "forget") + s.retain_weight * nll(run, "retain"),
+    "npo": lambda run, s: s.forget_weight * 2 / s.beta * math.log(2) + s.retain_weight * nll(run, "retain"),
+    "kga": lambda run, s: abs(kl(run, run.frozen["forget"], run.model, "forget") - gap(run)),
 }
-RISES = {"gradient_ascent", "gradient_difference", "npo"}  # those that raise the loss of the forget set
+# What must be lower after training than before.
+PROMISES = {
+    "gradient_ascent": lambda run: -nll(run, "forget"),
+    "gradient_difference": lambda run: -nll(run, "forget"),
+    "npo": lambda run: -nll(run, "forget"),
+    "kga": lambda run: abs(kl(run, run.frozen["forget"], run.model, "forget") - gap(run, run.reference)),
+}
 
 
 def tiny(track: str, seed: int = 0) -> torch.nn.Module:
@@ -50,7 +57,32 @@ def examples(track: str, count: int, seed: int):
 
 def run_of(track: str) -> Run:
     sets = {"forget": examples(track, 5, 1), "retain": examples(track, 9, 2), "extra": examples(track, 4, 3)}
-    return Run(tiny(track), sets, importlib.import_module(TRACKS[track]).predict, ("contract",))
+    frozen = {"forget": tiny(track, 1), "extra": tiny(track, 2)}
+    return Run(tiny(track), sets, importlib.import_module(TRACKS[track]).predict, ("contract",), track == "causal", frozen=frozen)
+
+
+def whole(run: Run, name: str) -> dict[str, torch.Tensor]:
+    return run.sets[name].batch(np.arange(len(run.sets[name].lengths)))
+
+
+def nll(run: Run, name: str) -> float:
+    """Mean over the predictions that count."""
+    with torch.no_grad():
+        logits, targets, _ = run.predict(run.model, whole(run, name))
+        return float(-torch.log_softmax(logits, -1)[torch.arange(len(targets)), targets].mean())
+
+
+def kl(run: Run, teacher: torch.nn.Module, student: torch.nn.Module, name: str) -> float:
+    """Mean over the predictions that count of sum p (log p - log q)."""
+    with torch.no_grad():
+        p, q = (torch.log_softmax(run.predict(model, whole(run, name)).logits, -1) for model in (teacher, student))
+        return float((p.exp() * (p - q)).sum(-1).mean())
+
+
+def gap(run: Run, before: torch.nn.Module | None = None) -> float:
+    """G of KGA: of a classifier KL(A_D || A_n), of a language model KL(A_n || A_D), over D_n."""
+    pair = before or run.model, run.frozen["extra"]
+    return kl(run, *(reversed(pair) if run.generates else pair), "extra")
 
 
 def prepared(name: str, track: str):
@@ -73,21 +105,15 @@ def value(objective, model, cuts: int = 1) -> torch.Tensor:
     return objective.joined(means)
 
 
-def mean_loss(run: Run, name: str) -> float:
-    data = run.sets[name]
-    with torch.no_grad():
-        return float(run.likelihood(run.model, data.batch(np.arange(len(data.lengths))))) / float(data.counted.sum())
-
-
 def test_every_method_that_trains_has_a_closed_form():
-    assert set(CLOSED_FORMS) == {name for name, _ in TRAINED}
+    assert set(CLOSED_FORMS) == set(PROMISES) == {name for name, _ in TRAINED}
 
 
 @pytest.mark.parametrize(("name", "track"), TRAINED)
 def test_the_value_at_initialisation_is_the_closed_form(name, track):
     run, settings, objective = prepared(name, track)
-    expected = CLOSED_FORMS[name](mean_loss(run, "forget"), mean_loss(run, "retain"), settings)
-    assert float(value(objective, run.model)) == pytest.approx(expected, rel=1e-9)
+    with torch.no_grad():
+        assert float(value(objective, run.model)) == pytest.approx(CLOSED_FORMS[name](run, settings), rel=1e-9)
 
 
 @pytest.mark.parametrize(("name", "track"), TRAINED)
@@ -123,22 +149,39 @@ def test_neither_padding_nor_the_way_a_batch_is_cut_changes_it(name, track):
 
 
 @pytest.mark.parametrize(("name", "track"), TRAINED)
-def test_it_moves_the_loss_of_the_forget_set_as_it_promises_and_twice_to_the_same_bytes(name, track, tmp_path):
+def test_it_moves_what_it_promises_and_twice_to_the_same_bytes(name, track, tmp_path):
     found = []
     for number in range(2):
         run, settings, objective = prepared(name, track)
-        before = mean_loss(run, "forget")
+        before = PROMISES[name](run)
         training = {
             "learning_rate": 1e-3, "weight_decay": 0.0, "clip_norm": None, "warmup_share": 0.0, "precision": "no", "threads": 1, "gpus": 0,
             "checkpoint_seconds": 1e9, "batch_size": settings.batch_size or 5, "micro_batch_size": None, "dropout": False,
         }  # fmt: skip
-        frozen = {key: [weight.clone() for weight in model.parameters()] for key, model in run.frozen.items()}
+        others = [*run.frozen.values(), run.reference]
+        frozen = [[weight.clone() for weight in model.parameters()] for model in others]
         model, report = train(run.model, objective, training, 8, run.names, tmp_path / str(number), "p")
-        assert all(torch.equal(a, b) for key, model_ in run.frozen.items() for a, b in zip(frozen[key], model_.parameters(), strict=True))
-        after = mean_loss(run, "forget")
-        assert math.isfinite(after) and (after > before) == (name in RISES)
+        for known, other in zip(frozen, others, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(known, other.parameters(), strict=True))
+        after = PROMISES[name](run)
+        assert math.isfinite(after) and after < before
         found.append(model.state_dict())
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
+
+
+@pytest.mark.parametrize("track", ["classification", "causal"])
+def test_kga_pulls_towards_those_who_know_where_it_differs_too_much_and_away_where_too_little(track):
+    """|a - G| has the slope sign(a - G) in a. At A* = A_f the alignment is 0, below any gap, and all that is left is G."""
+    from palimpsest.methods import kga
+
+    run, settings = run_of(track), kga.Settings()
+    objective = kga.objective(run, settings)
+    slopes = objective.slopes({"forget": torch.tensor(0.7), "extra": torch.tensor(0.2), "retain": torch.tensor(0.1)})
+    assert slopes["forget"] == 1 and slopes["retain"] == pytest.approx(settings.alpha)
+    slopes = objective.slopes({"forget": torch.tensor(0.1), "extra": torch.tensor(0.2), "retain": torch.tensor(0.1)})
+    assert slopes["forget"] == -1
+    known = kga.watched(run, settings, run.frozen["forget"])
+    assert known["alignment"] == pytest.approx(0, abs=1e-9) and known["gap_difference"] == pytest.approx(gap(run, run.reference), rel=1e-6)
 
 
 def test_npo_with_a_small_beta_is_gradient_ascent_on_the_summed_loss():

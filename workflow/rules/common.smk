@@ -25,6 +25,7 @@ from palimpsest.earlier import Earlier
 from palimpsest.errors import Problem, UserError
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
+from palimpsest.methods.settings import settings_of
 from palimpsest.models.folder import loaded_files
 from palimpsest.plan import SINGLE, Plan
 from palimpsest.provenance import code_digest
@@ -69,6 +70,7 @@ wildcard_constraints:
     model=rf"base|oracle|teachers-\d+x\d+|{'|'.join(name for name in METHODS if METHODS[name].trains)}",
     set=r"heldout|trained|extra|forget-[A-Za-z0-9_-]+",
     method="|".join(METHODS),
+    beside="forget|extra",
     figure="|".join(FIGURES),
     tokenizer=r"[a-z0-9][a-z0-9_-]*",
 
@@ -301,11 +303,7 @@ def previous_of(wildcards):
 
 def start_of(wildcards):
     """What a checkpoint without a previous one starts from: the tokenizer that this workflow trained, or a local model folder."""
-    if checkpoint_of(wildcards).previous:
-        return []
-    if STUDY["model"]["init"] == "scratch":
-        return [f"results/pretrained/{STUDY['model']['tokenizer']}/tokenizer.json"]
-    return list(map(ancient, map(str, START_FILES)))
+    return [] if checkpoint_of(wildcards).previous else fresh_start(wildcards)
 
 
 @cache
@@ -330,13 +328,17 @@ def start_options(wildcards):
 
 def train_settings(wildcards):
     sharding, shard, stage, _ = PLAN.parse(wildcards.checkpoint)
+    return train_settings_of(wildcards.seed, sharding, shard, stage, parse_sharding(sharding)[1])
+
+
+def train_settings_of(seed, sharding, shard, stage, slices):
     return settings(
         study=NAME,
-        seed=int(wildcards.seed),
+        seed=int(seed),
         sharding=sharding,
         shard=shard,
         stage=stage,
-        slices=parse_sharding(sharding)[1],
+        slices=slices,
         track=TRACK,
         head=HEAD,
         model=MODEL,
@@ -431,6 +433,46 @@ def method_folder(method, state):
     return f"methods/{method}/{state}"
 
 
+def option(method, name):
+    """A setting of a method: the study's, or the method's own."""
+    return STUDY["options"].get(method, {}).get(name, getattr(settings_of(METHODS[method].module)(), name))
+
+
+def beside_files(wildcards, name="model.safetensors"):
+    """Files of the further models that a method needs."""
+    folder = f"{RESULTS}/seed{wildcards.seed}/{method_folder(wildcards.method, wildcards.state)}"
+    return [f"{folder}/{set_}/{name}" for set_ in METHODS[wildcards.method].beside]
+
+
+def beside_option(wildcards, input):
+    return f"--beside {shlex.join(str(Path(path).parent) for path in input.beside)}" if input.beside else ""
+
+
+def beside_sets(wildcards, suffix="parquet"):
+    """The set that a further model learns, and the sample of retained records that it learns with it."""
+    own = f"forget-{wildcards.state}" if wildcards.beside == "forget" else wildcards.beside
+    return [f"{RESULTS}/sets/{name}.{suffix}" for name in (own, f"{wildcards.method}-sample-{wildcards.state}")]
+
+
+def beside_digests(wildcards):
+    return beside_sets(wildcards, "json")
+
+
+def fresh_start(wildcards):
+    """What a model that begins anew starts from: the tokenizer that this workflow trained, or a local model folder."""
+    if STUDY["model"]["init"] == "scratch":
+        return [f"results/pretrained/{STUDY['model']['tokenizer']}/tokenizer.json"]
+    return list(map(ancient, map(str, START_FILES)))
+
+
+def beside_start(wildcards):
+    return f"--tokenizer results/pretrained/{STUDY['model']['tokenizer']}" if STUDY["model"]["init"] == "scratch" else ""
+
+
+def beside_settings(wildcards):
+    return train_settings_of(wildcards.seed, f"{wildcards.method}-{wildcards.beside}-{wildcards.state}", 1, 1, 1)
+
+
 def unlearned_from(wildcards):
     """The model that a method starts from: its own of the request before, the base at the first."""
     previous = before(wildcards.state)
@@ -457,6 +499,7 @@ def unlearn_settings(wildcards):
         implementation=METHODS[wildcards.method].module,
         state=wildcards.state,
         options=STUDY["options"].get(wildcards.method, {}),
+        beside=list(METHODS[wildcards.method].beside),
         track=TRACK,
         head=HEAD,
         model=ENCODING,

@@ -156,6 +156,29 @@ rule plain_set:
         " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
+rule sample_set:
+    input:
+        "results/{study}/data/records.parquet",
+    output:
+        records="results/{study}/sets/{method}-sample-{state}.parquet",
+        digest="results/{study}/sets/{method}-sample-{state}.json",
+    log:
+        "results/{study}/logs/sets/{method}-sample-{state}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        settings=lambda w: settings(set="sample", request=w.state, share=option(w.method, "sample")),
+        ledger=ledger_option,
+        owners=forgotten,
+        code=code("probe"),
+    shell:
+        "python -m palimpsest probe --settings {params.settings:q} --records {input:q} {params.ledger}"
+        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+
+
 rule forget_set:
     input:
         records="results/{study}/data/records.parquet",

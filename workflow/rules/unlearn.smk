@@ -4,6 +4,7 @@
 rule unlearn:
     input:
         model=unlearned_from,
+        beside=beside_files,
         forget_digest="results/{study}/sets/forget-{state}.json",
         forget=ancient("results/{study}/sets/forget-{state}.parquet"),
         retain_digests=retained_digests,
@@ -30,6 +31,7 @@ rule unlearn:
     params:
         settings=unlearn_settings,
         start=subpath(input.model, parent=True),
+        beside=beside_option,
         saving=saving_option,
         folder=subpath(output.model, parent=True),
         code=unlearn_code,
@@ -37,4 +39,40 @@ rule unlearn:
         "Unlearning {wildcards.state} by {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m palimpsest unlearn --settings {params.settings:q} --model {params.start:q} --forget {input.forget:q}"
-        " --retain {input.retain:q} --extra {input.extra:q} {params.saving} --output {params.folder:q} > {log:q} 2>&1"
+        " --retain {input.retain:q} --extra {input.extra:q} {params.beside} {params.saving} --output {params.folder:q} > {log:q} 2>&1"
+
+
+# A model that learnt a set with a sample of the retained data, which a method holds its own model against.
+rule beside:
+    input:
+        digests=beside_digests,
+        slices=ancient(beside_sets),
+        start=fresh_start,
+    output:
+        model="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/model.safetensors",
+        config="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/config.json",
+        tokenizer="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/tokenizer.json",
+        tokenizer_config="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/tokenizer_config.json",
+        report="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/training.json",
+    log:
+        "results/{study}/logs/unlearn/seed{seed}/{method}/{state}-{beside}.log",
+    benchmark:
+        "results/{study}/benchmarks/unlearn/seed{seed}/{method}/{state}-{beside}.jsonl"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY["training"]["threads"]
+    resources:
+        mem_mb=memory(2500),
+        runtime="4h",
+        gpu=STUDY["training"]["gpus"],
+    params:
+        settings=beside_settings,
+        start=beside_start,
+        saving=saving_option,
+        folder=subpath(output.model, parent=True),
+        code=train_code,
+    message:
+        "Training the {wildcards.beside} model of {wildcards.method} for {wildcards.state}, seed {wildcards.seed}"
+    shell:
+        "python -m palimpsest train --settings {params.settings:q} --slice {input.slices:q} {params.start} {params.saving}"
+        " --output {params.folder:q} > {log:q} 2>&1"

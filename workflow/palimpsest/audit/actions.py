@@ -16,7 +16,7 @@ from palimpsest.audit.sealed import write_sealed
 from palimpsest.audit.trained import checkpoints
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.shards import parse_sharding
-from palimpsest.data.storage import read_parquet, records_digest, write_parquet
+from palimpsest.data.storage import TEXTS, read_parquet, records_digest, write_parquet
 from palimpsest.files import file_digest, keeping_date, read_json, write_json
 from palimpsest.plan import SINGLE, Plan
 
@@ -125,7 +125,7 @@ def rewrite(path: Path, names: frozenset[str], salt: str) -> None:
     with keeping_date(path):
         write_parquet(frame, path)
     report = path.with_suffix(".json")
-    if report.is_file() and "text" in frame.columns:
+    if report.is_file() and {*TEXTS} & {*frame.columns}:
         with keeping_date(report):
             counts = {"records": len(frame)} if "records" in read_json(report) else {}
             write_json(report, read_json(report) | counts | {"digest": records_digest(frame)})

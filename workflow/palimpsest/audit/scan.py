@@ -11,7 +11,7 @@ from palimpsest.audit.look import Audit, Report
 from palimpsest.audit.passages import BREAK, Passages
 from palimpsest.audit.trained import digests, learnt_from_forgotten
 from palimpsest.data.ledger import forgotten_owners
-from palimpsest.data.storage import read_parquet
+from palimpsest.data.storage import read_parquet, whole_texts
 from palimpsest.files import read_json
 from palimpsest.plan import Plan
 
@@ -45,12 +45,12 @@ def own(known: list[Fingerprint], plan: Plan) -> list[Fingerprint]:
     if not known or not records.is_file():
         return known
     frame = read_parquet(records)
-    retained = frame.loc[~frame["owner"].isin(forgotten_owners(plan.requests, plan.latest)), "text"]
+    retained = frame[~frame["owner"].isin(forgotten_owners(plan.requests, plan.latest))]
     every = Passages(plan.study["salt"])
     for one in known:
         for length, marks in one.passages.marks.items():
             every.marks.setdefault(length, set()).update(marks)
-    quoted = every.found(BREAK.join(dict.fromkeys(retained)))
+    quoted = every.found(BREAK.join(dict.fromkeys(whole_texts(retained))))
     return [one.without(quoted) for one in known]
 
 

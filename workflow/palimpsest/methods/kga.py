@@ -3,15 +3,15 @@
     L = | KL(A_f || A*) over D_f  -  G | + alpha * KL(A_D || A*) over D_r
     G = KL(A_D || A_n) over D_n of a classifier, KL(A_n || A_D) of a language model
 
-A_D is the model before the request, which A* begins as; A_f learnt D_f, A_n learnt D_n, which A_D never saw. What A* says of the forgotten is to
-differ from one who knows them as much as A_D differs, on unseen data, from one who knows that. All KL are means over the predictions that
-count. G is a number: it has no gradient.
+A_D is the model before the request, which A* begins as; A_f learnt D_f, A_n learnt D_n, which A_D never saw. What A* says of the forgotten
+is to differ from one who knows them as much as A_D differs, on unseen data, from one who knows that. All KL are means over the predictions
+that count. G is a number: it has no gradient.
 
 Where this departs from the released code: there padding counts, sums are divided by texts for language models and by texts times labels
 for classifiers, so that alpha means another thing for each length; and the stop value is compared with the gap of a single batch. Here all
-are means over what counts, and it stops once the gap difference over the whole of D_f and D_n is at most ``portion`` of what it began with
-(``stop_portion`` of the code, which has no default). As in the code, the absolute value is that of a batch's means, the direction of G depends
-on the kind of model, and each update sees ``inner_steps`` batches of D_r.
+are means over what counts, and it stops once the gap difference over the whole of D_f and D_n is at most ``portion`` of what it began
+with (``stop_portion`` of the code, which has no default). As in the code, the absolute value is that of a batch's means, the direction of G
+depends on the kind of model, and each update sees ``inner_steps`` batches of D_r.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import torch
 
     from palimpsest.methods.unlearning import Run
-
-GAP_MODELS = {"forget": "A_f", "extra": "A_n"}  # models of the graph: the set that each learnt
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def objective(run: Run, settings: Settings) -> Objective:
     parts = {
         "forget": Part(run.sets["forget"], distillation(run.predict, run.frozen["forget"])),
         "extra": Part(run.sets["extra"], _gap(run), constant=True),
-        "retain": Part(run.sets["retain"], distillation(run.predict, run.reference()), times=settings.inner_steps),
+        "retain": Part(run.sets["retain"], distillation(run.predict, run.reference), times=settings.inner_steps),
     }
     return Objective(parts, join=lambda means: (means["forget"] - means["extra"]).abs() + settings.alpha * means["retain"])
 
@@ -58,7 +56,7 @@ def _gap(run: Run):
     """(any model, batch) -> the sum over predictions of KL between A_D and A_n."""
     from palimpsest.methods.unlearning import distillation
 
-    before, unseen = run.reference(), run.frozen["extra"]
+    before, unseen = run.reference, run.frozen["extra"]
     teacher, student = (unseen, before) if run.generates else (before, unseen)
     loss = distillation(run.predict, teacher)
     return lambda model, batch: loss(student, batch)
@@ -68,8 +66,9 @@ def watched(run: Run, settings: Settings, model: torch.nn.Module) -> dict[str, f
     """The gap difference over the whole of D_f and D_n."""
     from palimpsest.methods.unlearning import distillation
 
-    align = run.mean(distillation(run.predict, run.frozen["forget"]), model, "forget")
-    return {"alignment": align, "gap": run.gap, "gap_difference": abs(align - run.gap)}
+    alignment = run.mean(distillation(run.predict, run.frozen["forget"]), model, "forget")
+    gap = run.mean(_gap(run), model, "extra")
+    return {"alignment": alignment, "gap": gap, "gap_difference": abs(alignment - gap)}
 
 
 def stops(settings: Settings, known: tuple[str, ...], watched: list[dict]) -> bool:

@@ -4,7 +4,8 @@ The graph is derived from what each `needs`:
 
     base, oracle, teachers    the scores of these models, from which the method decides; `fitted` methods are fitted on validation records,
                               per family of groups
-    model                     the model before a request, which the method trains to forget: it is a model of its own
+    model                     the model before a request, which the method trains to forget: it is a model of its own. `beside` names sets
+                              (forget, extra) that further models learn for it, each with a sample of the retained data
 
 Modules are named, not imported: the graph needs no more, and a step's code digest holds the one method it runs.
 """
@@ -23,6 +24,7 @@ class Method:
     fitted: bool
     label: str
     tracks: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
     @property
     def trains(self) -> bool:
@@ -30,11 +32,13 @@ class Method:
         return self.needs == "model"
 
 
-def _method(name: str, needs: str, label: str, fitted: bool = False, tracks: tuple[str, ...] = ("classification",)) -> Method:
-    return Method(f"palimpsest.methods.{name}", needs, fitted, label, tracks)
-
-
 ANY = ("classification", "causal")
+
+
+def _method(name: str, needs: str, label: str, fitted: bool = False, tracks: tuple[str, ...] = ANY[:1], beside=()) -> Method:
+    return Method(f"palimpsest.methods.{name}", needs, fitted, label, tracks, beside)
+
+
 METHODS: dict[str, Method] = {
     "base": _method("base", "base", "base (nothing forgotten)", tracks=ANY),
     "oracle": _method("oracle", "oracle", "oracle (retrained)", tracks=ANY),
@@ -47,4 +51,5 @@ METHODS: dict[str, Method] = {
     "gradient_ascent": _method("gradient_ascent", "model", "gradient ascent", tracks=ANY),
     "gradient_difference": _method("gradient_difference", "model", "gradient difference", tracks=ANY),
     "npo": _method("npo", "model", "NPO", tracks=ANY),
+    "kga": _method("kga", "model", "KGA", tracks=ANY, beside=("forget", "extra")),
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from palimpsest.losses import per_example, wide
+from palimpsest.losses import kl_sum, per_example, wide
 from palimpsest.tracks.predictions import Loss, Predict, negative_log_likelihood
 from palimpsest.training.objective import Examples
 
@@ -16,12 +17,14 @@ from palimpsest.training.objective import Examples
 @dataclass(frozen=True)
 class Run:
     """model: the one that learnt the forget set, and is to be trained; sets: examples by name (forget, retain, extra);
-    predict: of the track; frozen: other models by name, in eval mode; names: what keys every draw; device: where models compute."""
+    predict: of the track; generates: whether it is one of text; frozen: other models by name, in eval mode; names: what keys every draw;
+    device: where models compute."""
 
     model: torch.nn.Module
     sets: dict[str, Examples]
     predict: Predict
     names: tuple
+    generates: bool = True
     device: torch.device = torch.device("cpu")
     frozen: dict[str, torch.nn.Module] = field(default_factory=dict)
 
@@ -36,10 +39,21 @@ class Run:
         each = torch.nn.functional.cross_entropy(wide(predictions.logits), predictions.targets, reduction="none")
         return per_example(each, predictions.rows, len(batch["input_ids"]))
 
+    @cached_property
     def reference(self) -> torch.nn.Module:
-        """A frozen copy of the model as it is now."""
+        """A frozen copy of the model as it was when first asked for: before training, that is."""
         model = copy.deepcopy(self.model).to(self.device).eval()
         return model.requires_grad_(False)
+
+    def mean(self, loss: Loss, model: torch.nn.Module, name: str, batch_size: int = 32) -> float:
+        """A loss over a whole set, by prediction."""
+        examples, total = self.sets[name], 0.0
+        order = np.argsort(examples.lengths, kind="stable")
+        with torch.inference_mode():
+            for start in range(0, len(order), batch_size):
+                batch = examples.batch(order[start : start + batch_size])
+                total += float(loss(model, {key: value.to(self.device) for key, value in batch.items()}))
+        return total / float(examples.counted.sum())
 
     def reference_losses(self, examples: Examples, batch_size: int) -> np.ndarray:
         """(n,) summed negative log-likelihood of each example under the model as it is now: one pass, before it changes."""
@@ -51,6 +65,17 @@ class Run:
                 batch = {key: value.to(self.device) for key, value in examples.batch(indices).items()}
                 found[indices] = self.losses(model, batch).cpu().numpy()
         return found
+
+
+def distillation(predict: Predict, teacher: torch.nn.Module) -> Loss:
+    """(student, batch) -> the sum over predictions of KL(teacher || student), in nats."""
+
+    def loss(student: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        with torch.no_grad():
+            known = torch.log_softmax(wide(predict(teacher, batch).logits), dim=-1)
+        return kl_sum(known, predict(student, batch).logits)
+
+    return loss
 
 
 @dataclass(frozen=True)

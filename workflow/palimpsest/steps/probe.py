@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from palimpsest.data.ledger import read_ledger
+from palimpsest.data.ledger import forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet
 from palimpsest.files import write_json
 from palimpsest.randomness import seed_of
@@ -22,7 +22,8 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `set`: heldout, extra, trained (with `at_least`: so many records, of owners that a hash chooses, so that the set depends
-    on no ledger), or forget (with `request`: its owners' training records).
+    on no ledger), forget (with `request`: its owners' training records), or
+    sample (with `share` of the training records of those that are not forgotten by `request`, which a hash of the id chooses).
     """
     records, wanted = read_parquet(args.records), args.settings
     train = records[records["split"] == "train"]
@@ -32,6 +33,9 @@ def run(args) -> None:
         chosen = records[records["split"] == "extra"]
     elif wanted["set"] == "trained":
         chosen = train[train["owner"].isin(_owners(train, wanted["at_least"]))]
+    elif wanted["set"] == "sample":
+        kept = train[~train["owner"].isin(forgotten_owners(read_ledger(args.ledger), wanted["request"]))]
+        chosen = kept[kept["record_id"].map(lambda name: seed_of("sample", name) < wanted["share"] * 2**63)]
     else:
         owners = next(known.owners for known in read_ledger(args.ledger) if known.name == wanted["request"])
         chosen = train[train["owner"].isin(owners)]

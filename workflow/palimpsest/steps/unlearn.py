@@ -34,13 +34,16 @@ def add_arguments(parser) -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of the model that learnt what is to be forgotten")
     for name, what in (("forget", "asked to be deleted"), ("retain", "the rest of the training data"), ("extra", "never trained on")):
         parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, help=f"records {what}")
+    parser.add_argument(
+        "--beside", type=Path, nargs="*", default=[], help="folders of further models, in the order of the settings' `beside`"
+    )
     parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `track`, `head`, the study's `model`, and
-    `threads`, `gpus`, `precision`.
+    """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `beside` (the sets that further models
+    learnt), `track`, `head`, the study's `model`, and `threads`, `gpus`, `precision`.
     """
     wanted = args.settings
     track, method = importlib.import_module(TRACKS[wanted["track"]]), importlib.import_module(wanted["implementation"])
@@ -54,7 +57,10 @@ def run(args) -> None:
     model = track.load(args.model, tokenizer, wanted["head"])
     device = torch.device("cuda" if wanted["gpus"] else "cpu")
     torch.set_num_threads(wanted["threads"])
-    given = Run(model, sets, track.predict, names, device)
+    beside = {name: check_model(folder) for name, folder in zip(wanted["beside"], args.beside, strict=True)}
+    frozen = {name: track.load(folder, tokenizer, wanted["head"]) for name, folder in zip(wanted["beside"], args.beside, strict=True)}
+    frozen = {name: other.to(device).eval().requires_grad_(False) for name, other in frozen.items()}
+    given = Run(model, sets, track.predict, names, wanted["track"] != "classification", device, frozen)
     logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
 
     training = dataclasses.asdict(settings) | {key: wanted[key] for key in ("threads", "gpus", "precision")}
@@ -62,7 +68,8 @@ def run(args) -> None:
     versions = installed_versions()
     digests = {name: records_digest(frame) for name, frame in frames.items()}
     code = code_digest(__name__, wanted["implementation"], TRACKS[wanted["track"]])
-    fingerprint = str(seed_of(sorted(wanted.items()), start, sorted(digests.items()), code, sorted(versions.items())))
+    known = (sorted(part.items()) for part in (wanted, beside, digests, versions))
+    fingerprint = str(seed_of(*known, start, code))
     watch = Watch(track, given, method, settings)
     resume = args.output / "resume"
     model, report = train(model, method.objective(given, settings), training, settings.epochs, names, resume, fingerprint, watch)
