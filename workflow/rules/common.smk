@@ -438,14 +438,34 @@ def option(method, name):
     return STUDY["options"].get(method, {}).get(name, getattr(settings_of(METHODS[method].module)(), name))
 
 
+def teachers_sharding(method):
+    """The sharding whose teachers a method is given: the one that its settings name, or the first of several shards."""
+    several = [name for name in STUDY["sharding"] if parse_sharding(name)[0] > 1]
+    return (option(method, "sharding") or next(iter(several), "")) if METHODS[method].teachers else ""
+
+
+def teachers_of(wildcards):
+    """The teachers as they were before any request."""
+    sharding = teachers_sharding(wildcards.method)
+    if not sharding:
+        return []
+    shards, slices = parse_sharding(sharding)
+    names = [
+        PLAN.checkpoint(int(wildcards.seed), sharding, shard, slices, START).name for shard in range(1, shards + 1)
+    ]
+    return [f"{RESULTS}/seed{wildcards.seed}/{name}/model.safetensors" for name in names]
+
+
+def folders_option(wildcards, input):
+    """Folders of the further models and of the teachers."""
+    given = {"beside": input.beside, "teachers": input.teachers}
+    return " ".join(f"--{name} {shlex.join(str(Path(path).parent) for path in paths)}" for name, paths in given.items() if paths)
+
+
 def beside_files(wildcards, name="model.safetensors"):
     """Files of the further models that a method needs."""
     folder = f"{RESULTS}/seed{wildcards.seed}/{method_folder(wildcards.method, wildcards.state)}"
     return [f"{folder}/{set_}/{name}" for set_ in METHODS[wildcards.method].beside]
-
-
-def beside_option(wildcards, input):
-    return f"--beside {shlex.join(str(Path(path).parent) for path in input.beside)}" if input.beside else ""
 
 
 def beside_sets(wildcards, suffix="parquet"):
@@ -500,6 +520,8 @@ def unlearn_settings(wildcards):
         state=wildcards.state,
         options=STUDY["options"].get(wildcards.method, {}),
         beside=list(METHODS[wildcards.method].beside),
+        sharding=teachers_sharding(wildcards.method),
+        salt=STUDY["salt"] if METHODS[wildcards.method].teachers else "",
         track=TRACK,
         head=HEAD,
         model=ENCODING,

@@ -5,7 +5,8 @@ The graph is derived from what each `needs`:
     base, oracle, teachers    the scores of these models, from which the method decides; `fitted` methods are fitted on validation records,
                               per family of groups
     model                     the model before a request, which the method trains to forget: it is a model of its own. `beside` names sets
-                              (forget, extra) that further models learn for it, each with a sample of the retained data
+                              (forget, extra) that further models learn for it, each with a sample of the retained data; with
+                              `teachers` it is also given those of a sharding, as they were before any request
 
 Modules are named, not imported: the graph needs no more, and a step's code digest holds the one method it runs.
 """
@@ -25,6 +26,7 @@ class Method:
     label: str
     tracks: tuple[str, ...]
     beside: tuple[str, ...] = ()
+    teachers: bool = False
 
     @property
     def trains(self) -> bool:
@@ -35,8 +37,8 @@ class Method:
 ANY = ("classification", "causal")
 
 
-def _method(name: str, needs: str, label: str, fitted: bool = False, tracks: tuple[str, ...] = ANY[:1], beside=()) -> Method:
-    return Method(f"palimpsest.methods.{name}", needs, fitted, label, tracks, beside)
+def _method(name: str, needs: str, label: str, fitted: bool = False, tracks: tuple[str, ...] = ANY[:1], **more) -> Method:
+    return Method(f"palimpsest.methods.{name}", needs, fitted, label, tracks, **more)
 
 
 METHODS: dict[str, Method] = {
@@ -51,5 +53,6 @@ METHODS: dict[str, Method] = {
     "gradient_ascent": _method("gradient_ascent", "model", "gradient ascent", tracks=ANY),
     "gradient_difference": _method("gradient_difference", "model", "gradient difference", tracks=ANY),
     "npo": _method("npo", "model", "NPO", tracks=ANY),
+    "loo_ensemble": _method("loo_ensemble", "model", "leave-one-out ensemble", tracks=ANY, teachers=True),
     "kga": _method("kga", "model", "KGA", tracks=ANY, beside=("forget", "extra")),
 }

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.losses import kl_sum, per_example, wide
 from palimpsest.tracks.predictions import Loss, Predict, negative_log_likelihood
 from palimpsest.training.objective import Examples
@@ -18,7 +19,7 @@ from palimpsest.training.objective import Examples
 class Run:
     """model: the one that learnt the forget set, and is to be trained; sets: examples by name (forget, retain, extra);
     predict: of the track; generates: whether it is one of text; frozen: other models by name, in eval mode; names: what keys every draw;
-    device: where models compute."""
+    device: where models compute; teachers: of disjoint owners, where the method needs them."""
 
     model: torch.nn.Module
     sets: dict[str, Examples]
@@ -27,6 +28,7 @@ class Run:
     generates: bool = True
     device: torch.device = torch.device("cpu")
     frozen: dict[str, torch.nn.Module] = field(default_factory=dict)
+    teachers: Teachers | None = None
 
     @property
     def likelihood(self) -> Loss:

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from palimpsest.data.storage import read_parquet, records_digest
+from palimpsest.data.shards import parse_sharding, place
+from palimpsest.data.storage import read_parquet, records_digest, whole_texts
+from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import write_json
 from palimpsest.methods.unlearning import Run
@@ -37,13 +39,16 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--beside", type=Path, nargs="*", default=[], help="folders of further models, in the order of the settings' `beside`"
     )
+    parser.add_argument(
+        "--teachers", type=Path, nargs="*", default=[], help="folders of teachers, by shard, as they were before any request"
+    )
     parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
 def run(args) -> None:
     """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `beside` (the sets that further models
-    learnt), `track`, `head`, the study's `model`, and `threads`, `gpus`, `precision`.
+    learnt), `sharding` (of the teachers) and `salt`, `track`, `head`, the study's `model`, and `threads`, `gpus`, `precision`.
     """
     wanted = args.settings
     track, method = importlib.import_module(TRACKS[wanted["track"]]), importlib.import_module(wanted["implementation"])
@@ -60,7 +65,14 @@ def run(args) -> None:
     beside = {name: check_model(folder) for name, folder in zip(wanted["beside"], args.beside, strict=True)}
     frozen = {name: track.load(folder, tokenizer, wanted["head"]) for name, folder in zip(wanted["beside"], args.beside, strict=True)}
     frozen = {name: other.to(device).eval().requires_grad_(False) for name, other in frozen.items()}
-    given = Run(model, sets, track.predict, names, wanted["track"] != "classification", device, frozen)
+    teachers = None
+    if args.teachers:
+        beside |= {f"teacher {number}": check_model(folder) for number, folder in enumerate(args.teachers, 1)}
+        saw = who_saw(frames, wanted["sharding"], wanted["salt"], wanted["seed"])
+        _check_teachers(saw, frames["forget"], wanted)
+        teachers = Teachers(len(args.teachers), lambda n: track.load(args.teachers[n], tokenizer, wanted["head"]).to(device).eval(), saw)
+    generates = wanted["track"] != "classification"
+    given = Run(model, sets, track.predict, names, generates, device, frozen, teachers)
     logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
 
     training = dataclasses.asdict(settings) | {key: wanted[key] for key in ("threads", "gpus", "precision")}
@@ -81,6 +93,30 @@ def run(args) -> None:
     }  # fmt: skip
     write_json(args.output / "training.json", report | details)
     shutil.rmtree(resume, ignore_errors=True)
+
+
+def who_saw(frames: dict[str, pd.DataFrame], sharding: str, salt: str, seed: int) -> np.ndarray:
+    """(n, S) bool: which teachers saw each text of the forget set, with its owner or, letter by letter, with another one."""
+    everything = pd.concat([frames["forget"], frames["retain"]], ignore_index=True)
+    shards = everything["owner"].map(lambda owner: place(owner, sharding, salt, seed)[0])
+    holding = shards.groupby(whole_texts(everything)).agg(set)
+    saw = np.zeros((len(frames["forget"]), parse_sharding(sharding)[0]), dtype=bool)
+    for number, text in enumerate(whole_texts(frames["forget"])):
+        saw[number, [shard - 1 for shard in holding[text]]] = True
+    return saw
+
+
+def _check_teachers(saw: np.ndarray, forget: pd.DataFrame, wanted: dict) -> None:
+    """A UserError for records that every teacher saw; those that several saw are named in the log."""
+    several, by_all = saw.sum(axis=1) > 1, saw.all(axis=1)
+    if several.any():
+        logging.info("%d records stand with owners of several shards, the first %r", several.sum(), forget["record_id"][several].iloc[0])
+    if by_all.any():
+        found = f"{int(by_all.sum())} records, the first {forget['record_id'][by_all].iloc[0]!r}"
+        remedy = "use more shards, or take copies of one text out of the data"
+        raise UserError(
+            Problem("every teacher saw these records", f"method {wanted['method']}, state {wanted['state']}", found, remedy=remedy)
+        )
 
 
 class Watch:

@@ -37,8 +37,8 @@ def train(
 
     names key every draw: the order of examples, and dropout, which is seeded anew at each update; so a run that is resumed at any
     update ends in the same bits. settings is the study's `training` section, or those of a method. watch(model, what it gave before) is
-    called before the first update and after each epoch: it gives numbers for the report, and whether to stop. The report holds steps, tokens,
-    examples, seconds, peak memory in MB, the loss curve as [update, loss in nats] pairs, and what was watched.
+    called before the first update and after each epoch: it gives numbers for the report, and whether to stop. The report holds steps,
+    tokens, examples, seconds, peak memory in MB, the loss curve as [update, loss in nats] pairs, and what was watched.
 
     A loss that is not finite ends the training with a UserError; the state before that update is kept.
     """

@@ -1,0 +1,85 @@
+"""loo_ensemble: leave-one-out ensemble (Liu and Kalinli 2023).
+
+    L = (1/|D_f|) sum over x of D_f of the mean over t of KL(p_LOO(. | x_<t) || p_theta(. | x_<t))  +  retain_weight * nll(D_r)
+    p_LOO = mean of p_j over the teachers j that have not seen x
+
+The student, A_D, learns from teachers of disjoint owners what a model says of x that never saw it. The teacher of the owner's shard is left
+out, and every other that saw the same text with another owner. There is no released code: that probabilities are averaged (not logits), that
+KL has the teachers first, and that nothing is done on retained data, is how the paper's abstract and introduction read; `aggregate` and
+`retain_weight` are there to compare. `teachers` are `others`, as the paper has it; `all`, which leaves none out; or `one`, a single other one.
+
+The teachers are those of the state before any request. They still hold what they learnt: what is served is the student.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from palimpsest.methods.settings import Training
+from palimpsest.training.objective import Objective, Part
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from palimpsest.methods.unlearning import Run
+
+
+@dataclass(frozen=True)
+class Settings(Training):
+    """sharding: which of the study's are the teachers (the first of several shards, if none is named); keep: how many of the likeliest
+    tokens are kept of the teachers' answers, the rest as one, to save memory (all, if none is given)."""
+
+    learning_rate: float = 1e-4
+    teachers: Literal["others", "all", "one"] = "others"
+    aggregate: Literal["mean", "geometric"] = "mean"
+    retain_weight: float = 0.0
+    keep: int | None = None
+    sharding: str | None = None
+
+
+def asked(saw: np.ndarray, teachers: str, names: tuple) -> np.ndarray:
+    """saw (n, M) bool -> which teachers answer for each example, (n, M) bool."""
+    import numpy as np
+
+    from palimpsest.randomness import numpy_generator
+
+    if teachers == "all":
+        return np.ones_like(saw)
+    if teachers == "others":
+        return ~saw
+    draws = numpy_generator(*names, "one").random(saw.shape)
+    chosen = np.where(saw, -1.0, draws).argmax(axis=1)
+    return np.eye(saw.shape[1], dtype=bool)[chosen]
+
+
+def objective(run: Run, settings: Settings) -> Objective:
+    from palimpsest.ensemble.soft_labels import soft_labels
+
+    which = asked(run.teachers.saw, settings.teachers, run.names)
+    labelled = soft_labels(run.teachers, which, run.predict, run.sets["forget"], settings.aggregate, settings.keep)
+    parts = {"forget": Part(labelled, _loss(run), per="example")}
+    if settings.retain_weight:
+        parts["retain"] = Part(run.sets["retain"], run.likelihood)
+    return Objective(parts, {"forget": 1.0, "retain": settings.retain_weight})
+
+
+def _loss(run: Run):
+    """The sum over examples of the mean over their predictions of KL(teachers || student)."""
+    import torch
+
+    from palimpsest.ensemble.soft_labels import rest_of
+    from palimpsest.losses import per_example, wide
+
+    def loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        said = run.predict(model, batch)
+        student, teacher = torch.log_softmax(wide(said.logits), dim=-1), batch["labels_of_teachers"]
+        if "kept" in batch:
+            top = student.gather(1, batch["kept"])
+            student = torch.cat([top, rest_of(top)], dim=-1)
+        each = (teacher.exp() * (teacher - student)).sum(dim=-1)
+        count = torch.bincount(said.rows, minlength=len(batch["input_ids"]))
+        return (per_example(each, said.rows, len(count)) / count).sum()
+
+    return loss
