@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import math
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.methods.registry import METHODS
 from palimpsest.methods.unlearning import Run
 from palimpsest.tracks import TRACKS
@@ -24,6 +26,7 @@ CLOSED_FORMS = {
     "gradient_difference": lambda run, s: -s.forget_weight * nll(run, "forget") + s.retain_weight * nll(run, "retain"),
     "npo": lambda run, s: s.forget_weight * 2 / s.beta * math.log(2) + s.retain_weight * nll(run, "retain"),
     "kga": lambda run, s: abs(kl(run, run.frozen["forget"], run.model, "forget") - gap(run)),
+    "loo_ensemble": lambda run, s: from_teachers(run),
 }
 # What must be lower after training than before.
 PROMISES = {
@@ -31,7 +34,10 @@ PROMISES = {
     "gradient_difference": lambda run: -nll(run, "forget"),
     "npo": lambda run: -nll(run, "forget"),
     "kga": lambda run: abs(kl(run, run.frozen["forget"], run.model, "forget") - gap(run, run.reference)),
+    "loo_ensemble": lambda run: from_teachers(run),
 }
+# Which of three teachers saw each of the five texts of the forget set; the last stands with two owners.
+SAW = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
 
 
 def tiny(track: str, seed: int = 0) -> torch.nn.Module:
@@ -58,7 +64,8 @@ def examples(track: str, count: int, seed: int):
 def run_of(track: str) -> Run:
     sets = {"forget": examples(track, 5, 1), "retain": examples(track, 9, 2), "extra": examples(track, 4, 3)}
     frozen = {"forget": tiny(track, 1), "extra": tiny(track, 2)}
-    return Run(tiny(track), sets, importlib.import_module(TRACKS[track]).predict, ("contract",), track == "causal", frozen=frozen)
+    predict, teachers = importlib.import_module(TRACKS[track]).predict, Teachers(3, lambda number: tiny(track, 10 + number), SAW)
+    return Run(tiny(track), sets, predict, ("contract",), track == "causal", frozen=frozen, teachers=teachers)
 
 
 def whole(run: Run, name: str) -> dict[str, torch.Tensor]:
@@ -103,6 +110,23 @@ def value(objective, model, cuts: int = 1) -> torch.Tensor:
         total = sum(part.loss(model, part.examples.batch(piece)) for piece in np.array_split(indices, cuts))
         means[name] = total / part.divisor(indices)
     return objective.joined(means)
+
+
+def from_teachers(run: Run) -> float:
+    """Mean over texts of the mean over their predictions of KL to the mean of the teachers that did not see them, one by one."""
+    data, found = run.sets["forget"], []
+    with torch.no_grad():
+        for number, saw in enumerate(SAW):
+            batch = data.batch(np.array([number]))
+            others = [tiny_of(run, 10 + shard) for shard in range(3) if not saw[shard]]
+            p = torch.stack([torch.softmax(run.predict(model, batch).logits, -1) for model in others]).mean(0)
+            q = torch.softmax(run.predict(run.model, batch).logits, -1)
+            found.append(float((p * (p / q).log()).sum(-1).mean()))
+    return float(np.mean(found))
+
+
+def tiny_of(run: Run, seed: int) -> torch.nn.Module:
+    return tiny("causal" if run.generates else "classification", seed)
 
 
 def test_every_method_that_trains_has_a_closed_form():
@@ -182,6 +206,41 @@ def test_kga_pulls_towards_those_who_know_where_it_differs_too_much_and_away_whe
     assert slopes["forget"] == -1
     known = kga.watched(run, settings, run.frozen["forget"])
     assert known["alignment"] == pytest.approx(0, abs=1e-9) and known["gap_difference"] == pytest.approx(gap(run, run.reference), rel=1e-6)
+
+
+@pytest.mark.parametrize("keep", [None, 4])
+def test_the_teacher_who_saw_a_text_has_no_say_in_it(keep):
+    """Other weights of the first teacher change what is said of the texts that it did not see, and of no other."""
+    from palimpsest.methods import loo_ensemble
+
+    run, changed = run_of("causal"), run_of("causal")
+    other = Teachers(3, lambda number: tiny("causal", 99 if number == 0 else 10 + number), SAW)
+    changed = dataclasses.replace(changed, teachers=other)
+    settings = loo_ensemble.Settings(keep=keep)
+    parts = [loo_ensemble.objective(one, settings).parts["forget"] for one in (run, changed)]
+    for number, saw in enumerate(SAW[:, 0]):
+        values = [float(part.loss(run.model, part.examples.batch(np.array([number]))).detach()) for part in parts]
+        assert (values[0] == values[1]) == bool(saw)
+
+
+def test_the_likeliest_tokens_and_the_rest_as_one_lose_little_and_never_add():
+    """Joining classes can only lower a KL; with all but one of them kept it is the exact one."""
+    from palimpsest.methods import loo_ensemble
+
+    run, found = run_of("causal"), []
+    for keep in (2, 10, VOCABULARY - 1, None):
+        objective = loo_ensemble.objective(run, loo_ensemble.Settings(keep=keep))
+        found.append(float(value(objective, run.model).detach()))
+    assert 0 < found[0] < found[1] < found[2] and found[2] == pytest.approx(found[3], rel=1e-6)
+
+
+def test_with_two_teachers_it_is_the_other_one():
+    from palimpsest.methods.loo_ensemble import asked
+
+    saw = np.array([[True, False], [False, True]])
+    assert (asked(saw, "others", ("s",)) == ~saw).all() and (asked(saw, "one", ("s",)) == ~saw).all() and asked(saw, "all", ("s",)).all()
+    one = asked(SAW, "one", ("s",))
+    assert (one.sum(axis=1) == 1).all() and not (one & SAW).any()
 
 
 def test_npo_with_a_small_beta_is_gradient_ascent_on_the_summed_loss():

@@ -84,7 +84,12 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
         else:
             what, place = "there is no method of this name that has settings", f"{where}, options"
             yield Problem(what, place, shown(name), ", ".join(trained), nearest(name, trained))
+    several = [sharding for sharding in study["sharding"] if parse_sharding(sharding)[0] > 1]
     for name in study["methods"]:
+        chosen = study["options"].get(name, {}).get("sharding")
+        if METHODS[name].teachers and (not several or (chosen and chosen not in several)):
+            what, found = "leave-one-out needs two teachers at least", chosen or ", ".join(study["sharding"])
+            yield Problem(what, f"{where}, sharding", shown(found), "a sharding of two shards or more", "add one, such as 4x1")
         if study["track"] not in METHODS[name].tracks:
             found, allowed = f"{name}, track {study['track']}", f"track {' or '.join(METHODS[name].tracks)}"
             yield Problem("the method is not defined for this track", f"{where}, methods", found, allowed, "leave it out")

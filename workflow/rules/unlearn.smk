@@ -39,7 +39,7 @@ rule unlearn:
         "Unlearning {wildcards.state} by {wildcards.method}, seed {wildcards.seed}"
     shell:
         "python -m palimpsest unlearn --settings {params.settings:q} --model {params.start:q} --forget {input.forget:q}"
-        " --retain {input.retain:q} --extra {input.extra:q} {params.beside} {params.saving} --output {params.folder:q} > {log:q} 2>&1"
+        " --retain {input.retain:q} --extra {input.extra:q} {params.folders} {params.saving} --output {params.folder:q} > {log:q} 2>&1"
 
 
 # A model that learnt a set with a sample of the retained data, which a method holds its own model against.

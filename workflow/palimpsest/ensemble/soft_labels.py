@@ -51,8 +51,8 @@ def soft_labels(
 ) -> Labelled:
     """asked (n, count) bool: which teachers answer for each example -> what they say together.
 
-    aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. Teachers are loaded one after another; in memory
-    stays one number for each prediction and class or token, or ``keep`` of them.
+    aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. Teachers are loaded one after another; what
+    stays in memory is one number for each prediction and class or token, or ``keep`` of them.
     """
     if not asked.any(axis=1).all():
         raise ValueError("every example needs a teacher")
