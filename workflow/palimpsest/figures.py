@@ -10,4 +10,6 @@ FIGURES: dict[str, str] = {
     "cost": "Tokens retrained per request against full retraining",
     "epsilon": "Cost over the allowed gap",
     "membership": "Membership inference on the forgotten records, before and after",
+    "frontier": "Forgetting against utility, with the base and the oracle",
+    "profile": "Distance of every number from the oracle's",
 }

@@ -21,6 +21,12 @@ MOST_FAMILIES, MOST_GROUPS, MOST_ENSEMBLES, MOST_REQUESTS = 6, 8, 3, 6
 BEFORE = ("base", "sisa_vote")  # what post-processing starts from
 OF_TEACHERS = [name for name in METHODS if METHODS[name].needs == "teachers"]
 UNFITTED = ("base", "oracle", "sisa_vote", "sisa_mean")
+# What a profile shows: (set, metric), where the study has it.
+PROFILE = (
+    ("forget", "probability"), ("forget", "perplexity"), ("forget", "memorization_accuracy"), ("forget", "extraction_strength"),
+    ("forget", "truth_ratio_indifference"), ("forget", "membership_auroc"), ("retain", "probability"), ("retain", "perplexity"),
+    ("holdout", "perplexity"), ("test", "perplexity"), ("test", "truth_ratio_preference"),
+)  # fmt: skip
 
 
 def newest(metrics: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -146,3 +152,30 @@ def membership(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> 
     recent = [name for name in settings["states"] if name in set(chosen["request"])][-MOST_REQUESTS:]
     by_shards = sorted(chosen["shards"].unique(), key=parse_sharding)
     return in_order(chosen, request=recent, shards=by_shards, when=["before", "after"])
+
+
+def frontier(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Probability of forgotten and of retained answers after each request, of every method that made a model, the base and the oracle."""
+    rows = metrics[(metrics["seed"] == ALL_SEEDS) & (metrics["metric"] == "probability") & metrics["set"].isin(["forget", "retain"])]
+    sides = []
+    for set_ in ("forget", "retain"):
+        chosen = rows.loc[rows["set"] == set_, ["request", "method", "value", "ci_low", "ci_high"]]
+        sides.append(chosen.rename(columns={"value": set_, "ci_low": f"{set_}_low", "ci_high": f"{set_}_high"}))
+    joined = sides[0].merge(sides[1], on=["request", "method"])
+    recent = [name for name in settings["states"] if name in set(joined["request"])][-MOST_ENSEMBLES:]
+    return in_order(joined, request=recent, method=METHODS)
+
+
+def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Numbers of PROFILE in the newest state, and how far each is from the oracle's in units of the base's distance."""
+    now = newest(metrics, settings)
+    keyed = now.set_index(["method", "set", "metric"])["value"]
+    rows = []
+    for (method, set_, metric), value in keyed.items():
+        ends = [keyed.get((name, set_, metric)) for name in ("oracle", "base")]
+        if (set_, metric) in PROFILE and None not in ends and ends[0] != ends[1]:
+            rows.append((method, set_, metric, value, (value - ends[0]) / abs(ends[1] - ends[0])))
+    frame = pd.DataFrame(rows, columns=["method", "set", "metric", "value", "distance"])
+    order = {number: place for place, number in enumerate(PROFILE)}
+    frame["place"] = [order[number] for number in zip(frame["set"], frame["metric"], strict=True)]
+    return in_order(frame, method=METHODS, place=range(len(PROFILE))).drop(columns="place")

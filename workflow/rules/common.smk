@@ -837,7 +837,9 @@ def figure_names():
         "shards": bool(STUDY["groups"]) and len(STUDY["sharding"]) > 1,
         "cost": COMPARES and PLAN.latest != START,
         "epsilon": bool(epsilon_files()),
-        "membership": COMPARES and PLAN.latest != START,
+        "membership": COMPARES and PLAN.latest != START and TRACK == "classification",
+        "frontier": COMPARES and PLAN.latest != START and TRACK == "causal",
+        "profile": COMPARES and PLAN.latest != START and TRACK == "causal" and "base" in STUDY["methods"],
     }
     return [name for name in FIGURES if shown[name]]
 

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from palimpsest.data.shards import parse_sharding
@@ -88,6 +89,11 @@ KNOWN = {
     "fairsisa_aggregate_first": Look(ORANGE, "^", True),
     "fairsisa_postprocess_first": Look(GREEN, "P", True),
     "fairsisa_ensemble": Look(RED, "o", True),
+    "gradient_ascent": Look(RED, "v", True),
+    "gradient_difference": Look(ORANGE, "^", True),
+    "npo": Look(GREEN, "P", True),
+    "loo_ensemble": Look(BLUE, "o", True),
+    "kga": Look(PURPLE, "X", True),
 }
 
 
@@ -105,6 +111,11 @@ def figure(style: dict, height: float, rows: int, columns: int, **shared) -> tup
     made = Figure(figsize=(width, height * width / 7), dpi=style.get("dpi", 150), layout="constrained")
     made.get_layout_engine().set(w_pad=0.06, h_pad=0.06, hspace=0.02, wspace=0.02)
     return made, made.subplots(rows, columns, squeeze=False, **shared)
+
+
+def tile(x: float, y: float, colour) -> Rectangle:
+    """A cell of a table of colours."""
+    return Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1)
 
 
 def empty(style: dict, text: str = "Nothing to show in this study") -> Figure:

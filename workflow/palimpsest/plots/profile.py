@@ -1,0 +1,39 @@
+"""Methods by metrics: how far each number is from the oracle's, in units of how far the base's is."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+
+from palimpsest import selections
+from palimpsest.methods.registry import METHODS
+from palimpsest.metrics import METRICS
+from palimpsest.plots import style as common
+
+select = selections.profile
+MOST = 2.0  # where the colours end: twice as far away as the base, on either side
+
+
+def draw(frame: pd.DataFrame, style: dict) -> Figure:
+    """frame: method, set, metric, value, distance ((value - oracle) / |base - oracle|: 0 is the oracle's). A row a method."""
+    methods = list(frame["method"].unique())
+    numbers = list(frame[["set", "metric"]].drop_duplicates().itertuples(index=False, name=None))
+    made, axes = common.figure(style, 1.5 + 0.3 * len(methods), 1, 1)
+    place = axes[0, 0]
+    colours, scale = LinearSegmentedColormap.from_list("distance", [common.BLUE, "white", common.RED]), Normalize(-MOST, MOST)
+    for cell in frame.itertuples():
+        x, y = numbers.index((cell.set, cell.metric)), methods.index(cell.method)
+        shade = colours(scale(min(max(cell.distance, -MOST), MOST)))
+        place.add_patch(common.tile(x, y, shade))
+        dark = sum(shade[:3]) < 1.5
+        place.text(x, y, f"{cell.value:.3g}", ha="center", va="center", fontsize=6.5, color="white" if dark else common.BLACK)
+    place.set_xlim(-0.5, len(numbers) - 0.5)
+    place.set_ylim(len(methods) - 0.5, -0.5)
+    labels = [f"{METRICS[metric].name.replace('_', ' ')}\n({set_})" for set_, metric in numbers]
+    place.set_xticks(range(len(numbers)), labels, rotation=35, ha="right", rotation_mode="anchor", fontsize=6.5)
+    place.set_yticks(range(len(methods)), [METHODS[name].label for name in methods])
+    place.grid(visible=False)
+    place.tick_params(length=0)
+    place.set_title("White: as the oracle. Red: above it, blue: below; full colour is twice as far as the base")
+    return made
