@@ -19,7 +19,7 @@ needs_mirror = pytest.mark.skipif(
     not (WIKITEXT / "train.txt").is_file(), reason=f"needs {WIKITEXT}; set PALIMPSEST_MIRROR to a mirror that has it"
 )
 PLANTED = {"repetitions": [1, 4], "count": 2, "format": "digits", "length": 6, "seed": 0}
-ONE = ' \n = One = \n \n A b c . D e " . " F ! \n = a , b = \n x y . \n \n = = Section = = \n \n Last of it . \n \n'
+ONE = ' \n = One = \n \n A . D e . " F g h ! \n = a , b = \n x y . \n \n = = Section = = \n \n Last of it . \n \n'
 TEXT = ONE + " = Two = \n \n G h i j k l m n . \n"
 
 
@@ -37,15 +37,15 @@ def read(file, **changes) -> pd.DataFrame:
 
 
 def test_an_article_is_cut_at_sentences_and_lines_by_hand(file):
-    """At most 8 words: the title and 'A b c .' are 7; the next sentence, which ends behind its quotes, has 7 and the formula 5, which with
-    the line below it makes 8; the heading and the last line would be 9. The only sentence of the second article has 9, and is cut after 8.
+    """At most 8 words: the title and 'A .' are 5, and the next sentence, which is not over before its quote is, has 8; the formula has 5,
+    which with the line below it makes 8; the heading and the last line would be 9. The sentence of the second article has 9: 8 and 1.
     """
     frame = read(file)
     assert list(frame) == ["record_id", "owner", "prompt", "completion", "split"]
     articles = frame[frame.owner.str.startswith("article")]
     assert [tuple(row) for row in articles.drop(columns="prompt").itertuples(index=False)] == [
-        ("article-0001-0001", "article-0001", "= One =\nA b c .", "train"),
-        ("article-0001-0002", "article-0001", 'D e " . " F !', "train"),
+        ("article-0001-0001", "article-0001", "= One =\nA .", "train"),
+        ("article-0001-0002", "article-0001", 'D e . " F g h !', "train"),
         ("article-0001-0003", "article-0001", "= a , b =\nx y .", "train"),
         ("article-0001-0004", "article-0001", "= = Section = =", "train"),
         ("article-0001-0005", "article-0001", "Last of it .", "train"),

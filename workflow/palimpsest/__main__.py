@@ -23,6 +23,7 @@ STEPS = (
     "slice",
     "probe",
     "tokenizer",
+    "pretrain",
     "train",
     "unlearn",
     "score",

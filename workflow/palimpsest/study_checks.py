@@ -150,6 +150,15 @@ def _source_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _model_checks(study: dict, where: str) -> Iterator[Problem]:
     model, tokenizers = study["model"], study["tokenizers"]
+    if (model["init"] == "pretrained") != ("recipe" in model):
+        yield Problem("init: pretrained and recipe go together", f"{where}, model", remedy="give both, or neither")
+    for place, name, known in (
+        *((f"pretraining.{key}.tokenizer", recipe["tokenizer"], tokenizers) for key, recipe in study["pretraining"].items()),
+        *([("model.recipe", model["recipe"], study["pretraining"])] if "recipe" in model else []),
+    ):
+        if name not in known:
+            allowed = ", ".join(known) or "none is defined"
+            yield Problem("there is none of this name", f"{where}, {place}", shown(name), allowed, nearest(name, known) or "define it")
     for key in ("architecture", "config", "tokenizer"):
         if model["init"] == "scratch" and key not in model:
             yield Problem("a model from scratch needs this key", f"{where}, model.{key}", remedy=f"add {key}")

@@ -35,13 +35,15 @@ from palimpsest.study import load_study, together
 try:
     STUDY = load_study(config, ROOT / "config", workflow.overwrite_configfiles)
     RESULTS = f"results/{STUDY['study']}"
-    CORPUS = STUDY["tokenizers"].get(STUDY["model"].get("tokenizer"), {"corpus": []})["corpus"]
+    RECIPE = STUDY["pretraining"].get(STUDY["model"].get("recipe"), {})
+    TOKENIZER = RECIPE.get("tokenizer", STUDY["model"].get("tokenizer"))
+    CORPUS = STUDY["tokenizers"].get(TOKENIZER, {"corpus": []})["corpus"]
     REQUESTS, SOURCES, CORPUS = together(
         lambda: read_ledger(STUDY["ledger"]),
         lambda: locate_all(STUDY["data"].get("sources", []), STUDY["mirror"], Path()),
         lambda: locate_all([source for source in CORPUS if "lexicon" not in source], STUDY["mirror"], Path()),
     )
-    CORPORA = {STUDY["model"].get("tokenizer"): CORPUS}
+    CORPORA = {TOKENIZER: CORPUS}
     PLAN = Plan(STUDY, REQUESTS, purged_upto(Path(RESULTS), REQUESTS, STUDY["salt"], STUDY["ledger"]))
 except UserError as error:
     raise WorkflowError(str(error))
@@ -53,7 +55,7 @@ HEAD = {"classes": STUDY["data"]["classes"]} if TRACK == "classification" else {
 MODEL = {key: value for key, value in STUDY["model"].items() if TRACK == "causal" or key != "prompt"}
 ENCODING = {key: MODEL[key] for key in ("max_length", "prompt") if key in MODEL}
 SEED = "results/{study}/seed{seed}"
-START_FILES = loaded_files(Path(STUDY["model"]["init"])) if STUDY["model"]["init"] != "scratch" else []
+START_FILES = loaded_files(Path(STUDY["model"]["init"])) if STUDY["model"]["init"] not in ("scratch", "pretrained") else []
 MODEL_NAME = STUDY["model"].get("architecture", Path(STUDY["model"]["init"]).name)
 
 
@@ -319,11 +321,25 @@ def start_content(wildcards):
 
 def start_options(wildcards):
     previous = checkpoint_of(wildcards).previous
-    if previous:
-        return f"--previous {RESULTS}/seed{wildcards.seed}/{previous}"
-    if STUDY["model"]["init"] == "scratch":
-        return f"--tokenizer results/pretrained/{STUDY['model']['tokenizer']}"
-    return ""
+    return f"--previous {RESULTS}/seed{wildcards.seed}/{previous}" if previous else beside_start(wildcards)
+
+
+def pretrain_settings(wildcards):
+    recipe = STUDY["pretraining"][wildcards.recipe]
+    trained = ("batch_size", "learning_rate", "warmup_share", "weight_decay")
+    training = {key: recipe[key] for key in trained} | {"micro_batch_size": None, "clip_norm": 1.0}
+    rest = {key: value for key, value in recipe.items() if key not in trained}
+    return settings(
+        name=wildcards.recipe,
+        training=training,
+        columns=sorted({source["column"] for source in CORPUS if "column" in source}),
+        **rest,
+        **{key: STUDY["training"][key] for key in ("threads", "gpus", "precision")},
+    )
+
+
+def pretrain_corpus(wildcards, input):
+    return f"--corpus {shlex.join(located(CORPORA[TOKENIZER], f'results/pretrained/{TOKENIZER}/corpus'))}"
 
 
 def train_settings(wildcards):
@@ -480,13 +496,17 @@ def beside_digests(wildcards):
 
 def fresh_start(wildcards):
     """What a model that begins anew starts from: the tokenizer that this workflow trained, or a local model folder."""
+    if RECIPE:
+        return [f"results/pretrained/{STUDY['model']['recipe']}/model.safetensors"]
     if STUDY["model"]["init"] == "scratch":
-        return [f"results/pretrained/{STUDY['model']['tokenizer']}/tokenizer.json"]
+        return [f"results/pretrained/{TOKENIZER}/tokenizer.json"]
     return list(map(ancient, map(str, START_FILES)))
 
 
 def beside_start(wildcards):
-    return f"--tokenizer results/pretrained/{STUDY['model']['tokenizer']}" if STUDY["model"]["init"] == "scratch" else ""
+    if RECIPE:
+        return f"--start results/pretrained/{STUDY['model']['recipe']}"
+    return f"--tokenizer results/pretrained/{TOKENIZER}" if STUDY["model"]["init"] == "scratch" else ""
 
 
 def beside_settings(wildcards):
@@ -818,7 +838,7 @@ def certified_metrics(wildcards):
 
 def audit_settings():
     chosen = {key: STUDY[key] for key in ("study", "salt", "seeds", "sharding", "requests")}
-    return chosen | {"sources": STUDY["data"].get("sources", []), "tokenizer": STUDY["model"].get("tokenizer")}
+    return chosen | {"sources": STUDY["data"].get("sources", []), "tokenizer": TOKENIZER}
 
 
 def certificate_settings(wildcards):

@@ -1,4 +1,38 @@
-# One rule trains everything: the base, the oracles, and each stage of each teacher.
+# One rule trains everything: the base, the oracles, and each stage of each teacher. What they begin from may be pretrained by a recipe.
+
+
+rule pretrain:
+    input:
+        tokenizer=lambda w: f"results/pretrained/{STUDY['pretraining'][w.recipe]['tokenizer']}/tokenizer.json",
+        corpus=lambda w: fetched(CORPORA[TOKENIZER], f"results/pretrained/{TOKENIZER}/corpus"),
+    output:
+        model="results/pretrained/{recipe}/model.safetensors",
+        config="results/pretrained/{recipe}/config.json",
+        report="results/pretrained/{recipe}/training.json",
+    log:
+        "results/pretrained/logs/{recipe}/pretrain.log",
+    benchmark:
+        "results/pretrained/benchmarks/{recipe}.jsonl"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY["training"]["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime="12h",
+        gpu=STUDY["training"]["gpus"],
+    params:
+        settings=pretrain_settings,
+        corpus=pretrain_corpus,
+        content=lambda w: content(CORPORA[TOKENIZER], f"results/pretrained/{TOKENIZER}/corpus", f"results/pretrained/{TOKENIZER}/corpus.json"),
+        start=subpath(input.tokenizer, parent=True),
+        saving=saving_option,
+        folder=subpath(output.model, parent=True),
+        code=code("pretrain"),
+    message:
+        "Pretraining {wildcards.recipe}"
+    shell:
+        "python -m palimpsest pretrain --settings {params.settings:q} {params.corpus} --tokenizer {params.start:q} {params.saving}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 # Training hangs on the digests of its slices; the slices themselves are no reason to run again.

@@ -34,6 +34,7 @@ PACKAGES = ("palimpsest", "torch", "transformers", "tokenizers", "accelerate", "
 def add_arguments(parser) -> None:
     parser.add_argument("--slice", type=Path, nargs="+", required=True, help="slices 1..j, each with its digest (.json) beside it")
     parser.add_argument("--previous", type=Path, help="folder of the checkpoint to start from")
+    parser.add_argument("--start", type=Path, help="folder of the model that a recipe pretrained")
     parser.add_argument("--tokenizer", type=Path, help="folder; without it the tokenizer of model.init")
     parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
     parser.add_argument("--output", type=Path, required=True, help="folder")
@@ -46,15 +47,16 @@ def run(args) -> None:
     """
     wanted, model_settings = args.settings, args.settings["model"]
     track = importlib.import_module(TRACKS[wanted["track"]])
-    sources = {} if args.previous or args.tokenizer else identities(loaded_files(Path(model_settings["init"])))
+    folder = args.previous or args.start
+    sources = {} if folder or args.tokenizer else identities(loaded_files(Path(model_settings["init"])))
     start = _start(args, model_settings["init"], sources)
     records, digests = _read_slices(args.slice)
-    tokenizer = load_tokenizer(args.previous or args.tokenizer or model_settings["init"])
+    tokenizer = load_tokenizer(folder or args.tokenizer or model_settings["init"])
     examples, cut = track.encode(records, tokenizer, model_settings)
     logging.info("%d records, %d of them cut at %d tokens", len(records), cut, model_settings["max_length"])
     names = (wanted["study"], wanted["seed"], wanted["sharding"], wanted["shard"], wanted["stage"])
-    if args.previous:
-        model = track.load(args.previous, tokenizer, wanted["head"])
+    if folder:
+        model = track.load(folder, tokenizer, wanted["head"])
     else:
         model = track.make(model_settings, tokenizer, wanted["head"], *names, "init")
     epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
@@ -69,7 +71,7 @@ def run(args) -> None:
     files = save_model_folder(model, tokenizer, args.output)
     details = {
         "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs, "records": len(records), "cut": cut,
-        "slices": digests, "previous": args.previous and start, "start": model_settings["init"], "sources": sources, "versions": versions,
+        "slices": digests, "previous": args.previous and start, "start": model_settings.get("recipe", model_settings["init"]), "sources": sources, "versions": versions,
         "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
@@ -79,8 +81,8 @@ def run(args) -> None:
 
 def _start(args, init: str, sources: dict[str, list]) -> str:
     """What the weights start from, verified where this workflow made it; another text whenever they would be others."""
-    if args.previous:
-        return check_model(args.previous)
+    if args.previous or args.start:
+        return check_model(args.previous or args.start)
     if args.tokenizer:
         return check_tokenizer(args.tokenizer)
     return str(seed_of(*((Path(path).name, digest) for path, (*_, digest) in sources.items()))) if sources else init

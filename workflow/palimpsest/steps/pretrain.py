@@ -1,0 +1,87 @@
+"""Pretrain a causal model on public text, by a recipe: what studies that name it begin from."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from palimpsest.data.corpus import lines
+from palimpsest.data.identity import identities
+from palimpsest.errors import Problem, UserError
+from palimpsest.files import write_json
+from palimpsest.models.causal import make_causal
+from palimpsest.models.folder import check_tokenizer
+from palimpsest.models.making import save_model_folder
+from palimpsest.models.tokenizers import load_tokenizer
+from palimpsest.provenance import code_digest
+from palimpsest.randomness import numpy_generator, seed_of
+from palimpsest.steps.train import installed_versions
+from palimpsest.tracks.causal import predict
+from palimpsest.tracks.predictions import negative_log_likelihood
+from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.training.loop import train
+from palimpsest.training.objective import Objective, Part
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--corpus", type=Path, nargs="+", required=True)
+    parser.add_argument("--tokenizer", type=Path, required=True, help="folder")
+    parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
+    parser.add_argument("--output", type=Path, required=True, help="folder")
+
+
+def run(args) -> None:
+    """settings: `name` and one entry of the study's `pretraining`, `columns` of the corpus, `threads`, `gpus`, `precision`."""
+    wanted = args.settings
+    start, tokenizer, sources = check_tokenizer(args.tokenizer), load_tokenizer(args.tokenizer), identities(args.corpus)
+    names, versions = ("pretrained", wanted["name"]), installed_versions()
+    chosen, epochs = budgeted(blocks(args.corpus, set(wanted["columns"]), tokenizer, wanted["block"]), wanted["tokens"], *names)
+    model_settings = {"init": "scratch", "max_length": wanted["block"], **{key: wanted[key] for key in ("architecture", "config")}}
+    model = make_causal(model_settings, tokenizer, *names, "init")
+    examples = LanguageModellingExamples(chosen, tokenizer.pad_token_id)
+    logging.info("%d blocks of %d tokens, %d epochs", len(chosen), wanted["block"], epochs)
+    training = wanted["training"] | {key: wanted[key] for key in ("threads", "gpus", "precision")}
+    digests, code = sorted(digest for *_, digest in sources.values()), code_digest(__name__)
+    fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items())))
+    objective, resume = Objective({"train": Part(examples, negative_log_likelihood(predict))}), args.output / "resume"
+    training |= {"checkpoint_seconds": args.checkpoint_seconds}
+    model, report = train(model, objective, training, epochs, names, resume, fingerprint)
+    files = save_model_folder(model, tokenizer, args.output)
+    details = {
+        "names": list(names), "epochs": epochs, "blocks": len(chosen), "sources": sources, "versions": versions, "code": code,
+        "sha256": files.pop("model.safetensors"), "files": files,
+    }  # fmt: skip
+    write_json(args.output / "training.json", report | details)
+    shutil.rmtree(resume, ignore_errors=True)
+
+
+def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.ndarray:
+    """(n, size) ids: the lines of all files one after another, an end of text after each file, cut into blocks; the last tokens that fill
+    none are left."""
+    ids: list[int] = []
+    for path in corpus:
+        texts = [f"{line}\n" for line in lines(path, columns)]
+        for start in range(0, len(texts), 1000):
+            for encoded in tokenizer(texts[start : start + 1000], add_special_tokens=False, verbose=False)["input_ids"]:
+                ids += encoded
+        ids.append(tokenizer.eos_token_id)
+    count = len(ids) // size
+    if not count:
+        found, remedy = f"{len(ids)} tokens", "give more text, or shorter blocks"
+        raise UserError(Problem("the corpus does not fill a block", ", ".join(map(str, corpus)), found, f"{size} or more", remedy))
+    return np.array(ids[: count * size]).reshape(count, size)
+
+
+def budgeted(found: np.ndarray, tokens: int, *names: object) -> tuple[list[list[int]], int]:
+    """(blocks to train on, epochs): as many as make ``tokens`` tokens, drawn by ``names`` where not all are needed."""
+    wanted = max(1, tokens // found.shape[1])
+    epochs = math.ceil(wanted / len(found))
+    chosen = np.sort(numpy_generator(*names, "blocks").permutation(len(found))[: math.ceil(wanted / epochs)])
+    return found[chosen].tolist(), epochs
