@@ -4,10 +4,10 @@
     p_LOO = mean of p_j over the teachers j that have not seen x
 
 The student, A_D, learns from teachers of disjoint owners what a model says of x that never saw it. The teacher of the owner's shard is
-left out, and every other that saw the same text with another owner. There is no released code: that probabilities are averaged (not logits),
-that KL has the teachers first, and that nothing is done on retained data, is how the paper's abstract and introduction read; `aggregate`
-and `retain_weight` are there to compare. `teachers` are `others`, as the paper has it; `all`, which leaves none out; or `one`, a single
-other one.
+left out, and every other that saw the same text with another owner. There is no released code: that probabilities are averaged (not
+logits), that KL has the teachers first, and that nothing is done on retained data, is how the paper's abstract and introduction read;
+`aggregate` and `retain_weight` are there to compare. `teachers` are `others`, as the paper has it; `all`, which leaves none out; or `one`,
+a single other one.
 
 The teachers are those of the state before any request. They still hold what they learnt: what is served is the student.
 """

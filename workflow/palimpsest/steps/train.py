@@ -71,8 +71,8 @@ def run(args) -> None:
     files = save_model_folder(model, tokenizer, args.output)
     details = {
         "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs, "records": len(records), "cut": cut,
-        "slices": digests, "previous": args.previous and start, "start": model_settings.get("recipe", model_settings["init"]), "sources": sources, "versions": versions,
-        "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "slices": digests, "previous": args.previous and start, "start": model_settings.get("recipe", model_settings["init"]),
+        "sources": sources, "versions": versions, "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
     write_json(args.output / "training.json", report | details)
