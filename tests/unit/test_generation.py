@@ -144,16 +144,16 @@ def test_a_narrow_beam_is_that_of_transformers(architecture):
 
 
 def test_draws_by_hand():
-    """p = 1/2, 0, 1/4, 1/4 cumulates to 1/2, 1/2, 3/4, 1: a uniform number falls below the first of these that it does not reach.
+    """p = 0, 1/2, 1/4, 1/4 cumulates to 0, 1/2, 3/4, 1: the first of these that is above the uniform number, so that 0 draws no 0.
 
-    Of the two likeliest of the second row, 2/3 and 1/3. At temperature 1/2 the squares, 1/4, 0, 1/16, 1/16, so 2/3, 0, 1/6, 1/6.
+    Of the two likeliest of the second row, 2/3 and 1/3. At temperature 1/2 the squares, 0, 1/4, 1/16, 1/16, so 0, 2/3, 1/6, 1/6.
     """
     numbers = torch.tensor([0, 0.4999, 0.5001, 0.7499, 0.7501, 1 - 2**-53], dtype=torch.float64)
-    logits = torch.tensor([0.5, 0, 0.25, 0.25]).log().expand(6, 4)
-    assert _drawn(logits, numbers, 1.0, None).tolist() == [0, 0, 2, 2, 3, 3]
+    logits = torch.tensor([0, 0.5, 0.25, 0.25]).log().expand(6, 4)
+    assert _drawn(logits, numbers, 1.0, None).tolist() == [1, 1, 2, 2, 3, 3]
     assert _drawn(torch.tensor([0.25, 0.24, 0.5, 0.01]).log().expand(6, 4), numbers, 1.0, 2).tolist() == [2, 2, 2, 0, 0, 0]
-    assert _drawn(logits, numbers, 0.5, None).tolist() == [0, 0, 0, 2, 2, 3]
-    assert _drawn(logits, numbers, 1.0, 99).tolist()[:2] == [0, 0]
+    assert _drawn(logits, numbers, 0.5, None).tolist() == [1, 1, 1, 2, 2, 3]
+    assert _drawn(logits, numbers, 1.0, 99).tolist()[:2] == [1, 1]
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])

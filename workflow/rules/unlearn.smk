@@ -5,6 +5,7 @@ rule unlearn:
     input:
         model=unlearned_from,
         beside=beside_files,
+        teachers=teachers_of,
         forget_digest="results/{study}/sets/forget-{state}.json",
         forget=ancient("results/{study}/sets/forget-{state}.parquet"),
         retain_digests=retained_digests,
@@ -31,7 +32,7 @@ rule unlearn:
     params:
         settings=unlearn_settings,
         start=subpath(input.model, parent=True),
-        beside=beside_option,
+        folders=folders_option,
         saving=saving_option,
         folder=subpath(output.model, parent=True),
         code=unlearn_code,
