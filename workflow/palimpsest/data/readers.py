@@ -59,18 +59,18 @@ def _people(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
 
 
 def _tofu(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
-    from palimpsest.data.positions import UNLISTED
+    from palimpsest.data.positions import SETTINGS
     from palimpsest.data.tofu import read_tofu
 
-    return read_tofu(paths, authors=data["authors"]), {"splits": {**{name: name for name in SPLITS}, UNLISTED: DROP}, **data}
+    return read_tofu(paths, authors=data["authors"]), {**SETTINGS, **data}
 
 
 def _canaries(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
     from palimpsest.data.canaries import Canaries, read_canaries
-    from palimpsest.data.positions import UNLISTED
+    from palimpsest.data.positions import SETTINGS
 
     rows = read_canaries(paths, articles=data["articles"], words=data["words"], canaries=Canaries(**data["canaries"]))
-    return rows, {"splits": {**{name: name for name in SPLITS}, UNLISTED: DROP}, **data}
+    return rows, {**SETTINGS, **data}
 
 
 # (data section, files) -> (rows with columns of COLUMNS and others to keep, the section with the reader's defaults)
@@ -93,9 +93,9 @@ def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFr
 
         found = people_candidates(owners=data["owners"], records=data["records"], seed=data["seed"])
     elif data["reader"] == "tofu":
-        from palimpsest.data.tofu import tofu_candidates
+        from palimpsest.data.tofu import read_tofu, tofu_candidates
 
-        found, unmatched = tofu_candidates(paths, records)
+        found, unmatched = tofu_candidates(paths, read_tofu(paths, authors=data["authors"]))
         logging.info("items of the perturbed files that no record has: %s", unmatched)
     else:
         found = candidates_frame([])
