@@ -90,7 +90,7 @@ def test_the_next_request_needs_nobody_who_left(story, tmp_path):
 
 
 def test_a_purge_leaves_the_ensemble_as_it_is_now(story, tmp_path):
-    """By hand: of the teachers' versions those of TEACHERS stay, and the forgotten are known by what was taken while their text was there."""
+    """Those of TEACHERS, by hand. The forgotten are known by what was taken while their text was there."""
     clone = story.clone.copy(tmp_path / "clone")
     assert clone.palimpsest("purge", "--yes") == 0, clone.output
     assert set(clone.digests()) == {model(stage, version) for stage, version in TEACHERS.items()}
