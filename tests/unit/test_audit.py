@@ -461,3 +461,13 @@ def test_models_their_copies_and_half_trained_ones_are_found(folder, fingerprint
     assert set(models) == {f"results/s/seed1/{name}" for name in dead}
     hits, _ = found(fingerprint, models, {file_digest(base): {"r1"}})
     assert hits == {(path, "model") for path in (*models, "results/copy.bin", "results/copy.gz")}
+
+
+def test_no_passage_reaches_from_one_record_into_the_next(folder, fingerprint):
+    """Half of it ends one text and half begins another: in a column of texts nobody said it; in one of single words somebody did."""
+    words = SENTENCE.split()[:8]  # one window of it
+    texts = [f"so it was: {' '.join(words[:4])}", f"{' '.join(words[4:])} and no more"]
+    pd.DataFrame({"text": texts}).to_parquet(folder / "texts.parquet")
+    pd.DataFrame({"word": words}).to_parquet(folder / "words.parquet")
+    hits, _ = found(fingerprint)
+    assert hits == {("results/words.parquet", "text")}

@@ -9,10 +9,18 @@ from itertools import zip_longest
 
 import numpy as np
 
+from palimpsest.audit.passages import BREAK, SHORTEST
 from palimpsest.audit.texts import NAMES, ROW, SHORTEST_RUN, Said, Unread, ids, rows, texts
 
 LARGEST = 1 << 30  # bytes of a column that is put together
 DTYPES = {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IUF" for size in (1, 2, 4, 8) if kind + str(size) != "F1"}
+
+
+def stacked(cells: Iterable[str]) -> str:
+    """Cells below each other as one text, so that words that stand one a row are read on. No passage reaches from a cell that is a text of
+    its own into the next: the end of one record and the beginning of another are nobody's.
+    """
+    return "\n".join(f"{BREAK}{cell}{BREAK}" if cell.count(" ") >= SHORTEST - 1 else cell for cell in cells)
 
 
 def column(values: Iterable) -> Iterator[Said]:
@@ -21,7 +29,7 @@ def column(values: Iterable) -> Iterator[Said]:
     strings = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if type(value) in (int, float) and 0 <= value < 1 << 31]
     if strings:
-        yield from texts("\n".join(strings))
+        yield from texts(stacked(strings))
     if len(numbers) >= SHORTEST_RUN:
         yield from ids(numbers)
 
@@ -127,7 +135,7 @@ def _values(name: str, cells, said: Callable) -> Iterator[Said]:
         values = [value for value in cells.to_pylist() if value is not None]
         if name in NAMES:
             yield Said("names", set(values))
-        yield from texts("\n".join(values))
+        yield from texts(stacked(values))
     elif of.is_integer(kind) or of.is_floating(kind):
         if name in NAMES:
             yield Said("names", set(map(str, cells.drop_null().to_pylist())))
@@ -155,7 +163,7 @@ def numpy(file) -> Iterator[Said]:
         raise Unread("a numpy file that is damaged or holds objects") from None
     for part in [array[name] for name in array.dtype.names] if array.dtype.names else [array]:
         if part.dtype.kind in "US":
-            yield from texts("\n".join(one.decode(errors="replace") if isinstance(one, bytes) else one for one in part.ravel().tolist()))
+            yield from texts(stacked(one.decode(errors="replace") if isinstance(one, bytes) else one for one in part.ravel().tolist()))
         yield from ids(part)
 
 
