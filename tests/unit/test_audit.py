@@ -10,6 +10,9 @@ import io
 import json
 import lzma
 import os
+import pickle
+import sqlite3
+import tarfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,12 +20,16 @@ from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from safetensors.numpy import save_file
+from tokenizers import pre_tokenizers
 
-from palimpsest.audit.contents import Unread, said
+from palimpsest.audit import contents
+from palimpsest.audit.contents import said
 from palimpsest.audit.fingerprints import load, save, take
 from palimpsest.audit.look import Audit
+from palimpsest.audit.scan import hub_caches
 from palimpsest.audit.trained import learnt_from_forgotten, requests_within
 from palimpsest.data.ledger import Request
 from palimpsest.data.pseudonyms import pseudonym
@@ -71,12 +78,45 @@ def parquet(**columns) -> bytes:
 
 
 def arrow(**columns) -> bytes:
-    import pyarrow as pa
-
     table, sink = pa.table(columns), io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue()
+
+
+def feather(kind, values) -> bytes:
+    return arrow(note=pa.array(values, type=kind))
+
+
+def zstd(data: bytes) -> bytes:
+    return pa.compress(data, codec="zstd", asbytes=True)
+
+
+def tarred(name: str, data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def database(**columns) -> bytes:
+    base = sqlite3.connect(":memory:")
+    pd.DataFrame(columns).to_sql("said", base, index=False)
+    return base.serialize()
+
+
+def drawn(fonttype: int, text: str) -> bytes:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    with rc_context({"pdf.fonttype": fonttype}):
+        figure = Figure()
+        figure.text(0, 0, text)
+        figure.savefig(buffer, format="pdf")
+    return buffer.getvalue()
 
 
 def zipped(name: str, data: bytes) -> bytes:
@@ -114,6 +154,19 @@ PLANTED = {
     "nested.parquet": parquet(deep=[[{"said": SENTENCE}]]),
     "category.parquet": parquet(note=pd.Categorical([SENTENCE, "b"])),
     "x.arrow": arrow(note=[SENTENCE]),
+    "utf16-no-mark.txt": TEXT.decode().encode("utf-16-le"),
+    "utf16-big.txt": TEXT.decode().encode("utf-16-be"),
+    "latin.txt": SENTENCE.encode("cp1252"),
+    "x.zst": zstd(TEXT),
+    "x.tar": tarred("inner.parquet", parquet(text=[SENTENCE])),
+    "x.db": database(said=SENTENCE.split()),
+    "type3.pdf": drawn(3, SENTENCE),
+    "type42.pdf": drawn(42, SENTENCE),
+    "view.arrow": feather(pa.string_view(), [SENTENCE]),
+    "large.arrow": feather(pa.large_string(), [SENTENCE]),
+    "large-list.arrow": feather(pa.large_list(pa.large_string()), [SENTENCE.split()]),
+    "map.arrow": feather(pa.map_(pa.string(), pa.string()), [[("said", SENTENCE)]]),
+    "run.arrow": arrow(note=pa.RunEndEncodedArray.from_arrays([2], [SENTENCE])),
 }
 
 
@@ -136,6 +189,18 @@ TOKENISED = {
     "x.html": lambda ids: uri("application/json", json.dumps(ids).encode()),
     "x.txt": lambda ids: f"tokens: {ids}".encode(),
     "x.arrow": lambda ids: arrow(input_ids=[ids]),
+    "column.csv": lambda ids: pd.DataFrame({"id": ids, "score": np.linspace(0, 1, len(ids))}).to_csv().encode(),
+    "column.tsv": lambda ids: pd.DataFrame({"id": ids, "score": 0.5}).to_csv(sep="\t").encode(),
+    "column.txt": lambda ids: pd.DataFrame({"id": ids, "score": 0.5}).to_string().encode(),
+    "column.jsonl": lambda ids: "\n".join(json.dumps({"at": at, "id": one, "p": 0.1}) for at, one in enumerate(ids)).encode(),
+    "column.json": lambda ids: pd.DataFrame({"id": ids, "score": 0.5}).to_json().encode(),
+    "float.parquet": lambda ids: parquet(token=[*map(float, ids), None]),
+    "ignored.parquet": lambda ids: parquet(labels=[[-100, -100, *ids]]),
+    "float.json": lambda ids: json.dumps([*map(float, ids)]).encode(),
+    "float.csv": lambda ids: pd.DataFrame({"id": [*ids, None], "score": 0.5}).to_csv().encode(),
+    "map.arrow": lambda ids: feather(pa.map_(pa.int32(), pa.float64()), [[(one, 0.5) for one in ids]]),
+    "x.db": lambda ids: database(position=range(len(ids)), token=ids),
+    "x.pkl": lambda ids: pickle.dumps({"ids": ids}),
 }
 
 
@@ -150,10 +215,37 @@ def test_a_tokenised_sentence_is_found(folder, fingerprint, tokenizer, name):
 
 def test_tokens_in_arrays_are_found(folder, fingerprint, tokenizer):
     ids = np.array(tokenizer(SENTENCE)["input_ids"])
+    for kind in (np.uint16, np.uint32, np.uint64, np.float32):
+        save_file({"ids": ids.astype(kind)}, folder / "x.safetensors")
+        assert found(fingerprint)[0] == {("results/x.safetensors", "tokens")}
     np.save(folder / "x.npy", ids)
     np.savez_compressed(folder / "x.npz", ids=ids.astype(np.int32))
     save_file({"ids": ids.astype(np.int16), "w": np.zeros(9, np.float32)}, folder / "x.safetensors")
     assert found(fingerprint)[0] == {(f"results/x.{kind}", "tokens") for kind in ("npy", "npz", "safetensors")}
+
+
+BYTE_LEVEL = pre_tokenizers.ByteLevel(add_prefix_space=False)
+PIECES = {
+    "WordPiece": lambda tokenizer: tokenizer.tokenize(SENTENCE, add_special_tokens=True),
+    "byte-level BPE": lambda _: [word[at : at + 3] for word, _ in BYTE_LEVEL.pre_tokenize_str(SENTENCE) for at in range(0, len(word), 3)],
+    "SentencePiece": lambda _: [f"\u2581{word}"[at : at + 3] for word in SENTENCE.split() for at in range(0, len(word) + 1, 3)],
+}
+WRITTEN = {
+    "x.json": lambda pieces: json.dumps({"n": 1, "tokens": pieces}).encode(),
+    "x.parquet": lambda pieces: parquet(tokens=[["a", "b"], pieces]),
+    "column.parquet": lambda pieces: parquet(score=range(len(pieces)), token=pieces),
+    "column.csv": lambda pieces: pd.DataFrame({"token": pieces, "score": 0.5}).to_csv().encode(),
+    "column.jsonl": lambda pieces: "\n".join(json.dumps({"at": at, "token": one}) for at, one in enumerate(pieces)).encode(),
+    "x.txt": lambda pieces: str(pieces).encode(),
+    "x.log": lambda pieces: " ".join(pieces).encode(),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("kind", ["WordPiece", "byte-level BPE", "SentencePiece"])
+def test_a_sentence_in_pieces_of_words_is_found(folder, fingerprint, tokenizer, kind, name):
+    (folder / name).write_bytes(WRITTEN[name](PIECES[kind](tokenizer)))
+    assert found(fingerprint)[0] == {(f"results/{name}", "text")}
 
 
 def test_rows_about_forgotten_records_are_found(folder, fingerprint):
@@ -174,20 +266,138 @@ def test_what_cannot_be_looked_into_is_told(folder, fingerprint):
     assert set(report.unread) == {f"results/{name}" for name in broken} and not hits
 
 
+def test_what_is_of_no_known_kind_is_told_unless_the_workflow_writes_it(folder, fingerprint, tokenizer):
+    """What Snakemake and the workflow write, and pictures, are no news; a row of ids is read, though its kind is not known."""
+    from matplotlib.figure import Figure
+
+    ids = np.array(tokenizer(SENTENCE)["input_ids"])
+    (folder / "ids.bin").write_bytes(ids.astype(np.uint16).tobytes())
+    (folder / "floats.bin").write_bytes(np.linspace(0, 1, 999).tobytes())
+    known = {"empty": b"", "lock": b"123", "f.pdf": drawn(42, "hello"), "x.db": database(a=[1]), "io.pkl": pickle.dumps({"a": (1, 2.5)})}
+    for name, data in known.items():
+        (folder / name).write_bytes(data)
+    for kind in ("png", "svg"):
+        Figure().savefig(folder / f"f.{kind}")
+    (folder / "page.html").write_bytes(uri("image/png", (folder / "f.png").read_bytes()))
+    save_file({"w": np.random.default_rng(1).normal(size=99)}, folder / "model.safetensors")
+    hits, report = found(fingerprint)
+    assert hits == {("results/ids.bin", "tokens")}
+    assert set(report.unread) == {"results/ids.bin", "results/floats.bin"}
+
+
+def test_findings_beside_what_cannot_be_read_are_kept(folder, fingerprint):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.txt", TEXT)
+        archive.writestr("b.gz", gzip.compress(TEXT)[:-20])
+        archive.writestr("c.parquet", parquet(text=[SENTENCE]))
+    (folder / "x.zip").write_bytes(buffer.getvalue())
+    hits, report = found(fingerprint)
+    assert hits == {("results/x.zip", "text")} and set(report.unread) == {"results/x.zip"}
+
+
+def test_large_files_are_looked_into_piece_by_piece(folder, fingerprint, tokenizer, monkeypatch):
+    """Known by digest, too; what can neither be cut nor mapped into memory is told."""
+    rng = np.random.default_rng(1)
+    for name, size in {"LARGEST": 5000, "CHUNK": 1000, "OVERLAP": 300}.items():
+        monkeypatch.setattr(contents, name, size)
+    lines = "".join(f"p{number},nothing here\n" for number in range(3, 500))
+    (folder / "x.csv").write_text(f"record_id,text\n{lines}p1,b\n{lines}")
+    for shift in range(0, 1000, 97):
+        (folder / f"{shift}.log").write_text(lines + "." * shift + "\n" + SENTENCE + "\n" + lines)
+    ids = np.array(tokenizer(SENTENCE)["input_ids"], np.int32)
+    save_file({"ids": ids, "w": rng.normal(size=999)}, folder / "x.safetensors")
+    save_file({"w": rng.normal(size=999)}, folder / "model.safetensors")
+    (folder / "random.bin").write_bytes(rng.bytes(9000))
+    (folder / "x.gz").write_bytes(gzip.compress(rng.bytes(9000)))
+    (folder / "x.parquet").write_bytes(parquet(number=range(9999), text=[SENTENCE] * 9999))
+    logs = {(f"results/{shift}.log", "text") for shift in range(0, 1000, 97)}
+    copies = {file_digest(folder / "model.safetensors"): {"r1"}}
+    hits, report = found(fingerprint, digests=copies)
+    assert hits - logs == {
+        ("results/x.csv", "names"), ("results/x.safetensors", "tokens"),
+        ("results/x.parquet", "text"), ("results/model.safetensors", "model"),
+    }  # fmt: skip
+    assert logs <= hits and set(report.unread) == {"results/random.bin", "results/x.gz"}
+
+
+# --- folders ------------------------------------------------------------------------------------------------------
+
+
+def test_links_are_followed_once(folder, fingerprint, tmp_path):
+    away = tmp_path / "away"
+    (away / "deep").mkdir(parents=True)
+    (away / "deep/x.txt").write_bytes(TEXT)
+    (away / "deep/up").symlink_to(away)
+    (tmp_path / "one.txt").write_bytes(TEXT)
+    (folder / "a").symlink_to(away)
+    (folder / "b").symlink_to(away)
+    (folder / "one").symlink_to(tmp_path / "one.txt")
+    (folder / "other").symlink_to(tmp_path / "one.txt")
+    (folder / "nowhere").symlink_to(tmp_path / "nothing")
+    (folder / "round").symlink_to(folder / "round")
+    hits, report = found(fingerprint)
+    assert hits == {("results/a/deep/x.txt", "text"), ("results/one", "text")}
+    assert report.unread == {"results/round": "OSError"}
+    (tmp_path / "results").rename(tmp_path / "elsewhere")
+    (tmp_path / "results").symlink_to(tmp_path / "elsewhere")
+    assert found(fingerprint)[0] == hits
+
+
+def test_folders_that_cannot_be_listed_are_told(folder, fingerprint, monkeypatch):
+    (folder / "closed").mkdir()
+    listed = os.scandir
+
+    def closed(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "no", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    _, report = found(fingerprint)
+    assert report.unread == {"results/closed": "a folder that cannot be listed: PermissionError"}
+    assert not Audit([fingerprint], {}, {}).run([Path("missing")]).unread
+
+
+def test_caches_of_the_hub_are_found_as_the_libraries_name_them(tmp_path, monkeypatch):
+    from datasets.naming import camelcase_to_snakecase
+    from huggingface_hub.file_download import repo_folder_name
+
+    for name in ("HF_HOME", "HF_DATASETS_CACHE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_XET_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    home = tmp_path / ".cache/huggingface"
+    sources = [{"hub": "Hate-speech-CNERG/HateXPlain"}, {"hub": "imdb"}, {"path": "x"}]
+    kept = [
+        home / "datasets" / f"Hate-speech-CNERG___{camelcase_to_snakecase('HateXPlain')}",
+        home / "datasets/imdb", home / "datasets/downloads",
+        home / "hub" / repo_folder_name(repo_id=sources[0]["hub"], repo_type="dataset"), home / "xet",
+    ]  # fmt: skip
+    for path in [*kept, home / "datasets/other___data", home / "hub/models--imdb"]:
+        path.mkdir(parents=True)
+    assert hub_caches(sources) == sorted(kept) and hub_caches(sources[2:]) == []
+    assert hub_caches([{"hub": "hate-speech-cnerg/hatexplain"}, {"hub": "IMDB"}]) == sorted(kept), "case is no matter"
+    for name, value in {"XDG_CACHE_HOME": "c", "HF_HOME": "h", "HF_DATASETS_CACHE": "d", "HF_HUB_CACHE": "u", "HF_XET_CACHE": "x"}.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+        folders = {"XDG_CACHE_HOME": ("c/huggingface/datasets/imdb",), "HF_HOME": ("h/datasets/imdb", "h/xet")}.get(
+            name, {"d": ("d/imdb", "d/downloads"), "u": ("u/datasets--imdb",), "x": ("x",)}.get(value, ())
+        )
+        for inner in folders:
+            (tmp_path / inner).mkdir(parents=True)
+        assert set(hub_caches(sources)) >= {tmp_path / inner for inner in folders}
+
+
 def test_packing_without_end_is_told():
     data = TEXT
     for _ in range(8):
         data = gzip.compress(data)
-    with pytest.raises(Unread, match="packed"):
-        list(said(data))
+    assert "packed more than 5 times" in [piece.value for piece in said(data) if piece.kind == "unread"]
 
 
 def test_pickles_are_never_opened(folder, fingerprint):
     class Trap:
         def __reduce__(self):
             return os.mkdir, (str(folder / "sprung"),)
-
-    import pickle
 
     data = io.BytesIO()
     np.save(data, np.array([Trap()], dtype=object), allow_pickle=True)
@@ -251,3 +461,13 @@ def test_models_their_copies_and_half_trained_ones_are_found(folder, fingerprint
     assert set(models) == {f"results/s/seed1/{name}" for name in dead}
     hits, _ = found(fingerprint, models, {file_digest(base): {"r1"}})
     assert hits == {(path, "model") for path in (*models, "results/copy.bin", "results/copy.gz")}
+
+
+def test_no_passage_reaches_from_one_record_into_the_next(folder, fingerprint):
+    """Half of it ends one text and half begins another: in a column of texts nobody said it; in one of single words somebody did."""
+    words = SENTENCE.split()[:8]  # one window of it
+    texts = [f"so it was: {' '.join(words[:4])}", f"{' '.join(words[4:])} and no more"]
+    pd.DataFrame({"text": texts}).to_parquet(folder / "texts.parquet")
+    pd.DataFrame({"word": words}).to_parquet(folder / "words.parquet")
+    hits, _ = found(fingerprint)
+    assert hits == {("results/words.parquet", "text")}

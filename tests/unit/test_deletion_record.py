@@ -160,3 +160,18 @@ def test_a_tokenizer_that_read_the_forgotten_proves_nothing(study, plan, corpus,
     source = file_digest(text) if corpus == "the source itself" else "other"
     write_json(study / "data/records.json", {"sources": {"posts.csv": [1, 1, source]}})
     assert _untouched(plan, "words") is clean
+
+
+def test_text_is_known_again_without_the_words_that_a_tokenizer_lacks(study, plan):
+    """Read back from ids, 'qqq' is gone in the middle of a window; the same words of somebody who stays are no mark."""
+    said = "nine small boats qqq left the harbour before the storm came in from the west"
+    records = pd.DataFrame({"record_id": ["a1", "c1"], "owner": ["ann", "cid"], "text": [said, "nine small boats left"]})
+
+    def read_back(texts):
+        return [text.replace("qqq ", "") for text in texts]
+
+    request = Request("r1", ("ann",))
+    without, known = take(records, request, set(), SALT), take(records, request, set(), SALT, read_back)
+    heard = read_back([said])[0]
+    assert not without.passages.found(" ".join(heard.split()[:8])) and known.passages.found(" ".join(heard.split()[:8]))
+    assert known.passages.found(said) and not known.passages.found("nine small boats left") and known.unmarked == 0

@@ -89,6 +89,15 @@ def test_the_next_request_needs_nobody_who_left(story, tmp_path):
     assert clone.run("data") == data
 
 
+def test_a_purge_leaves_the_ensemble_as_it_is_now(story, tmp_path):
+    """Those of TEACHERS, by hand. The forgotten are known by what was taken while their text was there."""
+    clone = story.clone.copy(tmp_path / "clone")
+    assert clone.palimpsest("purge", "--yes") == 0, clone.output
+    assert set(clone.digests()) == {model(stage, version) for stage, version in TEACHERS.items()}
+    assert clone.palimpsest("audit", "--check") == 0 and "not known any more" not in clone.output
+    assert clone.jobs() == set()
+
+
 def test_a_later_request_is_not_told_of_owners_that_left_the_source(story, tmp_path):
     clone = story.clone.copy(tmp_path / "clone")
     clone.write_ledger(f"{REQUESTS}; r4 nobody")

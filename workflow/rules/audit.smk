@@ -6,22 +6,24 @@ rule fingerprint:
     input:
         records=ancient("results/{study}/data/records.parquet"),
         evidence="results/{study}/requests/{request}.json",
+        tokenizer=fingerprint_tokenizer,
     output:
         update("results/{study}/fingerprints/{request}.json"),
     log:
         "results/{study}/logs/fingerprints/{request}.log",
     conda:
-        "../../envs/plot.yaml"
+        "../../envs/train.yaml"
     resources:
         mem_mb=memory(1500),
         runtime="30m",
     params:
         settings=settings(salt=STUDY["salt"]),
+        tokenizer=lambda wildcards, input: f"--tokenizer {input.tokenizer}" if input.tokenizer else "",
         ledger=ledger_option,
         owners=request_owners,
     shell:
         "python -m palimpsest fingerprint --settings {params.settings:q} --records {input.records:q} {params.ledger}"
-        " --request {wildcards.request} --output {output:q} > {log:q} 2>&1"
+        " --request {wildcards.request} {params.tokenizer} --output {output:q} > {log:q} 2>&1"
 
 
 # Last of all, since it says what is left on disk. What it looks through does not make it new: a certificate is of its date.

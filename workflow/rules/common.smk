@@ -796,6 +796,11 @@ def epsilon_files(wildcards=None):
 # --- certificates -------------------------------------------------------------------------------------------------
 
 
+def fingerprint_tokenizer(wildcards):
+    """The tokenizer that this workflow trained: what it does not know of a text is missing where its ids are read."""
+    return ancient(f"results/pretrained/{TOKENIZER}/tokenizer.json") if TOKENIZER else []
+
+
 def certified_state(request):
     """The state whose models a certificate speaks of: that of its request, or the newest where no other is kept."""
     return request if COMPARES else PLAN.latest

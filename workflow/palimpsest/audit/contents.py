@@ -1,235 +1,238 @@
 """What a file says, whatever it is packed in: texts, runs of token ids, and the records that its rows are about.
 
-Nothing is executed or unpickled. What cannot be read is told (``Unread``), never passed over.
+Nothing is executed or unpickled. What cannot be read is told (kind "unread"), never passed over.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import bz2
-import csv
 import gzip
 import hashlib
-import html
 import io
 import lzma
+import mmap
+import pickletools
 import re
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-LARGEST = 1 << 30  # bytes of one file, or of what one file unpacks to
-DEPTH = 5  # packings within packings
-SHORTEST_RUN = 3  # numbers in a row that may be token ids
-PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
-NAMES = ("record_id", "owner")
+import numpy as np
 
-ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-NUMBERS = re.compile(rf"\d{{1,7}}(?:[\s,;\[\]]+\d{{1,7}}){{{SHORTEST_RUN - 1},}}")
+from palimpsest.audit import columns
+from palimpsest.audit.pdf import pdf
+from palimpsest.audit.texts import Said, Unread, ids, names, texts
+
+LARGEST = 1 << 30  # bytes that are read at once: one file, or what it unpacks to
+CHUNK, OVERLAP = 1 << 26, 1 << 20  # bytes of a longer text that are read at once, and of what is read twice
+DEPTH = 5  # packings within packings
+SAMPLE = 1 << 16  # bytes that tell what kind of file it is
+
+PICTURES_AND_FONTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"wOFF", b"wOF2", b"OTTO")
+CONTROLS = bytes({*range(32)} - {*b"\t\n\r\f\x1b\x1e"})
 PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xf4]{16,}")
 URI = re.compile(rb"data:[\w/+.;=%-]*?(;base64)?,([A-Za-z0-9+/=%_.~!*'()-]{16,})")
-STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
-NAMED = re.compile(r'"(?:record_id|owner)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+STRINGS = ("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING")
+WHOLE = ("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4")
 
 
-class Unread(Exception):
-    """A file that could not be looked into, and why."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """One piece of what a file says: ``kind`` is text, tokens (a list of ids), names (record ids and owners), or digest (SHA-256)."""
-
-    kind: str
-    value: str | list[int] | set[str]
-
-
-def said(data: bytes, depth: int = 0) -> Iterator[Said]:
-    """Everything that these bytes say."""
-    if len(data) > LARGEST:
-        raise Unread(f"more than {LARGEST >> 20} MiB")
-    if depth > DEPTH:
-        raise Unread(f"packed more than {DEPTH} times")
-    yield Said("digest", hashlib.sha256(data).hexdigest())
-    for magic, unpack in PACKED.items():
-        if data.startswith(magic):
-            yield from said(_unpacked(unpack, data), depth + 1)
-            return
-    if data.startswith(b"PK\x03\x04"):
-        yield from _zip(data, depth)
-    elif data.startswith(b"PAR1"):
-        yield from _parquet(data)
-    elif data.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
-        yield from _arrow(data)
-    elif data.startswith(b"\x93NUMPY"):
-        yield from _numpy(data)
-    elif len(data) > 9 and data[8:9] == b"{" and int.from_bytes(data[:8], "little") < len(data):
-        yield from _safetensors(data)
+def says(path: Path) -> tuple[str, Iterator[Said]]:
+    """(SHA-256 of a file, everything that it says); a large one is not held in memory."""
+    if path.stat().st_size <= LARGEST:
+        data = path.read_bytes()
     else:
-        yield from _plain(data, depth)
+        with open(path, "rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    digest = hashlib.sha256(data).hexdigest()
+    return digest, said(data, digest)
 
 
-def _unpacked(unpack, data: bytes) -> bytes:
+def said(data: bytes | mmap.mmap, digest: str | None = None, depth: int = 0) -> Iterator[Said]:
+    """Everything that these bytes say."""
+    yield Said("digest", digest or hashlib.sha256(data).hexdigest())
     try:
-        return unpack(data)
+        if depth > DEPTH:
+            raise Unread(f"packed more than {DEPTH} times")
+        yield from _kind(data, partial(said, depth=depth + 1))
+    except Unread as error:
+        yield Said("unread", str(error))
+
+
+def _kind(data, inner) -> Iterator[Said]:
+    import pyarrow as pa
+
+    head, file = data[:512], pa.BufferReader(pa.py_buffer(data)) if data else None
+    if packed := next((opened for magic, opened in PACKED.items() if head.startswith(magic)), None):
+        yield from inner(_unpacked(packed, file))
+    elif head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        yield from _zip(file, inner)
+    elif head[257:262] == b"ustar":
+        yield from _tar(file, inner)
+    elif head.startswith(b"PAR1"):
+        yield from columns.parquet(file, inner)
+    elif head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        yield from columns.arrow(file, not head.startswith(b"ARROW1"), inner)
+    elif head.startswith(b"\x93NUMPY"):
+        yield from columns.numpy(file)
+    elif head[8:9] == b"{" and len(data) > 9 and int.from_bytes(head[:8], "little") < len(data):
+        yield from columns.safetensors(data)
+    elif len(data) > LARGEST:
+        yield from _long(file, inner)
+    elif head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
+        yield from _pickle(io.BytesIO(data), inner)
+    elif head.startswith(b"%PDF"):
+        yield from pdf(data, inner)
+        yield from texts(_printable(data))
+    elif head.startswith(b"SQLite format 3\0"):
+        yield from columns.sqlite(data, inner)
+        yield from texts(_printable(data))
+    elif head.startswith(PICTURES_AND_FONTS) or head[:4] + head[8:12] == b"RIFFWEBP":
+        yield from texts(_printable(data))
+    else:
+        yield from _plain(data, inner)
+
+
+# --- packings -----------------------------------------------------------------------------------------------------
+
+
+def _arrow_codec(name: str):
+    import pyarrow as pa
+
+    return lambda file: pa.CompressedInputStream(file, name)
+
+
+PACKED = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": _arrow_codec("zstd"),
+    b"\x04\x22\x4d\x18": _arrow_codec("lz4"),
+}
+
+
+def _unpacked(opened, file) -> bytes:
+    try:
+        data = opened(file).read(LARGEST + 1)
     except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError):
         raise Unread("damaged, or not what it begins like") from None
+    if len(data) > LARGEST:
+        raise Unread(f"unpacks to more than {LARGEST >> 20} MiB")
+    return data
 
 
-def _zip(data: bytes, depth: int) -> Iterator[Said]:
+def _zip(file, inner) -> Iterator[Said]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > LARGEST:
-                raise Unread(f"unpacks to more than {LARGEST >> 20} MiB")
+        with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
-                yield from said(archive.read(info), depth + 1)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error):
+                with archive.open(info) as member:
+                    yield from inner(_unpacked(lambda opened: opened, member))
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
         raise Unread("a zip file that is damaged or locked") from None
 
 
-# --- tables -------------------------------------------------------------------------------------------------------
-
-
-def _parquet(data: bytes) -> Iterator[Said]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _tar(file, inner) -> Iterator[Said]:
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        for number in range(file.num_row_groups):
-            yield from _columns(file.read_row_group(number))
-        yield from _plain(str(file.schema_arrow.metadata or "").encode(), DEPTH)
-    except (pa.ArrowException, OSError):
-        raise Unread("a parquet file that is damaged") from None
+        with tarfile.open(fileobj=file) as archive:
+            for member in archive:
+                if member.isfile():
+                    yield from inner(_unpacked(archive.extractfile, member))
+    except (tarfile.TarError, EOFError):
+        raise Unread("a tar file that is damaged") from None
 
 
-def _arrow(data: bytes) -> Iterator[Said]:
-    import pyarrow as pa
-
-    opened = pa.ipc.open_file if data.startswith(b"ARROW1") else pa.ipc.open_stream
+def _pickle(file, inner) -> Iterator[Said]:
+    """Strings, bytes and whole numbers in the order in which a pickle names them; nothing is built from it."""
+    strings, numbers, kept, last, start = [], [], {}, None, 0
     try:
-        with opened(pa.BufferReader(data)) as file:
-            yield from _columns(file.read_all())
-    except (pa.ArrowException, OSError):
-        raise Unread("an arrow file that is damaged") from None
+        while start < len(file.getbuffer()):
+            for code, value, _ in pickletools.genops(file):
+                if code.name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
+                    kept[len(kept) if value is None else value] = last
+                    continue
+                last = kept.get(value) if code.name.endswith("GET") else value
+                if isinstance(last, (bytes, bytearray)) and code.name not in STRINGS:
+                    yield from inner(bytes(last))
+                elif isinstance(last, str):
+                    strings.append(last)
+                elif code.name in WHOLE:
+                    numbers.append(last)
+            kept, start = {}, file.tell()
+    except (ValueError, IndexError, KeyError, OverflowError):
+        file.seek(start)
+        yield from _unknown(file.read())
+    yield from columns.column([*strings, *numbers])
 
 
-def _columns(table) -> Iterator[Said]:
-    """What each column says; one text a column, so that a cell is never looked for by itself."""
-    for name in table.column_names:
-        column = table[name].combine_chunks()
-        if name in NAMES:
-            yield Said("names", {str(value) for value in column.unique().to_pylist()})
-        yield from _values(column)
+# --- anything else ------------------------------------------------------------------------------------------------
 
 
-def _values(column) -> Iterator[Said]:
-    import pyarrow.types as of
-
-    if of.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
-    if of.is_struct(kind):
-        for field in column.flatten():
-            yield from _values(field)
-    elif of.is_list(kind) or of.is_large_list(kind) or of.is_fixed_size_list(kind):
-        yield from _values(column.flatten())
-    elif of.is_integer(kind):
-        yield Said("tokens", [value for value in column.to_pylist() if value is not None])
-    elif of.is_string(kind) or of.is_large_string(kind):
-        yield from _texts("\n".join(value for value in column.to_pylist() if value is not None))
-    elif of.is_binary(kind) or of.is_large_binary(kind):
-        for value in column.to_pylist():
-            yield from said(value or b"", 1)
-
-
-def _numpy(data: bytes) -> Iterator[Said]:
-    import numpy as np
-
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError):
-        raise Unread("a numpy file that is damaged or holds objects") from None
-    if array.dtype.kind in "iu":
-        yield Said("tokens", array.ravel().tolist())
-    elif array.dtype.kind in "US":
-        yield from _texts("\n".join(map(str, array.ravel().tolist())))
-
-
-def _safetensors(data: bytes) -> Iterator[Said]:
-    """Names and notes of the tensors, and tensors of integers; numbers of other kinds say nothing."""
-    import json
-
-    import numpy as np
-
-    length = int.from_bytes(data[:8], "little")
-    try:
-        entries = json.loads(data[8 : 8 + length])
-        yield from _texts(json.dumps(entries, ensure_ascii=False))
-        for entry in entries.values():
-            kind = {"I64": "<i8", "I32": "<i4", "I16": "<i2", "U8": "u1"}.get(entry.get("dtype"))
-            if kind:
-                start, end = (8 + length + offset for offset in entry["data_offsets"])
-                yield Said("tokens", np.frombuffer(data[start:end], dtype=kind).tolist())
-    except (ValueError, AttributeError, KeyError, TypeError):
-        raise Unread("a safetensors file that is damaged") from None
-
-
-# --- texts --------------------------------------------------------------------------------------------------------
-
-
-def _plain(data: bytes, depth: int) -> Iterator[Said]:
-    """Anything else: as text, as what it embeds, and as the printable parts of what is no text."""
+def _plain(data: bytes, inner) -> Iterator[Said]:
+    """As text, as what it embeds, and as the printable parts of what is no text."""
     for match in URI.finditer(data):
-        packed = unquote_to_bytes(match[2])
-        if match[1]:
-            packed = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=False) if len(packed) % 4 != 1 else b""
-        yield from said(packed, depth + 1)
-    for match in STREAM.finditer(data) if data.startswith(b"%PDF") else ():
-        try:
-            yield from said(zlib.decompress(match[1]), depth + 1)
-        except zlib.error:
-            pass  # a stream that is packed in another way: a picture or a font
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", errors="replace")
-    else:
-        if b"\x00" in data[:4096]:
-            data = b"\n".join(PRINTABLE.findall(data))
-        text = data.decode("utf-8", errors="replace")
-    yield from _texts(text)
-    names = {_unescaped(name) for name in NAMED.findall(text)} | _csv_names(text)
-    if names:
-        yield Said("names", names)
+        yield from (one for one in inner(_embedded(match)) if one.kind != "unread" or match[1])
+    text = _decoded(data)
+    if text is None:
+        yield from _unknown(data)
+        return
+    yield from texts(text)
+    yield from columns.written(text)
+    if found := names(text):
+        yield Said("names", found)
 
 
-def _texts(text: str) -> Iterator[Said]:
-    """A text as it stands and without its markup, and what may be token ids in it."""
-    plain = _unescaped(text) if "\\" in text else text
-    yield Said("text", plain)
-    if "&" in plain or "<" in plain:
-        yield Said("text", html.unescape(re.sub(r"<[^<>]*>", " ", plain)))
-    for match in NUMBERS.finditer(plain):
-        yield Said("tokens", [int(number) for number in re.findall(r"\d+", match[0])])
-
-
-def _unescaped(text: str) -> str:
-    """JSON's escapes undone; pairs of halves become one character."""
-    text = ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", errors="replace")
-    return re.sub(r"\\([nrtbf])", "\n", text).replace('\\"', '"').replace("\\/", "/").replace("\\\\", "\\")
-
-
-def _csv_names(text: str) -> set[str]:
-    """Values of the columns `record_id` and `owner`, where a text begins with a header that has them."""
-    header = text[: text.find("\n")].strip("\r\ufeff") if "\n" in text else ""
-    separator = "\t" if "\t" in header else ","
-    columns = [position for position, name in enumerate(header.split(separator)) if name.strip('"') in NAMES]
-    if not columns or len(header) > 10_000:
-        return set()
+def _embedded(match: re.Match) -> bytes:
+    packed = unquote_to_bytes(match[2])
     try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=separator))
-    except csv.Error:
-        rows = [line.split(separator) for line in text.splitlines()]
-    return {row[position] for row in rows for position in columns if position < len(row)}
+        return base64.b64decode(packed + b"=" * (-len(packed) % 4)) if match[1] else packed
+    except binascii.Error:
+        return b""
+
+
+def _decoded(data: bytes) -> str | None:
+    """Bytes as the text that they are, or None; of old encodings of one byte a letter, the most common is taken."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    sample = data[:SAMPLE]
+    if sample.count(0) > len(sample) / 4:
+        begin = sample[: len(sample) // 4 * 4]
+        read = {encoding: begin.decode(encoding, errors="replace") for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")}
+        encoding = max(read, key=lambda encoding: sum(one.isascii() and one.isprintable() for one in read[encoding]))
+        if sum(one.isprintable() or one.isspace() for one in read[encoding]) > 0.98 * len(read[encoding]):
+            return data.decode(encoding, errors="replace")
+    if len(data) - len(data.translate(None, CONTROLS)) > len(data) / 100:
+        return None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", errors="replace") + "\n\n" + data.decode("cp1252", errors="replace")
+
+
+def _printable(data: bytes) -> str:
+    return b"\n".join(PRINTABLE.findall(data)).decode("utf-8", errors="replace")
+
+
+def _unknown(data: bytes) -> Iterator[Said]:
+    """What shows in it, and token ids if it is a row of them."""
+    yield from texts(_printable(data))
+    for size in (2, 4, 8):
+        yield from ids(np.frombuffer(data[: len(data) // size * size], dtype=f"<u{size}"))
+    yield Said("unread", "a kind of file that is not known")
+
+
+def _long(file, inner) -> Iterator[Said]:
+    """A long text in pieces: each begins with the first line, which may name columns, and with the end of the piece before."""
+    if _decoded(file.read(SAMPLE)) is None:
+        raise Unread(f"more than {LARGEST >> 20} MiB, and no text")
+    file.seek(0)
+    header, end = b"", b""
+    while chunk := file.read(CHUNK):
+        yield from _plain(header + end + chunk, inner)
+        header = header or chunk[: chunk.find(b"\n", 0, 10_000) + 1]
+        end = chunk[-OVERLAP:]
+        end = end[end.find(b"\n") + 1 :]

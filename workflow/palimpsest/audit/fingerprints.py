@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from palimpsest.audit.passages import Passages, distinctive
+from palimpsest.audit.passages import Passages, distinctive, words
 from palimpsest.audit.purges import owners_of
 from palimpsest.audit.sealed import read_sealed, write_sealed
 from palimpsest.data.pseudonyms import pseudonym
@@ -39,11 +40,19 @@ class Fingerprint:
         return replace(self, passages=Passages(self.passages.salt, {length: known for length, known in left.items() if known}))
 
 
-def take(records, request, earlier: set[str], salt: str) -> Fingerprint:
-    """The fingerprint of a ``Request`` from a frame of records; who was forgotten ``earlier`` is no reason to let a passage go."""
+def take(records, request, earlier: set[str], salt: str, read_back: Callable[[list[str]], list[str]] | None = None) -> Fingerprint:
+    """The fingerprint of a ``Request`` from a frame of records; who was forgotten ``earlier`` is no reason to let a passage go.
+
+    ``read_back`` gives texts as a tokenizer has them once they are read from its ids: without the words that it does not know.
+    """
     gone = records[records["owner"].isin(request.owners)]
     kept = records[~records["owner"].isin({*request.owners, *earlier})]
-    passages, unmarked = distinctive(whole_texts(gone), whole_texts(kept), salt)
+    forgotten, retained = whole_texts(gone).tolist(), whole_texts(kept).tolist()
+    passages, unmarked = distinctive(forgotten, retained, salt)
+    if read_back:
+        again = [back for text, back in zip(forgotten, read_back(forgotten), strict=True) if words(back) != words(text)]
+        for length, marks in distinctive(again, [*retained, *read_back(retained)], salt)[0].marks.items():
+            passages.marks.setdefault(length, set()).update(marks)
     names = frozenset(pseudonym(name, salt) for name in {*request.owners, *gone["record_id"]})
     return Fingerprint(request.name, tuple(owners_of(request, salt)), names, passages, len(gone), unmarked)
 

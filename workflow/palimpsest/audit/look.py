@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from palimpsest.audit.contents import LARGEST, SHORTEST_RUN, Unread, said
+from palimpsest.audit.contents import says
 from palimpsest.audit.fingerprints import Fingerprint
 from palimpsest.audit.passages import Passages
+from palimpsest.audit.texts import SHORTEST_RUN, Said
 from palimpsest.data.pseudonyms import pseudonym
 
 SOFTWARE = ("conda", "conda-archive", "singularity")  # below Snakemake's own folder: packages, which no step writes to
@@ -56,7 +58,7 @@ class Audit:
         self.marks: dict[str, set[str]] = {}
         self.passages = Passages(self.salt)
         self.tokenizers: dict[str, object] = {}
-        self.seen: dict[str, dict] = {}  # digest of a file -> what it holds; many slices and models are alike
+        self.seen: dict[str, tuple[dict, str]] = {}  # digest of a file -> what `_search` found; many slices and models are alike
         for one in fingerprints:
             self.names |= dict.fromkeys(one.names, one.request)
             for length, marks in one.passages.marks.items():
@@ -66,23 +68,33 @@ class Audit:
 
     def run(self, roots: Iterable[Path]) -> Report:
         """Every file below ``roots``, by name; tokenizers are found there, too, to read token ids with."""
-        files = sorted({path for root in roots for path in _files(root)})
-        self._load_tokenizers(files)
         report = Report()
+        files = sorted(set(_files(roots, report.unread)))
+        self._load_tokenizers(files)
+        looked = {_identity(path) for path in files if not path.is_symlink()}
         for path in files:
+            if path.is_symlink():
+                target = _identity(path)
+                if target and target in looked:
+                    continue  # the file itself is below the roots, or another link to it
+                looked.add(target)
             self._look(path, report)
         return report
 
     def _look(self, path: Path, report: Report) -> None:
-        name = path.as_posix()
+        name, size, held = path.as_posix(), 0, {}
         try:
-            size = path.stat().st_size
-            held = self._held(path) if size <= LARGEST else {}
-            if size > LARGEST:
-                report.unread[name] = f"more than {LARGEST >> 20} MiB"
-        except (Unread, OSError) as error:
-            size, held = 0, {}
-            report.unread[name] = str(error) if isinstance(error, Unread) else type(error).__name__
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                size, (held, why) = status.st_size, self._held(path)
+            else:
+                why = "neither a file nor a folder"
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and path.is_symlink():
+                return  # it leads nowhere: there is nothing to read
+            why = type(error).__name__
+        if why:
+            report.unread[name] = why
         report.files, report.bytes = report.files + 1, report.bytes + size
         if name in self.models:
             held = held | {"model": {name: self.models[name]}}
@@ -90,18 +102,20 @@ class Audit:
             requests = tuple(sorted(set().union(*hits.values())))
             report.findings.append(Finding(name, kind, requests, len(hits)))
 
-    def _held(self, path: Path) -> dict[str, dict[str, set[str]]]:
-        """kind -> what was found -> its requests."""
-        data = path.read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
+    def _held(self, path: Path) -> tuple[dict[str, dict[str, set[str]]], str]:
+        digest, pieces = says(path)
         if digest not in self.seen:
-            self.seen[digest] = self._search(data)
+            self.seen[digest] = self._search(pieces)
         return self.seen[digest]
 
-    def _search(self, data: bytes) -> dict[str, dict[str, set[str]]]:
+    def _search(self, pieces: Iterator[Said]) -> tuple[dict[str, dict[str, set[str]]], str]:
+        """(kind -> what was found -> its requests, why a part could not be read or "")."""
         held: dict[str, dict[str, set[str]]] = {}
-        for piece in said(data):
-            if piece.kind == "digest" and piece.value in self.digests:
+        why: dict[str, None] = {}
+        for piece in pieces:
+            if piece.kind == "unread":
+                why[piece.value] = None
+            elif piece.kind == "digest" and piece.value in self.digests:
                 held.setdefault("model", {})[piece.value] = self.digests[piece.value]
             elif piece.kind == "names":
                 hits = {mark: {self.names[mark]} for mark in (pseudonym(one, self.salt) for one in piece.value) if mark in self.names}
@@ -111,7 +125,7 @@ class Audit:
             elif piece.kind == "tokens" and len(set(piece.value)) >= SHORTEST_RUN:
                 for tokenizer in self.tokenizers.values():
                     held.setdefault("tokens", {}).update(self._hits(tokenizer.decode(piece.value)))
-        return {kind: hits for kind, hits in held.items() if hits}
+        return {kind: hits for kind, hits in held.items() if hits}, "; ".join(why)
 
     def _hits(self, text: str) -> dict[str, set[str]]:
         return {mark: self.marks[mark] for mark in self.passages.found(text)} if self.passages else {}
@@ -121,18 +135,42 @@ class Audit:
 
         for path in files:
             if path.name == "tokenizer.json":
-                text = path.read_text(encoding="utf-8", errors="replace")
-                digest = hashlib.sha256(text.encode()).hexdigest()
-                if digest not in self.tokenizers:
-                    try:
+                try:
+                    text = path.read_text(encoding="utf-8", errors="replace")
+                    digest = hashlib.sha256(text.encode()).hexdigest()
+                    if digest not in self.tokenizers:
                         self.tokenizers[digest] = Tokenizer.from_str(text)
-                    except Exception:  # the library raises Exception itself; a file of this name need not be a tokenizer
-                        continue
+                except Exception:  # the library raises Exception itself; a file of this name need not be a tokenizer, nor be readable
+                    continue
 
 
-def _files(root: Path) -> Iterable[Path]:
-    """Files below a folder; links are not followed, software that Snakemake installed is left out."""
-    for folder, folders, names in os.walk(root):
-        if Path(folder).name == ".snakemake":
-            folders[:] = [name for name in folders if name not in SOFTWARE]
-        yield from (Path(folder, name) for name in names)
+def _files(roots: Iterable[Path], unread: dict[str, str]) -> Iterator[Path]:
+    """Files below folders, through links, each folder once and by its own name before that of a link; why a folder is ``unread``.
+
+    Software that Snakemake installed is left out.
+    """
+    waiting, seen = list(roots), set()
+    for top in waiting:  # grows as links are met
+        for folder, folders, names in os.walk(top, onerror=lambda error: _unwalked(error, unread)):
+            identity = _identity(Path(folder))
+            if identity in seen:
+                folders.clear()
+                continue
+            seen.add(identity)
+            if Path(folder).name == ".snakemake":
+                folders[:] = [name for name in folders if name not in SOFTWARE]
+            waiting += sorted(path for path in (Path(folder, name) for name in folders) if path.is_symlink())
+            yield from (Path(folder, name) for name in names)
+
+
+def _unwalked(error: OSError, unread: dict[str, str]) -> None:
+    if not isinstance(error, FileNotFoundError):
+        unread[Path(error.filename).as_posix()] = f"a folder that cannot be listed: {type(error).__name__}"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

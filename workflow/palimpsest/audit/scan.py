@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from palimpsest.audit.fingerprints import Fingerprint, load
@@ -62,12 +61,22 @@ def _blind(one: Fingerprint, plan: Plan) -> bool:
 
 
 def hub_caches(sources: list[dict]) -> list[Path]:
-    """Folders in which `datasets` and `huggingface_hub` keep what they fetched for these sources."""
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    caches = Path(os.environ.get("HF_DATASETS_CACHE", home / "datasets")), Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    found = []
-    for source in sources:
-        if "hub" in source:
-            names = re.sub("/", "___", source["hub"]).lower(), "datasets--" + re.sub("/", "--", source["hub"])
-            found += [cache / name for cache, name in zip(caches, names, strict=True) if (cache / name).is_dir()]
-    return sorted(set(found))
+    """Folders in which `datasets` and `huggingface_hub` keep what they fetched for these sources, and those where all is kept together.
+
+    The libraries say by these rules where that is; to ask them would import all of `datasets`. It writes HateXPlain as hate_x_plain,
+    and the hub knows a data set in any case, so neither case nor underscores matter.
+    """
+
+    def folder(name: str, default: Path | str) -> Path:
+        return Path(os.path.expandvars(os.path.expanduser(os.environ.get(name, default))))
+
+    def plain(name: str) -> str:
+        return name.replace("_", "").lower()
+
+    named = [source["hub"] for source in sources if "hub" in source]
+    home = folder("HF_HOME", folder("XDG_CACHE_HOME", "~/.cache") / "huggingface")
+    data, hub = folder("HF_DATASETS_CACHE", home / "datasets"), folder("HF_HUB_CACHE", folder("HUGGINGFACE_HUB_CACHE", home / "hub"))
+    wanted = {plain("datasets--" + name.replace("/", "--")) for name in named} | {plain(name.replace("/", "___")) for name in named}
+    found = {one for cache in (data, hub) if cache.is_dir() for one in cache.iterdir() if plain(one.name) in wanted}
+    together = {data / "downloads", folder("HF_XET_CACHE", home / "xet")}
+    return sorted(one for one in found | together if one.is_dir()) if named else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from palimpsest.audit.fingerprints import load, save, take
@@ -14,6 +15,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--request", required=True)
+    parser.add_argument("--tokenizer", type=Path, help="tokenizer.json of the study's models")
     parser.add_argument("--output", type=Path, required=True)
 
 
@@ -26,4 +28,13 @@ def run(args) -> None:
         if list(kept.owners) == owners_of(request, salt):
             save(kept, args.output)
             return
-    save(take(records, request, set(forgotten_owners(requests, request.name)), salt), args.output)
+    read_back = reader(args.tokenizer) if args.tokenizer else None
+    save(take(records, request, set(forgotten_owners(requests, request.name)), salt, read_back), args.output)
+
+
+def reader(tokenizer: Path) -> Callable[[list[str]], list[str]]:
+    """Texts -> what is read back from their ids."""
+    from tokenizers import Tokenizer
+
+    loaded = Tokenizer.from_file(str(tokenizer))
+    return lambda texts: loaded.decode_batch([encoded.ids for encoded in loaded.encode_batch(texts)])

@@ -77,7 +77,11 @@ def check_ready(plan) -> None:
 
 
 def check_safe(plan, doing) -> None:
-    """A UserError where a file that the newest state is made of holds something of the forgotten: then it is not that state."""
+    """A UserError where a purge would leave a file that a link leads to, or take one that the newest state is made of."""
+    links = [one for one in doing if one.what == "remove" and one.path.is_symlink()]
+    if links:
+        what, remedy = "a link to a file that holds something of the forgotten", "remove that file and the link yourself, then purge"
+        raise UserError(Problem(what, str(one.path), f"leads to {one.path.resolve()}", remedy=remedy) for one in links)
     made_of = newest(plan)
     held = [one for one in doing if one.what == "remove" and one.path.as_posix() in made_of]
     if held:
