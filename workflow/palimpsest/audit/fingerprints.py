@@ -49,8 +49,7 @@ def take(records, request, earlier: set[str], salt: str, read_back: Callable[[li
     passages, unmarked = distinctive(gone["text"], kept["text"], salt)
     if read_back:
         again = [back for text, back in zip(gone["text"], read_back(gone["text"].tolist()), strict=True) if words(back) != words(text)]
-        for length, marks in distinctive(again, [*kept["text"], *read_back(kept["text"].tolist())], salt)[0].marks.items():
-            passages.marks.setdefault(length, set()).update(marks)
+        passages.add(distinctive(again, [*kept["text"], *read_back(kept["text"].tolist())], salt)[0])
     names = frozenset(pseudonym(name, salt) for name in {*request.owners, *gone["record_id"]})
     return Fingerprint(request.name, tuple(owners_of(request, salt)), names, passages, len(gone), unmarked)
 

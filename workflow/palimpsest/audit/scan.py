@@ -47,8 +47,7 @@ def own(known: list[Fingerprint], plan: Plan) -> list[Fingerprint]:
     retained = frame.loc[~frame["owner"].isin(forgotten_owners(plan.requests, plan.latest)), "text"]
     every = Passages(plan.study["salt"])
     for one in known:
-        for length, marks in one.passages.marks.items():
-            every.marks.setdefault(length, set()).update(marks)
+        every.add(one.passages)
     quoted = every.found(BREAK.join(dict.fromkeys(retained)))
     return [one.without(quoted) for one in known]
 
