@@ -6,6 +6,7 @@ shard. A request so changes the paths of what it touches and of nothing else, an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -124,6 +125,16 @@ class Plan:
     def ensemble_versions(self, seed: int, sharding: str, state: str) -> list[str]:
         """The versions that the teachers of an ensemble have in ``state``, oldest first."""
         return sorted(set(self.versions(seed, sharding, state).values()), key=self.order.__getitem__)
+
+    def checkpoints(self, state: str) -> Iterator[tuple[int, Checkpoint]]:
+        """(seed, checkpoint) of every stage that a state is made of; a study that compares has the single models, too."""
+        singles = [SINGLE] if self.study["requests"] == "all" else []
+        for seed in self.seeds:
+            for sharding in sorted({*self.study["sharding"], *singles}):
+                shards, slices = parse_sharding(sharding)
+                for shard in range(1, shards + 1):
+                    for stage in range(1, slices + 1):
+                        yield seed, self.checkpoint(seed, sharding, shard, stage, state)
 
     def trained_for(self, seed: int, sharding: str, version: str) -> list[str]:
         """Names of all checkpoints (of any stage) that exist because of ``version``."""

@@ -879,12 +879,7 @@ def figure_files():
 
 def checkpoints_in(state):
     """(seed, checkpoint name) of every stage that a state is made of."""
-    for seed in PLAN.seeds:
-        for sharding in sorted({*STUDY["sharding"], *([SINGLE] if COMPARES else [])}):
-            shards, slices = parse_sharding(sharding)
-            for shard in range(1, shards + 1):
-                for stage in range(1, slices + 1):
-                    yield seed, PLAN.checkpoint(seed, sharding, shard, stage, state).name
+    return ((seed, checkpoint.name) for seed, checkpoint in PLAN.checkpoints(state))
 
 
 def teacher_files():

@@ -15,7 +15,6 @@ from palimpsest.audit.scan import RESULTS, study_folder
 from palimpsest.audit.sealed import write_sealed
 from palimpsest.audit.trained import checkpoints
 from palimpsest.data.pseudonyms import pseudonym
-from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import TEXTS, read_parquet, records_digest, write_parquet
 from palimpsest.files import file_digest, keeping_date, read_json, write_json
 from palimpsest.plan import SINGLE, Plan
@@ -65,17 +64,11 @@ def needed(plan: Plan) -> set[str]:
 
 def newest(plan: Plan) -> set[str]:
     """Models of the newest state, and the slices that they were trained on."""
-    singles = [SINGLE] if plan.study["requests"] == "all" else []
     found = set()
-    for seed in plan.seeds:
+    for seed, checkpoint in plan.checkpoints(plan.latest):
         folder = study_folder(plan) / f"seed{seed}"
-        for sharding in dict.fromkeys([*singles, *plan.study["sharding"]]):
-            shards, slices = parse_sharding(sharding)
-            for shard in range(1, shards + 1):
-                for stage in range(1, slices + 1):
-                    checkpoint = plan.checkpoint(seed, sharding, shard, stage, plan.latest)
-                    found.add((folder / checkpoint.name / "model.safetensors").as_posix())
-                    found |= {(folder / "shards" / f"{name}.parquet").as_posix() for name in checkpoint.slices}
+        found.add((folder / checkpoint.name / "model.safetensors").as_posix())
+        found |= {(folder / "shards" / f"{name}.parquet").as_posix() for name in checkpoint.slices}
     return found
 
 

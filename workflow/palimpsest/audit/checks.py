@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from palimpsest.audit.contents import Unread, said
+from palimpsest.audit.contents import says
 from palimpsest.audit.fingerprints import load
 from palimpsest.audit.passages import WINDOW, Passages
 from palimpsest.audit.scan import RESULTS, fingerprint_file, study_folder
@@ -78,16 +78,15 @@ def _untouched(plan: Plan, tokenizer: str) -> bool:
     if {digest for *_, digest in corpus.values()} & {digest for *_, digest in data.values()}:
         return False
     looked_for = Passages(plan.study["salt"])
-    for path in (fingerprint_file(plan, name) for name in plan.names[1:]):
-        for length, marks in load(path, plan.study["salt"]).passages.marks.items() if path.is_file() else ():
-            if length >= WINDOW:
-                looked_for.marks.setdefault(length, set()).update(marks)
+    for path in filter(Path.is_file, (fingerprint_file(plan, name) for name in plan.names[1:])):
+        looked_for.add(load(path, plan.study["salt"]).passages)
+    looked_for.marks = {length: marks for length, marks in looked_for.marks.items() if length >= WINDOW}
     return not any(_holds(Path(path), looked_for) for path in corpus) if looked_for else True
 
 
 def _holds(path: Path, looked_for: Passages) -> bool:
-    """A file that is gone, or that cannot be looked into, is known by its digest alone."""
-    try:
-        return any(looked_for.found(piece.value) for piece in said(path.read_bytes()) if piece.kind == "text")
-    except (OSError, Unread):
+    """Whether a file says any of the passages; one that is gone is known by its digest alone."""
+    if not path.is_file():
         return False
+    _, pieces = says(path)
+    return any(looked_for.found(piece.value) for piece in pieces if piece.kind == "text")

@@ -51,8 +51,7 @@ def take(records, request, earlier: set[str], salt: str, read_back: Callable[[li
     passages, unmarked = distinctive(forgotten, retained, salt)
     if read_back:
         again = [back for text, back in zip(forgotten, read_back(forgotten), strict=True) if words(back) != words(text)]
-        for length, marks in distinctive(again, [*retained, *read_back(retained)], salt)[0].marks.items():
-            passages.marks.setdefault(length, set()).update(marks)
+        passages.add(distinctive(again, [*retained, *read_back(retained)], salt)[0])
     names = frozenset(pseudonym(name, salt) for name in {*request.owners, *gone["record_id"]})
     return Fingerprint(request.name, tuple(owners_of(request, salt)), names, passages, len(gone), unmarked)
 

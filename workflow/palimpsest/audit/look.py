@@ -61,10 +61,9 @@ class Audit:
         self.seen: dict[str, tuple[dict, str]] = {}  # digest of a file -> what `_search` found; many slices and models are alike
         for one in fingerprints:
             self.names |= dict.fromkeys(one.names, one.request)
-            for length, marks in one.passages.marks.items():
-                self.passages.marks.setdefault(length, set()).update(marks)
-                for mark in marks:
-                    self.marks.setdefault(mark, set()).add(one.request)
+            self.passages.add(one.passages)
+            for mark in set().union(*one.passages.marks.values()):
+                self.marks.setdefault(mark, set()).add(one.request)
 
     def run(self, roots: Iterable[Path]) -> Report:
         """Every file below ``roots``, by name; tokenizers are found there, too, to read token ids with."""

@@ -56,6 +56,11 @@ class Passages:
             passages.marks.setdefault(len(window), set()).add(f"{tag:04x}{pseudonym(' '.join(window), salt)}")
         return passages
 
+    def add(self, other: Passages) -> None:
+        """Know those of another, too."""
+        for length, marks in other.marks.items():
+            self.marks.setdefault(length, set()).update(marks)
+
     def found(self, text: str) -> set[str]:
         """Marks of the windows that stand anywhere in ``text``, in consecutive words."""
         said, found = words(text), set()
@@ -97,8 +102,7 @@ def distinctive(forgotten: Iterable[str], retained: Iterable[str], salt: str) ->
     own = _own((window for text in forgotten for window in windows(text)), retained, salt)
     for cut in (SENTENCE_END.split, lambda text: [text]):
         rest = {tuple(words(part)) for text in forgotten for part in cut(text) if not own.found(part)}
-        for length, marks in _own((part for part in rest if len(part) >= SHORTEST), retained, salt).marks.items():
-            own.marks.setdefault(length, set()).update(marks)
+        own.add(_own((part for part in rest if len(part) >= SHORTEST), retained, salt))
     return own, sum(not own.found(text) for text in forgotten)
 
 

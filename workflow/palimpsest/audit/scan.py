@@ -47,8 +47,7 @@ def own(known: list[Fingerprint], plan: Plan) -> list[Fingerprint]:
     retained = frame[~frame["owner"].isin(forgotten_owners(plan.requests, plan.latest))]
     every = Passages(plan.study["salt"])
     for one in known:
-        for length, marks in one.passages.marks.items():
-            every.marks.setdefault(length, set()).update(marks)
+        every.add(one.passages)
     quoted = every.found(BREAK.join(dict.fromkeys(whole_texts(retained))))
     return [one.without(quoted) for one in known]
 
