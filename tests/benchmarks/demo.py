@@ -28,7 +28,7 @@ KINDS = {
     "data": ("records", "index", "request", "slice", "probe", "fingerprint", "tokenizer", "fetch"),
     "training": ("train",),
     "scoring": ("score",),
-    "decisions and numbers": ("decide", "epsilon", "measure", "membership", "cost", "tabulate"),
+    "decisions and numbers": ("decide", "epsilon", "measure", "membership", "cost", "tabulate", "certificate", "page"),
     "drawing": ("draw", "readme"),
 }
 NOTE = """
