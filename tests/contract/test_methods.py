@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib
 import math
@@ -12,6 +13,7 @@ import torch
 
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.methods.registry import METHODS
+from palimpsest.methods.sham import begin, distance
 from palimpsest.methods.unlearning import Run
 from palimpsest.tracks import TRACKS
 from palimpsest.training.classification import ClassificationExamples
@@ -27,6 +29,7 @@ CLOSED_FORMS = {
     "npo": lambda run, s: s.forget_weight * 2 / s.beta * math.log(2) + s.retain_weight * nll(run, "retain"),
     "kga": lambda run, s: abs(kl(run, run.frozen["forget"], run.model, "forget") - gap(run)),
     "loo_ensemble": lambda run, s: from_teachers(run),
+    "sham": lambda run, s: 0.0,
 }
 # What must be lower after training than before.
 PROMISES = {
@@ -35,6 +38,7 @@ PROMISES = {
     "npo": lambda run: -nll(run, "forget"),
     "kga": lambda run: abs(kl(run, run.frozen["forget"], run.model, "forget") - gap(run, run.reference)),
     "loo_ensemble": lambda run: from_teachers(run),
+    "sham": lambda run: -distance(run.model, run.reference),
 }
 # Which of three teachers saw each of the five texts of the forget set; the last stands with two owners.
 SAW = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
@@ -184,7 +188,8 @@ def test_it_moves_what_it_promises_and_twice_to_the_same_bytes(name, track, tmp_
         }  # fmt: skip
         others = [*run.frozen.values(), run.reference]
         frozen = [[weight.clone() for weight in model.parameters()] for model in others]
-        model, report = train(run.model, objective, training, 8, run.names, tmp_path / str(number), "p")
+        getattr(importlib.import_module(METHODS[name].module), "begin", lambda run: None)(run)
+        model, report = train(run.model, objective, training, min(settings.epochs, 8), run.names, tmp_path / str(number), "p")
         for known, other in zip(frozen, others, strict=True):
             assert all(torch.equal(a, b) for a, b in zip(known, other.parameters(), strict=True))
         after = PROMISES[name](run)
@@ -255,3 +260,16 @@ def test_npo_with_a_small_beta_is_gradient_ascent_on_the_summed_loss():
     forget = run.sets["forget"]
     (-run.losses(run.model, forget.batch(np.arange(5))).sum() / 5).backward()
     assert all(torch.allclose(a, b.grad, rtol=1e-4, atol=1e-9) for a, b in zip(ours, run.model.parameters(), strict=True))
+
+
+def test_the_sham_goes_as_far_as_the_farthest_method_and_nowhere_in_particular():
+    """By hand: one weight of each frozen model differs, by 3 and by 4."""
+    run, other = run_of("causal"), run_of("causal")
+    far = {name: copy.deepcopy(run.model) for name in ("npo", "kga")}
+    for step, model in zip((3.0, 4.0), far.values(), strict=True):
+        next(model.parameters()).data[0, 0] += step
+    before = [copy.deepcopy(run.model) for _ in range(2)]
+    run, other = (dataclasses.replace(one, frozen=far, names=("sham", name)) for name, one in (("a", run), ("b", other)))
+    begin(run), begin(other)
+    assert [distance(run.model, before[0]), distance(other.model, before[1])] == pytest.approx([4, 4], rel=1e-9)
+    assert distance(run.model, other.model) == pytest.approx(4 * 2**0.5, rel=0.1)  # nearly at right angles

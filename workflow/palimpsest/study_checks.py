@@ -90,6 +90,8 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
         if METHODS[name].teachers and (not several or (chosen and chosen not in several)):
             what, found = "leave-one-out needs two teachers at least", chosen or ", ".join(study["sharding"])
             yield Problem(what, f"{where}, sharding", shown(found), "a sharding of two shards or more", "add one, such as 4x1")
+        if METHODS[name].others and not any(METHODS[other].trains for other in study["methods"] if other != name):
+            yield Problem("there is no method to set it beside", f"{where}, methods", name, remedy="add one that trains, or leave it out")
         if study["track"] not in METHODS[name].tracks:
             found, allowed = f"{name}, track {study['track']}", f"track {' or '.join(METHODS[name].tracks)}"
             yield Problem("the method is not defined for this track", f"{where}, methods", found, allowed, "leave it out")

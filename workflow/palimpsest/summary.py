@@ -105,9 +105,11 @@ def results(now: pd.DataFrame, family: str) -> pd.DataFrame:
 
 
 def _retrained(train: pd.DataFrame, method: str, shards: str) -> str:
-    """The newest request's price: nothing for what never forgets, one full retraining for a single model."""
+    """The newest request's price: nothing for what never forgets, one full retraining for a single model, what it trained for a method."""
     if METHODS[method].needs == "base":
         return NONE
+    if METHODS[method].trains:
+        return _shown(train, method, shards, "", "retrained_share")
     return _shown(train, "oracle" if parse_sharding(shards) == (1, 1) else "sisa", shards, "", "retrained_share")
 
 

@@ -478,10 +478,20 @@ def folders_option(wildcards, input):
     return " ".join(f"--{name} {shlex.join(str(Path(path).parent) for path in paths)}" for name, paths in given.items() if paths)
 
 
-def beside_files(wildcards, name="model.safetensors"):
-    """Files of the further models that a method needs."""
-    folder = f"{RESULTS}/seed{wildcards.seed}/{method_folder(wildcards.method, wildcards.state)}"
-    return [f"{folder}/{set_}/{name}" for set_ in METHODS[wildcards.method].beside]
+def beside_names(method):
+    """The further models that a method needs: by the sets that they learnt, or the methods that made them."""
+    others = [name for name in STUDY["methods"] if METHODS[name].trains and not METHODS[name].others]
+    return others if METHODS[method].others else list(METHODS[method].beside)
+
+
+def beside_files(wildcards):
+    """Their files."""
+    folder = f"{RESULTS}/seed{wildcards.seed}"
+    own = method_folder(wildcards.method, wildcards.state)
+    made = METHODS[wildcards.method].others
+    names = beside_names(wildcards.method)
+    folders = [method_folder(name, wildcards.state) if made else f"{own}/{name}" for name in names]
+    return [f"{folder}/{name}/model.safetensors" for name in folders]
 
 
 def beside_sets(wildcards, suffix="parquet"):
@@ -539,7 +549,7 @@ def unlearn_settings(wildcards):
         implementation=METHODS[wildcards.method].module,
         state=wildcards.state,
         options=STUDY["options"].get(wildcards.method, {}),
-        beside=list(METHODS[wildcards.method].beside),
+        beside=beside_names(wildcards.method),
         sharding=teachers_sharding(wildcards.method),
         salt=STUDY["salt"] if METHODS[wildcards.method].teachers else "",
         track=TRACK,
@@ -559,21 +569,26 @@ COMPARES = STUDY["requests"] == "all"
 
 
 def methods_in(state, purged=PLAN.purged):
-    """Methods that are evaluated in a state: before any request the oracle is the base; `latest` keeps neither, a purge leaves no base."""
+    """Methods that are evaluated in a state: before any request the oracle is the base; `latest` keeps neither, a purge leaves no base, nor
+    what was made from it."""
     needs = {"teachers"}
     if COMPARES:
-        needs |= ({"base"} if purged == START else set()) | ({"oracle", "model"} if state != START else set())
+        needs |= ({"base"} if purged == START else set()) | ({"oracle"} if state != START else set())
+        needs |= {"model"} if state != START and purged == START else set()
     return [name for name in STUDY["methods"] if METHODS[name].needs in needs]
 
 
 def numbers_in(state, purged=PLAN.purged):
     """Names of the files of numbers about a state, in a study that was purged up to ``purged``."""
     age = PLAN.order[state] - PLAN.order[purged]
-    names = [f"{method}/{state}" for method in methods_in(state, purged)] if age >= 0 else []
+    # What a causal model remembers of the forgotten cannot be told any more once their text is purged.
+    told = age >= 0 and (TRACK == "classification" or purged == START or age > 0)
+    names = [f"{method}/{state}" for method in methods_in(state, purged)] if told else []
     if COMPARES and age > 0:
         shardings = sorted({SINGLE, *STUDY["sharding"]})
         kinds = ("membership", "cost") if TRACK == "classification" else ("cost",)
         names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
+        names += [f"cost-{method}/{state}" for method in methods_in(state, purged) if METHODS[method].trains]
     return names
 
 
@@ -604,25 +619,26 @@ def told_files(set_):
     return files
 
 
+def told_requests(wildcards):
+    """Requests up to a state whose text is still there."""
+    return PLAN.names[PLAN.order[PLAN.purged] + 1 : PLAN.order[wildcards.state] + 1]
+
+
 def told_forget(wildcards):
-    names = PLAN.names[1 : PLAN.order[wildcards.state] + 1]
-    return [path for name in names for path in told_files(f"forget-{name}")(wildcards)]
+    return [path for name in told_requests(wildcards) for path in told_files(f"forget-{name}")(wildcards)]
 
 
 def told_oracle(wildcards):
     """The oracle's scores of what is forgotten in a state."""
-    if wildcards.state == START:
-        return []
-    names = PLAN.names[1 : PLAN.order[wildcards.state] + 1]
-    return [path for name in names for path in score_files(wildcards.seed, SINGLE, wildcards.state, f"forget-{name}")]
+    state = wildcards.state
+    return [path for name in told_requests(wildcards) for path in score_files(wildcards.seed, SINGLE, state, f"forget-{name}")]
 
 
 def told_base(wildcards):
     """The base's, where a purge has left one."""
-    if wildcards.state == START or PLAN.purged != START:
+    if PLAN.purged != START:
         return []
-    names = PLAN.names[1 : PLAN.order[wildcards.state] + 1]
-    return [path for name in names for path in score_files(wildcards.seed, SINGLE, START, f"forget-{name}")]
+    return [path for name in told_requests(wildcards) for path in score_files(wildcards.seed, SINGLE, START, f"forget-{name}")]
 
 
 def remember_options(wildcards, input):
@@ -754,6 +770,17 @@ def cost_settings(wildcards):
         epochs=STUDY["training"]["epochs"],
         model=MODEL_NAME,
     )
+
+
+def method_reports(wildcards):
+    own = f"{RESULTS}/seed{wildcards.seed}/{method_folder(wildcards.method, wildcards.state)}"
+    beside = () if METHODS[wildcards.method].others else METHODS[wildcards.method].beside
+    return [f"{own}/training.json", *(f"{own}/{name}/training.json" for name in beside)]
+
+
+def method_cost_settings(wildcards):
+    where = {"seed": int(wildcards.seed), "method": wildcards.method, "state": wildcards.state}
+    return settings(study=NAME, model=MODEL_NAME, **where)
 
 
 def epsilon_scores(wildcards):

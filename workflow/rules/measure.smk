@@ -113,6 +113,31 @@ rule cost:
         " --trained {input.trained:q} --output {output:q} > {log:q} 2>&1"
 
 
+# What a method trained for a request: its model, and those that it had trained beside it.
+rule cost_of_method:
+    input:
+        full="results/{study}/seed{seed}/oracle/{state}/training.json",
+        evidence="results/{study}/requests/{state}.json",
+        trained=method_reports,
+    output:
+        "results/{study}/seed{seed}/metrics/cost-{method}/{state}.parquet",
+    log:
+        "results/{study}/logs/cost/seed{seed}/{method}/{state}.log",
+    wildcard_constraints:
+        state=COMPARED_STATE,
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        settings=method_cost_settings,
+        code=code("cost"),
+    shell:
+        "python -m palimpsest cost --settings {params.settings:q} --full {input.full:q} --evidence {input.evidence:q}"
+        " --trained {input.trained:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule tabulate:
     input:
         metrics=metric_files,

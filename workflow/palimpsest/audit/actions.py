@@ -53,8 +53,9 @@ def actions(plan: Plan, report: Report) -> list[Action]:
 def needed(plan: Plan) -> set[str]:
     """Tables that the newest state needs, though they hold more than it."""
     study = study_folder(plan)
-    paths = {study / "data/records.parquet", study / "data/index.parquet", study / "sets/heldout.parquet"}
-    for path in study.glob("seed*/scores/*/*/heldout.parquet"):
+    tables = ("data/records", "data/index", "data/candidates", "sets/heldout", "sets/trained", "sets/extra")
+    paths = {study / f"{name}.parquet" for name in tables}
+    for path in (path for name in ("heldout", "trained") for path in study.glob(f"seed*/scores/*/*/{name}.parquet")):
         model, version = path.parts[-3:-1]
         sharding = model.removeprefix("teachers-") if model.startswith("teachers-") else SINGLE
         if version in plan.ensemble_versions(int(path.parts[-5][4:]), sharding, plan.latest):

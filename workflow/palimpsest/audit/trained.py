@@ -13,7 +13,9 @@ from palimpsest.data.shards import place
 from palimpsest.files import read_json
 from palimpsest.plan import Plan
 
-CHECKPOINT = re.compile(r"seed\d+/(base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+)")
+# What training gave; methods start from the base, which knew everybody, so that each of their models learnt from all who ask, ever.
+METHOD = r"methods/[^/]+/[^/]+(?:/[^/]+)?"
+CHECKPOINT = re.compile(rf"seed\d+/(base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+|{METHOD})")
 
 
 def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
@@ -33,7 +35,7 @@ def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
 
 def checkpoints(study: Path) -> list[Path]:
     """Folders of all checkpoints, whole or not; folders of other names are not the workflow's, and known by what they hold alone."""
-    patterns = ("seed*/base", "seed*/oracle/*", "seed*/teachers/*/*/*/*")
+    patterns = ("seed*/base", "seed*/oracle/*", "seed*/teachers/*/*/*/*", "seed*/methods/*/*", "seed*/methods/*/*/*")
     found = (path for pattern in patterns for path in study.glob(pattern) if path.is_dir())
     return sorted(path for path in found if CHECKPOINT.fullmatch(path.relative_to(study).as_posix()))
 
@@ -51,6 +53,8 @@ def requests_within(plan: Plan, checkpoint: str, trained: dict[str, list[str]]) 
     A version that the ledger does not know is taken for the oldest: what it was trained on, nobody can say any more.
     """
     seed, _, name = checkpoint.partition("/")
+    if re.fullmatch(METHOD, name):
+        return {request.name for request in plan.requests if trained[request.name]}
     sharding, shard, stage, version = plan.parse(name)
     number = plan.order.get(version, plan.order[START])
     return {

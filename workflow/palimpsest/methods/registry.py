@@ -6,7 +6,8 @@ The graph is derived from what each `needs`:
                               per family of groups
     model                     the model before a request, which the method trains to forget: it is a model of its own. `beside` names sets
                               (forget, extra) that further models learn for it, each with a sample of the retained data; with
-                              `teachers` it is also given those of a sharding, as they were before any request
+                              `teachers` it is also given those of a sharding, as they were before any request; with `others` the models of the
+                              other methods that the study compares
 
 Modules are named, not imported: the graph needs no more, and a step's code digest holds the one method it runs.
 """
@@ -27,6 +28,7 @@ class Method:
     tracks: tuple[str, ...]
     beside: tuple[str, ...] = ()
     teachers: bool = False
+    others: bool = False
 
     @property
     def trains(self) -> bool:
@@ -55,4 +57,5 @@ METHODS: dict[str, Method] = {
     "npo": _method("npo", "model", "NPO", tracks=ANY),
     "loo_ensemble": _method("loo_ensemble", "model", "leave-one-out ensemble", tracks=ANY, teachers=True),
     "kga": _method("kga", "model", "KGA", tracks=ANY, beside=("forget", "extra")),
+    "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }

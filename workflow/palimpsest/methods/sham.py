@@ -7,12 +7,33 @@ What a method changes beyond it is not owed to having moved at all. Defined here
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from palimpsest.methods.settings import Training
 from palimpsest.randomness import seed_of
+from palimpsest.training.objective import Objective, Part
 
 if TYPE_CHECKING:
     import torch
+
+    from palimpsest.methods.unlearning import Run
+
+
+@dataclass(frozen=True)
+class Settings(Training):
+    """None of its own: there is not one update."""
+
+    epochs: int = 0
+
+
+def objective(run: Run, settings: Settings) -> Objective:
+    return Objective({"forget": Part(run.sets["forget"], run.likelihood)}, {"forget": 0.0})
+
+
+def begin(run: Run) -> None:
+    """Move the model; ``run.frozen`` are those of the other methods."""
+    move(run.model, max(distance(run.model, other) for other in run.frozen.values()), run.names)
 
 
 def distance(model: torch.nn.Module, other: torch.nn.Module) -> float:

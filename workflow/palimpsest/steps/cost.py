@@ -1,4 +1,4 @@
-"""What a request cost: tokens and seconds trained for it, against a full retraining and against the expectation."""
+"""What a request cost: tokens and seconds trained for it, against a full retraining and, of shards, against the expectation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import write_parquet
 from palimpsest.files import read_json
 from palimpsest.metrics.cost import expected_cost, full_cost
+from palimpsest.plan import SINGLE
 from palimpsest.tables import row, table
 from palimpsest.training.schedule import stage_epochs
 
@@ -24,35 +25,34 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `state`, `sharding`, `epochs`, `model`.
+    """settings: `study`, `seed`, `state`, `sharding`, `epochs`, `model`; or, of what a method trained, `method` and no `sharding`.
 
-    Beside the request's own numbers, the expected share of requests for 1 owner up to ten times as many as this one names: a curve, whose
+    Of shards, beside the request's own numbers, the expected share of requests for 1 owner up to ten times as many as this one names: a curve, whose
     rows are of metric `expected_curve` and group 'owners=<how many>'. Expectations are over hashes, of a full retraining as it is now.
     """
     wanted = args.settings
     full, evidence = read_json(args.full, "records", "tokens"), read_json(args.evidence, "owners")
-    shards, slices = parse_sharding(wanted["sharding"])
     trained = [read_json(path, "tokens", "seconds") for path in args.trained]
     where = {key: wanted[key] for key in ("study", "seed", "model")}
-    where |= {
-        "request": wanted["state"],
-        "method": "sisa" if shards * slices > 1 else "oracle",
-        "shards": wanted["sharding"],
-    }
+    method = wanted.get("method") or ("oracle" if wanted["sharding"] == SINGLE else "sisa")
+    where |= {"request": wanted["state"], "method": method, "shards": wanted.get("sharding", SINGLE)}
     owners = len(evidence["owners"])
     tokens, seconds = (sum(report[key] for report in trained) for key in ("tokens", "seconds"))
 
-    def expected(count: int) -> float:
-        trained = expected_cost(full["records"], shards, slices, stage_epochs(wanted["epochs"], slices), count, removed=0)
-        return trained / full_cost(full["records"], wanted["epochs"])
-
-    numbers = {
-        "retrained_tokens": tokens,
-        "retrained_seconds": seconds,
-        "retrained_share": tokens / full["tokens"],
-        "expected_share": expected(owners),
-    }
+    numbers = {"retrained_tokens": tokens, "retrained_seconds": seconds, "retrained_share": tokens / full["tokens"]}
     rows = [row(where, "train", name, value, owners) for name, value in numbers.items()]
-    for count in np.unique(np.geomspace(1, 10 * owners, CURVE).round().astype(int)).tolist():
-        rows.append(row(where, "train", "expected_curve", expected(count), count, group=f"owners={count}"))
+    if "sharding" in wanted:
+        rows += _expected(where, wanted, full["records"], owners)
     write_parquet(table(rows), args.output)
+
+
+def _expected(where: dict, wanted: dict, records: int, owners: int) -> list[dict]:
+    shards, slices = parse_sharding(wanted["sharding"])
+
+    def expected(count: int) -> float:
+        trained = expected_cost(records, shards, slices, stage_epochs(wanted["epochs"], slices), count, removed=0)
+        return trained / full_cost(records, wanted["epochs"])
+
+    counts = np.unique(np.geomspace(1, 10 * owners, CURVE).round().astype(int)).tolist()
+    curve = [row(where, "train", "expected_curve", expected(count), count, group=f"owners={count}") for count in counts]
+    return [row(where, "train", "expected_share", expected(owners), owners), *curve]

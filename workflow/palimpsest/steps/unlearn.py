@@ -47,8 +47,8 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `beside` (the sets that further models
-    learnt), `sharding` (of the teachers) and `salt`, `track`, `head`, the study's `model`, and `threads`, `gpus`, `precision`.
+    """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `beside` (names of further models),
+    `sharding` (of the teachers) and `salt`, `track`, `head`, the study's `model`, and `threads`, `gpus`, `precision`.
     """
     wanted = args.settings
     track, method = importlib.import_module(TRACKS[wanted["track"]]), importlib.import_module(wanted["implementation"])
@@ -82,6 +82,8 @@ def run(args) -> None:
     code = code_digest(__name__, wanted["implementation"], TRACKS[wanted["track"]])
     known = (sorted(part.items()) for part in (wanted, beside, digests, versions))
     fingerprint = str(seed_of(*known, start, code))
+    if hasattr(method, "begin"):
+        method.begin(given)
     watch = Watch(track, given, method, settings)
     resume = args.output / "resume"
     model, report = train(model, method.objective(given, settings), training, settings.epochs, names, resume, fingerprint, watch)
