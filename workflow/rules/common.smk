@@ -55,7 +55,9 @@ HEAD = {"classes": STUDY["data"]["classes"]} if TRACK == "classification" else {
 MODEL = {key: value for key, value in STUDY["model"].items() if TRACK == "causal" or key != "prompt"}
 ENCODING = {key: MODEL[key] for key in ("max_length", "prompt") if key in MODEL}
 SEED = "results/{study}/seed{seed}"
-START_FILES = loaded_files(Path(STUDY["model"]["init"])) if STUDY["model"]["init"] not in ("scratch", "pretrained") else []
+START_FILES = (
+    loaded_files(Path(STUDY["model"]["init"])) if STUDY["model"]["init"] not in ("scratch", "pretrained") else []
+)
 MODEL_NAME = STUDY["model"].get("architecture", Path(STUDY["model"]["init"]).name)
 
 
@@ -475,7 +477,9 @@ def teachers_of(wildcards):
 def folders_option(wildcards, input):
     """Folders of the further models and of the teachers."""
     given = {"beside": input.beside, "teachers": input.teachers}
-    return " ".join(f"--{name} {shlex.join(str(Path(path).parent) for path in paths)}" for name, paths in given.items() if paths)
+    return " ".join(
+        f"--{name} {shlex.join(str(Path(path).parent) for path in paths)}" for name, paths in given.items() if paths
+    )
 
 
 def beside_names(method):
@@ -631,14 +635,22 @@ def told_forget(wildcards):
 def told_oracle(wildcards):
     """The oracle's scores of what is forgotten in a state."""
     state = wildcards.state
-    return [path for name in told_requests(wildcards) for path in score_files(wildcards.seed, SINGLE, state, f"forget-{name}")]
+    return [
+        path
+        for name in told_requests(wildcards)
+        for path in score_files(wildcards.seed, SINGLE, state, f"forget-{name}")
+    ]
 
 
 def told_base(wildcards):
     """The base's, where a purge has left one."""
     if PLAN.purged != START:
         return []
-    return [path for name in told_requests(wildcards) for path in score_files(wildcards.seed, SINGLE, START, f"forget-{name}")]
+    return [
+        path
+        for name in told_requests(wildcards)
+        for path in score_files(wildcards.seed, SINGLE, START, f"forget-{name}")
+    ]
 
 
 def remember_options(wildcards, input):

@@ -72,9 +72,7 @@ rule index:
         mem_mb=memory(2000),
         runtime="10m",
     params:
-        settings=settings(
-            groups=STUDY["groups"], compared=sorted(STUDY["groups"]) if HEAD.get("classes") == 2 else []
-        ),
+        settings=settings(groups=STUDY["groups"], compared=sorted(STUDY["groups"]) if HEAD.get("classes") == 2 else []),
         code=code("index"),
     shell:
         "python -m palimpsest index --settings {params.settings:q} --records {input:q} --output {output:q} > {log:q} 2>&1"

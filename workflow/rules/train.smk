@@ -23,7 +23,9 @@ rule pretrain:
     params:
         settings=pretrain_settings,
         corpus=pretrain_corpus,
-        content=lambda w: content(CORPORA[TOKENIZER], f"results/pretrained/{TOKENIZER}/corpus", f"results/pretrained/{TOKENIZER}/corpus.json"),
+        content=lambda w: content(
+            CORPORA[TOKENIZER], f"results/pretrained/{TOKENIZER}/corpus", f"results/pretrained/{TOKENIZER}/corpus.json"
+        ),
         start=subpath(input.tokenizer, parent=True),
         saving=saving_option,
         folder=subpath(output.model, parent=True),

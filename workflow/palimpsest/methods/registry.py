@@ -5,8 +5,8 @@ The graph is derived from what each `needs`:
     base, oracle, teachers    the scores of these models, from which the method decides; `fitted` methods are fitted on validation records,
                               per family of groups
     model                     the model before a request, which the method trains to forget: it is a model of its own. `beside` names sets
-                              (forget, extra) that further models learn for it, each with a sample of the retained data; with
-                              `teachers` it is also given those of a sharding, as they were before any request; with `others` the models of the
+                              (forget, extra) that further models learn for it, each with a sample of the retained data. With `teachers`
+                              it is also given those of a sharding, as they were before any request; with `others` the models of the
                               other methods that the study compares
 
 Modules are named, not imported: the graph needs no more, and a step's code digest holds the one method it runs.

@@ -27,8 +27,8 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `study`, `seed`, `state`, `sharding`, `epochs`, `model`; or, of what a method trained, `method` and no `sharding`.
 
-    Of shards, beside the request's own numbers, the expected share of requests for 1 owner up to ten times as many as this one names: a curve, whose
-    rows are of metric `expected_curve` and group 'owners=<how many>'. Expectations are over hashes, of a full retraining as it is now.
+    Of shards also the expected share, of this request and of requests for 1 owner up to ten times as many as this one names: a curve,
+    whose rows are of metric `expected_curve` and group 'owners=<how many>'. Expectations are over hashes, of a full retraining as it is now.
     """
     wanted = args.settings
     full, evidence = read_json(args.full, "records", "tokens"), read_json(args.evidence, "owners")
