@@ -28,7 +28,7 @@ def run(args) -> None:
     """settings: `study`, `seed`, `state`, `sharding`, `epochs`, `model`; or, of what a method trained, `method` and no `sharding`.
 
     Of shards also the expected share, of this request and of requests for 1 owner up to ten times as many as this one names: a curve,
-    whose rows are of metric `expected_curve` and group 'owners=<how many>'. Expectations are over hashes, of a full retraining as it is now.
+    whose rows are of metric `expected_curve` and group 'owners=<how many>'. Expectations are over hashes, of a full retraining as it is.
     """
     wanted = args.settings
     full, evidence = read_json(args.full, "records", "tokens"), read_json(args.evidence, "owners")
