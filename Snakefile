@@ -18,6 +18,18 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/audit.smk"
 
 
+# Another study that is made in the same run: the same rules, with a study of their own.
+if MAIN and STUDY["also"]:
+
+    module also:
+        snakefile:
+            "Snakefile"
+        config:
+            {"study": STUDY["also"], "mirror": STUDY["mirror"]}
+
+    use rule * from also as also_*
+
+
 # The README shows the demo.
 if NAME == "demo":
 
@@ -47,6 +59,7 @@ rule all:
         table_files(),
         figure_files(),
         certificate_files(),
+        rules.also_all.input if MAIN and STUDY["also"] else [],
     localrule: True
 
 

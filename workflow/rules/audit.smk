@@ -64,7 +64,7 @@ rule certificate_page:
         report(
             "results/{study}/certificates/{request}.html",
             category="Certificates",
-            labels={"request": "{request}"},
+            labels={"study": NAME, "request": "{request}"},
             caption="../report/certificate.rst",
         ),
     log:

@@ -49,6 +49,7 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 NAME = STUDY["study"]
+MAIN = workflow.modifier.is_main_snakefile()  # not a study that is made beside another one
 TRACK = STUDY["track"]
 HEAD = {"classes": STUDY["data"]["classes"]} if TRACK == "classification" else {}
 # What a step that encodes texts or builds a model is told of it.
@@ -76,7 +77,8 @@ wildcard_constraints:
     method="|".join(METHODS),
     beside="forget|extra",
     figure="|".join(FIGURES),
-    tokenizer=r"[a-z0-9][a-z0-9_-]*",
+    tokenizer=TOKENIZER or "(?!)",
+    recipe=STUDY["model"].get("recipe", "(?!)"),
 
 
 # One GPU job at a time on one machine, unless --resources gpu=N says more; a cluster's profile sets the scope to local.
@@ -146,7 +148,9 @@ def check_reports():
 
 
 check_reports()
-if workflow.is_main_process:
+if not MAIN:
+    pass  # the study beside which this one is made has looked
+elif workflow.is_main_process:
     if not workflow.output_settings.dryrun:
         check_writable([".snakemake", "results"])
     enter_folder()

@@ -148,7 +148,7 @@ rule tabulate:
         html=report(
             "results/{study}/tables/summary.html",
             category="Tables",
-            labels={"table": "summary"},
+            labels={"study": NAME, "table": "summary"},
             caption="../report/summary.rst",
         ),
     log:
