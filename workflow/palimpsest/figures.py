@@ -11,5 +11,6 @@ FIGURES: dict[str, str] = {
     "epsilon": "Cost over the allowed gap",
     "membership": "Membership inference on the forgotten records, before and after",
     "frontier": "Forgetting against utility, with the base and the oracle",
+    "curves": "Perplexity of forgotten and of retained text while methods train",
     "profile": "Distance of every number from the oracle's",
 }

@@ -1,8 +1,9 @@
 """What each figure shows: the tidy table and the epsilon curves -> a small table a figure, which its module of plots/ names and draws.
 
 A selection takes (metrics, epsilon, settings): ``metrics`` the tidy table with rows of seed 'all', ``epsilon`` the curves of
-steps/epsilon.py, ``settings`` with `states` (the newest last) and `families` (those that post-processors are fitted on). Numbers are
-chosen and set side by side here, and averaged over seeds only where the tidy table has no such mean.
+steps/epsilon.py (or, for `curves`, what was watched while methods trained), ``settings`` with `states` (the newest last) and `families`
+(those that post-processors are fitted on). Numbers are chosen and set side by side here, and averaged over seeds only where the tidy table
+has no such mean.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ PROFILE = (
     ("forget", "truth_ratio_indifference"), ("forget", "membership_auroc"), ("retain", "probability"), ("retain", "perplexity"),
     ("holdout", "perplexity"), ("test", "perplexity"), ("test", "truth_ratio_preference"),
 )  # fmt: skip
+
+WATCHED = ("forget", "retain")
 
 
 def newest(metrics: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -179,3 +182,15 @@ def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.
     order = {number: place for place, number in enumerate(PROFILE)}
     frame["place"] = [order[number] for number in zip(frame["set"], frame["metric"], strict=True)]
     return in_order(frame, method=METHODS, place=range(len(PROFILE))).drop(columns="place")
+
+
+def curves(metrics: pd.DataFrame, watched: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Perplexity of forgotten and of retained text over the updates of each method for the newest request, mean of the seeds that came so
+    far, with the least and the most of them; and as `oracle` what the retrained model has."""
+    chosen = watched[(watched["request"] == settings["states"][-1]) & (watched["metric"] == "perplexity") & watched["set"].isin(WATCHED)]
+    found = chosen.groupby(["method", "set", "update"], as_index=False)["value"].agg(["mean", "min", "max"])
+    found = found.rename(columns={"mean": "value", "min": "low", "max": "high"})
+    now = newest(metrics, settings)
+    told = now[(now["method"] == "oracle") & (now["metric"] == "perplexity")].set_index("set")["value"]
+    found["oracle"] = found["set"].map(told)
+    return in_order(found, set=WATCHED, method=METHODS, update=sorted(found["update"].unique()))

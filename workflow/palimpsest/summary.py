@@ -11,6 +11,7 @@ import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
 from palimpsest.methods.registry import METHODS
+from palimpsest.plan import SINGLE
 from palimpsest.selections import in_order, newest
 
 # Vote patterns, counted in each group, over fitted records. Simulations of post-processed ensembles (S to 31, 20,000 to 1 million records)
@@ -31,14 +32,18 @@ class Section:
 
 
 def summarise(metrics: pd.DataFrame, settings: dict) -> list[Section]:
-    """What the newest state says about test records, a table a family of groups; then fitted against held out."""
+    """What the newest state says: of classifiers about test records, a table a family of groups, then fitted against held out; of causal
+    models what they remember."""
     now = newest(metrics, settings)
     study = ", ".join(sorted(metrics["study"].unique()))
     seeds = metrics.loc[metrics["seed"] != "all", "seed"].nunique()
     source, spread = ("one seed", "records") if seeds == 1 else (f"mean of {seeds} seeds", "records and over seeds")
     interval = f"In brackets the interval ({settings.get('level', 0.95):.0%}), which holds the spread over {spread}."
-    head = f"State {settings['states'][-1]}, test records, {source}. {interval}"
+    causal = "perplexity" in set(now["metric"])
+    head = f"State {settings['states'][-1]}, {'' if causal else 'test records, '}{source}. {interval}"
     sections = [Section(f"Summary of the study {study}", head)]
+    if causal:
+        return [*sections, Section("What is remembered", REMEMBERED, remembered(now))]
     families = [*settings["families"], *sorted(set(now.loc[now["metric"] == "equalized_odds_max", "group"]))]
     for family in dict.fromkeys(families) or [""]:
         sections.append(Section(f"Groups: {_words(family)}" if family else "All methods", "", results(now, family)))
@@ -102,6 +107,28 @@ def results(now: pd.DataFrame, family: str) -> pd.DataFrame:
             "retrained share": _retrained(train, method, shards),
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+REMEMBERED = (
+    "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be deleted; retain: a sample of the rest. Truth "
+    "ratio: 1 where false answers are as likely as the true one. Membership: chance that a forgotten record is told from one never seen by its "
+    "loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes."
+)
+COLUMNS = {
+    "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
+    "forget: truth ratio": ("forget", "truth_ratio_indifference"), "forget quality": ("forget", "forget_quality"),
+    "membership": ("forget", "membership_auroc"), "retain: probability": ("retain", "probability"), "test: perplexity": ("test", "perplexity"),
+}  # fmt: skip
+
+
+def remembered(now: pd.DataFrame) -> pd.DataFrame:
+    """One row a method, one column a number that any of them has."""
+    told = {set_: _lookup(now, set_) for set_ in ("forget", "retain", "test", "train")}
+    rows = []
+    for method in (name for name in METHODS if name in set(now["method"])):
+        numbers = {title: _shown(told[set_], method, SINGLE, "", metric) for title, (set_, metric) in COLUMNS.items()}
+        rows.append({"method": METHODS[method].label, **numbers, "share": _retrained(told["train"], method, SINGLE)})
+    return pd.DataFrame(rows).loc[:, lambda frame: (frame != NONE).any()]
 
 
 def _retrained(train: pd.DataFrame, method: str, shards: str) -> str:

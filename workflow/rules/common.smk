@@ -836,6 +836,16 @@ def epsilon_files(wildcards=None):
     ]
 
 
+def watched_files():
+    """Reports of what methods did for the newest request."""
+    names = [name for name in methods_in(PLAN.latest) if METHODS[name].trains and not METHODS[name].others]
+    return [
+        f"{RESULTS}/seed{seed}/{method_folder(name, PLAN.latest)}/training.json"
+        for seed in PLAN.seeds
+        for name in names
+    ]
+
+
 # --- certificates -------------------------------------------------------------------------------------------------
 
 
@@ -907,6 +917,7 @@ def figure_names():
         "epsilon": bool(epsilon_files()),
         "membership": COMPARES and PLAN.latest != START and TRACK == "classification",
         "frontier": COMPARES and PLAN.latest != START and TRACK == "causal",
+        "curves": TRACK == "causal" and bool(watched_files()),
         "profile": COMPARES and PLAN.latest != START and TRACK == "causal" and "base" in STUDY["methods"],
     }
     return [name for name in FIGURES if shown[name]]

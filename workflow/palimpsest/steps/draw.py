@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from palimpsest.data.storage import read_parquet
+from palimpsest.files import read_json
 from palimpsest.plots import style as common
 from palimpsest.tables import joined, write_csv
 
 EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "gap"]
 # A group may be called 'None', '1' or 'NA': such columns are read as they stand.
+WATCHED_SETS = ("forget", "retain", "extra")
 TEXTS = ("seed", "request", "method", "shards", "set", "metric", "family", "group", "when")
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--metrics", type=Path, help="tidy table; without it the csv is drawn as it is")
     parser.add_argument("--epsilon", type=Path, nargs="*", default=[], help="parquet files of cost over the allowed gap")
+    parser.add_argument("--training", type=Path, nargs="*", default=[], help="training.json of what methods made")
     parser.add_argument("--data", type=Path, required=True, help="csv of what the figure shows")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="files to write, of suffix png, svg or pdf")
 
@@ -27,12 +31,27 @@ def run(args) -> None:
     """settings: `figure` (its name), `width` (inches), `dpi` (of png); `states` (the newest last) and `families` (fitted ones)."""
     name = args.settings["figure"]
     if args.metrics:
-        epsilon = joined((read_parquet(path) for path in args.epsilon), EPSILON_COLUMNS)
-        write_csv(figure(name).select(read_parquet(args.metrics), epsilon, args.settings), args.data, digits=6)
+        further = joined((read_parquet(path) for path in args.epsilon), EPSILON_COLUMNS)
+        if args.training:
+            further = watched(read_json(path, "names", "watched") for path in args.training)
+        write_csv(figure(name).select(read_parquet(args.metrics), further, args.settings), args.data, digits=6)
     with common.styled():
         made = drawn(name, read(args.data), args.settings)
         for path in args.output:
             common.save(made, path)
+
+
+def watched(reports: Iterable[dict]) -> pd.DataFrame:
+    """seed, request, method, update, set, metric, value: what was watched while methods trained."""
+    rows = []
+    for report in reports:
+        _, seed, method, request = report["names"]
+        for numbers in report["watched"]:
+            for key, value in numbers.items():
+                set_, _, metric = key.partition("_")
+                if set_ in WATCHED_SETS:
+                    rows.append((seed, request, method, numbers["update"], set_, metric, value))
+    return pd.DataFrame(rows, columns=["seed", "request", "method", "update", "set", "metric", "value"])
 
 
 def figure(name: str):

@@ -1,0 +1,39 @@
+"""How the perplexity of forgotten and of retained text moves while a method trains."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from palimpsest import selections
+from palimpsest.methods.registry import METHODS
+from palimpsest.plots import style as common
+
+select = selections.curves
+TITLES = {"forget": "Forgotten text", "retain": "Retained text"}
+
+
+def draw(frame: pd.DataFrame, style: dict) -> Figure:
+    """frame: method, set (forget, retain), update, value, low, high (perplexity), oracle (the retrained model's). A panel a set."""
+    sets = list(frame["set"].unique())
+    made, axes = common.figure(style, 3.0, 1, len(sets))
+    for place, set_ in zip(axes[0], sets, strict=True):
+        part = frame[frame["set"] == set_]
+        place.axhline(part["oracle"].iloc[0], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+        for method, points in part.groupby("method", sort=False):
+            way = common.look(method)
+            place.fill_between(points["update"], points["low"], points["high"], color=way.colour, alpha=0.15, linewidth=0)
+            place.plot(
+                points["update"], points["value"], color=way.colour, linewidth=1.1,
+                marker=way.marker, markersize=way.size * 0.7, markerfacecolor=way.face, markevery=max(1, len(points) // 6),
+            )  # fmt: skip
+        place.set_yscale("log")
+        place.set_title(TITLES[set_])
+        place.margins(x=0.02)
+    made.supxlabel("Updates", fontsize=8)
+    made.supylabel("Perplexity (log scale)", fontsize=8)
+    handles = [common.method_handle(name) for name in METHODS if name in set(frame["method"])]
+    handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="oracle (retrained)"))
+    common.legend(made, handles, columns=3)
+    return made
