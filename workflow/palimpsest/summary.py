@@ -110,14 +110,15 @@ def results(now: pd.DataFrame, family: str) -> pd.DataFrame:
 
 
 REMEMBERED = (
-    "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be deleted; retain: a sample of the rest. Truth "
-    "ratio: 1 where false answers are as likely as the true one. Membership: chance that a forgotten record is told from one never seen by its "
-    "loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes."
+    "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be deleted; retain: a sample of the rest. "
+    "Truth ratio: 1 where false answers are as likely as the true one. Membership: chance that a forgotten record is told from one never "
+    "seen by its loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes."
 )
 COLUMNS = {
     "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
     "forget: truth ratio": ("forget", "truth_ratio_indifference"), "forget quality": ("forget", "forget_quality"),
-    "membership": ("forget", "membership_auroc"), "retain: probability": ("retain", "probability"), "test: perplexity": ("test", "perplexity"),
+    "membership": ("forget", "membership_auroc"), "retain: probability": ("retain", "probability"),
+    "test: perplexity": ("test", "perplexity"),
 }  # fmt: skip
 
 
