@@ -423,7 +423,9 @@ def scored_models(wildcards):
 
 
 def score_settings(wildcards):
+    asked = {key: STUDY["evaluation"][key] for key in ("written", "ngram")} if TRACK == "causal" else {}
     return settings(
+        **asked,
         sharding=score_sharding(wildcards),
         shards=list(scored_teachers(wildcards)),
         track=TRACK,

@@ -33,6 +33,9 @@ class Settings(Training):
     dropout: bool = False
 
 
+EXTRACTED = ("forget", "extra")  # sets of which it watches what can be extracted, too
+
+
 def stops(settings: Settings, known: tuple[str, ...], watched: list[dict]) -> bool:
     """Whether every number of memory is lower on the forget set than on unseen text (strictly, as the authors' code has it)."""
     now = watched[-1]

@@ -11,6 +11,7 @@ or (B, n), and returns a scalar or (B,), with a group axis last where it is said
     memorization     how much of a text a causal model knows by heart
     truth            whether it prefers a true answer to false ones; forget quality and model utility
     exposure         how far a planted secret stands out among those that could stand in its place
+    extraction       what can be got out of a causal model by letting it write
     divergence       how far the outputs of two models lie apart
     cost             what retraining is expected to take
     bootstrap        the weights, and intervals from the replicates
@@ -114,6 +115,8 @@ METRICS: dict[str, Metric] = {
             "Carlini et al. 2021; Dorna et al. 2025",
             "mean share of a text that follows by itself once its start is given",
         ),
+        Metric("extraction_likelihood", "match", 0, 1, "Jang et al. 2023", "mean share of a text's n-grams that the model writes itself"),
+        Metric("rouge_l_recall", "match", 0, 1, "Lin 2004; Maini et al. 2024", "mean ROUGE-L recall of what is written after a prompt"),
         Metric("truth_ratio_indifference", "match", 0, 1, "Maini et al. 2024", "1 where true and false answers are equally likely"),
         Metric("truth_ratio_preference", "up", 0, 1, "Maini et al. 2024", "1 where only the true answer is likely"),
         Metric("truth_ratio_probability", "match", 0, 1, "Dorna et al. 2025", "probability of the true answer against a false one"),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
-from palimpsest.metrics import divergence, membership, memorization, truth
+from palimpsest.metrics import divergence, extraction, membership, memorization, truth
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
@@ -18,6 +18,7 @@ from palimpsest.scoring.tokens import ANSWER, PARAPHRASE, PERTURBED, read_token_
 from palimpsest.tables import row, table
 
 MEMORY = ("perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength")
+WRITTEN = {"rouge_l": "rouge_l_recall", "extraction_likelihood": "extraction_likelihood"}
 # attack -> (scores, bytes of each text compressed) -> (n,); a member has low scores
 ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
     "": lambda scores, sizes: membership.loss_score(scores),
@@ -56,6 +57,7 @@ def run(args) -> None:
     for name, rows in sets.items():
         if len(rows):
             found += measure.memory(name, rows)
+            found += measure.written(name, rows)
             found += measure.truth(name, rows)
     if args.forget:
         found += measure.membership(sets["forget"], sets.get("holdout"))
@@ -94,6 +96,13 @@ class Measure:
         for metric in MEMORY:
             function = getattr(memorization, metric)
             yield self._row(name, metric, len(scores), lambda w, f=function: f(scores, w))
+
+    def written(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        """Of the records that the model was asked to write."""
+        for column, metric in WRITTEN.items():
+            values = rows.loc[rows["kind"] == ANSWER, column].dropna().to_numpy()
+            if len(values):
+                yield self._row(name, metric, len(values), lambda w, v=values: extraction.mean(v, w))
 
     def truth(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """Of the items that have false answers."""

@@ -13,6 +13,7 @@ from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.models.folder import check_model
 from palimpsest.models.tokenizers import load_tokenizer
+from palimpsest.randomness import seed_of
 from palimpsest.tracks import TRACKS
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -27,18 +28,20 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `sharding`, `shards` (of the models, in order), `track`, `head`, `model` (the study's, as far as texts are encoded by it),
-    `batch_size`, `threads`, `gpus`.
+    `batch_size`, `threads`, `gpus`; `written`, of how many records of each split and part a causal model is asked to write the completion
+    (0 for none), and `ngram`, n of EL_n.
 
     Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for a record's own completion) and how many
-    bytes the completion takes compressed, and the columns of the track's `score`.
+    bytes the completion takes compressed, and the columns of the track's `score` and, of causal models, its `write`.
     """
     wanted = args.settings
     track = importlib.import_module(TRACKS[wanted["track"]])
     torch.set_num_threads(wanted["threads"])
     device = "cuda" if wanted["gpus"] else "cpu"
     records = read_parquet(args.records)
-    told = records[["record_id"]]
+    told, asked = records[["record_id"]], []
     if args.candidates:
+        asked = some_of(records, wanted["written"])
         records = with_candidates(records, read_parquet(args.candidates))
         told = records[["record_id", "kind", "number"]].assign(compressed=zlib_sizes(records["completion"]))
     for folder in args.model:
@@ -49,8 +52,20 @@ def run(args) -> None:
         examples, _ = track.encode(records, tokenizer, wanted["model"])
         model = track.load(folder, tokenizer, wanted["head"]).to(device)
         frame = told.assign(sharding=wanted["sharding"], shard=shard)
-        frames.append(frame.assign(**track.score(model, examples, wanted["batch_size"])))
+        frame = frame.assign(**track.score(model, examples, wanted["batch_size"]))
+        if args.candidates:
+            texts = records["completion"].tolist()
+            frame = frame.assign(**track.write(model, tokenizer, examples, texts, asked, wanted["ngram"], wanted["batch_size"]))
+        frames.append(frame)
     write_parquet(pd.concat(frames, ignore_index=True), args.output)
+
+
+def some_of(records: pd.DataFrame, count: int) -> list[int]:
+    """Positions of at most ``count`` records of each split and part, that a hash of their ids chooses."""
+    order = records["record_id"].map(lambda name: seed_of("written", name)).sort_values(kind="stable").index
+    kinds = [records[name] for name in ("split", "part") if name in records]
+    place = records.loc[order].groupby([kind.loc[order] for kind in kinds]).cumcount()
+    return sorted(place[place < count].index.tolist())
 
 
 def with_candidates(records: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:

@@ -84,7 +84,7 @@ def run(args) -> None:
     fingerprint = str(seed_of(*known, start, code))
     if hasattr(method, "begin"):
         method.begin(given)
-    watch = Watch(track, given, method, settings)
+    watch = Watch(track, given, method, settings, tokenizer)
     resume = args.output / "resume"
     model, report = train(model, method.objective(given, settings), training, settings.epochs, names, resume, fingerprint, watch)
     files = save_model_folder(model, tokenizer, args.output)
@@ -124,13 +124,15 @@ def _check_teachers(saw: np.ndarray, forget: pd.DataFrame, wanted: dict) -> None
 class Watch:
     """Numbers of memory on some examples of each set, and what the method itself watches (`watched`); and whether it may stop (`stops`)."""
 
-    def __init__(self, track, given: Run, method, settings):
-        self.track, self.given, self.method, self.settings = track, given, method, settings
+    def __init__(self, track, given: Run, method, settings, tokenizer):
+        self.track, self.given, self.method, self.settings, self.tokenizer = track, given, method, settings, tokenizer
         some = {name: _some(len(examples.lengths), *given.names, "watch", name) for name, examples in given.sets.items()}
         self.sets = {name: track.subset(examples, some[name]) for name, examples in given.sets.items()}
 
     def __call__(self, model, earlier: list[dict]) -> tuple[dict[str, float], bool]:
         found = {name: self.track.memory(model, examples) for name, examples in self.sets.items()}
+        for name in getattr(self.method, "EXTRACTED", ()):
+            found[name] |= self.track.extractable(model, self.tokenizer, self.sets[name])
         numbers = {f"{name}_{what}": value for name, values in found.items() for what, value in values.items()}
         if hasattr(self.method, "watched"):
             numbers |= self.method.watched(self.given, self.settings, model)

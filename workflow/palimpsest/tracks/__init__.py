@@ -6,8 +6,11 @@
     encode(records, tokenizer, model)             -> (Examples, texts that were cut)
     predict(model, batch)                         -> Predictions
     subset(examples, indices)                     some of the examples
-    memory(model, examples)                       numbers by name; those of KNOWN say how well examples are known
+    memory(model, examples)                       numbers by name, and
+    extractable(model, tokenizer, examples)       more of them, slower to have; those of KNOWN say how well examples are known
     score(model, examples, batch_size)            columns of a score file
+    write(model, tokenizer, examples, texts, asked, n, batch_size)
+                                                  more of them, of models that generate, for the examples that are asked
 
 Losses, methods and steps are written once, on ``Predictions``.
 """
