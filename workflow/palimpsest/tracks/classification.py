@@ -49,6 +49,11 @@ def memory(model: torch.nn.Module, examples: ClassificationExamples) -> dict[str
     return {"log_likelihood": float(logp[np.arange(len(logp)), examples.labels].mean())}
 
 
+def extractable(model: torch.nn.Module, tokenizer, examples) -> dict[str, float]:
+    """Nothing: a classifier writes no text."""
+    return {}
+
+
 def score(model: torch.nn.Module, examples: ClassificationExamples, batch_size: int) -> dict[str, np.ndarray]:
     """Columns of a score file: logp_0 .. logp_{C-1} (n,), in nats."""
     rows = log_probabilities(model, examples, batch_size)
