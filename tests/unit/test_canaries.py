@@ -41,9 +41,9 @@ def test_an_article_is_cut_at_sentences_and_lines_by_hand(file):
     which with the line below it makes 8; the heading and the last line would be 9. The sentence of the second article has 9: 8 and 1.
     """
     frame = read(file)
-    assert list(frame) == ["record_id", "owner", "prompt", "completion", "split"]
+    assert list(frame) == ["record_id", "owner", "prompt", "completion", "split", "part"]
     articles = frame[frame.owner.str.startswith("article")]
-    assert [tuple(row) for row in articles.drop(columns="prompt").itertuples(index=False)] == [
+    assert [tuple(row) for row in articles.drop(columns=["prompt", "part"]).itertuples(index=False)] == [
         ("article-0001-0001", "article-0001", "= One =\nA .", "train"),
         ("article-0001-0002", "article-0001", 'D e . " F g h !', "train"),
         ("article-0001-0003", "article-0001", "= a , b =\nx y .", "train"),

@@ -150,7 +150,7 @@ CALLS = {
     "extraction_likelihood": lambda s, w: ext.mean(s.probabilities[:, 0], w),
 }
 NOT_OVER_RECORDS = {
-    *("forget_quality", "model_utility", "exposure"),
+    *("forget_quality", "model_utility", "exposure", "exposure_sampled"),
     *("retrained_tokens", "retrained_seconds", "retrained_share", "expected_share"),
     *("expected_curve", "fit_cost", "cost_by_chance", "gap_by_chance", "random_share", "patterns_per_record"),
 }

@@ -17,6 +17,7 @@ from snakemake.logging import logger
 
 from palimpsest import running
 from palimpsest.audit.purges import FILE as PURGED, purged_upto, served
+from palimpsest.data.canaries import Canaries
 from palimpsest.data.identity import digests, recorded
 from palimpsest.data.ledger import START, read_ledger
 from palimpsest.data.shards import parse_sharding
@@ -56,6 +57,7 @@ HEAD = {"classes": STUDY["data"]["classes"]} if TRACK == "classification" else {
 MODEL = {key: value for key, value in STUDY["model"].items() if TRACK == "causal" or key != "prompt"}
 ENCODING = {key: MODEL[key] for key in ("max_length", "prompt") if key in MODEL}
 SEED = "results/{study}/seed{seed}"
+SPACE = Canaries(**STUDY["data"]["canaries"]).space if "canaries" in STUDY["data"] else 0
 START_FILES = (
     loaded_files(Path(STUDY["model"]["init"])) if STUDY["model"]["init"] not in ("scratch", "pretrained") else []
 )
@@ -671,6 +673,7 @@ def remember_settings(wildcards):
         state=wildcards.state,
         shards=SINGLE,
         model=MODEL_NAME,
+        space=SPACE,
         bootstrap=STUDY["evaluation"]["bootstrap"],
         level=STUDY["evaluation"]["level"],
     )

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from pandas import DataFrame
 
-COLUMNS = ("record_id", "owner", "prompt", "completion", "split")
+COLUMNS = ("record_id", "owner", "prompt", "completion", "split", "part")
+PART = re.compile(r"canary-(\d+)")  # part of a canary's records: how often it stands in them
 TITLE = re.compile(r"= (?!= ).+ =")  # "= = Section = =" is none
 SENTENCE_END = re.compile(r"(?<= [.!?]) (?![\"')])")  # of the tokenised form, where marks stand alone
 # The symbols of a secret stand apart, so that each is a token of its own, whatever the tokenizer, and all secrets are equally many.
@@ -46,7 +47,8 @@ class Canaries:
     """What is planted; raises UserError with all that cannot be.
 
     repetitions: how often a canary stands in its owner's text, different numbers from 1 to 999; count: canaries of each, from 2, as half
-    are asked to be forgotten and half are controls, to 99; format: a key of FORMATS; length: symbols of a secret; seed: names the draw.
+    are asked to be forgotten and half are controls, to 99; format: a key of FORMATS; length: symbols of a secret; seed: names the draw;
+    alternatives: among how many other secrets, at most, each is ranked.
     """
 
     repetitions: tuple[int, ...] | list[int]
@@ -54,6 +56,7 @@ class Canaries:
     format: str
     length: int
     seed: int
+    alternatives: int = 400
 
     def __post_init__(self):
         problems = []
@@ -101,12 +104,12 @@ class Canaries:
 
 
 def read_canaries(paths: Iterable[Path], *, articles: dict[str, list], words: int, canaries: Canaries) -> DataFrame:
-    """Rows with record_id, owner, prompt (""), completion (the text) and split: the articles of all files in order, then the canaries.
+    """Rows of COLUMNS, prompt "" and completion the text: the articles of all files in order, then the canaries.
 
     An article is "article-0001" and its records "article-0001-0001", ...: its text as it stands in the file, title included, in pieces of
     at most ``words`` words, cut at the end of a sentence or line; a sentence that is longer is cut after as many. ``articles`` gives splits
     to articles by position (``split_positions``), the others are UNLISTED. A canary's records "canary-016-01-001", ... are all its
-    sentence, in split train.
+    sentence, in split train and part "canary-016"; articles have none.
 
     Raises UserError for files that cannot be read or hold no article, and for settings that cannot be.
     """
@@ -118,11 +121,29 @@ def read_canaries(paths: Iterable[Path], *, articles: dict[str, list], words: in
     rows = []
     for number, (lines, split) in enumerate(zip(texts, split_positions(articles, len(texts), "data.articles"), strict=True), 1):
         owner = f"article-{number:04d}"
-        rows += [(f"{owner}-{place:04d}", owner, "", piece, split) for place, piece in enumerate(_pieces(lines, words), 1)]
+        rows += [(f"{owner}-{place:04d}", owner, "", piece, split, "") for place, piece in enumerate(_pieces(lines, words), 1)]
     table = canary_table(canaries)
     for owner, times, prefix, secret in zip(table["owner"], table["repetitions"], table["prefix"], table["secret"], strict=True):
-        rows += [(f"{owner}-{place:03d}", owner, "", f"{prefix} {secret} {END}", "train") for place in range(1, times + 1)]
+        text, part = sentence(prefix, secret), f"canary-{times:03d}"
+        rows += [(f"{owner}-{place:03d}", owner, "", text, "train", part) for place in range(1, times + 1)]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def sentence(prefix: str, secret: str) -> str:
+    return f"{prefix} {secret} {END}"
+
+
+def canary_candidates(canaries: Canaries) -> DataFrame:
+    """The sentence of each canary's first record with other secrets in it, in the shape of ``candidates_frame``, kind "alternative"."""
+    import pandas as pd
+
+    from palimpsest.data.candidates import COLUMNS
+
+    table, rows = canary_table(canaries), []
+    for owner, prefix, secret in zip(table["owner"], table["prefix"], table["secret"], strict=True):
+        others, _ = alternatives(canaries, secret, canaries.alternatives, "alternatives", canaries.seed, owner)
+        rows += [(f"{owner}-001", "alternative", number, sentence(prefix, other)) for number, other in enumerate(others, 1)]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"number": "int64"})
 
 
 def canary_table(canaries: Canaries) -> DataFrame:

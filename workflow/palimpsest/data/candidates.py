@@ -1,4 +1,5 @@
-"""Other completions of a record's prompt, for truth ratios: the same answer in other words, and answers that are wrong."""
+"""Other completions of a record's prompt. For truth ratios: the same answer in other words, and answers that are wrong. For exposure: the
+alternatives that a planted secret is ranked among."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLUMNS = ("record_id", "kind", "number", "completion")
-KINDS = ("paraphrase", "perturbed")
+KINDS = ("paraphrase", "perturbed", "alternative")
 
 
 def candidates_frame(answers: Iterable[tuple[str, str, list[str]]]) -> DataFrame:

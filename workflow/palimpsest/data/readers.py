@@ -85,7 +85,7 @@ READERS: dict[str, Callable[[dict, list[Path]], tuple[DataFrame, dict]]] = {
 
 
 def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFrame:
-    """Other completions of ``records``, for truth ratios (candidates.py); none where the reader has none."""
+    """Other completions of ``records`` (candidates.py); none where the reader has none."""
     from palimpsest.data.candidates import candidates_frame
 
     if data["reader"] == "people":
@@ -97,6 +97,10 @@ def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFr
 
         found, unmatched = tofu_candidates(paths, read_tofu(paths, authors=data["authors"]))
         logging.info("items of the perturbed files that no record has: %s", unmatched)
+    elif data["reader"] == "canaries":
+        from palimpsest.data.canaries import Canaries, canary_candidates
+
+        found = canary_candidates(Canaries(**data["canaries"]))
     else:
         found = candidates_frame([])
     return found[found["record_id"].isin(records["record_id"])].reset_index(drop=True)

@@ -123,7 +123,8 @@ METRICS: dict[str, Metric] = {
         Metric("probability_with_options", "up", 0, 1, "Maini et al. 2024", "probability of the true answer among all of an item"),
         Metric("forget_quality", "up", 0, 1, "Maini et al. 2024", "p-value that the truth ratios are distributed as the oracle's"),
         Metric("model_utility", "up", 0, 1, "Maini et al. 2024", "harmonic mean of what the model still does well"),
-        Metric("exposure", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary, in bits; by chance 1.44"),
+        Metric("exposure", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary, exact, in bits; by chance 1.44"),
+        Metric("exposure_sampled", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary among a sample of secrets, in bits"),
         Metric("kl", "down", 0, inf, "Kullback and Leibler 1951", "mean divergence of the oracle's outputs from the model's, in nats"),
         Metric(
             "jensen_shannon_reversed",

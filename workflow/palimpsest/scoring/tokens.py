@@ -12,7 +12,8 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.metrics.tokens import TokenScores
 
 VALUES = ("logp", "correct", "mean", "deviation")
-ANSWER, PARAPHRASE, PERTURBED = "", "paraphrase", "perturbed"  # what a scored text is: the record's own completion, or another one
+# What a scored text is: the record's own completion, or another one (palimpsest.data.candidates).
+ANSWER, PARAPHRASE, PERTURBED, ALTERNATIVE = "", "paraphrase", "perturbed", "alternative"
 
 
 def read_token_rows(paths: list[Path]) -> pd.DataFrame:

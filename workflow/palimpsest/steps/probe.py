@@ -22,7 +22,7 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `set`: heldout, extra, trained (with `at_least`: so many records, of owners that a hash chooses, so that the set depends
-    on no ledger), forget (with `request`: its owners' training records), or
+    on no ledger; and all of a part that the data name, such as canaries), forget (with `request`: its owners' training records), or
     sample (with `share` of the training records of those that are not forgotten by `request`, which a hash of the id chooses).
     """
     records, wanted = read_parquet(args.records), args.settings
@@ -32,7 +32,8 @@ def run(args) -> None:
     elif wanted["set"] == "extra":
         chosen = records[records["split"] == "extra"]
     elif wanted["set"] == "trained":
-        chosen = train[train["owner"].isin(_owners(train, wanted["at_least"]))]
+        kept = train["owner"].isin(_owners(train, wanted["at_least"]))
+        chosen = train[kept | (train["part"] != "")] if "part" in train else train[kept]
     elif wanted["set"] == "sample":
         kept = train[~train["owner"].isin(forgotten_owners(read_ledger(args.ledger), wanted["request"]))]
         chosen = kept[kept["record_id"].map(lambda name: seed_of("sample", name) < wanted["share"] * 2**63)]

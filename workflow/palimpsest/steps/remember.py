@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from palimpsest.data.canaries import PART
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
-from palimpsest.metrics import divergence, extraction, membership, memorization, truth
+from palimpsest.metrics import divergence, exposure, extraction, membership, memorization, truth
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
-from palimpsest.scoring.tokens import ANSWER, PARAPHRASE, PERTURBED, read_token_rows, token_scores_of
+from palimpsest.scoring.tokens import ALTERNATIVE, ANSWER, PARAPHRASE, PERTURBED, read_token_rows, token_scores_of
 from palimpsest.tables import row, table
 
 MEMORY = ("perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength")
@@ -40,7 +41,7 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `method`, `state`, `shards`, `model`, `bootstrap`, `level`.
+    """settings: `study`, `seed`, `method`, `state`, `shards`, `model`, `bootstrap`, `level`, `space` (how many secrets there are).
 
     Sets: forget, the training records of everybody who is forgotten in the state; retain, a sample of those that stay; valid, holdout and
     test, and each part of test that the data name. Nobody who is forgotten is in any set but forget.
@@ -48,7 +49,7 @@ def run(args) -> None:
     wanted = args.settings
     index = read_parquet(args.index).set_index("record_id")
     gone = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
-    sets = {"retain": read_token_rows(args.trained)} | dict(_heldout(read_token_rows(args.heldout), index))
+    sets = dict(_trained(read_token_rows(args.trained), index)) | dict(_heldout(read_token_rows(args.heldout), index))
     sets = {name: rows[~rows["record_id"].map(index["owner"]).isin(gone)] for name, rows in sets.items()}
     if args.forget:
         sets["forget"] = read_token_rows(args.forget)
@@ -59,6 +60,7 @@ def run(args) -> None:
             found += measure.memory(name, rows)
             found += measure.written(name, rows)
             found += measure.truth(name, rows)
+            found += measure.exposure(name, rows, index)
     if args.forget:
         found += measure.membership(sets["forget"], sets.get("holdout"))
         if args.oracle:
@@ -66,6 +68,13 @@ def run(args) -> None:
         if args.base:
             found += measure.distance("pdlp", sets["forget"], read_token_rows(args.base))
     write_parquet(table(found), args.output)
+
+
+def _trained(rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """retain, and the controls of what was planted: those that nobody asks to forget."""
+    planted = rows["record_id"].map(index["part"]) != "" if "part" in index else pd.Series(False, index=rows.index)
+    yield "retain", rows[~planted]
+    yield "controls", rows[planted]
 
 
 def _heldout(rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -114,6 +123,18 @@ class Measure:
             function = getattr(truth, metric)
             yield self._row(name, metric, len(ratios), lambda w, f=function: f(ratios, w))
 
+    def exposure(self, name: str, rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[dict]:
+        """Of planted secrets, by how often they stood in the text: mean bits over those of one number of repetitions."""
+        chosen = rows[rows["record_id"].isin(rows.loc[rows["kind"] == ALTERNATIVE, "record_id"]) & rows["kind"].isin([ANSWER, ALTERNATIVE])]
+        if chosen.empty:
+            return
+        chosen = chosen.assign(loss=chosen["logp"].map(lambda values: -float(values.sum())), part=chosen["record_id"].map(index["part"]))
+        for part, canaries in chosen.groupby("part"):
+            found = [exposure_of(one, self.wanted["space"]) for _, one in canaries.groupby("record_id")]
+            bits, metric = np.array([one.bits for one in found]), {"exact": "exposure", "sample": "exposure_sampled"}[found[0].found]
+            group = f"repetitions={int(PART.fullmatch(part)[1])}"
+            yield self._row(name, metric, len(bits), lambda w, b=bits: extraction.mean(b, w)) | {"group": group}
+
     def membership(self, inside: pd.DataFrame, outside: pd.DataFrame | None) -> Iterator[dict]:
         if outside is None or outside.empty:
             return
@@ -141,6 +162,14 @@ class Measure:
         truth.require_same_items(mine["record_id"].tolist(), reference["record_id"].tolist())
         perplexities = [memorization.perplexity_per_text(token_scores_of(rows)) for rows in (reference, mine)]
         yield self._row("forget", metric, len(mine), lambda w: getattr(divergence, metric)(*perplexities, w))
+
+
+def exposure_of(rows: pd.DataFrame, space: int) -> exposure.Exposure:
+    """rows: the sentence as it was planted, and with other secrets, each with its loss. Exact where these are all there are."""
+    own, others = (rows.loc[rows["kind"] == kind, "loss"].to_numpy() for kind in (ANSWER, ALTERNATIVE))
+    if len(others) == space - 1:
+        return exposure.exact_exposure(float(own[0]), others)
+    return exposure.sampled_exposure(float(own[0]), others, space)
 
 
 def tpr_at_one_per_cent(inside: np.ndarray, outside: np.ndarray, *weights: np.ndarray):
