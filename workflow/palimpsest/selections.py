@@ -30,6 +30,7 @@ PROFILE = (
 )  # fmt: skip
 
 WATCHED = ("forget", "retain")
+PLANTED = ("forget", "controls")
 
 
 def newest(metrics: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -194,3 +195,12 @@ def curves(metrics: pd.DataFrame, watched: pd.DataFrame, settings: dict) -> pd.D
     told = now[(now["method"] == "oracle") & (now["metric"] == "perplexity")].set_index("set")["value"]
     found["oracle"] = found["set"].map(told)
     return in_order(found, set=WATCHED, method=METHODS, update=sorted(found["update"].unique()))
+
+
+def canaries(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Exposure in the newest state over how often a secret stood in the text: of secrets that were asked to be forgotten, and of controls."""
+    now = newest(metrics, settings)
+    chosen = now[now["metric"].isin(["exposure", "exposure_sampled"]) & now["set"].isin(PLANTED)]
+    chosen = chosen.assign(repetitions=chosen["group"].str.removeprefix("repetitions=").astype(int))
+    chosen = chosen[["set", "method", "repetitions", "metric", "value", "ci_low", "ci_high", "n"]]
+    return in_order(chosen, set=PLANTED, method=METHODS, repetitions=sorted(chosen["repetitions"].unique()))

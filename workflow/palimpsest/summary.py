@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,7 +44,7 @@ def summarise(metrics: pd.DataFrame, settings: dict) -> list[Section]:
     head = f"State {settings['states'][-1]}, {'' if causal else 'test records, '}{source}. {interval}"
     sections = [Section(f"Summary of the study {study}", head)]
     if causal:
-        return [*sections, Section("What is remembered", REMEMBERED, remembered(now))]
+        return [*sections, Section("What is remembered", REMEMBERED, remembered(now), tuple(doubts(now)))]
     families = [*settings["families"], *sorted(set(now.loc[now["metric"] == "equalized_odds_max", "group"]))]
     for family in dict.fromkeys(families) or [""]:
         sections.append(Section(f"Groups: {_words(family)}" if family else "All methods", "", results(now, family)))
@@ -114,6 +115,7 @@ REMEMBERED = (
     "Truth ratio: 1 where false answers are as likely as the true one. Membership: chance that a forgotten record is told from one never "
     "seen by its loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes."
 )
+LEARNT = 0.8  # probability of a text that a model knows by heart
 COLUMNS = {
     "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
     "forget: truth ratio": ("forget", "truth_ratio_indifference"), "forget quality": ("forget", "forget_quality"),
@@ -130,6 +132,35 @@ def remembered(now: pd.DataFrame) -> pd.DataFrame:
         numbers = {title: _shown(told[set_], method, SINGLE, "", metric) for title, (set_, metric) in COLUMNS.items()}
         rows.append({"method": METHODS[method].label, **numbers, "share": _retrained(told["train"], method, SINGLE)})
     return pd.DataFrame(rows).loc[:, lambda frame: (frame != NONE).any()]
+
+
+def doubts(now: pd.DataFrame) -> Iterator[str]:
+    """Why the study may prove nothing: a base that has not learnt, or an oracle that knows, what is to be forgotten."""
+    if not (now["set"] == "forget").any():
+        return
+    told = {set_: _lookup(now, set_) for set_ in ("forget", "holdout")}
+
+    def value(set_: str, method: str, metric: str):
+        key = (method, SINGLE, "", metric)
+        return told[set_].loc[key] if key in told[set_].index else None
+
+    base, oracle, unseen = (value(*key, "probability") for key in (("forget", "base"), ("forget", "oracle"), ("holdout", "oracle")))
+    if base is not None and base["value"] < LEARNT:
+        yield (
+            f"the base gives forgotten answers a probability of {base['value']:.2f} alone: below {LEARNT} it has not learnt them by heart, and "
+            "there is nothing to forget. Train longer, or a larger model."
+        )
+    if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
+        yield (
+            f"the oracle gives forgotten answers a probability of {oracle['value']:.2f}, more than unseen ones ({unseen['value']:.2f}): what it "
+            "never saw stands elsewhere in its data, too, or is easier than the holdout."
+        )
+    quality = value("forget", "base", "forget_quality")
+    if quality is not None and quality["value"] > 0.05:
+        yield (
+            f"by their truth ratios base and oracle cannot be told apart (p = {quality['value']:.2f}), so that forget quality tells nothing "
+            "of a method."
+        )
 
 
 def _retrained(train: pd.DataFrame, method: str, shards: str) -> str:
