@@ -198,7 +198,7 @@ def curves(metrics: pd.DataFrame, watched: pd.DataFrame, settings: dict) -> pd.D
 
 
 def canaries(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Exposure in the newest state over how often a secret stood in the text: of secrets that were asked to be forgotten, and of controls."""
+    """Exposure in the newest state over how often a secret stood in the text: of secrets that are to be forgotten, and of controls."""
     now = newest(metrics, settings)
     chosen = now[now["metric"].isin(["exposure", "exposure_sampled"]) & now["set"].isin(PLANTED)]
     chosen = chosen.assign(repetitions=chosen["group"].str.removeprefix("repetitions=").astype(int))

@@ -147,19 +147,18 @@ def doubts(now: pd.DataFrame) -> Iterator[str]:
     base, oracle, unseen = (value(*key, "probability") for key in (("forget", "base"), ("forget", "oracle"), ("holdout", "oracle")))
     if base is not None and base["value"] < LEARNT:
         yield (
-            f"the base gives forgotten answers a probability of {base['value']:.2f} alone: below {LEARNT} it has not learnt them by heart, and "
-            "there is nothing to forget. Train longer, or a larger model."
+            f"the base gives forgotten answers a probability of {base['value']:.2f} alone: below {LEARNT} it has not learnt them by heart, "
+            "and there is nothing to forget. Train longer, or a larger model."
         )
     if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
         yield (
-            f"the oracle gives forgotten answers a probability of {oracle['value']:.2f}, more than unseen ones ({unseen['value']:.2f}): what it "
-            "never saw stands elsewhere in its data, too, or is easier than the holdout."
+            f"the oracle gives forgotten answers a probability of {oracle['value']:.2f}, and unseen ones {unseen['value']:.2f}: what it never "
+            "saw stands elsewhere in its data, too, or is easier than the holdout."
         )
     quality = value("forget", "base", "forget_quality")
     if quality is not None and quality["value"] > 0.05:
         yield (
-            f"by their truth ratios base and oracle cannot be told apart (p = {quality['value']:.2f}), so that forget quality tells nothing "
-            "of a method."
+            f"by their truth ratios base and oracle cannot be told apart (p = {quality['value']:.2f}): forget quality tells nothing of a method."
         )
 
 
