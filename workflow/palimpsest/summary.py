@@ -116,6 +116,15 @@ REMEMBERED = (
     "seen by its loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes."
 )
 LEARNT = 0.8  # probability of a text that a model knows by heart
+NOT_LEARNT = (
+    "the base gives forgotten answers a probability of {:.2f} alone: below {} it has not learnt them by heart, and there is nothing to "
+    "forget. Train longer, or a larger model."
+)
+KNOWN_ANYWAY = (
+    "the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}: what it never saw stands elsewhere in its data, "
+    "too, or is easier than the holdout."
+)
+ALIKE = "by their truth ratios base and oracle cannot be told apart (p = {:.2f}): forget quality tells nothing of a method."
 COLUMNS = {
     "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
     "forget: truth ratio": ("forget", "truth_ratio_indifference"), "forget quality": ("forget", "forget_quality"),
@@ -145,21 +154,13 @@ def doubts(now: pd.DataFrame) -> Iterator[str]:
         return told[set_].loc[key] if key in told[set_].index else None
 
     base, oracle, unseen = (value(*key, "probability") for key in (("forget", "base"), ("forget", "oracle"), ("holdout", "oracle")))
-    if base is not None and base["value"] < LEARNT:
-        yield (
-            f"the base gives forgotten answers a probability of {base['value']:.2f} alone: below {LEARNT} it has not learnt them by heart, "
-            "and there is nothing to forget. Train longer, or a larger model."
-        )
-    if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
-        yield (
-            f"the oracle gives forgotten answers a probability of {oracle['value']:.2f}, and unseen ones {unseen['value']:.2f}: what it never "
-            "saw stands elsewhere in its data, too, or is easier than the holdout."
-        )
     quality = value("forget", "base", "forget_quality")
+    if base is not None and base["value"] < LEARNT:
+        yield NOT_LEARNT.format(base["value"], LEARNT)
+    if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
+        yield KNOWN_ANYWAY.format(oracle["value"], unseen["value"])
     if quality is not None and quality["value"] > 0.05:
-        yield (
-            f"by their truth ratios base and oracle cannot be told apart (p = {quality['value']:.2f}): forget quality tells nothing of a method."
-        )
+        yield ALIKE.format(quality["value"])
 
 
 def _retrained(train: pd.DataFrame, method: str, shards: str) -> str:
