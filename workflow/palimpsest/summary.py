@@ -117,14 +117,14 @@ REMEMBERED = (
 )
 LEARNT = 0.8  # probability of a text that a model knows by heart
 NOT_LEARNT = (
-    "the base gives forgotten answers a probability of {:.2f} alone: below {} it has not learnt them by heart, and there is nothing to "
-    "forget. Train longer, or a larger model."
+    "WARNING: this proves nothing: the base gives forgotten answers a probability of {:.2f} alone. Below {} it has not learnt them by "
+    "heart, and there is nothing to forget. Train longer, or a larger model."
 )
 KNOWN_ANYWAY = (
-    "the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}: what it never saw stands elsewhere in its data, "
-    "too, or is easier than the holdout."
+    "WARNING: this proves little: the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}. What it never saw "
+    "stands elsewhere in its data, too, or is easier than the holdout."
 )
-ALIKE = "by their truth ratios base and oracle cannot be told apart (p = {:.2f}): forget quality tells nothing of a method."
+ALIKE = "WARNING: base and oracle cannot be told apart by their truth ratios (p = {:.2f}): forget quality tells nothing of a method."
 COLUMNS = {
     "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
     "forget: truth ratio": ("forget", "truth_ratio_indifference"), "forget quality": ("forget", "forget_quality"),
