@@ -42,7 +42,7 @@ def test_nothing_heavy_is_imported_over_finished_results(clone):
 def test_what_is_imported_would_be_seen(tmp_path):
     """Also inside a function that the graph calls, and though Snakemake's Slurm plugin imports pandas by itself."""
     fresh = Clone.make(tmp_path / "fresh")
-    common = fresh.path("workflow/rules/common.smk")
+    common = fresh.path("workflow/rules/common/data.smk")
     text = common.read_text(encoding="utf-8")
     common.write_text(text.replace("def slice_owners(wildcards):\n", "def slice_owners(wildcards):\n    import pandas\n"), encoding="utf-8")
     assert "pandas" in imported(fresh)

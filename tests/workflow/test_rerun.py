@@ -136,7 +136,7 @@ def test_another_style_draws_only(clone):
 
 def test_a_new_figure_draws_itself_alone(clone):
     """A figure is a module, a caption and two lines."""
-    clone.edit("workflow/rules/common.smk", "    shown = {\n", '    shown = {\n        "another": True,\n')
+    clone.edit("workflow/rules/common/targets.smk", "    shown = {\n", '    shown = {\n        "another": True,\n')
     append(clone, "workflow/palimpsest/figures.py", '\nFIGURES["another"] = "Accuracy once more"\n')
     shutil.copy(clone.path("workflow/palimpsest/plots/shards.py"), clone.path("workflow/palimpsest/plots/another.py"))
     shutil.copy(clone.path("workflow/report/shards.rst"), clone.path("workflow/report/another.rst"))

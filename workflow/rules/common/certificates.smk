@@ -1,0 +1,56 @@
+# Which certificates are made, and from what.
+
+
+def fingerprint_tokenizer(wildcards):
+    """The tokenizer that this workflow trained: what it does not know of a text is missing where its ids are read."""
+    return ancient(f"results/pretrained/{TOKENIZER}/tokenizer.json") if TOKENIZER else []
+
+
+def certified_state(request):
+    """The state whose models a certificate speaks of: that of its request, or the newest where no other is kept."""
+    return request if COMPARES else PLAN.latest
+
+
+def certificate_file(request, suffix="json"):
+    return f"{RESULTS}/certificates/{request}.{suffix}"
+
+
+# A certificate that was filed stays as it is once its state is purged, or is no longer the newest of those that keep no other; unless the
+# ledger names other owners now.
+LIVE = [
+    request.name
+    for request in PLAN.requests[PLAN.order[PLAN.purged] :]
+    if COMPARES
+    or request.name == PLAN.latest
+    or not served(Path(certificate_file(request.name)), request, STUDY["salt"])
+]
+LIVE_CERTIFICATES = "|".join(LIVE) or "(?!)"
+
+
+def certificate_files():
+    """Pages of all certificates: of those that are made, and of those that are there."""
+    return [
+        certificate_file(name, "html")
+        for name in PLAN.names[1:]
+        if name in LIVE or Path(certificate_file(name)).is_file()
+    ]
+
+
+def certified_reports(wildcards):
+    pairs = checkpoints_in(certified_state(wildcards.request))
+    return [f"{RESULTS}/seed{seed}/{name}/training.json" for seed, name in dict.fromkeys(pairs)]
+
+
+def certified_metrics(wildcards):
+    state = certified_state(wildcards.request)
+    return [f"{RESULTS}/seed{seed}/metrics/{name}.parquet" for seed in PLAN.seeds for name in numbers_in(state)]
+
+
+def audit_settings():
+    chosen = {key: STUDY[key] for key in ("study", "salt", "seeds", "sharding", "requests")}
+    return chosen | {"sources": STUDY["data"].get("sources", []), "tokenizer": TOKENIZER}
+
+
+def certificate_settings(wildcards):
+    state, level = certified_state(wildcards.request), STUDY["evaluation"]["level"]
+    return settings(state=state, level=level, **audit_settings())

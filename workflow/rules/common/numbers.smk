@@ -1,0 +1,275 @@
+# From scores to decisions and numbers: which methods are evaluated in which state.
+
+
+COMPARES = STUDY["requests"] == "all"
+
+
+def methods_in(state, purged=PLAN.purged):
+    """Methods that are evaluated in a state: before any request the oracle is the base; `latest` keeps neither, a purge leaves no base, nor
+    what was made from it."""
+    needs = {"teachers"}
+    if COMPARES:
+        needs |= ({"base"} if purged == START else set()) | ({"oracle"} if state != START else set())
+        needs |= {"model"} if state != START and purged == START else set()
+    return [name for name in STUDY["methods"] if METHODS[name].needs in needs]
+
+
+def numbers_in(state, purged=PLAN.purged):
+    """Names of the files of numbers about a state, in a study that was purged up to ``purged``."""
+    age = PLAN.order[state] - PLAN.order[purged]
+    # What a causal model remembers of the forgotten cannot be told any more once their text is purged.
+    told = age >= 0 and (TRACK == "classification" or purged == START or age > 0)
+    names = [f"{method}/{state}" for method in methods_in(state, purged)] if told else []
+    if COMPARES and age > 0:
+        shardings = sorted({SINGLE, *STUDY["sharding"]})
+        kinds = ("membership", "cost") if TRACK == "classification" else ("cost",)
+        names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
+        names += [f"cost-{method}/{state}" for method in methods_in(state, purged) if METHODS[method].trains]
+    return names
+
+
+# Nothing makes what was purged: its numbers are files that stay as they are.
+FROZEN = [name for state in PLAN.names for name in numbers_in(state, START) if name not in numbers_in(state)]
+LIVE_METHOD = rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{'|'.join(METHODS)})" if FROZEN else "|".join(METHODS)
+COMPARED_STATE = "|".join(PLAN.names[PLAN.order[PLAN.purged] + 1 :]) or "(?!)"
+
+
+def decide_scores(wildcards):
+    needs = METHODS[wildcards.method].needs
+    if needs == "model":
+        return [f"{RESULTS}/seed{wildcards.seed}/scores/{wildcards.method}/{wildcards.state}/heldout.parquet"]
+    if needs == "base":
+        return score_files(wildcards.seed, SINGLE, START)
+    shardings = STUDY["sharding"] if needs == "teachers" else [SINGLE]
+    return [path for sharding in shardings for path in score_files(wildcards.seed, sharding, wildcards.state)]
+
+
+def told_files(set_):
+    """Scores of a set by the model that a method left in a state."""
+
+    def files(wildcards):
+        if METHODS[wildcards.method].trains:
+            return [f"{RESULTS}/seed{wildcards.seed}/scores/{wildcards.method}/{wildcards.state}/{set_}.parquet"]
+        return score_files(wildcards.seed, SINGLE, START if wildcards.method == "base" else wildcards.state, set_)
+
+    return files
+
+
+def told_requests(wildcards):
+    """Requests up to a state whose text is still there."""
+    return PLAN.names[PLAN.order[PLAN.purged] + 1 : PLAN.order[wildcards.state] + 1]
+
+
+def told_forget(wildcards):
+    return [path for name in told_requests(wildcards) for path in told_files(f"forget-{name}")(wildcards)]
+
+
+def told_oracle(wildcards):
+    """The oracle's scores of what is forgotten in a state."""
+    state = wildcards.state
+    return [
+        path
+        for name in told_requests(wildcards)
+        for path in score_files(wildcards.seed, SINGLE, state, f"forget-{name}")
+    ]
+
+
+def told_base(wildcards):
+    """The base's, where a purge has left one."""
+    if PLAN.purged != START:
+        return []
+    return [
+        path
+        for name in told_requests(wildcards)
+        for path in score_files(wildcards.seed, SINGLE, START, f"forget-{name}")
+    ]
+
+
+def remember_options(wildcards, input):
+    return " ".join(f"--{name} {shlex.join(input[name])}" for name in ("forget", "oracle", "base") if input[name])
+
+
+def remember_settings(wildcards):
+    return settings(
+        study=NAME,
+        seed=int(wildcards.seed),
+        method=wildcards.method,
+        state=wildcards.state,
+        shards=SINGLE,
+        model=MODEL_NAME,
+        space=SPACE,
+        bootstrap=STUDY["evaluation"]["bootstrap"],
+        level=STUDY["evaluation"]["level"],
+    )
+
+
+def candidates_of(wildcards=None):
+    """Other completions of records, which only causal models are scored on."""
+    return [f"{RESULTS}/data/candidates.parquet"] if TRACK == "causal" else []
+
+
+def candidates_option(wildcards, input):
+    return f"--candidates {input.candidates}" if input.candidates else ""
+
+
+def fairness_settings(without):
+    return {key: value for key, value in STUDY["fairness"].items() if key != without}
+
+
+def decides(method):
+    """Module of the rule that turns scores into decisions; a model that a method made decides as the base does."""
+    return METHODS["base" if METHODS[method].trains else method].module
+
+
+def decide_settings(wildcards):
+    method = METHODS[wildcards.method]
+    return settings(
+        implementation=decides(wildcards.method),
+        fitted=method.fitted,
+        state=wildcards.state,
+        fairness=fairness_settings(without="epsilon_curve") if method.fitted else {},
+    )
+
+
+def decide_code(wildcards):
+    return code("decide", decides(wildcards.method))
+
+
+def decision_files(seed, method, state):
+    return f"{RESULTS}/seed{seed}/decisions/{method}/{state}.parquet"
+
+
+def oracle_decisions(wildcards):
+    """The oracle's decisions in the same state, where it is another model than the base."""
+    if "oracle" not in methods_in(wildcards.state):
+        return []
+    return [decision_files(wildcards.seed, "oracle", wildcards.state)]
+
+
+def oracle_option(wildcards):
+    return " ".join(f"--oracle {path}" for path in oracle_decisions(wildcards))
+
+
+def measure_settings(wildcards):
+    return settings(
+        study=NAME,
+        seed=int(wildcards.seed),
+        method=wildcards.method,
+        state=wildcards.state,
+        model=MODEL_NAME,
+        families=sorted(STUDY["groups"]),
+        classes=STUDY["data"]["classes"],
+        bootstrap=STUDY["evaluation"]["bootstrap"],
+        level=STUDY["evaluation"]["level"],
+        cost_fp=STUDY["fairness"]["cost_fp"],
+        cost_fn=STUDY["fairness"]["cost_fn"],
+    )
+
+
+def before(state):
+    return PLAN.names[PLAN.order[state] - 1]
+
+
+def forget_before(wildcards):
+    return score_files(wildcards.seed, wildcards.sharding, before(wildcards.state), f"forget-{wildcards.state}")
+
+
+def forget_after(wildcards):
+    return score_files(wildcards.seed, wildcards.sharding, wildcards.state, f"forget-{wildcards.state}")
+
+
+def heldout_before(wildcards):
+    return score_files(wildcards.seed, wildcards.sharding, before(wildcards.state))
+
+
+def heldout_after(wildcards):
+    return score_files(wildcards.seed, wildcards.sharding, wildcards.state)
+
+
+def membership_settings(wildcards):
+    return settings(
+        study=NAME,
+        seed=int(wildcards.seed),
+        state=wildcards.state,
+        methods={
+            when: score_model(SINGLE, state) if wildcards.sharding == SINGLE else "sisa_mean"
+            for when, state in (("before", before(wildcards.state)), ("after", wildcards.state))
+        },
+        model=MODEL_NAME,
+        bootstrap=STUDY["evaluation"]["bootstrap"],
+        level=STUDY["evaluation"]["level"],
+    )
+
+
+def trained_reports(wildcards):
+    names = PLAN.trained_for(int(wildcards.seed), wildcards.sharding, wildcards.state)
+    return [f"{RESULTS}/seed{wildcards.seed}/{name}/training.json" for name in names]
+
+
+def cost_settings(wildcards):
+    return settings(
+        study=NAME,
+        seed=int(wildcards.seed),
+        state=wildcards.state,
+        sharding=wildcards.sharding,
+        epochs=STUDY["training"]["epochs"],
+        model=MODEL_NAME,
+    )
+
+
+def method_reports(wildcards):
+    own = f"{RESULTS}/seed{wildcards.seed}/{method_folder(wildcards.method, wildcards.state)}"
+    beside = () if METHODS[wildcards.method].others else METHODS[wildcards.method].beside
+    return [f"{own}/training.json", *(f"{own}/{name}/training.json" for name in beside)]
+
+
+def method_cost_settings(wildcards):
+    where = {"seed": int(wildcards.seed), "method": wildcards.method, "state": wildcards.state}
+    return settings(study=NAME, model=MODEL_NAME, **where)
+
+
+def epsilon_scores(wildcards):
+    return score_files(wildcards.seed, wildcards.sharding, wildcards.state)
+
+
+def epsilon_settings(wildcards):
+    return settings(
+        seed=int(wildcards.seed),
+        method=wildcards.method,
+        implementation=METHODS[wildcards.method].module,
+        state=wildcards.state,
+        sharding=wildcards.sharding,
+        fairness=fairness_settings(without="eps"),
+    )
+
+
+def metric_files(wildcards=None):
+    """Every file of numbers that the table is made of; of those that a purge froze, the ones that are there."""
+    files = {
+        f"{RESULTS}/seed{seed}/metrics/{name}.parquet": name in FROZEN
+        for seed in PLAN.seeds
+        for state in PLAN.shown
+        for name in numbers_in(state, START)
+    }
+    return [path for path, frozen in files.items() if not frozen or Path(path).is_file()]
+
+
+def epsilon_files(wildcards=None):
+    """Cost over the allowed gap, in the newest state, of each FairSISA rule that is asked for."""
+    methods = [name for name in methods_in(PLAN.latest) if METHODS[name].fitted and METHODS[name].needs == "teachers"]
+    return [
+        f"{RESULTS}/seed{seed}/metrics/epsilon-{sharding}/{method}/{PLAN.latest}.parquet"
+        for seed in PLAN.seeds
+        for sharding in STUDY["sharding"]
+        for method in methods
+    ]
+
+
+def watched_files():
+    """Reports of what methods did for the newest request."""
+    names = [name for name in methods_in(PLAN.latest) if METHODS[name].trains and not METHODS[name].others]
+    return [
+        f"{RESULTS}/seed{seed}/{method_folder(name, PLAN.latest)}/training.json"
+        for seed in PLAN.seeds
+        for name in names
+    ]

@@ -1,0 +1,122 @@
+# What a method is given, and where its model lies.
+
+
+def method_folder(method, state):
+    """Folder below results/{study}/seed{seed} of the model that a method made for a state."""
+    return f"methods/{method}/{state}"
+
+
+def option(method, name):
+    """A setting of a method: the study's, or the method's own."""
+    return STUDY["options"].get(method, {}).get(name, getattr(settings_of(METHODS[method].module)(), name))
+
+
+def teachers_sharding(method):
+    """The sharding whose teachers a method is given: the one that its settings name, or the first of several shards."""
+    several = [name for name in STUDY["sharding"] if parse_sharding(name)[0] > 1]
+    return (option(method, "sharding") or next(iter(several), "")) if METHODS[method].teachers else ""
+
+
+def teachers_of(wildcards):
+    """The teachers as they were before any request."""
+    sharding = teachers_sharding(wildcards.method)
+    if not sharding:
+        return []
+    shards, slices = parse_sharding(sharding)
+    names = [
+        PLAN.checkpoint(int(wildcards.seed), sharding, shard, slices, START).name for shard in range(1, shards + 1)
+    ]
+    return [f"{RESULTS}/seed{wildcards.seed}/{name}/model.safetensors" for name in names]
+
+
+def folders_option(wildcards, input):
+    """Folders of the further models and of the teachers."""
+    given = {"beside": input.beside, "teachers": input.teachers}
+    return " ".join(
+        f"--{name} {shlex.join(str(Path(path).parent) for path in paths)}" for name, paths in given.items() if paths
+    )
+
+
+def beside_names(method):
+    """The further models that a method needs: by the sets that they learnt, or the methods that made them."""
+    others = [name for name in STUDY["methods"] if METHODS[name].trains and not METHODS[name].others]
+    return others if METHODS[method].others else list(METHODS[method].beside)
+
+
+def beside_files(wildcards):
+    """Their files."""
+    folder = f"{RESULTS}/seed{wildcards.seed}"
+    own = method_folder(wildcards.method, wildcards.state)
+    made = METHODS[wildcards.method].others
+    names = beside_names(wildcards.method)
+    folders = [method_folder(name, wildcards.state) if made else f"{own}/{name}" for name in names]
+    return [f"{folder}/{name}/model.safetensors" for name in folders]
+
+
+def beside_sets(wildcards, suffix="parquet"):
+    """The set that a further model learns, and the sample of retained records that it learns with it."""
+    own = f"forget-{wildcards.state}" if wildcards.beside == "forget" else wildcards.beside
+    return [f"{RESULTS}/sets/{name}.{suffix}" for name in (own, f"{wildcards.method}-sample-{wildcards.state}")]
+
+
+def beside_digests(wildcards):
+    return beside_sets(wildcards, "json")
+
+
+def fresh_start(wildcards):
+    """What a model that begins anew starts from: the tokenizer that this workflow trained, or a local model folder."""
+    if RECIPE:
+        return [f"results/pretrained/{STUDY['model']['recipe']}/model.safetensors"]
+    if STUDY["model"]["init"] == "scratch":
+        return [f"results/pretrained/{TOKENIZER}/tokenizer.json"]
+    return list(map(ancient, map(str, START_FILES)))
+
+
+def beside_start(wildcards):
+    if RECIPE:
+        return f"--start results/pretrained/{STUDY['model']['recipe']}"
+    return f"--tokenizer results/pretrained/{TOKENIZER}" if STUDY["model"]["init"] == "scratch" else ""
+
+
+def beside_settings(wildcards):
+    return train_settings_of(wildcards.seed, f"{wildcards.method}-{wildcards.beside}-{wildcards.state}", 1, 1, 1)
+
+
+def unlearned_from(wildcards):
+    """The model that a method starts from: its own of the request before, the base at the first."""
+    previous = before(wildcards.state)
+    folder = "base" if previous == START else method_folder(wildcards.method, previous)
+    return f"{RESULTS}/seed{wildcards.seed}/{folder}/model.safetensors"
+
+
+def retained(wildcards):
+    """Slices of the data that are left: what the oracle of the state is trained on."""
+    found = PLAN.checkpoint(int(wildcards.seed), SINGLE, 1, 1, wildcards.state).slices
+    return [f"{RESULTS}/seed{wildcards.seed}/shards/{part}.parquet" for part in found]
+
+
+def retained_digests(wildcards):
+    return [str(Path(path).with_suffix(".json")) for path in retained(wildcards)]
+
+
+def unlearn_settings(wildcards):
+    training = STUDY["training"]
+    return settings(
+        study=NAME,
+        seed=int(wildcards.seed),
+        method=wildcards.method,
+        implementation=METHODS[wildcards.method].module,
+        state=wildcards.state,
+        options=STUDY["options"].get(wildcards.method, {}),
+        beside=beside_names(wildcards.method),
+        sharding=teachers_sharding(wildcards.method),
+        salt=STUDY["salt"] if METHODS[wildcards.method].teachers else "",
+        track=TRACK,
+        head=HEAD,
+        model=ENCODING,
+        **{key: training[key] for key in ("threads", "gpus", "precision")},
+    )
+
+
+def unlearn_code(wildcards):
+    return code("unlearn", METHODS[wildcards.method].module, f"palimpsest.tracks.{TRACK}")
