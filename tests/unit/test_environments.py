@@ -14,15 +14,22 @@ import yaml
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
 from palimpsest.provenance import _file_of, closure
+from palimpsest.tracks import TRACKS
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE_OF = {"yaml": "pyyaml"}  # where a module is not called as its package
+PACKAGE_OF = {"yaml": "pyyaml", "rouge_score": "rouge-score"}  # where a module is not called as its package
 # Modules that import these in functions which no step of tables, figures and pages calls.
-UNCALLED = {"torch": {"palimpsest.randomness"}, "tokenizers": {"palimpsest.audit.look"}}
+UNCALLED = {
+    "torch": {"palimpsest.randomness"}, "tokenizers": {"palimpsest.audit.look"}, "rouge-score": {"palimpsest.metrics.extraction"},
+}  # fmt: skip
 # Named to a step by its settings.
+DECIDING, TRAINING = ([method.module for method in METHODS.values() if method.trains == trains] for trains in (False, True))
 BY_NAME = {
-    "decide": [method.module for method in METHODS.values()],
-    "epsilon": [method.module for method in METHODS.values()],
+    "decide": DECIDING,
+    "epsilon": DECIDING,
+    "train": list(TRACKS.values()),
+    "score": list(TRACKS.values()),
+    "unlearn": [*TRACKS.values(), *TRAINING],
     "draw": [f"palimpsest.plots.{name}" for name in FIGURES],
 }
 

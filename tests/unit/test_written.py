@@ -1,0 +1,74 @@
+"""What a causal model writes, held against the true text: by hand, with a model that says what it is told to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from palimpsest.scoring import written as module
+from palimpsest.steps.score import some_of
+from palimpsest.training.language_modelling import LanguageModellingExamples
+
+WORDS = ["<end>", "where", "does", "ann", "live", "in", "york", "bath", "now"]
+END = 0
+
+
+class Tokenizer:
+    eos_token_id = END
+
+    def decode(self, ids, skip_special_tokens):
+        return " ".join(WORDS[i] for i in ids if not (skip_special_tokens and i == END))
+
+
+# 'where does ann live | in york now <end>' and 'where | bath <end>'; what counts stands after the bar
+EXAMPLES = LanguageModellingExamples([[1, 2, 3, 4, 5, 6, 8, END], [1, 7, END]], END, [[False] * 4 + [True] * 4, [False, True, True]])
+TEXTS = ["in york now", "bath"]
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """The prompts and sequences that the model was asked to continue; it answers as ``says`` and ``suffixes`` have it."""
+
+    class Told:
+        says = [[5, 7, 8, END], [7, END]]
+        suffixes = [[[2, 3, 9, 9, 9, 9, END], [3, 4, 5, 6, 8, END], [], [], [], [], []]]
+
+    def continuations(model, prompts, length, batch_size, end):
+        Told.prompts, Told.length = prompts, length
+        return Told.says[: len(prompts)]
+
+    monkeypatch.setattr(module, "greedy_continuations", continuations)
+    monkeypatch.setattr(module, "greedy_suffixes", lambda model, sequences, batch_size, end: Told.suffixes[: len(sequences)])
+    return Told
+
+
+def test_what_is_written_is_held_against_the_completion(told):
+    """Of 'in york now' the longest common subsequence with 'in bath now' has 2 of 3 words; 'bath' is all there is."""
+    found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8)
+    assert told.prompts == [[1, 2, 3, 4], [1]] and told.length == 4
+    assert found["rouge_l"] == pytest.approx([2 / 3, 1])
+
+
+def test_extraction_likelihood_of_texts_that_are_long_enough(told):
+    """EL_4 of 8 tokens: 4 prefixes, of which the second finds the 3 n-grams of its 6 tokens, all right; 1 of 4. Too short: none."""
+    found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8)
+    assert found["extraction_likelihood"][0] == pytest.approx(1 / 4) and np.isnan(found["extraction_likelihood"][1])
+    assert module.likelihood_of_extraction(None, EXAMPLES, 4, END, 8) == pytest.approx(1 / 4)
+
+
+def test_those_that_are_not_asked_have_no_number(told):
+    told.says = [[7, END]]
+    found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [1], 4, 8)
+    assert np.isnan(found["rouge_l"][0]) and found["rouge_l"][1] == 1 and np.isnan(found["extraction_likelihood"]).all()
+    assert all(np.isnan(values).all() for values in module.written(None, Tokenizer(), EXAMPLES, TEXTS, [], 4, 8).values())
+
+
+def test_some_of_each_split_and_part_are_asked_whatever_else_is_there():
+    records = pd.DataFrame({"record_id": [f"r{i:02}" for i in range(30)], "split": ["test"] * 20 + ["valid"] * 10, "part": ["a", "b"] * 15})
+    chosen = records.loc[some_of(records, 3)]
+    assert (chosen.groupby(["split", "part"]).size() == 3).all() and len(chosen) == 12
+    fewer = records[records["record_id"] != "r07"].reset_index(drop=True)
+    kept = set(fewer.loc[some_of(fewer, 3), "record_id"])
+    assert set(chosen["record_id"]) - {"r07"} <= kept
+    assert some_of(records, 0) == [] and len(some_of(records.drop(columns="part"), 100)) == 30
