@@ -15,6 +15,7 @@ from palimpsest.tables import row, table, tidy
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
 SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS)}
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
+CAUSAL = ("frontier", "profile", "curves", "canaries")  # figures of causal models
 SELECTIONS = {name: figure(name).select for name in FIGURES}
 
 
@@ -92,6 +93,41 @@ def _epsilon(rng, seeds, families, ensembles):
     return frame.assign(cost=0.2 - 0.1 * np.minimum(frame["eps"], 0.2) - base + held_out + noise, gap=frame["eps"])
 
 
+def causal(seeds=(1, 2), states=("r1", "r2")):
+    """(metrics, watched) of an invented study of a causal model; the same at each call. Method k of K stands k/K of the way from the base
+    to the oracle."""
+    rng = np.random.default_rng(8)
+    methods = [name for name, method in METHODS.items() if "causal" in method.tracks]
+    rows, watched = [], []
+    for seed, state, (number, method) in ((seed, state, one) for seed in seeds for state in states for one in enumerate(methods)):
+        way = 1.0 if method == "oracle" else number / len(methods)
+        where = {"study": "example", "seed": seed, "request": state, "method": method, "shards": "1x1", "model": "gpt2"}
+        for (set_, metric), (base, oracle) in REMEMBERED.items():
+            value = base + (oracle - base) * way + rng.normal(0, 0.01)
+            rows.append(row(where, set_, metric, value, 60, (value - 0.02, value + 0.03)))
+        for set_, repetitions in ((set_, count) for set_ in ("forget", "controls") for count in (1, 4, 16)):
+            value = 1.4 + repetitions / 4 * (1 - way if set_ == "forget" else 1) + rng.uniform(0, 0.2)
+            interval = (value - 0.3, value + 0.4)
+            rows.append(row(where, set_, "exposure_sampled", value, 4, interval, f"repetitions={repetitions}"))
+        if METHODS[method].trains and not METHODS[method].others:
+            for update in range(0, 50, 10):
+                told = (("forget", 1.5 + update * way), ("retain", 1.4 + update * way / 20), ("extra", 30.0))
+                watched += [(seed, state, method, update, set_, "perplexity", value) for set_, value in told]
+                watched += [(seed, state, method, update, set_, "memorization_accuracy", 0.9) for set_, _ in told]
+    columns = ["seed", "request", "method", "update", "set", "metric", "value"]
+    return tidy([table(rows)], level=0.95), pd.DataFrame(watched, columns=columns)
+
+
+# (set, metric) -> what the base has, and the oracle
+REMEMBERED = {
+    ("forget", "probability"): (0.95, 0.2), ("forget", "perplexity"): (1.1, 9.0), ("forget", "memorization_accuracy"): (0.98, 0.5),
+    ("forget", "extraction_strength"): (0.9, 0.2), ("forget", "truth_ratio_indifference"): (0.3, 0.7),
+    ("forget", "membership_auroc"): (0.9, 0.5), ("forget", "forget_quality"): (0.001, 0.99), ("retain", "probability"): (0.95, 0.94),
+    ("retain", "perplexity"): (1.1, 1.2), ("holdout", "probability"): (0.22, 0.21), ("holdout", "perplexity"): (8.0, 8.5),
+    ("test", "perplexity"): (8.1, 8.4), ("test", "truth_ratio_preference"): (0.6, 0.58),
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def study():
     return example()
@@ -103,7 +139,7 @@ def select(name, study):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_selection_shows_something_and_is_small(name, study):
-    shown = select(name, study)
+    shown = select(name, causal() if name in CAUSAL else study)
     assert len(shown) and not shown.isna().any(axis=None)
     assert len(shown.to_csv(index=False)) < 200_000
 
@@ -219,3 +255,38 @@ def test_membership_before_and_after(study):
     for when, set_ in (("before", "forget_before"), ("after", "forget")):
         expected = value(study, "membership_auroc", request="r1", set=set_, shards="3x2")
         assert shown.loc[("r1", "3x2", when), "value"] == expected
+
+
+def test_the_frontier_pairs_forgetting_with_utility():
+    metrics, watched = causal()
+    shown = SELECTIONS["frontier"](metrics, watched, SETTINGS).set_index(["request", "method"])
+    where = {"method": "npo", "request": "r1", "set": "forget"}
+    assert shown.loc[("r1", "npo"), "forget"] == value((metrics, None), "probability", **where)
+    assert shown.loc[("r1", "npo"), "retain"] == value((metrics, None), "probability", **where | {"set": "retain"})
+    assert shown.index.is_unique and set(shown.index.get_level_values(1)) == {n for n, m in METHODS.items() if "causal" in m.tracks}
+
+
+def test_a_profile_is_0_at_the_oracle_and_1_away_at_the_base():
+    shown = SELECTIONS["profile"](*causal(), SETTINGS).set_index(["method", "set", "metric"])["distance"]
+    assert (shown["oracle"] == 0).all() and np.allclose(shown["base"].abs(), 1)
+    middle = shown[("npo", "forget", "probability")]
+    assert 0 < middle < 1, "between base and oracle, on the base's side"
+
+
+def test_curves_are_the_mean_of_the_seeds_at_each_update():
+    metrics, watched = causal()
+    watched.loc[(watched["seed"] == 2) & (watched["set"] == "forget"), "value"] += 1.0
+    shown = SELECTIONS["curves"](metrics, watched, SETTINGS).set_index(["method", "set", "update"])
+    one = watched[(watched["seed"] == 1) & (watched["request"] == "r2")].set_index(["method", "set", "update", "metric"])["value"]
+    cell = ("npo", "forget", 20)
+    assert shown.loc[cell, "value"] == pytest.approx(one[(*cell, "perplexity")] + 0.5)
+    assert shown.loc[cell, "high"] - shown.loc[cell, "low"] == pytest.approx(1)
+    assert shown.loc[cell, "oracle"] == value((metrics, None), "perplexity", method="oracle", set="forget")
+
+
+def test_exposure_is_shown_by_repetitions_of_both_kinds_of_secrets():
+    metrics, watched = causal()
+    shown = SELECTIONS["canaries"](metrics, watched, SETTINGS).set_index(["set", "method", "repetitions"])
+    where = {"set": "controls", "method": "kga"}
+    assert shown.loc[("controls", "kga", 16), "value"] == value((metrics, None), "exposure_sampled", "repetitions=16", **where)
+    assert shown.index.is_unique and list(shown.index.get_level_values(0).unique()) == ["forget", "controls"]

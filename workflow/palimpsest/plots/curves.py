@@ -10,7 +10,7 @@ from palimpsest import selections
 from palimpsest.methods.registry import METHODS
 from palimpsest.plots import style as common
 
-select = selections.curves
+select, further = selections.curves, "training"
 TITLES = {"forget": "Forgotten text", "retain": "Retained text"}
 
 

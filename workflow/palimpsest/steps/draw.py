@@ -31,9 +31,10 @@ def run(args) -> None:
     """settings: `figure` (its name), `width` (inches), `dpi` (of png); `states` (the newest last) and `families` (fitted ones)."""
     name = args.settings["figure"]
     if args.metrics:
-        further = joined((read_parquet(path) for path in args.epsilon), EPSILON_COLUMNS)
-        if args.training:
+        if getattr(figure(name), "further", "epsilon") == "training":
             further = watched(read_json(path, "names", "watched") for path in args.training)
+        else:
+            further = joined((read_parquet(path) for path in args.epsilon), EPSILON_COLUMNS)
         write_csv(figure(name).select(read_parquet(args.metrics), further, args.settings), args.data, digits=6)
     with common.styled():
         made = drawn(name, read(args.data), args.settings)
