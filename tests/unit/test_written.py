@@ -32,7 +32,7 @@ def told(monkeypatch):
 
     class Told:
         says = [[5, 7, 8, END], [7, END]]
-        suffixes = [[[2, 3, 9, 9, 9, 9, END], [3, 4, 5, 6, 8, END], [], [], [], [], []]]
+        suffixes = [[[2], [3], [4], [5], [6, 7, END], [8, END], [END]]]  # after 1, 2, .. 7 tokens of the first text
 
     def continuations(model, prompts, length, batch_size, end):
         Told.prompts, Told.length = prompts, length
@@ -51,10 +51,11 @@ def test_what_is_written_is_held_against_the_completion(told):
 
 
 def test_extraction_likelihood_of_texts_that_are_long_enough(told):
-    """EL_4 of 8 tokens: 4 prefixes, of which the second finds the 3 n-grams of its 6 tokens, all right; 1 of 4. Too short: none."""
-    found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8)
-    assert found["extraction_likelihood"][0] == pytest.approx(1 / 4) and np.isnan(found["extraction_likelihood"][1])
-    assert module.likelihood_of_extraction(None, EXAMPLES, 4, END, 8) == pytest.approx(1 / 4)
+    """EL_2 of the 4 tokens that count: 2 prefixes. After 'in' it writes 'york bath <end>', none of whose n-grams is right; after
+    'in york' it writes 'now <end>', the one that there is: 1 of 2. A completion of 2 tokens is too short."""
+    found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 2, 8)
+    assert found["extraction_likelihood"][0] == pytest.approx(1 / 2) and np.isnan(found["extraction_likelihood"][1])
+    assert module.likelihood_of_extraction(None, EXAMPLES, 2, END, 8) == pytest.approx(1 / 2)
 
 
 def test_those_that_are_not_asked_have_no_number(told):

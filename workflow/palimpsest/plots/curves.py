@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from palimpsest import selections
 from palimpsest.methods.registry import METHODS
@@ -29,6 +30,11 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
                 marker=way.marker, markersize=way.size * 0.7, markerfacecolor=way.face, markevery=max(1, len(points) // 6),
             )  # fmt: skip
         place.set_yscale("log")
+        place.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5), numticks=12))
+        place.yaxis.set_major_formatter("{x:g}")
+        place.yaxis.set_minor_locator(NullLocator())
+        low, high = part[["low", "oracle"]].min(axis=None), part[["high", "oracle"]].max(axis=None)
+        place.set_ylim(low / 1.15, max(high * 1.15, low * 2))  # a factor of 2 at least, so that there is something on the axis
         place.set_title(TITLES[set_])
         place.margins(x=0.02)
     made.supxlabel("Updates", fontsize=8)

@@ -1,4 +1,4 @@
-"""Methods by metrics: how far each number is from the oracle's, in units of how far the base's is."""
+"""Methods by metrics: how far each number is from the oracle's, in units of how far the base's is; full colour is twice as far."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     place.set_yticks(range(len(methods)), [METHODS[name].label for name in methods])
     place.grid(visible=False)
     place.tick_params(length=0)
-    place.set_title("White: as the oracle. Red: above it, blue: below; full colour is twice as far as the base")
+    place.set_title("White: as the oracle; red: above it; blue: below")
     return made

@@ -21,8 +21,8 @@ def written(
     n: int,
     batch_size: int,
 ) -> dict[str, np.ndarray]:
-    """rouge_l and extraction_likelihood (EL_n), (N,) each, of the N examples; NaN of those not ``asked``, and EL_n of texts of n tokens or
-    fewer. texts: the true completions, which what is written after the prompt is held against, up to as many tokens as they have.
+    """rouge_l and extraction_likelihood (EL_n), (N,) each, of the N examples; NaN of those not ``asked``, and EL_n of completions of n
+    tokens or fewer. texts: the true completions, which what is written after the prompt is held against, up to as many tokens as they have.
     """
     found = {name: np.full(len(examples.lengths), np.nan) for name in ("rouge_l", "extraction_likelihood")}
     if not len(asked):
@@ -33,18 +33,21 @@ def written(
     answers = greedy_continuations(model, prompts, int(counted[list(asked)].max()), batch_size, end)
     said = [tokenizer.decode(ids[: counted[i]], skip_special_tokens=True) for i, ids in zip(asked, answers, strict=True)]
     found["rouge_l"][list(asked)] = rouge_l_recall(said, [texts[i] for i in asked])
-    long = [i for i in asked if lengths[i] > n]
-    sequences = [examples.token_ids[i] for i in long]
-    for i, ids, suffixes in zip(long, sequences, greedy_suffixes(model, sequences, batch_size, end), strict=True):
-        found["extraction_likelihood"][i] = extraction_likelihood(suffixes, ids, n)
+    long = [i for i in asked if counted[i] > n]
+    found["extraction_likelihood"][long] = _extracted(model, examples, long, n, end, batch_size)
     return found
 
 
-def likelihood_of_extraction(
-    model: torch.nn.Module, examples: LanguageModellingExamples, n: int, end: int | None, batch_size: int
-) -> float:
-    """Mean EL_n of the texts of more than n tokens; 0 where there is none (Jang et al. 2023)."""
-    sequences = [ids for ids in examples.token_ids if len(ids) > n]
-    suffixes = greedy_suffixes(model, sequences, batch_size, end) if sequences else []
-    values = [extraction_likelihood(*pair, n) for pair in zip(suffixes, sequences, strict=True)]
-    return float(np.mean(values)) if values else 0.0
+def likelihood_of_extraction(model, examples: LanguageModellingExamples, n: int, end: int | None, batch_size: int) -> float:
+    """Mean EL_n of the completions of more than n tokens; 0 where there is none (Jang et al. 2023)."""
+    long = np.flatnonzero(examples.counted > n).tolist()
+    return float(np.mean(_extracted(model, examples, long, n, end, batch_size))) if long else 0.0
+
+
+def _extracted(model, examples: LanguageModellingExamples, chosen: list[int], n: int, end: int | None, batch_size: int) -> list[float]:
+    """EL_n of the tokens that count, the prompt being given: what no loss has taught the model to write is not asked of it."""
+    sequences = [examples.token_ids[i] for i in chosen]
+    before = examples.lengths - examples.counted
+    suffixes = greedy_suffixes(model, sequences, batch_size, end) if chosen else []
+    pairs = zip(chosen, sequences, suffixes, strict=True)
+    return [extraction_likelihood(found[before[i] :], ids[before[i] :], n) for i, ids, found in pairs]
