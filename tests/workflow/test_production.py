@@ -98,6 +98,16 @@ def test_a_purge_leaves_the_ensemble_as_it_is_now(story, tmp_path):
     assert clone.jobs() == set()
 
 
+def test_a_damaged_certificate_is_named_while_the_graph_is_built(story, tmp_path):
+    """It is an earlier request's, so that it is read to see whether it still holds; removed, it is made again."""
+    clone = story.clone.copy(tmp_path / "clone")
+    clone.path("results/tiny/certificates/r1.json").write_text("{")
+    assert clone.snakemake("--dry-run") != 0
+    assert "certificates/r1.json: is damaged" in clone.output and "remove the file" in clone.output and "Traceback" not in clone.output
+    clone.path("results/tiny/certificates/r1.json").unlink()
+    assert clone.jobs() == certified("r1")
+
+
 def test_a_later_request_is_not_told_of_owners_that_left_the_source(story, tmp_path):
     clone = story.clone.copy(tmp_path / "clone")
     clone.write_ledger(f"{REQUESTS}; r4 nobody")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import yaml
 
 from palimpsest.audit.purges import purged_upto
 from palimpsest.audit.scan import RESULTS
 from palimpsest.data.ledger import read_ledger
+from palimpsest.errors import Problem, UserError
 from palimpsest.plan import Plan
 from palimpsest.study import load_study, read_yaml
 
@@ -18,7 +22,23 @@ def add_study(parser) -> None:
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--study", metavar="NAME", help="a study of config/ (the demo, if none is named)")
     chosen.add_argument("--configfile", type=Path, metavar="FILE", help="a study's YAML")
+    parser.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="what snakemake was given as its --config")
     parser.add_argument("--ledger", type=Path, help="where the ledger lies, if not where the study says")
+
+
+def values(pairs: list[str]) -> dict:
+    """KEY=VALUE pairs, values as YAML has them, as Snakemake reads its own."""
+    wrong = [pair for pair in pairs if not re.fullmatch(r"\w+=.*", pair)]
+    if wrong:
+        raise UserError(Problem("not a key and its value", "--config", ", ".join(map(repr, wrong)), "KEY=VALUE", "correct it"))
+    return {key: _value(text) for key, _, text in (pair.partition("=") for pair in pairs)}
+
+
+def _value(text: str):
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def plan_of(args) -> tuple[Plan, list[dict]]:
@@ -26,7 +46,7 @@ def plan_of(args) -> tuple[Plan, list[dict]]:
     study = args.settings
     if not study:
         given = read_yaml(args.configfile) if args.configfile else {"study": args.study} if args.study else {}
-        whole = load_study(given, CONFIG)
+        whole = load_study(given | values(args.config), CONFIG)
         study = {key: whole[key] for key in KEYS} | {"sources": whole["data"].get("sources", []), "ledger": whole["ledger"]}
         study["tokenizer"] = whole["model"].get("tokenizer")
     ledger = args.ledger or study.get("ledger")

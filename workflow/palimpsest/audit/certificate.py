@@ -146,6 +146,6 @@ def versions(plan: Plan, replaced: list[dict]) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for one in replaced:
         report = read_json(study_folder(plan) / f"seed{one['seed']}" / one["checkpoint"] / "training.json")
-        for name, version in {"training code": report["code"], **report["versions"]}.items():
+        for name, version in {"training code": report.get("code", "not recorded"), **report["versions"]}.items():
             found.setdefault(name, set()).add(version)
     return {name: ", ".join(sorted(known)) for name, known in found.items()} | {"certificate written by palimpsest": __version__}

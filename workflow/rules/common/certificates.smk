@@ -15,15 +15,18 @@ def certificate_file(request, suffix="json"):
     return f"{RESULTS}/certificates/{request}.{suffix}"
 
 
-# A certificate that was filed stays as it is once its state is purged, or is no longer the newest of those that keep no other; unless the
-# ledger names other owners now.
-LIVE = [
-    request.name
-    for request in PLAN.requests[PLAN.order[PLAN.purged] :]
-    if COMPARES
-    or request.name == PLAN.latest
-    or not served(Path(certificate_file(request.name)), request, STUDY["salt"])
-]
+def live(request):
+    """A certificate that was filed stays as it is once its state is purged, or is no longer the newest of those that keep no other; unless
+    the ledger names other owners now."""
+    if COMPARES or request.name == PLAN.latest:
+        return True
+    try:
+        return not served(Path(certificate_file(request.name)), request, STUDY["salt"])
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
+LIVE = [request.name for request in PLAN.requests[PLAN.order[PLAN.purged] :] if live(request)]
 LIVE_CERTIFICATES = "|".join(LIVE) or "(?!)"
 
 
