@@ -67,6 +67,12 @@ def check_study(config: dict, where: str) -> dict:
     return config
 
 
+def tokenizer_of(study: dict) -> str | None:
+    """The tokenizer that this workflow trains for the study's model, by name; none if the model has its own."""
+    recipe = study["pretraining"].get(study["model"].get("recipe"), {})
+    return recipe.get("tokenizer", study["model"].get("tokenizer"))
+
+
 def together(*checks: Callable) -> list:
     """The results of ``checks``; one UserError with the problems of all that fail."""
     results, problems = [], []

@@ -31,13 +31,13 @@ from palimpsest.models.folder import loaded_files
 from palimpsest.plan import SINGLE, Plan
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
-from palimpsest.study import load_study, together
+from palimpsest.study import load_study, together, tokenizer_of
 
 try:
     STUDY = load_study(config, ROOT / "config", workflow.overwrite_configfiles)
     RESULTS = f"results/{STUDY['study']}"
     RECIPE = STUDY["pretraining"].get(STUDY["model"].get("recipe"), {})
-    TOKENIZER = RECIPE.get("tokenizer", STUDY["model"].get("tokenizer"))
+    TOKENIZER = tokenizer_of(STUDY)
     CORPUS = STUDY["tokenizers"].get(TOKENIZER, {"corpus": []})["corpus"]
     REQUESTS, SOURCES, CORPUS = together(
         lambda: read_ledger(STUDY["ledger"]),
