@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from test_selections import CAUSAL, GROUPS, SELECTIONS, SETTINGS, causal, example
+from test_selections import CAUSAL, GROUPS, SELECTIONS, SETTINGS, causal_study, example
 
 import palimpsest
 from palimpsest.data.storage import write_parquet
@@ -43,8 +43,9 @@ class Drawn:
         methods = wanted.get("methods", METHODS)
         metrics, epsilon = example(**{key: value for key, value in wanted.items() if key != "methods"})
         study = metrics[metrics["method"].isin(methods) | metrics["set"].isin(OTHERS)], epsilon[epsilon["method"].isin(methods)]
-        told = causal(**{key: wanted[key] for key in ("seeds",) if key in wanted})
-        self.tables = {name: select(*(told if name in CAUSAL else study), settings) for name, select in SELECTIONS.items()}
+        seeds = {key: wanted[key] for key in ("seeds",) if key in wanted}
+        studies = {name: causal_study(name, **seeds) if name in CAUSAL else study for name in SELECTIONS}
+        self.tables = {name: select(*studies[name], settings) for name, select in SELECTIONS.items()}
 
     @cache  # noqa: B019
     def figure(self, name):
@@ -118,7 +119,7 @@ def test_every_interval_is_inside_its_panel(name):
     far = (metrics["shards"] == "5x2") & (metrics["metric"] == "equalized_odds_max")
     ends = ["value", "ci_low", "ci_high"]
     metrics[ends] = metrics[ends].where(~far, metrics[ends] * 2.5)
-    study = causal(seeds=(1,)) if name in CAUSAL else (metrics, epsilon)
+    study = causal_study(name, seeds=(1,)) if name in CAUSAL else (metrics, epsilon)
     for axes in panels(figure_of(name, SELECTIONS[name](*study, SETTINGS))):
         for bars in [bars for container in axes.containers if hasattr(container, "has_xerr") for bars in container.lines[2]]:
             for segment in bars.get_segments():
@@ -203,15 +204,16 @@ def test_whiskers_reach_from_the_value_to_the_ends():
 @pytest.mark.parametrize("name", FIGURES)
 def test_equal_tables_give_equal_files(name, tmp_path):
     """From the numbers, from the same in another order, and from the small table: the same bytes, without a date."""
-    metrics, further = causal() if name in CAUSAL else example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",))
-    reports = written(further, tmp_path) if name in CAUSAL else []
+    metrics, further = causal_study(name) if name in CAUSAL else example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",))
+    reports = written(further, tmp_path) if name == "curves" else []
+    write_parquet(further if name == "truth_ratio" else further.head(0), tmp_path / "truth")
     tables = metrics, example(seeds=(1,))[1].head(0) if name in CAUSAL else further
     settings = SETTINGS | {"figure": name, "width": 7.0, "dpi": 60}
     files = [[tmp_path / f"{turn}.{suffix}" for suffix in ("svg", "pdf", "png")] for turn in ("one", "two", "three")]
     for outputs, state in zip(files, (None, 3), strict=False):
         for kind, frame in zip(("metrics", "epsilon"), tables, strict=True):
             write_parquet(frame if state is None else frame.sample(frac=1, random_state=state), tmp_path / kind)
-        given = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"], "training": reports}
+        given = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"], "training": reports, "truth": [tmp_path / "truth"]}
         draw.run(Namespace(**given, data=tmp_path / f"{outputs[0].stem}.csv", output=outputs, settings=settings))
     draw.run(Namespace(metrics=None, data=tmp_path / "one.csv", output=files[2], settings=settings))
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
@@ -225,7 +227,7 @@ def test_a_table_without_rows_is_said_to_be_empty(name, tmp_path):
     metrics, epsilon = (frame.head(0) for frame in example(seeds=(1,), ensembles=("1x1",)))
     for kind, frame in (("metrics", metrics), ("epsilon", epsilon)):
         write_parquet(frame, tmp_path / kind)
-    files = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"], "data": tmp_path / "data.csv", "training": []}
+    files = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"], "data": tmp_path / "data.csv", "training": [], "truth": []}
     draw.run(Namespace(**files, output=[tmp_path / "empty.svg"], settings=SETTINGS | {"figure": name}))
     assert (tmp_path / "empty.svg").stat().st_size > 500
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ from palimpsest.tables import row, table, tidy
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
 SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS)}
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
-CAUSAL = ("frontier", "profile", "curves", "canaries")  # figures of causal models
+CAUSAL = ("frontier", "profile", "curves", "truth_ratio", "canaries")  # figures of causal models
 SELECTIONS = {name: figure(name).select for name in FIGURES}
 
 
@@ -118,6 +120,22 @@ def causal(seeds=(1, 2), states=("r1", "r2")):
     return tidy([table(rows)], level=0.95), pd.DataFrame(watched, columns=columns)
 
 
+def truths(seeds=(1, 2), states=("r1", "r2")):
+    """Truth ratios item by item of the same study: the base prefers the truth on what it knows, the oracle not on the forgotten."""
+    rng, frames = np.random.default_rng(9), []
+    for seed, state, method, set_ in product(seeds, states, (n for n, m in METHODS.items() if "causal" in m.tracks), ("forget", "retain")):
+        known = 2.0 if set_ == "retain" or method in ("base", "sham") else 0.0
+        preference = np.sort(1 / (1 + np.exp(-rng.normal(known, 1, 40))))
+        frames.append(pd.DataFrame({"seed": seed, "request": state, "method": method, "set": set_, "preference": preference}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def causal_study(name, **wanted):
+    """What the figure of this name is selected from."""
+    metrics, watched = causal(**wanted)
+    return metrics, truths(**wanted) if name == "truth_ratio" else watched
+
+
 # (set, metric) -> what the base has, and the oracle
 REMEMBERED = {
     ("forget", "probability"): (0.95, 0.2), ("forget", "perplexity"): (1.1, 9.0), ("forget", "memorization_accuracy"): (0.98, 0.5),
@@ -139,7 +157,7 @@ def select(name, study):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_selection_shows_something_and_is_small(name, study):
-    shown = select(name, causal() if name in CAUSAL else study)
+    shown = select(name, causal_study(name) if name in CAUSAL else study)
     assert len(shown) and not shown.isna().any(axis=None)
     assert len(shown.to_csv(index=False)) < 200_000
 
@@ -290,3 +308,14 @@ def test_exposure_is_shown_by_repetitions_of_both_kinds_of_secrets():
     where = {"set": "controls", "method": "kga"}
     assert shown.loc[("controls", "kga", 16), "value"] == value((metrics, None), "exposure_sampled", "repetitions=16", **where)
     assert shown.index.is_unique and list(shown.index.get_level_values(0).unique()) == ["forget", "controls"]
+
+
+def test_truth_ratios_are_quantiles_over_items():
+    """Of five items by hand: the quantiles 0, 1/4, 1/2, 3/4 and 1 are the items themselves; of two seeds the mean."""
+    items = [0.1, 0.2, 0.4, 0.7, 0.9]
+    frames = [
+        pd.DataFrame({"seed": s, "request": "r2", "method": "npo", "set": "forget", "preference": np.array(items) + s / 100})
+        for s in (1, 3)
+    ]
+    shown = SELECTIONS["truth_ratio"](None, pd.concat(frames), SETTINGS).set_index("share")["value"]
+    assert shown.loc[[0.0, 0.25, 0.5, 0.75, 1.0]].tolist() == pytest.approx(np.array(items) + 0.02)

@@ -12,6 +12,7 @@ FIGURES: dict[str, str] = {
     "membership": "Membership inference on the forgotten records, before and after",
     "frontier": "Forgetting against utility, with the base and the oracle",
     "curves": "Perplexity of forgotten and of retained text while methods train",
+    "truth_ratio": "How far models prefer true answers to false ones",
     "canaries": "Exposure of planted secrets over how often they stood in the text",
     "profile": "Distance of every number from the oracle's",
 }

@@ -1,9 +1,9 @@
 """What each figure shows: the tidy table and the epsilon curves -> a small table a figure, which its module of plots/ names and draws.
 
 A selection takes (metrics, epsilon, settings): ``metrics`` the tidy table with rows of seed 'all', ``epsilon`` the curves of
-steps/epsilon.py (or, for `curves`, what was watched while methods trained), ``settings`` with `states` (the newest last) and `families`
-(those that post-processors are fitted on). Numbers are chosen and set side by side here, and averaged over seeds only where the tidy table
-has no such mean.
+steps/epsilon.py (for `curves` what was watched while methods trained, for `truth_ratio` truth ratios item by item), ``settings`` with
+`states` (the newest last) and `families` (those that post-processors are fitted on). Numbers are chosen and set side by side here, and
+averaged over seeds only where the tidy table has no such mean.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ PROFILE = (
 
 WATCHED = ("forget", "retain")
 PLANTED = ("forget", "controls")
+QUANTILES = 41
 
 
 def newest(metrics: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -204,3 +205,16 @@ def canaries(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
     chosen = chosen.assign(repetitions=chosen["group"].str.removeprefix("repetitions=").astype(int))
     chosen = chosen[["set", "method", "repetitions", "metric", "value", "ci_low", "ci_high", "n"]]
     return in_order(chosen, set=PLANTED, method=METHODS, repetitions=sorted(chosen["repetitions"].unique()))
+
+
+def truth_ratio(metrics: pd.DataFrame, truth: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """The distribution over items of how far a true answer is preferred to false ones, in the newest state: quantiles, mean of the
+    seeds."""
+    now = truth[truth["request"] == settings["states"][-1]]
+    shares = np.linspace(0, 1, QUANTILES)
+    groups = now.groupby(["method", "set", "seed"])["preference"]
+    rows = [(*key, share, value) for key, values in groups for share, value in zip(shares, np.quantile(values, shares), strict=True)]
+    found = pd.DataFrame(rows, columns=["method", "set", "seed", "share", "value"])
+    found = found.groupby(["method", "set", "share"], as_index=False)["value"].mean()
+    sets = [name for name in ("forget", "retain", "test") if name in set(found["set"])]
+    return in_order(found, set=sets, method=METHODS, share=shares.tolist())

@@ -25,6 +25,7 @@ COLUMNS = [
 ]  # fmt: skip
 KEYS = ["study", "request", "method", "shards", "model", "set", "metric", "group"]
 ALL_SEEDS = "all"
+TRUTH_COLUMNS = ["seed", "request", "method", "set", "preference"]  # of truth ratios item by item
 
 
 def row(where: dict, set_: str, metric: str, value: float, n: int, interval=(np.nan, np.nan), group: str = "") -> dict:

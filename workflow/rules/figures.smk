@@ -12,6 +12,7 @@ for FIGURE in figure_names():
             metrics="results/{study}/tables/metrics.parquet",
             epsilon=epsilon_files() if FIGURE == "epsilon" else [],
             training=watched_files() if FIGURE == "curves" else [],
+            truth=truth_files() if FIGURE == "truth_ratio" else [],
         output:
             shown=report(
                 f"results/{{study}}/figures/{FIGURE}.{FORMATS[0]}",
@@ -39,5 +40,5 @@ for FIGURE in figure_names():
             code=code("draw", f"palimpsest.plots.{FIGURE}"),
         shell:
             "python -m palimpsest draw --settings {params.settings:q} --metrics {input.metrics:q} --epsilon {input.epsilon:q}"
-            " --training {input.training:q}"
+            " --training {input.training:q} --truth {input.truth:q}"
             " --data {output.data:q} --output {output.shown:q} {output.others:q} > {log:q} 2>&1"

@@ -12,7 +12,8 @@ if TRACK == "causal":
             base=told_base,
             index="results/{study}/data/index.parquet",
         output:
-            "results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
+            numbers="results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
+            truth="results/{study}/seed{seed}/truth/{method}/{state}.parquet",
         log:
             "results/{study}/logs/remember/seed{seed}/{method}/{state}.log",
         wildcard_constraints:
@@ -30,7 +31,7 @@ if TRACK == "causal":
             code=code("remember"),
         shell:
             "python -m palimpsest remember --settings {params.settings:q} --heldout {input.heldout:q} --trained {input.trained:q}"
-            " {params.scores} --index {input.index:q} {params.ledger} --output {output:q} > {log:q} 2>&1"
+            " {params.scores} --index {input.index:q} {params.ledger} --truth {output.truth:q} --output {output.numbers:q} > {log:q} 2>&1"
 
 else:
 

@@ -11,7 +11,7 @@ import pandas as pd
 from palimpsest.data.storage import read_parquet
 from palimpsest.files import read_json
 from palimpsest.plots import style as common
-from palimpsest.tables import joined, write_csv
+from palimpsest.tables import TRUTH_COLUMNS, joined, write_csv
 
 EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "gap"]
 # A group may be called 'None', '1' or 'NA': such columns are read as they stand.
@@ -23,6 +23,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--metrics", type=Path, help="tidy table; without it the csv is drawn as it is")
     parser.add_argument("--epsilon", type=Path, nargs="*", default=[], help="parquet files of cost over the allowed gap")
     parser.add_argument("--training", type=Path, nargs="*", default=[], help="training.json of what methods made")
+    parser.add_argument("--truth", type=Path, nargs="*", default=[], help="parquet files of truth ratios, item by item")
     parser.add_argument("--data", type=Path, required=True, help="csv of what the figure shows")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="files to write, of suffix png, svg or pdf")
 
@@ -31,10 +32,12 @@ def run(args) -> None:
     """settings: `figure` (its name), `width` (inches), `dpi` (of png); `states` (the newest last) and `families` (fitted ones)."""
     name = args.settings["figure"]
     if args.metrics:
-        if getattr(figure(name), "further", "epsilon") == "training":
+        wanted = getattr(figure(name), "further", "epsilon")
+        if wanted == "training":
             further = watched(read_json(path, "names", "watched") for path in args.training)
         else:
-            further = joined((read_parquet(path) for path in args.epsilon), EPSILON_COLUMNS)
+            paths, columns = (args.truth, TRUTH_COLUMNS) if wanted == "truth" else (args.epsilon, EPSILON_COLUMNS)
+            further = joined((read_parquet(path) for path in paths), columns)
         write_csv(figure(name).select(read_parquet(args.metrics), further, args.settings), args.data, digits=6)
     with common.styled():
         made = drawn(name, read(args.data), args.settings)

@@ -16,7 +16,7 @@ from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
 from palimpsest.scoring.tokens import ALTERNATIVE, ANSWER, PARAPHRASE, PERTURBED, read_token_rows, token_scores_of
-from palimpsest.tables import row, table
+from palimpsest.tables import TRUTH_COLUMNS, joined, row, table
 
 MEMORY = ("perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength")
 WRITTEN = {"rouge_l": "rouge_l_recall", "extraction_likelihood": "extraction_likelihood"}
@@ -37,6 +37,7 @@ def add_arguments(parser) -> None:
         parser.add_argument(f"--{name}", type=Path, nargs="*", default=[], help=f"scores of the same forget sets by the {name}")
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--truth", type=Path, required=True, help="truth ratio of each item, for its distribution")
     parser.add_argument("--output", type=Path, required=True)
 
 
@@ -67,7 +68,20 @@ def run(args) -> None:
             found += measure.against_oracle(sets["forget"], read_token_rows(args.oracle))
         if args.base:
             found += measure.distance("pdlp", sets["forget"], read_token_rows(args.base))
+    write_parquet(truth_ratios(sets, wanted), args.truth)
     write_parquet(table(found), args.output)
+
+
+def truth_ratios(sets: dict[str, pd.DataFrame], wanted: dict) -> pd.DataFrame:
+    """seed, request, method, set, preference: 1 / (1 + R) of each item with false answers, in [0, 1]."""
+    frames = []
+    for name, rows in sets.items():
+        _, correct, wrong = answers(rows) if len(rows) else ([], np.empty(0), None)
+        if len(correct):
+            preference = 1 / (1 + truth.truth_ratio(correct, wrong))
+            where = {"seed": wanted["seed"], "request": wanted["state"], "method": wanted["method"], "set": name}
+            frames.append(pd.DataFrame({"preference": np.sort(preference)}).assign(**where)[TRUTH_COLUMNS])
+    return joined(frames, TRUTH_COLUMNS)
 
 
 def _trained(rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

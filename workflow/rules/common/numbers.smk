@@ -265,6 +265,15 @@ def epsilon_files(wildcards=None):
     ]
 
 
+def truth_files():
+    """Truth ratios item by item in the newest state."""
+    return [
+        f"{RESULTS}/seed{seed}/truth/{name}/{PLAN.latest}.parquet"
+        for seed in PLAN.seeds
+        for name in methods_in(PLAN.latest)
+    ]
+
+
 def watched_files():
     """Reports of what methods did for the newest request."""
     names = [name for name in methods_in(PLAN.latest) if METHODS[name].trains and not METHODS[name].others]
