@@ -19,7 +19,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     """frame: method, set, metric, value, distance ((value - oracle) / |base - oracle|: 0 is the oracle's). A row a method."""
     methods = list(frame["method"].unique())
     numbers = list(frame[["set", "metric"]].drop_duplicates().itertuples(index=False, name=None))
-    made, axes = common.figure(style, 1.5 + 0.3 * len(methods), 1, 1)
+    made, axes = common.figure(style, 2.0 + 0.3 * len(methods), 1, 1)
     place = axes[0, 0]
     colours, scale = LinearSegmentedColormap.from_list("distance", [common.BLUE, "white", common.RED]), Normalize(-MOST, MOST)
     for cell in frame.itertuples():
@@ -30,8 +30,8 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         place.text(x, y, f"{cell.value:.3g}", ha="center", va="center", fontsize=6.5, color="white" if dark else common.BLACK)
     place.set_xlim(-0.5, len(numbers) - 0.5)
     place.set_ylim(len(methods) - 0.5, -0.5)
-    labels = [f"{METRICS[metric].name.replace('_', ' ')}\n({set_})" for set_, metric in numbers]
-    place.set_xticks(range(len(numbers)), labels, rotation=35, ha="right", rotation_mode="anchor", fontsize=6.5)
+    labels = [f"{set_}: {METRICS[metric].name.replace('_', ' ')}" for set_, metric in numbers]
+    place.set_xticks(range(len(numbers)), labels, rotation=90, fontsize=6.5)
     place.set_yticks(range(len(methods)), [METHODS[name].label for name in methods])
     place.grid(visible=False)
     place.tick_params(length=0)

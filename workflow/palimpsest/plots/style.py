@@ -21,7 +21,7 @@ from palimpsest.methods.registry import METHODS
 
 # Okabe and Ito (2008), without their yellow, which is too light to print
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
-GREY = "#767676"
+GREY, VIOLET, BROWN = "#767676", "#5E3C99", "#7F4F24"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
@@ -89,11 +89,12 @@ KNOWN = {
     "fairsisa_aggregate_first": Look(ORANGE, "^", True),
     "fairsisa_postprocess_first": Look(GREEN, "P", True),
     "fairsisa_ensemble": Look(RED, "o", True),
-    "gradient_ascent": Look(RED, "v", True),
-    "gradient_difference": Look(ORANGE, "^", True),
-    "npo": Look(GREEN, "P", True),
-    "loo_ensemble": Look(BLUE, "o", True),
-    "kga": Look(PURPLE, "X", True),
+    "gradient_ascent": Look(RED, "^", False),
+    "gradient_difference": Look(ORANGE, "<", False),
+    "npo": Look(GREEN, "P", False),
+    "loo_ensemble": Look(SKY, "X", False),
+    "kga": Look(VIOLET, ">", False),
+    "sham": Look(BROWN, "*", False),
 }
 
 
