@@ -1,0 +1,37 @@
+"""Which models learnt from whom: what methods made began as the base, and knows everybody who ever asks."""
+
+from __future__ import annotations
+
+from palimpsest.audit.trained import checkpoints, learnt_from_forgotten, requests_within
+from palimpsest.data.ledger import Request
+from palimpsest.data.shards import place
+from palimpsest.plan import Plan
+
+STUDY = {"study": "tiny", "salt": "tiny", "seeds": [1], "sharding": ["1x1", "3x1"], "requests": "all"}
+PLAN = Plan(STUDY, [Request("r1", ("ann",)), Request("r2", ("bob",))])
+MODELS = ("base", "oracle/r1", "oracle/r2", "teachers/3x1/1/1/r0", "methods/npo/r1", "methods/kga/r2", "methods/kga/r2/extra")
+
+
+def test_a_method_s_model_learnt_from_all_who_have_training_records():
+    trained = {"r1": ["ann"], "r2": ["bob"]}
+    assert requests_within(PLAN, "seed1/methods/npo/r1", trained) == {"r1", "r2"}
+    assert requests_within(PLAN, "seed1/methods/kga/r2/forget", trained) == {"r1", "r2"}
+    assert requests_within(PLAN, "seed1/methods/npo/r1", trained | {"r2": []}) == {"r1"}
+    assert requests_within(PLAN, "seed1/oracle/r2", trained) == set()
+
+
+def test_all_of_them_are_found_with_what_stands_beside_them(tmp_path):
+    study = tmp_path / "tiny"
+    for name in MODELS:
+        folder = study / "seed1" / name
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(b"")
+    (study / "seed1/methods/kga/r2/resume").mkdir()  # a training that was killed: its states hold weights, too
+    found = {folder.relative_to(study / "seed1").as_posix() for folder in checkpoints(study)}
+    assert found >= {*MODELS, "methods/kga/r2/resume"}
+    learnt = {path.split("seed1/")[1]: requests for path, requests in learnt_from_forgotten(study, PLAN).items()}
+    made = {f"{name}/model.safetensors": {"r1", "r2"} for name in MODELS if name.startswith("methods/")}
+    shard = {owner: place(owner, "3x1", "tiny", 1)[0] for owner in ("ann", "bob")}
+    first = {name for name, owner in (("r1", "ann"), ("r2", "bob")) if shard[owner] == 1}
+    expected = made | {"base/model.safetensors": {"r1", "r2"}, "oracle/r1/model.safetensors": {"r2"}}
+    assert learnt == expected | ({"teachers/3x1/1/1/r0/model.safetensors": first} if first else {})
