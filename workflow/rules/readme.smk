@@ -13,7 +13,7 @@ rule readme:
 rule rulegraph:
     input:
         "Snakefile",
-        sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "workflow/rules").glob("*.smk")),
+        sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "workflow/rules").rglob("*.smk")),
     output:
         "results/{study}/rulegraph.dot",
     log:
