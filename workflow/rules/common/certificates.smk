@@ -31,11 +31,12 @@ LIVE_CERTIFICATES = "|".join(LIVE) or "(?!)"
 
 
 def certificate_files():
-    """Pages of all certificates: of those that are made, and of those that are there."""
+    """All certificates and their pages: those that are made, and those that are there."""
     return [
-        certificate_file(name, "html")
+        certificate_file(name, suffix)
         for name in PLAN.names[1:]
         if name in LIVE or Path(certificate_file(name)).is_file()
+        for suffix in ("json", "html")
     ]
 
 
