@@ -17,8 +17,10 @@ from palimpsest.provenance import _file_of, closure
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE_OF = {"yaml": "pyyaml"}  # where a module is not called as its package
-# Modules that import these in functions which no step of tables, figures and pages calls.
-UNCALLED = {"torch": {"palimpsest.randomness"}, "tokenizers": {"palimpsest.audit.look"}}
+# Modules that import these in functions which no step of such an environment calls; what reads a user's --config, no rule does.
+UNCALLED = {
+    "torch": {"palimpsest.randomness"}, "tokenizers": {"palimpsest.audit.look"}, "snakemake": {"palimpsest.audit.arguments"},
+}  # fmt: skip
 # Named to a step by its settings.
 BY_NAME = {
     "decide": [method.module for method in METHODS.values()],
