@@ -17,11 +17,14 @@ def plan(*argv: str):
     return plan_of(parser.parse_args(argv))[0]
 
 
-def test_values_are_those_of_yaml():
-    given = values(["mirror=../data", "requests=latest", "seeds=[1, 2]", "salt=", "study=a=b", "ledger={"])
-    assert given == {"mirror": "../data", "requests": "latest", "seeds": [1, 2], "salt": None, "study": "a=b", "ledger": "{"}
-    with pytest.raises(UserError, match="not a key and its value"):
-        values(["mirror"])
+def test_values_are_those_that_snakemake_would_read():
+    """A number, a truth value, nothing, and all else as text: a date or a null of YAML would be another salt."""
+    given = values(["mirror=../data", "requests=latest", "seeds=7", "salt=", "study=a=b", "ledger=2024-01-01"])
+    assert given == {"mirror": "../data", "requests": "latest", "seeds": 7, "salt": None, "study": "a=b", "ledger": "2024-01-01"}
+    assert values([]) == {}
+    for wrong in ("mirror", "=x", "7=x"):
+        with pytest.raises(UserError, match="not a key and its value"):
+            values([wrong])
 
 
 def test_a_run_with_a_mirror_has_the_ledger_of_the_mirror(tmp_path):
@@ -29,4 +32,4 @@ def test_a_run_with_a_mirror_has_the_ledger_of_the_mirror(tmp_path):
     official, mirrored = plan("--study", "hatexplain"), plan("--study", "hatexplain", "--config", f"mirror={tmp_path}")
     assert official.names == mirrored.names
     assert official.requests[0].owners != mirrored.requests[0].owners
-    assert plan("--config", "study=hatexplain", "seeds=[7]").seeds == [7]
+    assert plan("--config", "study=hatexplain", f"mirror={tmp_path}").requests == mirrored.requests

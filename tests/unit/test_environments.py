@@ -18,9 +18,10 @@ from palimpsest.tracks import TRACKS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE_OF = {"yaml": "pyyaml", "rouge_score": "rouge-score"}  # where a module is not called as its package
-# Modules that import these in functions which no step of tables, figures and pages calls.
+# Modules that import these in functions which no step of such an environment calls; what reads a user's --config, no rule does.
 UNCALLED = {
     "torch": {"palimpsest.randomness"}, "tokenizers": {"palimpsest.audit.look"}, "rouge-score": {"palimpsest.metrics.extraction"},
+    "snakemake": {"palimpsest.audit.arguments"},
 }  # fmt: skip
 # Named to a step by its settings.
 DECIDING, TRAINING = ([method.module for method in METHODS.values() if method.trains == trains] for trains in (False, True))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-
-import yaml
 
 from palimpsest.audit.purges import purged_upto
 from palimpsest.audit.scan import RESULTS
@@ -27,18 +24,15 @@ def add_study(parser) -> None:
 
 
 def values(pairs: list[str]) -> dict:
-    """KEY=VALUE pairs, values as YAML has them, as Snakemake reads its own."""
-    wrong = [pair for pair in pairs if not re.fullmatch(r"\w+=.*", pair)]
-    if wrong:
-        raise UserError(Problem("not a key and its value", "--config", ", ".join(map(repr, wrong)), "KEY=VALUE", "correct it"))
-    return {key: _value(text) for key, _, text in (pair.partition("=") for pair in pairs)}
+    """KEY=VALUE pairs as Snakemake reads its own, by its own function: equal words must name the same study."""
+    if not pairs:
+        return {}
+    from snakemake.cli import parse_config
 
-
-def _value(text: str):
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+        return parse_config(pairs)
+    except ValueError:
+        raise UserError(Problem("not a key and its value", "--config", ", ".join(map(repr, pairs)), "KEY=VALUE", "correct it")) from None
 
 
 def plan_of(args) -> tuple[Plan, list[dict]]:

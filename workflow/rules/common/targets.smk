@@ -42,7 +42,6 @@ def data_files():
     files = {f"{RESULTS}/data/index.parquet", f"{RESULTS}/sets/heldout.json"}
     if COMPARES:
         files |= {f"{RESULTS}/sets/forget-{name}.json" for name in PLAN.names[PLAN.order[PLAN.purged] + 1 :]}
-    for seed, name in dict.fromkeys(pair for state in PLAN.states for pair in checkpoints_in(state)):
-        for part in PLAN.checkpoint(seed, *PLAN.parse(name)).slices:
-            files.add(f"{RESULTS}/seed{seed}/shards/{part}.json")
+    for seed, checkpoint in (pair for state in PLAN.states for pair in PLAN.checkpoints(state)):
+        files |= {f"{RESULTS}/seed{seed}/shards/{part}.json" for part in checkpoint.slices}
     return sorted(files)
