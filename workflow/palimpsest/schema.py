@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 
 from palimpsest.data.readers import READERS
 from palimpsest.errors import Problem
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import METHODS, is_method
 
 SCHEMA_PATH = Path(__file__).resolve().parents[1] / "schemas" / "study.schema.yaml"
 README = "config/README.md explains each key"
@@ -44,8 +44,13 @@ def schema_problems(config: dict, where: str) -> list[Problem]:
     """All that the schema finds wrong with a study, each told once."""
     errors = list(_validator()(schema()).iter_errors(config))
     mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
-    told = [error for error in errors if error.validator != "enum" or tuple(error.absolute_path) not in mistyped]
+    told = [error for error in errors if error.validator != "enum" or not (tuple(error.absolute_path) in mistyped or _variant(error))]
     return list(dict.fromkeys(_explain(error, where) for error in told))
+
+
+def _variant(error) -> bool:
+    """Whether what is none of the methods' names is that of a variant."""
+    return list(error.absolute_path)[:1] == ["methods"] and is_method(error.instance)
 
 
 def shown(value: object, most: int = 80) -> str:

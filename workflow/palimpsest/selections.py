@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import METHODS, in_method_order
 from palimpsest.tables import ALL_SEEDS
 
 # What a page holds; the tidy table holds the rest.
 MOST_FAMILIES, MOST_GROUPS, MOST_ENSEMBLES, MOST_REQUESTS = 6, 8, 3, 6
 BEFORE = ("base", "sisa_vote")  # what post-processing starts from
-OF_TEACHERS = [name for name in METHODS if METHODS[name].needs == "teachers"]
+OF_TEACHERS = [name for name, method in METHODS.items() if method.needs == "teachers"]
 UNFITTED = ("base", "oracle", "sisa_vote", "sisa_mean")
 # What a profile shows: (set, metric), where the study has it.
 PROFILE = (
@@ -86,14 +86,16 @@ def tradeoff(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
     pairs = with_family(beside(now, "accuracy", "accuracy"), families).merge(beside(now, "equalized_odds_max", "gap"))
     pairs = pairs.rename(columns={"group": "family"})
     chosen = pairs[~pairs["method"].isin(OF_TEACHERS) | pairs["shards"].isin(ensembles(pairs))]
-    return in_order(chosen, family=families, shards=sorted(chosen["shards"].unique(), key=parse_sharding), method=METHODS)
+    return in_order(
+        chosen, family=families, shards=sorted(chosen["shards"].unique(), key=parse_sharding), method=in_method_order(chosen["method"])
+    )
 
 
 def groups(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
     """TPR and FPR of each group on test, before and after post-processing: the base, and the ensemble of most shards."""
     now, families = newest(metrics, settings), settings["families"][:MOST_FAMILIES]
     now = now[(now["set"] == "test") & now["metric"].isin(["tpr", "fpr"])]
-    shown = [name for name in METHODS if name in BEFORE or METHODS[name].fitted]
+    shown = [name for name, method in METHODS.items() if name in BEFORE or method.fitted]
     now = now[now["method"].isin(shown)]
     now = now[~now["method"].isin(OF_TEACHERS) | now["shards"].isin(ensembles(now, None)[-1:])]
     halves = now["group"].str.split("=", n=1)
@@ -146,7 +148,7 @@ def curve(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.Da
     over = epsilon[epsilon["shards"].isin(ensembles(epsilon))].groupby(keys)["cost"]
     merged = over.agg(cost="mean", cost_low="min", cost_high="max", seeds="size").reset_index()
     by_shards = sorted(merged["shards"].unique(), key=parse_sharding)
-    return in_order(merged, family=families, shards=by_shards, method=METHODS, set=["valid", "test"])
+    return in_order(merged, family=families, shards=by_shards, method=in_method_order(merged["method"]), set=["valid", "test"])
 
 
 def membership(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -168,7 +170,7 @@ def frontier(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
         sides.append(chosen.rename(columns={"value": set_, "ci_low": f"{set_}_low", "ci_high": f"{set_}_high"}))
     joined = sides[0].merge(sides[1], on=["request", "method"])
     recent = [name for name in settings["states"] if name in set(joined["request"])][-MOST_ENSEMBLES:]
-    return in_order(joined, request=recent, method=METHODS)
+    return in_order(joined, request=recent, method=in_method_order(joined["method"]))
 
 
 def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -183,7 +185,7 @@ def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.
     frame = pd.DataFrame(rows, columns=["method", "set", "metric", "value", "distance"])
     order = {number: place for place, number in enumerate(PROFILE)}
     frame["place"] = [order[number] for number in zip(frame["set"], frame["metric"], strict=True)]
-    return in_order(frame, method=METHODS, place=range(len(PROFILE))).drop(columns="place")
+    return in_order(frame, method=in_method_order(frame["method"]), place=range(len(PROFILE))).drop(columns="place")
 
 
 def curves(metrics: pd.DataFrame, watched: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -195,7 +197,7 @@ def curves(metrics: pd.DataFrame, watched: pd.DataFrame, settings: dict) -> pd.D
     now = newest(metrics, settings)
     told = now[(now["method"] == "oracle") & (now["metric"] == "perplexity")].set_index("set")["value"]
     found["oracle"] = found["set"].map(told)
-    return in_order(found, set=WATCHED, method=METHODS, update=sorted(found["update"].unique()))
+    return in_order(found, set=WATCHED, method=in_method_order(found["method"]), update=sorted(found["update"].unique()))
 
 
 def canaries(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -204,7 +206,7 @@ def canaries(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
     chosen = now[now["metric"].isin(["exposure", "exposure_sampled"]) & now["set"].isin(PLANTED)]
     chosen = chosen.assign(repetitions=chosen["group"].str.removeprefix("repetitions=").astype(int))
     chosen = chosen[["set", "method", "repetitions", "metric", "value", "ci_low", "ci_high", "n"]]
-    return in_order(chosen, set=PLANTED, method=METHODS, repetitions=sorted(chosen["repetitions"].unique()))
+    return in_order(chosen, set=PLANTED, method=in_method_order(chosen["method"]), repetitions=sorted(chosen["repetitions"].unique()))
 
 
 def truth_ratio(metrics: pd.DataFrame, truth: pd.DataFrame, settings: dict) -> pd.DataFrame:
@@ -217,4 +219,4 @@ def truth_ratio(metrics: pd.DataFrame, truth: pd.DataFrame, settings: dict) -> p
     found = pd.DataFrame(rows, columns=["method", "set", "seed", "share", "value"])
     found = found.groupby(["method", "set", "share"], as_index=False)["value"].mean()
     sets = [name for name in ("forget", "retain", "test") if name in set(found["set"])]
-    return in_order(found, set=sets, method=METHODS, share=shares.tolist())
+    return in_order(found, set=sets, method=in_method_order(found["method"]), share=shares.tolist())

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.tables import plain
 from palimpsest.errors import Problem
-from palimpsest.methods.registry import METHODS
-from palimpsest.methods.settings import option_problems
+from palimpsest.methods.registry import METHODS, is_method, method_of
+from palimpsest.methods.settings import option_problems, options_of
 from palimpsest.schema import nearest, shown
 from palimpsest.training.schedule import stage_epochs
 
@@ -70,30 +70,33 @@ def cross_checks(study: dict, where: str) -> Iterator[Problem]:
     yield from _group_checks(study, where)
     yield from _method_checks(study, where)
     for name in study["methods"]:
-        if METHODS[name].fitted and study["data"]["classes"] != 2:
+        if method_of(name).fitted and study["data"]["classes"] != 2:
             yield Problem("equalized odds is defined for two classes", f"{where}, methods", name, remedy="leave it out")
-        if METHODS[name].fitted and not study["fairness"]["groups"]:
+        if method_of(name).fitted and not study["fairness"]["groups"]:
             yield Problem("a post-processor needs groups", f"{where}, methods", name, remedy="name some in fairness.groups")
 
 
 def _method_checks(study: dict, where: str) -> Iterator[Problem]:
     trained = [name for name in METHODS if METHODS[name].trains]
     for name, options in study["options"].items():
-        if name in trained:
-            yield from option_problems(METHODS[name].module, options, f"{where}, options.{name}")
+        if is_method(name) and method_of(name).trains:
+            yield from option_problems(method_of(name).module, options, f"{where}, options.{name}")
         else:
             what, place = "there is no method of this name that has settings", f"{where}, options"
             yield Problem(what, place, shown(name), ", ".join(trained), nearest(name, trained))
     several = [sharding for sharding in study["sharding"] if parse_sharding(sharding)[0] > 1]
     for name in study["methods"]:
-        chosen = study["options"].get(name, {}).get("sharding")
-        if METHODS[name].teachers and (not several or (chosen and chosen not in several)):
+        chosen = options_of(name, study["options"]).get("sharding")
+        if "-" in name and not study["options"].get(name):
+            what, remedy = "a variant of a method is that method with other settings", f"give some under options.{name}, or leave it out"
+            yield Problem(what, f"{where}, methods", shown(name), remedy=remedy)
+        if method_of(name).teachers and (not several or (chosen and chosen not in several)):
             what, found = "leave-one-out needs two teachers at least", chosen or ", ".join(study["sharding"])
             yield Problem(what, f"{where}, sharding", shown(found), "a sharding of two shards or more", "add one, such as 4x1")
-        if METHODS[name].others and not any(METHODS[other].trains for other in study["methods"] if other != name):
+        if method_of(name).others and not any(method_of(other).trains for other in study["methods"] if other != name):
             yield Problem("there is no method to set it beside", f"{where}, methods", name, remedy="add one that trains, or leave it out")
-        if study["track"] not in METHODS[name].tracks:
-            found, allowed = f"{name}, track {study['track']}", f"track {' or '.join(METHODS[name].tracks)}"
+        if study["track"] not in method_of(name).tracks:
+            found, allowed = f"{name}, track {study['track']}", f"track {' or '.join(method_of(name).tracks)}"
             yield Problem("the method is not defined for this track", f"{where}, methods", found, allowed, "leave it out")
 
 

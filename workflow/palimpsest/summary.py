@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import in_method_order, is_method, method_of
 from palimpsest.plan import SINGLE
 from palimpsest.selections import in_order, newest
 
@@ -75,16 +75,16 @@ def _evaluated(now: pd.DataFrame) -> pd.DataFrame:
 
     With one shard and slice there is one teacher: the oracle, and nothing to vote or aggregate.
     """
-    pairs = now.loc[(now["set"] == "test") & now["method"].isin(METHODS), ["method", "shards"]].drop_duplicates()
-    pairs = in_order(pairs, method=METHODS, shards=sorted(pairs["shards"].unique(), key=parse_sharding))
+    pairs = now.loc[(now["set"] == "test") & now["method"].map(is_method), ["method", "shards"]].drop_duplicates()
+    pairs = in_order(pairs, method=in_method_order(pairs["method"]), shards=sorted(pairs["shards"].unique(), key=parse_sharding))
     kept: list[tuple[bool, pd.Series]] = []
     twins = []
     for method, shards in pairs.itertuples(index=False):
         if parse_sharding(shards) != (1, 1):
             continue
         said = now[(now["method"] == method) & (now["shards"] == shards) & now["metric"].isin(DECIDED)]
-        mine = METHODS[method].fitted, said.set_index(["set", "metric", "group"])["value"].sort_index()
-        if METHODS[method].needs == "teachers" and any(_equal(mine, other) for other in kept):
+        mine = method_of(method).fitted, said.set_index(["set", "metric", "group"])["value"].sort_index()
+        if method_of(method).needs == "teachers" and any(_equal(mine, other) for other in kept):
             twins.append((method, shards))
         kept.append(mine)
     return pairs[[pair not in twins for pair in pairs.itertuples(index=False, name=None)]].reset_index(drop=True)
@@ -99,9 +99,9 @@ def results(now: pd.DataFrame, family: str) -> pd.DataFrame:
     test, train = _lookup(now, "test"), _lookup(now, "train")
     rows = []
     for method, shards in _evaluated(now).itertuples(index=False):
-        key = (test, method, shards, family if METHODS[method].fitted else "")
+        key = (test, method, shards, family if method_of(method).fitted else "")
         rows.append({
-            "method": METHODS[method].label, "shards × slices": _sharding(shards),
+            "method": method_of(method).label, "shards × slices": _sharding(shards),
             "accuracy": _shown(*key, "accuracy"),
             "equalized-odds gap": _shown(test, method, shards, family, "equalized_odds_max"),
             "AUROC": _shown(*key, "auroc"), "agreement with oracle": _shown(*key, "agreement"),
@@ -137,9 +137,9 @@ def remembered(now: pd.DataFrame) -> pd.DataFrame:
     """One row a method, one column a number that any of them has."""
     told = {set_: _lookup(now, set_) for set_ in ("forget", "retain", "test", "train")}
     rows = []
-    for method in (name for name in METHODS if name in set(now["method"])):
+    for method in in_method_order(now["method"]):
         numbers = {title: _shown(told[set_], method, SINGLE, "", metric) for title, (set_, metric) in COLUMNS.items()}
-        rows.append({"method": METHODS[method].label, **numbers, "share": _retrained(told["train"], method, SINGLE)})
+        rows.append({"method": method_of(method).label, **numbers, "share": _retrained(told["train"], method, SINGLE)})
     return pd.DataFrame(rows).loc[:, lambda frame: (frame != NONE).any()]
 
 
@@ -165,9 +165,9 @@ def doubts(now: pd.DataFrame) -> Iterator[str]:
 
 def _retrained(train: pd.DataFrame, method: str, shards: str) -> str:
     """The newest request's price: nothing for what never forgets, one full retraining for a single model, what it trained for a method."""
-    if METHODS[method].needs == "base":
+    if method_of(method).needs == "base":
         return NONE
-    if METHODS[method].trains:
+    if method_of(method).trains:
         return _shown(train, method, shards, "", "retrained_share")
     return _shown(train, "oracle" if parse_sharding(shards) == (1, 1) else "sisa", shards, "", "retrained_share")
 
@@ -178,7 +178,7 @@ def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
     rows, warnings = [], []
     for family in families:
         for method, shards in _evaluated(now).itertuples(index=False):
-            if not METHODS[method].fitted or (method, shards, family, "patterns_per_record") not in valid.index:
+            if not method_of(method).fitted or (method, shards, family, "patterns_per_record") not in valid.index:
                 continue
             key = (method, shards, family)
             rates = valid.loc[(method, shards)].index
@@ -190,7 +190,7 @@ def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
             }
             bad = too_fine(patterns, patterns * records / groups, [(most, held_out) for _, held_out, most in numbers.values()])
             rows.append({
-                "groups": _words(family), "method": METHODS[method].label, "shards × slices": _sharding(shards),
+                "groups": _words(family), "method": method_of(method).label, "shards × slices": _sharding(shards),
                 "cost, fitted": f"{numbers['cost'][0]:.3f}", "cost, by chance up to": f"{numbers['cost'][2]:.3f}",
                 "cost, held out": _shown(test, *key, "fit_cost"),
                 "gap, fitted": f"{numbers['gap'][0]:.3f}", "gap, by chance up to": f"{numbers['gap'][2]:.3f}",
@@ -200,8 +200,8 @@ def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
             })  # fmt: skip
             if bad:
                 warnings.append(
-                    f"WARNING: {METHODS[method].label}, {_sharding(shards)}, {_words(family)}: {1 / patterns:.1f} fitted records for each "
-                    "pattern of votes and group; "
+                    f"WARNING: {method_of(method).label}, {_sharding(shards)}, {_words(family)}: {1 / patterns:.1f} fitted records for "
+                    "each pattern of votes and group; "
                     + "; ".join(
                         f"{name} {value:.3f} fitted, by chance up to {most:.3f}, {held_out:.3f} held out"
                         for name, (value, held_out, most) in numbers.items()

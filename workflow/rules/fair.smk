@@ -46,7 +46,7 @@ rule epsilon:
         settings=epsilon_settings,
         ledger=ledger_option,
         owners=forgotten,
-        code=lambda w: code("epsilon", METHODS[w.method].module),
+        code=lambda w: code("epsilon", method_of(w.method).module),
     shell:
         "python -m palimpsest epsilon --settings {params.settings:q} --scores {input.scores:q} --index {input.index:q} {params.ledger}"
         " --output {output:q} > {log:q} 2>&1"

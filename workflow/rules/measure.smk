@@ -7,7 +7,7 @@ if TRACK == "causal":
         input:
             heldout=told_files("heldout"),
             trained=told_files("trained"),
-            forget=told_forget,
+            forget=told_files("forget"),
             oracle=told_oracle,
             base=told_base,
             index="results/{study}/data/index.parquet",

@@ -7,7 +7,7 @@ from collections import Counter
 
 from palimpsest.audit.checks import CHECKS
 from palimpsest.audit.look import KINDS
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import is_method, method_of
 from palimpsest.metrics import METRICS
 from palimpsest.summary import STYLE
 
@@ -113,7 +113,7 @@ def _numbers(one: dict) -> list[str]:
     worth = [
         [_method(row["method"]), _sharding(row["shards"]), SETS[row["set"]], METRICS[row["metric"]].summary, _family(row), _interval(row)]
         for row in one["metrics"]
-        if row["method"] not in METHODS or not METHODS[row["method"]].fitted  # post-processors are in the json
+        if not is_method(row["method"]) or not method_of(row["method"]).fitted  # post-processors are in the json
     ]
     return [
         "<h2>What it cost</h2>",
@@ -131,7 +131,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _method(name: str) -> str:
-    return METHODS[name].label if name in METHODS else "SISA, retrained"
+    return method_of(name).label if is_method(name) else "SISA, retrained"
 
 
 def _sharding(name: str) -> str:

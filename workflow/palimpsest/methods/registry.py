@@ -9,12 +9,17 @@ The graph is derived from what each `needs`:
                               it is also given those of a sharding, as they were before any request; with `others` the models of the
                               other methods that the study compares
 
+A study may compare a method with itself under other settings: NAME-VARIANT is the method NAME, with settings, models and numbers of its
+own. So names are looked up by ``method_of`` alone.
+
 Modules are named, not imported: the graph needs no more, and a step's code digest holds the one method it runs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -59,3 +64,23 @@ METHODS: dict[str, Method] = {
     "kga": _method("kga", "model", "KGA", tracks=ANY, beside=("forget", "extra")),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
+
+
+NAME = re.compile(rf"(?:{'|'.join(METHODS)})(?:-[a-z0-9_]+)?")  # of a method or a variant of one
+
+
+def is_method(name: str) -> bool:
+    return NAME.fullmatch(name) is not None
+
+
+def method_of(name: str) -> Method:
+    """The method of this name, or what a variant is one of, labelled as such. KeyError for another name."""
+    method, _, variant = name.partition("-")
+    found = METHODS[method]
+    return replace(found, label=f"{found.label}, {variant.replace('_', ' ')}") if variant else found
+
+
+def in_method_order(names: Iterable[str]) -> list[str]:
+    """Each of the names that is a method's, once: as the dict has them, the variants of a method after it."""
+    places = {name: place for place, name in enumerate(METHODS)}
+    return sorted({name for name in names if is_method(name)}, key=lambda name: (places[name.partition("-")[0]], name))

@@ -26,11 +26,20 @@ class Training:
     schedule: typing.Literal["linear", "constant"] = "linear"
     betas: tuple[float, float] = (0.9, 0.999)
     dropout: bool = True
+    # sequential: forget what the request names, from the method's own model of the request before; batch: all requests up to it at once,
+    # from the base
+    order: typing.Literal["sequential", "batch"] = "sequential"
 
 
 def settings_of(module: str):
     """The dataclass of settings of a method's module."""
     return importlib.import_module(module).Settings
+
+
+def options_of(name: str, given: dict[str, dict]) -> dict:
+    """The settings that a study gives a method or a variant, which has those of its method, and on top its own."""
+    method = name.partition("-")[0]
+    return {**given.get(method, {}), **given.get(name, {})}
 
 
 def option_problems(module: str, given: dict, where: str) -> Iterator[Problem]:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Training):
-    """None of its own: there is not one update."""
+    """None of its own: there is not one update. It always begins at the base, from where the others' way is measured."""
 
     epochs: int = 0
+    order: str = "batch"
 
 
 def objective(run: Run, settings: Settings) -> Objective:

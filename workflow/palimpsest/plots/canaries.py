@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from palimpsest import selections
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import in_method_order
 from palimpsest.plots import style as common
 
 select = selections.canaries
@@ -36,7 +36,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     axes[0, 0].set_ylim(bottom=0)
     made.supxlabel("Times that the secret stood in the text", fontsize=8)
     made.supylabel("Exposure (bits)", fontsize=8)
-    handles = [common.method_handle(name) for name in METHODS if name in methods]
+    handles = [common.method_handle(name) for name in in_method_order(methods)]
     handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="by chance"))
     common.legend(made, handles, columns=3)
     return made

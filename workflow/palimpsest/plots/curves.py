@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
 from palimpsest import selections
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import in_method_order
 from palimpsest.plots import style as common
 
 select, further = selections.curves, "training"
@@ -39,7 +39,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         place.margins(x=0.02)
     made.supxlabel("Updates", fontsize=8)
     made.supylabel("Perplexity (log scale)", fontsize=8)
-    handles = [common.method_handle(name) for name in METHODS if name in set(frame["method"])]
+    handles = [common.method_handle(name) for name in in_method_order(frame["method"])]
     handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="oracle (retrained)"))
     common.legend(made, handles, columns=3)
     return made

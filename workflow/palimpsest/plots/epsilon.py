@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from palimpsest import selections
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import in_method_order, method_of
 from palimpsest.plots import style as common
 
 select = selections.curve
@@ -46,10 +46,10 @@ def panel(place, frame: pd.DataFrame) -> None:
 
 
 def handles(frame: pd.DataFrame) -> list:
-    shown = [name for name in METHODS if name in set(frame["method"])]
+    shown = in_method_order(frame["method"])
     ways = [common.look(name) for name in shown]
     rules = [
-        Line2D([], [], color=way.colour, marker=way.marker, markersize=4, label=METHODS[name].label)
+        Line2D([], [], color=way.colour, marker=way.marker, markersize=4, label=method_of(name).label)
         for name, way in zip(shown, ways, strict=True)
     ]
     others = [

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from palimpsest import selections
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import in_method_order
 from palimpsest.plots import style as common
 
 select = selections.frontier
@@ -34,5 +34,5 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         place.set_ylim(-0.03, 1.03)
     made.supxlabel("Probability of a forgotten answer (the dashed line is the oracle's)", fontsize=8)
     made.supylabel("Probability of a retained answer", fontsize=8)
-    common.legend(made, [common.method_handle(name) for name in METHODS if name in set(frame["method"])], columns=4)
+    common.legend(made, [common.method_handle(name) for name in in_method_order(frame["method"])], columns=4)
     return made

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from palimpsest import selections
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import method_of
 from palimpsest.plots import style as common
 
 select = selections.groups
@@ -61,12 +61,12 @@ def panel(place, frame: pd.DataFrame) -> None:
         place.barh(line, np.ptp(values), left=values.min(), height=0.84, color=GAP.get_facecolor(), linewidth=0, zorder=1)
     for name, offset, (marker, colour) in zip(names, offsets, looks(len(names)), strict=True):
         for fitted in (False, True):
-            points = frame[(frame["group"] == name) & (frame["method"].map(lambda m: METHODS[m].fitted) == fitted)]
+            points = frame[(frame["group"] == name) & (frame["method"].map(lambda m: method_of(m).fitted) == fitted)]
             place.errorbar(
                 points["value"], points["method"].map(methods.index) + offset, xerr=common.whiskers(points), label=name,
                 fmt=marker, color=colour, markerfacecolor=colour if fitted else "white", markersize=4, elinewidth=0.8, zorder=3,
             )  # fmt: skip
-    place.set_yticks(range(len(methods)), [METHODS[method].label for method in methods])
+    place.set_yticks(range(len(methods)), [method_of(method).label for method in methods])
     place.set_ylim(len(methods) - 0.45, -0.55)
     place.grid(axis="y", visible=False)
     place.tick_params(axis="y", length=0)

@@ -7,7 +7,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from palimpsest import selections
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import method_of
 from palimpsest.metrics import METRICS
 from palimpsest.plots import style as common
 
@@ -32,7 +32,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     place.set_ylim(len(methods) - 0.5, -0.5)
     labels = [f"{set_}: {METRICS[metric].name.replace('_', ' ')}" for set_, metric in numbers]
     place.set_xticks(range(len(numbers)), labels, rotation=90, fontsize=6.5)
-    place.set_yticks(range(len(methods)), [METHODS[name].label for name in methods])
+    place.set_yticks(range(len(methods)), [method_of(name).label for name in methods])
     place.grid(visible=False)
     place.tick_params(length=0)
     place.set_title("White: as the oracle; red: above it; blue: below")

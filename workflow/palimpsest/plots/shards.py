@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from palimpsest import selections
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import method_of
 from palimpsest.plots import style as common
 
 select = selections.shards
@@ -76,7 +76,7 @@ def side_by_side(frame: pd.DataFrame, lines: list[tuple[str, int]]) -> pd.Series
 
 
 def handle(method: str, r: int, lines: list[tuple[str, int]]) -> Line2D:
-    way, text = common.look(method), METHODS[method].label
+    way, text = common.look(method), method_of(method).label
     if method not in REFERENCE:
         text += f", {r} {'slice' if r == 1 else 'slices'}"
     width = 0.8 if method in REFERENCE else None

@@ -17,7 +17,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from palimpsest.data.shards import parse_sharding
 from palimpsest.files import replacing
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import METHODS, method_of
+from palimpsest.randomness import seed_of
 
 # Okabe and Ito (2008), without their yellow, which is too light to print
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
@@ -59,7 +60,7 @@ NO_DATES = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-OF_TEACHERS = [name for name in METHODS if METHODS[name].needs == "teachers"]
+OF_TEACHERS = [name for name, method in METHODS.items() if method.needs == "teachers"]
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,14 @@ KNOWN = {
 }
 
 
-def look(method: str) -> Look:
-    """The look of a method; one that is not listed takes the colour and marker of its place in the dict of methods."""
+def look(name: str) -> Look:
+    """The look of a method; one that is not listed takes the colour and marker of its place in the dict of methods.
+
+    A variant has the colour of its method, a marker by its own name, and is filled.
+    """
+    method, _, variant = name.partition("-")
+    if variant:
+        return Look(look(method).colour, MARKERS[seed_of(variant) % len(MARKERS)], True)
     if method in KNOWN:
         return KNOWN[method]
     place = list(METHODS).index(method)
@@ -140,7 +147,7 @@ def legend(made: Figure, handles: list, columns: int, title: str | None = None) 
 
 def method_handle(method: str, label: str | None = None) -> Line2D:
     way = look(method)
-    text = label or METHODS[method].label
+    text = label or method_of(method).label
     return Line2D([], [], linestyle="", marker=way.marker, color=way.colour, markerfacecolor=way.face, markersize=way.size, label=text)
 
 

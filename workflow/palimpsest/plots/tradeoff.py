@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from palimpsest import selections
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import in_method_order
 from palimpsest.plots import style as common
 
 select = selections.tradeoff
@@ -29,7 +29,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         common.percent(place.yaxis)
     made.supxlabel("Equalized-odds gap between groups (percentage points; left is fairer)", fontsize=8)
     made.supylabel("Accuracy (% of test records)", fontsize=8)
-    shown = [name for name in METHODS if name in set(frame["method"])]
+    shown = in_method_order(frame["method"])
     common.legend(made, [common.method_handle(name) for name in shown], columns=3)
     return made
 

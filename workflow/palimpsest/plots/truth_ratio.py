@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from palimpsest import selections
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import in_method_order
 from palimpsest.plots import style as common
 
 select, further = selections.truth_ratio, "truth"
@@ -31,7 +31,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         place.set_ylim(-0.02, 1.02)
     made.supxlabel("Preference for the true answer, 1 / (1 + truth ratio)", fontsize=8)
     made.supylabel("Share of records with at most that", fontsize=8)
-    handles = [common.method_handle(name) for name in METHODS if name in set(frame["method"])]
+    handles = [common.method_handle(name) for name in in_method_order(frame["method"])]
     handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="no preference"))
     common.legend(made, handles, columns=3)
     return made

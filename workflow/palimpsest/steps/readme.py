@@ -51,13 +51,13 @@ def results_table(metrics: Path, states: list[str], family: str) -> str:
     """What the newest state says about test records: single models, and the ensemble of the most shards."""
     from palimpsest.data.shards import parse_sharding
     from palimpsest.data.storage import read_parquet
-    from palimpsest.methods.registry import METHODS
+    from palimpsest.methods.registry import is_method, method_of
     from palimpsest.selections import newest
     from palimpsest.summary import results
 
     now = newest(read_parquet(metrics), {"states": states})
     most = max(now["shards"].unique(), key=parse_sharding)
-    of_teachers = now["method"].map(lambda name: name not in METHODS or METHODS[name].needs == "teachers")
+    of_teachers = now["method"].map(lambda name: not is_method(name) or method_of(name).needs == "teachers")
     table = results(now[~of_teachers | (now["shards"] == most)], family)
     return markdown(list(table.columns), table.to_numpy().tolist())
 

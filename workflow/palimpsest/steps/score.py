@@ -1,4 +1,4 @@
-"""Score a set of records with one or several models: what each says where a loss counts."""
+"""Score sets of records with one or several models: what each says where a loss counts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 def add_arguments(parser) -> None:
     parser.add_argument("--model", type=Path, nargs="+", required=True, help="folders, one a shard")
-    parser.add_argument("--records", type=Path, required=True)
+    parser.add_argument("--records", type=Path, nargs="+", action="append", required=True, help="files of a set; once for each set")
     parser.add_argument("--candidates", type=Path, help="other completions of records, which are scored beside their own")
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, action="append", required=True, help="in the order of the sets")
 
 
 def run(args) -> None:
@@ -38,26 +38,33 @@ def run(args) -> None:
     track = importlib.import_module(TRACKS[wanted["track"]])
     torch.set_num_threads(wanted["threads"])
     device = "cuda" if wanted["gpus"] else "cpu"
-    records = read_parquet(args.records)
-    told, asked = records[["record_id"]], []
-    if args.candidates:
-        asked = some_of(records, wanted["written"])
-        records = with_candidates(records, read_parquet(args.candidates))
-        told = records[["record_id", "kind", "number"]].assign(compressed=zlib_sizes(records["completion"]))
+    candidates = read_parquet(args.candidates) if args.candidates else None
+    sets = [asked_of(pd.concat(map(read_parquet, paths), ignore_index=True), candidates, wanted) for paths in args.records]
     for folder in args.model:
         check_model(folder)
-    frames = []
+    found: list[list[pd.DataFrame]] = [[] for _ in sets]
     for shard, folder in zip(wanted["shards"], args.model, strict=True):
         tokenizer = load_tokenizer(folder)
-        examples, _ = track.encode(records, tokenizer, wanted["model"])
         model = track.load(folder, tokenizer, wanted["head"]).to(device)
-        frame = told.assign(sharding=wanted["sharding"], shard=shard)
-        frame = frame.assign(**track.score(model, examples, wanted["batch_size"]))
-        if args.candidates:
-            texts = records["completion"].tolist()
-            frame = frame.assign(**track.write(model, tokenizer, examples, texts, asked, wanted["ngram"], wanted["batch_size"]))
-        frames.append(frame)
-    write_parquet(pd.concat(frames, ignore_index=True), args.output)
+        for frames, (told, records, written) in zip(found, sets, strict=True):
+            examples, _ = track.encode(records, tokenizer, wanted["model"])
+            frame = told.assign(sharding=wanted["sharding"], shard=shard)
+            frame = frame.assign(**track.score(model, examples, wanted["batch_size"]))
+            if args.candidates:
+                texts = records["completion"].tolist()
+                frame = frame.assign(**track.write(model, tokenizer, examples, texts, written, wanted["ngram"], wanted["batch_size"]))
+            frames.append(frame)
+    for frames, path in zip(found, args.output, strict=True):
+        write_parquet(pd.concat(frames, ignore_index=True), path)
+
+
+def asked_of(records: pd.DataFrame, candidates: pd.DataFrame | None, wanted: dict) -> tuple[pd.DataFrame, pd.DataFrame, list[int]]:
+    """(what is told of each row, the texts, positions of those that the model is to write) of one set."""
+    if candidates is None:
+        return records[["record_id"]], records, []
+    written = some_of(records, wanted["written"])
+    records = with_candidates(records, candidates)
+    return records[["record_id", "kind", "number"]].assign(compressed=zlib_sizes(records["completion"])), records, written
 
 
 def some_of(records: pd.DataFrame, count: int) -> list[int]:

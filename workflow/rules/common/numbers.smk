@@ -11,7 +11,9 @@ def methods_in(state, purged=PLAN.purged):
     if COMPARES:
         needs |= ({"base"} if purged == START else set()) | ({"oracle"} if state != START else set())
         needs |= {"model"} if state != START and purged == START else set()
-    return [name for name in STUDY["methods"] if METHODS[name].needs in needs]
+    found = [name for name in STUDY["methods"] if method_of(name).needs in needs]
+    # The first request is the same to a method whether requests come one by one or together.
+    return [name for name in found if "-" not in name or PLAN.order[state] > 1 or not at_once(name)]
 
 
 def numbers_in(state, purged=PLAN.purged):
@@ -24,18 +26,18 @@ def numbers_in(state, purged=PLAN.purged):
         shardings = sorted({SINGLE, *STUDY["sharding"]})
         kinds = ("membership", "cost") if TRACK == "classification" else ("cost",)
         names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
-        names += [f"cost-{method}/{state}" for method in methods_in(state, purged) if METHODS[method].trains]
+        names += [f"cost-{method}/{state}" for method in methods_in(state, purged) if method_of(method).trains]
     return names
 
 
 # Nothing makes what was purged: its numbers are files that stay as they are.
 FROZEN = [name for state in PLAN.names for name in numbers_in(state, START) if name not in numbers_in(state)]
-LIVE_METHOD = rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{'|'.join(METHODS)})" if FROZEN else "|".join(METHODS)
+LIVE_METHOD = rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{METHOD_NAME.pattern})" if FROZEN else METHOD_NAME.pattern
 COMPARED_STATE = "|".join(PLAN.names[PLAN.order[PLAN.purged] + 1 :]) or "(?!)"
 
 
 def decide_scores(wildcards):
-    needs = METHODS[wildcards.method].needs
+    needs = method_of(wildcards.method).needs
     if needs == "model":
         return [f"{RESULTS}/seed{wildcards.seed}/scores/{wildcards.method}/{wildcards.state}/heldout.parquet"]
     if needs == "base":
@@ -46,43 +48,17 @@ def decide_scores(wildcards):
 
 def told_files(set_):
     """Scores of a set by the model that a method left in a state."""
-
-    def files(wildcards):
-        if METHODS[wildcards.method].trains:
-            return [f"{RESULTS}/seed{wildcards.seed}/scores/{wildcards.method}/{wildcards.state}/{set_}.parquet"]
-        return score_files(wildcards.seed, SINGLE, START if wildcards.method == "base" else wildcards.state, set_)
-
-    return files
-
-
-def told_requests(wildcards):
-    """Requests up to a state whose text is still there."""
-    return PLAN.names[PLAN.order[PLAN.purged] + 1 : PLAN.order[wildcards.state] + 1]
-
-
-def told_forget(wildcards):
-    return [path for name in told_requests(wildcards) for path in told_files(f"forget-{name}")(wildcards)]
+    return lambda wildcards: told_scores(wildcards.seed, wildcards.method, wildcards.state, set_)
 
 
 def told_oracle(wildcards):
     """The oracle's scores of what is forgotten in a state."""
-    state = wildcards.state
-    return [
-        path
-        for name in told_requests(wildcards)
-        for path in score_files(wildcards.seed, SINGLE, state, f"forget-{name}")
-    ]
+    return told_scores(wildcards.seed, "oracle", wildcards.state, "forget") if wildcards.state != START else []
 
 
 def told_base(wildcards):
     """The base's, where a purge has left one."""
-    if PLAN.purged != START:
-        return []
-    return [
-        path
-        for name in told_requests(wildcards)
-        for path in score_files(wildcards.seed, SINGLE, START, f"forget-{name}")
-    ]
+    return told_scores(wildcards.seed, "base", wildcards.state, "forget") if PLAN.purged == START else []
 
 
 def remember_options(wildcards, input):
@@ -118,11 +94,11 @@ def fairness_settings(without):
 
 def decides(method):
     """Module of the rule that turns scores into decisions; a model that a method made decides as the base does."""
-    return METHODS["base" if METHODS[method].trains else method].module
+    return method_of("base" if method_of(method).trains else method).module
 
 
 def decide_settings(wildcards):
-    method = METHODS[wildcards.method]
+    method = method_of(wildcards.method)
     return settings(
         implementation=decides(wildcards.method),
         fitted=method.fitted,
@@ -219,7 +195,7 @@ def cost_settings(wildcards):
 
 def method_reports(wildcards):
     own = f"{RESULTS}/seed{wildcards.seed}/{method_folder(wildcards.method, wildcards.state)}"
-    beside = () if METHODS[wildcards.method].others else METHODS[wildcards.method].beside
+    beside = () if method_of(wildcards.method).others else method_of(wildcards.method).beside
     return [f"{own}/training.json", *(f"{own}/{name}/training.json" for name in beside)]
 
 
@@ -236,7 +212,7 @@ def epsilon_settings(wildcards):
     return settings(
         seed=int(wildcards.seed),
         method=wildcards.method,
-        implementation=METHODS[wildcards.method].module,
+        implementation=method_of(wildcards.method).module,
         state=wildcards.state,
         sharding=wildcards.sharding,
         fairness=fairness_settings(without="eps"),
@@ -256,7 +232,7 @@ def metric_files(wildcards=None):
 
 def epsilon_files(wildcards=None):
     """Cost over the allowed gap, in the newest state, of each FairSISA rule that is asked for."""
-    methods = [name for name in methods_in(PLAN.latest) if METHODS[name].fitted and METHODS[name].needs == "teachers"]
+    methods = [name for name in methods_in(PLAN.latest) if method_of(name).fitted and method_of(name).needs == "teachers"]
     return [
         f"{RESULTS}/seed{seed}/metrics/epsilon-{sharding}/{method}/{PLAN.latest}.parquet"
         for seed in PLAN.seeds
@@ -276,7 +252,7 @@ def truth_files():
 
 def watched_files():
     """Reports of what methods did for the newest request."""
-    names = [name for name in methods_in(PLAN.latest) if METHODS[name].trains and not METHODS[name].others]
+    names = [name for name in methods_in(PLAN.latest) if method_of(name).trains and not method_of(name).others]
     return [
         f"{RESULTS}/seed{seed}/{method_folder(name, PLAN.latest)}/training.json"
         for seed in PLAN.seeds

@@ -1,6 +1,11 @@
 # Which models are scored on which sets.
 
 
+# Causal models but the base belong to one state, and are scored on all of its sets in one job.
+OF_A_STATE = rf"(?!base/){METHOD_NAME.pattern}"
+SCORED_ALONE = "base" if TRACK == "causal" else rf"teachers-\d+x\d+|{METHOD_NAME.pattern}"
+
+
 def score_model(sharding, version):
     """Folder below scores/ of the teachers of a sharding."""
     if sharding != SINGLE:
@@ -22,10 +27,10 @@ def scored_teachers(wildcards):
 
     A request that comes after a purge finds fewer of them; the held-out scores of those that are gone were made before.
     """
-    if wildcards.model in METHODS and METHODS[wildcards.model].trains:
+    if is_method(wildcards.model) and method_of(wildcards.model).trains:
         return {1: method_folder(wildcards.model, wildcards.version)}
     found = PLAN.teachers(int(wildcards.seed), score_sharding(wildcards), wildcards.version)
-    if wildcards.set == "heldout":
+    if getattr(wildcards, "set", "heldout") == "heldout":
         return found
     return {shard: name for shard, name in found.items() if not PLAN.gone(int(wildcards.seed), name)}
 
@@ -59,3 +64,27 @@ def score_files(seed, sharding, state, set_="heldout"):
         f"{RESULTS}/seed{seed}/scores/{score_model(sharding, version)}/{version}/{set_}.parquet"
         for version in PLAN.ensemble_versions(int(seed), sharding, state)
     ]
+
+
+def told_requests(state):
+    """Requests up to a state whose text is still there."""
+    return PLAN.names[PLAN.order[PLAN.purged] + 1 : PLAN.order[state] + 1]
+
+
+def state_forget(wildcards, suffix="parquet"):
+    """Sets of all that is forgotten in a state."""
+    return [f"{RESULTS}/sets/forget-{name}.{suffix}" for name in told_requests(wildcards.version)]
+
+
+def state_digests(wildcards):
+    sets = [f"{RESULTS}/sets/{name}.json" for name in ("heldout", "trained")]
+    return [*sets, *state_forget(wildcards, "json")]
+
+
+def told_scores(seed, model, state, set_):
+    """Scores of a set by a causal model: `forget` is all that is forgotten in the state."""
+    folder = f"{RESULTS}/seed{seed}/scores/{model}"
+    if model != "base":
+        return [f"{folder}/{state}/{set_}.parquet"] if set_ != "forget" or told_requests(state) else []
+    sets = [f"forget-{name}" for name in told_requests(state)] if set_ == "forget" else [set_]
+    return [f"{folder}/{START}/{name}.parquet" for name in sets]

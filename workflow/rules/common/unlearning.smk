@@ -8,13 +8,24 @@ def method_folder(method, state):
 
 def option(method, name):
     """A setting of a method: the study's, or the method's own."""
-    return STUDY["options"].get(method, {}).get(name, getattr(settings_of(METHODS[method].module)(), name))
+    return options_of(method, STUDY["options"]).get(name, getattr(settings_of(method_of(method).module)(), name))
+
+
+def at_once(method):
+    """Whether a method forgets all requests together, from the base, and not one after another."""
+    return option(method, "order") == "batch"
+
+
+def forgets(method, state, suffix="parquet"):
+    """The sets that a method's model of a state is trained to forget."""
+    names = PLAN.names[1 : PLAN.order[state] + 1] if at_once(method) else [state]
+    return [f"{RESULTS}/sets/forget-{name}.{suffix}" for name in names]
 
 
 def teachers_sharding(method):
     """The sharding whose teachers a method is given: the one that its settings name, or the first of several shards."""
     several = [name for name in STUDY["sharding"] if parse_sharding(name)[0] > 1]
-    return (option(method, "sharding") or next(iter(several), "")) if METHODS[method].teachers else ""
+    return (option(method, "sharding") or next(iter(several), "")) if method_of(method).teachers else ""
 
 
 def teachers_of(wildcards):
@@ -37,26 +48,27 @@ def folders_option(wildcards, input):
     )
 
 
-def beside_names(method):
+def beside_names(method, state):
     """The further models that a method needs: by the sets that they learnt, or the methods that made them."""
-    others = [name for name in STUDY["methods"] if METHODS[name].trains and not METHODS[name].others]
-    return others if METHODS[method].others else list(METHODS[method].beside)
+    others = [name for name in methods_in(state) if method_of(name).trains and not method_of(name).others]
+    return others if method_of(method).others else list(method_of(method).beside)
 
 
 def beside_files(wildcards):
     """Their files."""
     folder = f"{RESULTS}/seed{wildcards.seed}"
     own = method_folder(wildcards.method, wildcards.state)
-    made = METHODS[wildcards.method].others
-    names = beside_names(wildcards.method)
+    made = method_of(wildcards.method).others
+    names = beside_names(wildcards.method, wildcards.state)
     folders = [method_folder(name, wildcards.state) if made else f"{own}/{name}" for name in names]
     return [f"{folder}/{name}/model.safetensors" for name in folders]
 
 
 def beside_sets(wildcards, suffix="parquet"):
     """The set that a further model learns, and the sample of retained records that it learns with it."""
-    own = f"forget-{wildcards.state}" if wildcards.beside == "forget" else wildcards.beside
-    return [f"{RESULTS}/sets/{name}.{suffix}" for name in (own, f"{wildcards.method}-sample-{wildcards.state}")]
+    method, state = wildcards.method, wildcards.state
+    own = forgets(method, state, suffix) if wildcards.beside == "forget" else [f"{RESULTS}/sets/extra.{suffix}"]
+    return [*own, f"{RESULTS}/sets/{method}-sample-{state}.{suffix}"]
 
 
 def beside_digests(wildcards):
@@ -83,8 +95,8 @@ def beside_settings(wildcards):
 
 
 def unlearned_from(wildcards):
-    """The model that a method starts from: its own of the request before, the base at the first."""
-    previous = before(wildcards.state)
+    """The model that a method starts from: its own of the request before, or the base."""
+    previous = START if at_once(wildcards.method) else before(wildcards.state)
     folder = "base" if previous == START else method_folder(wildcards.method, previous)
     return f"{RESULTS}/seed{wildcards.seed}/{folder}/model.safetensors"
 
@@ -105,12 +117,12 @@ def unlearn_settings(wildcards):
         study=NAME,
         seed=int(wildcards.seed),
         method=wildcards.method,
-        implementation=METHODS[wildcards.method].module,
+        implementation=method_of(wildcards.method).module,
         state=wildcards.state,
-        options=STUDY["options"].get(wildcards.method, {}),
-        beside=beside_names(wildcards.method),
+        options=options_of(wildcards.method, STUDY["options"]),
+        beside=beside_names(wildcards.method, wildcards.state),
         sharding=teachers_sharding(wildcards.method),
-        salt=STUDY["salt"] if METHODS[wildcards.method].teachers else "",
+        salt=STUDY["salt"] if method_of(wildcards.method).teachers else "",
         track=TRACK,
         head=HEAD,
         model=ENCODING,
@@ -119,4 +131,4 @@ def unlearn_settings(wildcards):
 
 
 def unlearn_code(wildcards):
-    return code("unlearn", METHODS[wildcards.method].module, f"palimpsest.tracks.{TRACK}")
+    return code("unlearn", method_of(wildcards.method).module, f"palimpsest.tracks.{TRACK}")
