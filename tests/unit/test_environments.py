@@ -14,7 +14,7 @@ import yaml
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
 from palimpsest.provenance import _file_of, closure
-from palimpsest.tracks import TRACKS
+from palimpsest.tracks import SCORERS, TRACKS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE_OF = {"yaml": "pyyaml", "rouge_score": "rouge-score"}  # where a module is not called as its package
@@ -29,8 +29,8 @@ BY_NAME = {
     "decide": DECIDING,
     "epsilon": DECIDING,
     "train": list(TRACKS.values()),
-    "score": list(TRACKS.values()),
-    "unlearn": [*TRACKS.values(), *TRAINING],
+    "score": [*TRACKS.values(), *SCORERS.values()],
+    "unlearn": [*TRACKS.values(), *SCORERS.values(), *TRAINING],
     "draw": [f"palimpsest.plots.{name}" for name in FIGURES],
 }
 

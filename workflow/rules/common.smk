@@ -33,6 +33,7 @@ from palimpsest.plan import SINGLE, Plan
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
 from palimpsest.study import load_study, together, tokenizer_of
+from palimpsest.tracks import SCORERS, TRACKS
 
 try:
     STUDY = load_study(config, ROOT / "config", workflow.overwrite_configfiles)

@@ -6,9 +6,14 @@ import numpy as np
 import torch
 
 from palimpsest.likelihood import counted_logits
+from palimpsest.metrics.memorization import memorization_accuracy, perplexity
 from palimpsest.metrics.tokens import TokenScores
+from palimpsest.scoring.written import likelihood_of_extraction, written
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
+KNOWN = ("memorization_accuracy", "extraction_likelihood")  # what tells that a text is known, of ``memory`` and ``extractable``
+BATCH = 32
+EXTRACTED, NGRAM = 16, 10  # texts that `extractable` looks at, and n of EL_n
 ROWS = 256  # rows of a vocabulary that are reduced together: what softmax and moments need besides the logits stays small
 
 
@@ -46,3 +51,27 @@ def score_tokens(logits: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tens
     mean = (probabilities * log_probabilities).sum(dim=-1)
     variance = (probabilities * (log_probabilities - mean[:, None]).square()).sum(dim=-1)
     return logp, correct, mean, variance.sqrt()
+
+
+def memory(model: torch.nn.Module, examples: LanguageModellingExamples) -> dict[str, float]:
+    """How well the model knows texts (Jang et al. 2023): memorization accuracy; and perplexity, which no method stops by."""
+    scores = token_scores(model, examples, BATCH)
+    return {"memorization_accuracy": float(memorization_accuracy(scores)), "perplexity": float(perplexity(scores))}
+
+
+def extractable(model: torch.nn.Module, tokenizer, examples: LanguageModellingExamples) -> dict[str, float]:
+    """What can be got out of the model of the first texts, by letting it write (Jang et al. 2023): slow, so of some alone."""
+    some = range(min(EXTRACTED, len(examples.lengths)))
+    return {"extraction_likelihood": likelihood_of_extraction(model, examples, some, NGRAM, tokenizer.eos_token_id, BATCH)}
+
+
+def write(model, tokenizer, examples: LanguageModellingExamples, texts, asked, n: int, batch_size: int) -> dict[str, np.ndarray]:
+    """Columns rouge_l and extraction_likelihood, NaN of examples that are not ``asked`` (palimpsest.scoring.written)."""
+    return written(model, tokenizer, examples, texts, asked, n, batch_size)
+
+
+def score(model: torch.nn.Module, examples: LanguageModellingExamples, batch_size: int) -> dict[str, list[np.ndarray]]:
+    """Columns of a score file, a list of the counted tokens' values each: logp, correct, mean, deviation (metrics.tokens)."""
+    scores = token_scores(model, examples, batch_size)
+    cuts = scores.offsets[1:-1]
+    return {name: np.split(getattr(scores, name), cuts) for name in ("logp", "correct", "mean", "deviation")}

@@ -7,6 +7,9 @@ import torch
 
 from palimpsest.training.classification import ClassificationExamples
 
+KNOWN = ("log_likelihood",)  # what tells that a text is known, of the numbers of ``memory``
+BATCH = 64
+
 
 @torch.inference_mode()
 def log_probabilities(model: torch.nn.Module, examples: ClassificationExamples, batch_size: int) -> np.ndarray:
@@ -19,3 +22,20 @@ def log_probabilities(model: torch.nn.Module, examples: ClassificationExamples, 
         batch = {key: value.to(model.device) for key, value in examples.batch(indices).items() if key != "labels"}
         rows[indices] = torch.log_softmax(model(**batch).logits.float(), dim=-1).cpu().numpy()
     return rows
+
+
+def memory(model: torch.nn.Module, examples: ClassificationExamples) -> dict[str, float]:
+    """How well the model knows examples: mean log-likelihood of their labels, in nats."""
+    logp = log_probabilities(model, examples, BATCH)
+    return {"log_likelihood": float(logp[np.arange(len(logp)), examples.labels].mean())}
+
+
+def extractable(model: torch.nn.Module, tokenizer, examples) -> dict[str, float]:
+    """Nothing: a classifier writes no text."""
+    return {}
+
+
+def score(model: torch.nn.Module, examples: ClassificationExamples, batch_size: int) -> dict[str, np.ndarray]:
+    """Columns of a score file: logp_0 .. logp_{C-1} (n,), in nats."""
+    rows = log_probabilities(model, examples, batch_size)
+    return {f"logp_{label}": rows[:, label] for label in range(rows.shape[1])}

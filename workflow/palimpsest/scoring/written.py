@@ -38,9 +38,11 @@ def written(
     return found
 
 
-def likelihood_of_extraction(model, examples: LanguageModellingExamples, n: int, end: int | None, batch_size: int) -> float:
-    """Mean EL_n of the completions of more than n tokens; 0 where there is none (Jang et al. 2023)."""
-    long = np.flatnonzero(examples.counted > n).tolist()
+def likelihood_of_extraction(
+    model, examples: LanguageModellingExamples, asked: Sequence[int], n: int, end: int | None, batch_size: int
+) -> float:
+    """Mean EL_n of those completions ``asked`` that have more than n tokens; 0 where there is none (Jang et al. 2023)."""
+    long = [i for i in asked if examples.counted[i] > n]
     return float(np.mean(_extracted(model, examples, long, n, end, batch_size))) if long else 0.0
 
 

@@ -14,7 +14,7 @@ from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.models.folder import check_model
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import seed_of
-from palimpsest.tracks import TRACKS
+from palimpsest.tracks import SCORERS, TRACKS
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -35,7 +35,7 @@ def run(args) -> None:
     bytes the completion takes compressed, and the columns of the track's `score` and, of causal models, its `write`.
     """
     wanted = args.settings
-    track = importlib.import_module(TRACKS[wanted["track"]])
+    track, scorer = (importlib.import_module(modules[wanted["track"]]) for modules in (TRACKS, SCORERS))
     torch.set_num_threads(wanted["threads"])
     device = "cuda" if wanted["gpus"] else "cpu"
     candidates = read_parquet(args.candidates) if args.candidates else None
@@ -49,10 +49,10 @@ def run(args) -> None:
         for frames, (told, records, written) in zip(found, sets, strict=True):
             examples, _ = track.encode(records, tokenizer, wanted["model"])
             frame = told.assign(sharding=wanted["sharding"], shard=shard)
-            frame = frame.assign(**track.score(model, examples, wanted["batch_size"]))
+            frame = frame.assign(**scorer.score(model, examples, wanted["batch_size"]))
             if args.candidates:
                 texts = records["completion"].tolist()
-                frame = frame.assign(**track.write(model, tokenizer, examples, texts, written, wanted["ngram"], wanted["batch_size"]))
+                frame = frame.assign(**scorer.write(model, tokenizer, examples, texts, written, wanted["ngram"], wanted["batch_size"]))
             frames.append(frame)
     for frames, path in zip(found, args.output, strict=True):
         write_parquet(pd.concat(frames, ignore_index=True), path)

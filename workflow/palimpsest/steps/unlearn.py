@@ -25,7 +25,7 @@ from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import numpy_generator, seed_of
 from palimpsest.steps.train import installed_versions
-from palimpsest.tracks import TRACKS
+from palimpsest.tracks import SCORERS, TRACKS
 from palimpsest.training.loop import train
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -79,12 +79,12 @@ def run(args) -> None:
     training |= {"batch_size": settings.batch_size or len(frames["forget"]), "checkpoint_seconds": args.checkpoint_seconds}
     versions = installed_versions()
     digests = {name: records_digest(frame) for name, frame in frames.items()}
-    code = code_digest(__name__, wanted["implementation"], TRACKS[wanted["track"]])
+    code = code_digest(__name__, wanted["implementation"], TRACKS[wanted["track"]], SCORERS[wanted["track"]])
     known = (sorted(part.items()) for part in (wanted, beside, digests, versions))
     fingerprint = str(seed_of(*known, start, code))
     if hasattr(method, "begin"):
         method.begin(given)
-    watch = Watch(track, given, method, settings, tokenizer)
+    watch = Watch(track, importlib.import_module(SCORERS[wanted["track"]]), given, method, settings, tokenizer)
     resume = args.output / "resume"
     model, report = train(model, method.objective(given, settings), training, settings.epochs, names, resume, fingerprint, watch)
     files = save_model_folder(model, tokenizer, args.output)
@@ -124,19 +124,19 @@ def _check_teachers(saw: np.ndarray, forget: pd.DataFrame, wanted: dict) -> None
 class Watch:
     """Numbers of memory on some examples of each set, and what the method itself watches (`watched`); and whether it may stop (`stops`)."""
 
-    def __init__(self, track, given: Run, method, settings, tokenizer):
-        self.track, self.given, self.method, self.settings, self.tokenizer = track, given, method, settings, tokenizer
+    def __init__(self, track, scorer, given: Run, method, settings, tokenizer):
+        self.scorer, self.given, self.method, self.settings, self.tokenizer = scorer, given, method, settings, tokenizer
         some = {name: _some(len(examples.lengths), *given.names, "watch", name) for name, examples in given.sets.items()}
         self.sets = {name: track.subset(examples, some[name]) for name, examples in given.sets.items()}
 
     def __call__(self, model, earlier: list[dict]) -> tuple[dict[str, float], bool]:
-        found = {name: self.track.memory(model, examples) for name, examples in self.sets.items()}
+        found = {name: self.scorer.memory(model, examples) for name, examples in self.sets.items()}
         for name in getattr(self.method, "EXTRACTED", ()):
-            found[name] |= self.track.extractable(model, self.tokenizer, self.sets[name])
+            found[name] |= self.scorer.extractable(model, self.tokenizer, self.sets[name])
         numbers = {f"{name}_{what}": value for name, values in found.items() for what, value in values.items()}
         if hasattr(self.method, "watched"):
             numbers |= self.method.watched(self.given, self.settings, model)
-        stops = hasattr(self.method, "stops") and self.method.stops(self.settings, self.track.KNOWN, [*earlier, numbers])
+        stops = hasattr(self.method, "stops") and self.method.stops(self.settings, self.scorer.KNOWN, [*earlier, numbers])
         return numbers, bool(stops)
 
 

@@ -6,11 +6,14 @@
     encode(records, tokenizer, model)             -> (Examples, texts that were cut)
     predict(model, batch)                         -> Predictions
     subset(examples, indices)                     some of the examples
-    memory(model, examples)                       numbers by name, and
-    extractable(model, tokenizer, examples)       more of them, slower to have; those of KNOWN say how well examples are known
+
+and a scorer, a module of scoring/, which training does not know, so that a new number trains nothing anew, with
+
     score(model, examples, batch_size)            columns of a score file
     write(model, tokenizer, examples, texts, asked, n, batch_size)
                                                   more of them, of models that generate, for the examples that are asked
+    memory(model, examples)                       numbers by name, and
+    extractable(model, tokenizer, examples)       more of them, slower to have; those of KNOWN say how well examples are known
 
 Losses, methods and steps are written once, on ``Predictions``.
 """
@@ -18,3 +21,4 @@ Losses, methods and steps are written once, on ``Predictions``.
 from __future__ import annotations
 
 TRACKS = {name: f"palimpsest.tracks.{name}" for name in ("classification", "causal")}
+SCORERS = {name: f"palimpsest.scoring.{name}" for name in TRACKS}

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from palimpsest.models.classifier import load_classifier, make_classifier
 from palimpsest.models.tokenizers import encode as encode_texts
-from palimpsest.scoring.classification import log_probabilities
 from palimpsest.tracks.predictions import Predictions
 from palimpsest.training.classification import ClassificationExamples
 
 FIELDS = ("text",)
-KNOWN = ("log_likelihood",)  # what tells that a text is known, of the numbers of ``memory``
-BATCH = 64
 
 
 def make(settings: dict, tokenizer, head: dict, *names: object) -> torch.nn.Module:
@@ -41,20 +37,3 @@ def predict(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Predictio
 def subset(examples: ClassificationExamples, indices) -> ClassificationExamples:
     """Some of the examples."""
     return ClassificationExamples([examples.token_ids[i] for i in indices], [examples.labels[i] for i in indices], examples.pad_id)
-
-
-def memory(model: torch.nn.Module, examples: ClassificationExamples) -> dict[str, float]:
-    """How well the model knows examples: mean log-likelihood of their labels, in nats."""
-    logp = log_probabilities(model, examples, BATCH)
-    return {"log_likelihood": float(logp[np.arange(len(logp)), examples.labels].mean())}
-
-
-def extractable(model: torch.nn.Module, tokenizer, examples) -> dict[str, float]:
-    """Nothing: a classifier writes no text."""
-    return {}
-
-
-def score(model: torch.nn.Module, examples: ClassificationExamples, batch_size: int) -> dict[str, np.ndarray]:
-    """Columns of a score file: logp_0 .. logp_{C-1} (n,), in nats."""
-    rows = log_probabilities(model, examples, batch_size)
-    return {f"logp_{label}": rows[:, label] for label in range(rows.shape[1])}

@@ -55,7 +55,7 @@ def score_settings(wildcards):
 
 
 def score_code(wildcards):
-    return code("score", f"palimpsest.tracks.{TRACK}")
+    return code("score", TRACKS[TRACK], SCORERS[TRACK])
 
 
 def score_files(seed, sharding, state, set_="heldout"):

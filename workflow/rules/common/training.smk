@@ -88,7 +88,7 @@ def saving_option(wildcards, input):
 
 
 def train_code(wildcards):
-    return code("train", f"palimpsest.tracks.{TRACK}")
+    return code("train", TRACKS[TRACK])
 
 
 def tokenizer_settings(wildcards):

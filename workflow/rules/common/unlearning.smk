@@ -131,4 +131,4 @@ def unlearn_settings(wildcards):
 
 
 def unlearn_code(wildcards):
-    return code("unlearn", method_of(wildcards.method).module, f"palimpsest.tracks.{TRACK}")
+    return code("unlearn", method_of(wildcards.method).module, TRACKS[TRACK], SCORERS[TRACK])
