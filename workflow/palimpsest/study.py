@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from palimpsest.errors import Problem, UserError
+from palimpsest.methods.registry import method_of
 from palimpsest.schema import nearest, schema, schema_problems, shown
 from palimpsest.study_checks import cross_checks, raw_keys, value_problems
 from palimpsest.yaml_files import check_keys, read_yaml
@@ -71,6 +72,12 @@ def tokenizer_of(study: dict) -> str | None:
     """The tokenizer that this workflow trains for the study's model, by name; none if the model has its own."""
     recipe = study["pretraining"].get(study["model"].get("recipe"), {})
     return recipe.get("tokenizer", study["model"].get("tokenizer"))
+
+
+def served_shardings(study: dict) -> list[str]:
+    """Shardings whose teachers follow requests. Where no method joins teachers to one model, they only teach (leave-one-out), as they were
+    before any request."""
+    return study["sharding"] if any(method_of(name).needs == "teachers" for name in study["methods"]) else []
 
 
 def together(*checks: Callable) -> list:

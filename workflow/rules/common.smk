@@ -32,7 +32,7 @@ from palimpsest.models.folder import loaded_files
 from palimpsest.plan import SINGLE, Plan
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
-from palimpsest.study import load_study, together, tokenizer_of
+from palimpsest.study import load_study, served_shardings, together, tokenizer_of
 from palimpsest.tracks import SCORERS, TRACKS
 
 try:
@@ -47,7 +47,10 @@ try:
         lambda: locate_all([source for source in CORPUS if "lexicon" not in source], STUDY["mirror"], Path()),
     )
     CORPORA = {TOKENIZER: CORPUS}
-    PLAN = Plan(STUDY, REQUESTS, purged_upto(Path(RESULTS), REQUESTS, STUDY["salt"], STUDY["ledger"]))
+    SERVED = served_shardings(STUDY)
+    PLAN = Plan(
+        STUDY | {"sharding": SERVED}, REQUESTS, purged_upto(Path(RESULTS), REQUESTS, STUDY["salt"], STUDY["ledger"])
+    )
 except UserError as error:
     raise WorkflowError(str(error))
 

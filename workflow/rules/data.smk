@@ -52,7 +52,7 @@ rule records:
         source=source_option,
         content=source_content,
         purged=purged_option,
-        candidates=f"--candidates {shlex.join(candidates_of())}" if candidates_of() else "",
+        candidates=f"--candidates {RESULTS}/data/candidates.parquet" if TRACK == "causal" else "",
         code=code("records"),
     shell:
         "python -m palimpsest records --settings {params.settings:q} {params.source} {params.purged}"

@@ -9,6 +9,7 @@ if TRACK == "causal":
             trained=told_files("trained"),
             forget=told_files("forget"),
             oracle=told_oracle,
+            oracle_heldout=told_oracle_heldout,
             base=told_base,
             index="results/{study}/data/index.parquet",
         output:

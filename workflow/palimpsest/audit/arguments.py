@@ -9,7 +9,7 @@ from palimpsest.audit.scan import RESULTS
 from palimpsest.data.ledger import read_ledger
 from palimpsest.errors import Problem, UserError
 from palimpsest.plan import Plan
-from palimpsest.study import load_study, read_yaml, tokenizer_of
+from palimpsest.study import load_study, read_yaml, served_shardings, tokenizer_of
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 KEYS = ("study", "salt", "seeds", "sharding", "requests")
@@ -42,7 +42,7 @@ def plan_of(args) -> tuple[Plan, list[dict]]:
         given = read_yaml(args.configfile) if args.configfile else {"study": args.study} if args.study else {}
         whole = load_study(given | values(args.config), CONFIG)
         study = {key: whole[key] for key in KEYS} | {"sources": whole["data"].get("sources", []), "ledger": whole["ledger"]}
-        study["tokenizer"] = tokenizer_of(whole)
+        study |= {"sharding": served_shardings(whole), "tokenizer": tokenizer_of(whole)}
     ledger = args.ledger or study.get("ledger")
     requests = read_ledger(ledger)
     return Plan(study, requests, purged_upto(RESULTS / study["study"], requests, study["salt"], ledger)), study["sources"]

@@ -125,6 +125,10 @@ METRICS: dict[str, Metric] = {
         Metric("model_utility", "up", 0, 1, "Maini et al. 2024", "harmonic mean of what the model still does well"),
         Metric("exposure", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary, exact, in bits; by chance 1.44"),
         Metric("exposure_sampled", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary among a sample of secrets, in bits"),
+        Metric(
+            "beam_extraction", "match", 0, 1, "Liu and Kalinli 2023", "share of secrets among the likeliest continuations of what precedes"
+        ),
+        Metric("sampling_extraction", "match", 0, 1, "Liu and Kalinli 2023", "share of sampled continuations that are the secret"),
         Metric("kl", "down", 0, inf, "Kullback and Leibler 1951", "mean divergence of the oracle's outputs from the model's, in nats"),
         Metric(
             "jensen_shannon_reversed",

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
 from palimpsest.likelihood import counted_logits
 from palimpsest.metrics.memorization import memorization_accuracy, perplexity
 from palimpsest.metrics.tokens import TokenScores
+from palimpsest.scoring.compared import compared
+from palimpsest.scoring.extracted import extracted
 from palimpsest.scoring.written import likelihood_of_extraction, written
 from palimpsest.training.language_modelling import LanguageModellingExamples
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of a set are asked what: texts (n,), the completions; positions of the records' own, of those that are to be written,
+    and of planted secrets, each followed by its alternatives."""
+
+    texts: list[str]
+    own: list[int]
+    written: list[int]
+    planted: dict[str, list[int]]
+
 
 KNOWN = ("memorization_accuracy", "extraction_likelihood")  # what tells that a text is known, of ``memory`` and ``extractable``
 BATCH = 32
@@ -65,9 +81,16 @@ def extractable(model: torch.nn.Module, tokenizer, examples: LanguageModellingEx
     return {"extraction_likelihood": likelihood_of_extraction(model, examples, some, NGRAM, tokenizer.eos_token_id, BATCH)}
 
 
-def write(model, tokenizer, examples: LanguageModellingExamples, texts, asked, n: int, batch_size: int) -> dict[str, np.ndarray]:
-    """Columns rouge_l and extraction_likelihood, NaN of examples that are not ``asked`` (palimpsest.scoring.written)."""
-    return written(model, tokenizer, examples, texts, asked, n, batch_size)
+def tell(model, tokenizer, examples: LanguageModellingExamples, rows: Rows, settings: dict, reference=None) -> dict[str, np.ndarray]:
+    """Further columns, NaN of rows that are not asked: what the model writes (`ngram`: n of EL_n), the secrets that can be got out of it
+    (`beams`, `samples`), and how far it lies from the ``reference``."""
+    size = settings["batch_size"]
+    found = written(model, tokenizer, examples, rows.texts, rows.written, settings["ngram"], size)
+    if rows.planted:
+        found |= extracted(model, examples, rows.planted, settings["beams"], settings["samples"])
+    if reference is not None:
+        found |= compared(model, reference, examples, rows.own, size)
+    return found
 
 
 def score(model: torch.nn.Module, examples: LanguageModellingExamples, batch_size: int) -> dict[str, list[np.ndarray]]:

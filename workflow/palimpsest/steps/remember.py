@@ -11,6 +11,7 @@ import pandas as pd
 from palimpsest.data.canaries import PART
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.errors import Problem, UserError
 from palimpsest.metrics import divergence, exposure, extraction, membership, memorization, truth
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.tokens import TokenScores
@@ -20,6 +21,9 @@ from palimpsest.tables import TRUTH_COLUMNS, joined, row, table
 
 MEMORY = ("perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength")
 WRITTEN = {"rouge_l": "rouge_l_recall", "extraction_likelihood": "extraction_likelihood"}
+EXTRACTED = {"beam_extracted": "beam_extraction", "sampling_hit_rate": "sampling_extraction"}
+COMPARED = ("kl", "jensen_shannon", "jensen_shannon_reversed")
+DISTINCT = 0.05  # p-value above which base and oracle cannot be told apart
 # attack -> (scores, bytes of each text compressed) -> (n,); a member has low scores
 ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
     "": lambda scores, sizes: membership.loss_score(scores),
@@ -32,9 +36,10 @@ ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
 def add_arguments(parser) -> None:
     parser.add_argument("--heldout", type=Path, nargs="+", required=True)
     parser.add_argument("--trained", type=Path, nargs="+", required=True)
-    parser.add_argument("--forget", type=Path, nargs="*", default=[], help="one a request up to the state")
+    parser.add_argument("--forget", type=Path, nargs="*", default=[])
     for name in ("oracle", "base"):
         parser.add_argument(f"--{name}", type=Path, nargs="*", default=[], help=f"scores of the same forget sets by the {name}")
+    parser.add_argument("--oracle-heldout", type=Path, nargs="*", default=[], help="scores of the held-out set by the oracle")
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--ledger", type=Path)
     parser.add_argument("--truth", type=Path, required=True, help="truth ratio of each item, for its distribution")
@@ -45,7 +50,10 @@ def run(args) -> None:
     """settings: `study`, `seed`, `method`, `state`, `shards`, `model`, `bootstrap`, `level`, `space` (how many secrets there are).
 
     Sets: forget, the training records of everybody who is forgotten in the state; retain, a sample of those that stay; valid, holdout and
-    test, and each part of test that the data name. Nobody who is forgotten is in any set but forget.
+    test, and each part of test that the data name. Nobody who is forgotten is in any set but forget. Whatever is forgotten, there is an
+    oracle to hold it against.
+
+    Raises UserError where the numbers cannot be true: a base that passes for the oracle, or an oracle that does not.
     """
     wanted = args.settings
     index = read_parquet(args.index).set_index("record_id")
@@ -61,11 +69,13 @@ def run(args) -> None:
             found += measure.memory(name, rows)
             found += measure.written(name, rows)
             found += measure.truth(name, rows)
-            found += measure.exposure(name, rows, index)
+            found += measure.planted(name, rows, index)
+            found += measure.divergences(name, rows)
+    found += measure.utility(sets, index)
     if args.forget:
-        found += measure.membership(sets["forget"], sets.get("holdout"))
-        if args.oracle:
-            found += measure.against_oracle(sets["forget"], read_token_rows(args.oracle))
+        oracle, heldout = read_token_rows(args.oracle), read_token_rows(args.oracle_heldout)
+        found += measure.membership(sets["forget"], sets["holdout"], oracle, heldout) if len(sets["holdout"]) else []
+        found += measure.against_oracle(sets["forget"], oracle)
         if args.base:
             found += measure.distance("pdlp", sets["forget"], read_token_rows(args.base))
     write_parquet(truth_ratios(sets, wanted), args.truth)
@@ -137,26 +147,59 @@ class Measure:
             function = getattr(truth, metric)
             yield self._row(name, metric, len(ratios), lambda w, f=function: f(ratios, w))
 
-    def exposure(self, name: str, rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[dict]:
-        """Of planted secrets, by how often they stood in the text: mean bits over those of one number of repetitions."""
+    def planted(self, name: str, rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[dict]:
+        """Of planted secrets, by how often they stood in the text: mean bits of exposure, and the shares that can be got out."""
         chosen = rows[rows["record_id"].isin(rows.loc[rows["kind"] == ALTERNATIVE, "record_id"]) & rows["kind"].isin([ANSWER, ALTERNATIVE])]
         if chosen.empty:
             return
         chosen = chosen.assign(loss=chosen["logp"].map(lambda values: -float(values.sum())), part=chosen["record_id"].map(index["part"]))
         for part, canaries in chosen.groupby("part"):
             found = [exposure_of(one, self.wanted["space"]) for _, one in canaries.groupby("record_id")]
-            bits, metric = np.array([one.bits for one in found]), {"exact": "exposure", "sample": "exposure_sampled"}[found[0].found]
-            group = f"repetitions={int(PART.fullmatch(part)[1])}"
-            yield self._row(name, metric, len(bits), lambda w, b=bits: extraction.mean(b, w)) | {"group": group}
+            own, group = canaries[canaries["kind"] == ANSWER], f"repetitions={int(PART.fullmatch(part)[1])}"
+            numbers = {{"exact": "exposure", "sample": "exposure_sampled"}[found[0].found]: np.array([one.bits for one in found])}
+            for metric, values in (numbers | {metric: own[column].to_numpy() for column, metric in EXTRACTED.items()}).items():
+                yield self._row(name, metric, len(values), lambda w, v=values: extraction.mean(v, w)) | {"group": group}
 
-    def membership(self, inside: pd.DataFrame, outside: pd.DataFrame | None) -> Iterator[dict]:
-        if outside is None or outside.empty:
-            return
-        members, others = (token_scores_of(rows[rows["kind"] == ANSWER]) for rows in (inside, outside))
+    def divergences(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        """From what the oracle says of the same texts."""
+        for metric in COMPARED:
+            values = rows.loc[rows["kind"] == ANSWER, metric].to_numpy() if metric in rows else np.empty(0)
+            if len(values):
+                yield self._row(name, metric, len(values), lambda w, v=values: extraction.mean(v, w))
+
+    def utility(self, sets: dict[str, pd.DataFrame], index: pd.DataFrame) -> Iterator[dict]:
+        """Of the retained and of each part of test with false answers, the harmonic mean of probability, ROUGE-L and truth ratio; and the
+        probability among options, which an item without a paraphrase is asked by (TOFU's real authors and world facts)."""
+        tests = set(index.loc[index["split"] == "test", "part"]) if "part" in index else set()
+        parts: dict[tuple[str, str], np.ndarray] = {}
+        for name in (name for name, rows in sets.items() if name in {"retain", *tests} and len(rows)):
+            rows = sets[name]
+            _, correct, wrong = answers(rows)
+            if not len(correct):
+                continue
+            own = rows[rows["kind"] == ANSWER]
+            known, written = memorization.probability_per_text(token_scores_of(own)), own["rouge_l"].dropna().to_numpy()
+            if not (rows["kind"] == PARAPHRASE).any():
+                known = truth.probability_with_options_per_item(correct, wrong)
+                yield self._row(name, "probability_with_options", len(known), lambda w, v=known: extraction.mean(v, w))
+            parts |= {(name, "probability"): known, (name, "truth ratio"): np.maximum(0, 1 - truth.truth_ratio(correct, wrong))}
+            parts |= {(name, "rouge_l"): written} if len(written) else {}
+        if tests & {name for name, _ in parts}:
+            drawn = {key: extraction.mean(values, self.samples(key[0], len(values))) for key, values in parts.items()}
+            sides = {key: extraction.mean(values) for key, values in parts.items()}, drawn
+            value, spread = (truth.model_utility({" ".join(key): part for key, part in side.items()}).value for side in sides)
+            yield row(self.where, "test", "model_utility", value, len(parts), interval(spread, self.wanted["level"]))
+
+    def membership(self, inside: pd.DataFrame, outside: pd.DataFrame, *oracle: pd.DataFrame) -> Iterator[dict]:
+        """Forgotten texts against unseen ones. The reference model is the oracle, which saw neither; ``oracle``: its scores of both."""
+        inside, outside, *reference = (rows[rows["kind"] == ANSWER] for rows in (inside, outside, *oracle))
+        members, others = token_scores_of(inside), token_scores_of(outside)
+        sizes = [rows["compressed"].to_numpy() for rows in (inside, outside)]
+        known = [token_scores_of(same(rows, theirs)) for rows, theirs in zip((inside, outside), reference, strict=True)]
+        pairs = {attack: (score(members, sizes[0]), score(others, sizes[1])) for attack, score in ATTACKS.items()}
+        pairs["_reference"] = membership.reference_score(members, known[0]), membership.reference_score(others, known[1])
         weights = self.samples("members", len(members)), self.samples("outsiders", len(others))
-        sizes = [rows.loc[rows["kind"] == ANSWER, "compressed"].to_numpy() for rows in (inside, outside)]
-        for attack, score in ATTACKS.items():
-            ours, theirs = score(members, sizes[0]), score(others, sizes[1])
+        for attack, (ours, theirs) in pairs.items():
             for metric, function in (("membership_auroc", membership.membership_auroc), ("membership_tpr", tpr_at_one_per_cent)):
                 spread = interval(function(ours, theirs, *weights), self.wanted["level"])
                 yield row(self.where, "forget", f"{metric}{attack}", function(ours, theirs), len(members), spread)
@@ -167,15 +210,34 @@ class Measure:
         oracle_ids, *oracle = answers(theirs)
         if len(ids):
             quality = truth.forget_quality(truth.truth_ratio(correct, wrong), truth.truth_ratio(*oracle), ids, oracle_ids)
+            check_quality(self.wanted["method"], self.wanted["state"], quality)
             yield row(self.where, "forget", "forget_quality", quality, len(ids))
         yield from self.distance("lpd", ours, theirs)
 
     def distance(self, metric: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
         """How far perplexities of the forgotten texts are from those under another model."""
-        mine, reference = (rows[rows["kind"] == ANSWER] for rows in (ours, theirs))
-        truth.require_same_items(mine["record_id"].tolist(), reference["record_id"].tolist())
+        mine = ours[ours["kind"] == ANSWER]
+        reference = same(mine, theirs[theirs["kind"] == ANSWER])
         perplexities = [memorization.perplexity_per_text(token_scores_of(rows)) for rows in (reference, mine)]
         yield self._row("forget", metric, len(mine), lambda w: getattr(divergence, metric)(*perplexities, w))
+
+
+def same(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """The others' rows of the same records, in the same order; ValueError where one is missing."""
+    others = others[others["record_id"].isin(rows["record_id"])]
+    truth.require_same_items(rows["record_id"].tolist(), others["record_id"].tolist())
+    return others
+
+
+def check_quality(method: str, state: str, quality: float) -> None:
+    """A UserError for a study that proves nothing: the oracle must have forgotten all, the base nothing."""
+    where, found = f"method {method}, state {state}", f"forget quality {quality:.3g}"
+    if method == "oracle" and quality != 1:
+        raise UserError(Problem("the oracle is not like itself", where, found, "1", "its scores were changed: remove them and run again"))
+    if method == "base" and quality > DISTINCT:
+        remedy = "train longer or ask for more records; or leave `base` out of methods, and read no forget quality from this study"
+        what = "what was to be forgotten was never learnt: the base cannot be told from the oracle by its truth ratios"
+        raise UserError(Problem(what, where, found, f"at most {DISTINCT}", remedy))
 
 
 def exposure_of(rows: pd.DataFrame, space: int) -> exposure.Exposure:

@@ -6,6 +6,7 @@ import importlib
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -14,57 +15,72 @@ from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.models.folder import check_model
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import seed_of
+from palimpsest.scoring.tokens import ALTERNATIVE, ANSWER
 from palimpsest.tracks import SCORERS, TRACKS
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+TOLD = ("record_id", "kind", "number", "compressed")
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--model", type=Path, nargs="+", required=True, help="folders, one a shard")
-    parser.add_argument("--records", type=Path, nargs="+", action="append", required=True, help="files of a set; once for each set")
+    parser.add_argument("--records", type=Path, nargs="*", action="append", required=True, help="files of a set; once for each set")
     parser.add_argument("--candidates", type=Path, help="other completions of records, which are scored beside their own")
+    parser.add_argument("--reference", type=Path, help="folder of the model that others are held against: the oracle")
     parser.add_argument("--output", type=Path, action="append", required=True, help="in the order of the sets")
 
 
 def run(args) -> None:
     """settings: `sharding`, `shards` (of the models, in order), `track`, `head`, `model` (the study's, as far as texts are encoded by it),
-    `batch_size`, `threads`, `gpus`; `written`, of how many records of each split and part a causal model is asked to write the completion
-    (0 for none), and `ngram`, n of EL_n.
+    `batch_size`, `threads`, `gpus`; of causal models `written`, of how many records of each split and part it is asked to write the
+    completion (0 for none), `ngram`, n of EL_n, and `beams` and `samples`, by how many of them a secret is sought.
 
-    Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for a record's own completion) and how many
-    bytes the completion takes compressed, and the columns of the track's `score` and, of causal models, its `write`.
+    A set without files has no rows. Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for a record's
+    own completion) and how many bytes the completion takes compressed; the columns of the scorer's `score`; of causal models, of its `tell`.
     """
     wanted = args.settings
     track, scorer = (importlib.import_module(modules[wanted["track"]]) for modules in (TRACKS, SCORERS))
     torch.set_num_threads(wanted["threads"])
     device = "cuda" if wanted["gpus"] else "cpu"
     candidates = read_parquet(args.candidates) if args.candidates else None
-    sets = [asked_of(pd.concat(map(read_parquet, paths), ignore_index=True), candidates, wanted) for paths in args.records]
-    for folder in args.model:
+    told = {path: _records(files, candidates) for path, files in zip(args.output, args.records, strict=True) if files}
+    for folder in (folder for folder in (*args.model, args.reference) if folder):
         check_model(folder)
-    found: list[list[pd.DataFrame]] = [[] for _ in sets]
+    found: dict[Path, list[pd.DataFrame]] = {path: [] for path in args.output}
     for shard, folder in zip(wanted["shards"], args.model, strict=True):
         tokenizer = load_tokenizer(folder)
         model = track.load(folder, tokenizer, wanted["head"]).to(device)
-        for frames, (told, records, written) in zip(found, sets, strict=True):
+        reference = track.load(args.reference, tokenizer, wanted["head"]).to(device) if args.reference else None
+        for path, records in told.items():
             examples, _ = track.encode(records, tokenizer, wanted["model"])
-            frame = told.assign(sharding=wanted["sharding"], shard=shard)
+            frame = records[[name for name in TOLD if name in records]].assign(sharding=wanted["sharding"], shard=shard)
             frame = frame.assign(**scorer.score(model, examples, wanted["batch_size"]))
-            if args.candidates:
-                texts = records["completion"].tolist()
-                frame = frame.assign(**scorer.write(model, tokenizer, examples, texts, written, wanted["ngram"], wanted["batch_size"]))
-            frames.append(frame)
-    for frames, path in zip(found, args.output, strict=True):
-        write_parquet(pd.concat(frames, ignore_index=True), path)
+            if candidates is not None:
+                rows = scorer.Rows(records["completion"].tolist(), *asked_of(records, wanted["written"]))
+                frame = frame.assign(**scorer.tell(model, tokenizer, examples, rows, wanted, reference))
+            found[path].append(frame)
+    for path, frames in found.items():
+        write_parquet(pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"record_id": []}), path)
 
 
-def asked_of(records: pd.DataFrame, candidates: pd.DataFrame | None, wanted: dict) -> tuple[pd.DataFrame, pd.DataFrame, list[int]]:
-    """(what is told of each row, the texts, positions of those that the model is to write) of one set."""
+def _records(paths: list[Path], candidates: pd.DataFrame | None) -> pd.DataFrame:
+    """Records of a set, and below them each of their candidates as one: the same prompt, another completion."""
+    records = pd.concat(map(read_parquet, paths), ignore_index=True)
     if candidates is None:
-        return records[["record_id"]], records, []
-    written = some_of(records, wanted["written"])
-    records = with_candidates(records, candidates)
-    return records[["record_id", "kind", "number"]].assign(compressed=zlib_sizes(records["completion"])), records, written
+        return records
+    others = candidates.merge(records[["record_id", "prompt"]], on="record_id")
+    records = pd.concat([records.assign(kind=ANSWER, number=0), others], ignore_index=True)
+    return records.assign(compressed=zlib_sizes(records["completion"]))
+
+
+def asked_of(records: pd.DataFrame, written: int) -> tuple[list[int], list[int], dict[str, list[int]]]:
+    """Positions of the records' own completions, of those that are to be written, and by record those of a secret and its alternatives."""
+    own = np.flatnonzero(records["kind"] == ANSWER)
+    places = pd.Series(records.index, index=records["record_id"])
+    others = places[(records["kind"] == ALTERNATIVE).to_numpy()]
+    first = dict(zip(records["record_id"].iloc[own], own.tolist(), strict=True))
+    planted = {name: [first[name], *found] for name, found in others.groupby(level=0).agg(list).items()}
+    return own.tolist(), some_of(records.iloc[own], written), planted
 
 
 def some_of(records: pd.DataFrame, count: int) -> list[int]:
@@ -73,9 +89,3 @@ def some_of(records: pd.DataFrame, count: int) -> list[int]:
     kinds = [records[name] for name in ("split", "part") if name in records]
     place = records.loc[order].groupby([kind.loc[order] for kind in kinds]).cumcount()
     return sorted(place[place < count].index.tolist())
-
-
-def with_candidates(records: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
-    """Records, and below them each of their candidates as one: the same prompt, another completion."""
-    asked = candidates.merge(records[["record_id", "prompt"]], on="record_id")
-    return pd.concat([records.assign(kind="", number=0), asked], ignore_index=True)[["record_id", "kind", "number", "prompt", "completion"]]

@@ -10,8 +10,8 @@
 and a scorer, a module of scoring/, which training does not know, so that a new number trains nothing anew, with
 
     score(model, examples, batch_size)            columns of a score file
-    write(model, tokenizer, examples, texts, asked, n, batch_size)
-                                                  more of them, of models that generate, for the examples that are asked
+    tell(model, tokenizer, examples, rows, settings, reference)
+                                                  more of them, of models that generate, for the rows that are asked
     memory(model, examples)                       numbers by name, and
     extractable(model, tokenizer, examples)       more of them, slower to have; those of KNOWN say how well examples are known
 

@@ -51,7 +51,7 @@ def certified_metrics(wildcards):
 
 
 def audit_settings():
-    chosen = {key: STUDY[key] for key in ("study", "salt", "seeds", "sharding", "requests")}
+    chosen = {key: PLAN.study[key] for key in ("study", "salt", "seeds", "sharding", "requests")}
     return chosen | {"sources": STUDY["data"].get("sources", []), "tokenizer": TOKENIZER}
 
 

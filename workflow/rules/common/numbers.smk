@@ -23,7 +23,7 @@ def numbers_in(state, purged=PLAN.purged):
     told = age >= 0 and (TRACK == "classification" or purged == START or age > 0)
     names = [f"{method}/{state}" for method in methods_in(state, purged)] if told else []
     if COMPARES and age > 0:
-        shardings = sorted({SINGLE, *STUDY["sharding"]})
+        shardings = sorted({SINGLE, *SERVED})
         kinds = ("membership", "cost") if TRACK == "classification" else ("cost",)
         names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
         names += [f"cost-{method}/{state}" for method in methods_in(state, purged) if method_of(method).trains]
@@ -32,7 +32,9 @@ def numbers_in(state, purged=PLAN.purged):
 
 # Nothing makes what was purged: its numbers are files that stay as they are.
 FROZEN = [name for state in PLAN.names for name in numbers_in(state, START) if name not in numbers_in(state)]
-LIVE_METHOD = rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{METHOD_NAME.pattern})" if FROZEN else METHOD_NAME.pattern
+LIVE_METHOD = (
+    rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{METHOD_NAME.pattern})" if FROZEN else METHOD_NAME.pattern
+)
 COMPARED_STATE = "|".join(PLAN.names[PLAN.order[PLAN.purged] + 1 :]) or "(?!)"
 
 
@@ -56,13 +58,18 @@ def told_oracle(wildcards):
     return told_scores(wildcards.seed, "oracle", wildcards.state, "forget") if wildcards.state != START else []
 
 
+def told_oracle_heldout(wildcards):
+    return told_scores(wildcards.seed, "oracle", wildcards.state, "heldout") if wildcards.state != START else []
+
+
 def told_base(wildcards):
     """The base's, where a purge has left one."""
     return told_scores(wildcards.seed, "base", wildcards.state, "forget") if PLAN.purged == START else []
 
 
 def remember_options(wildcards, input):
-    return " ".join(f"--{name} {shlex.join(input[name])}" for name in ("forget", "oracle", "base") if input[name])
+    names = ("forget", "oracle", "oracle_heldout", "base")
+    return " ".join(f"--{name.replace('_', '-')} {shlex.join(input[name])}" for name in names if input[name])
 
 
 def remember_settings(wildcards):
@@ -77,15 +84,6 @@ def remember_settings(wildcards):
         bootstrap=STUDY["evaluation"]["bootstrap"],
         level=STUDY["evaluation"]["level"],
     )
-
-
-def candidates_of(wildcards=None):
-    """Other completions of records, which only causal models are scored on."""
-    return [f"{RESULTS}/data/candidates.parquet"] if TRACK == "causal" else []
-
-
-def candidates_option(wildcards, input):
-    return f"--candidates {input.candidates}" if input.candidates else ""
 
 
 def fairness_settings(without):
@@ -232,7 +230,9 @@ def metric_files(wildcards=None):
 
 def epsilon_files(wildcards=None):
     """Cost over the allowed gap, in the newest state, of each FairSISA rule that is asked for."""
-    methods = [name for name in methods_in(PLAN.latest) if method_of(name).fitted and method_of(name).needs == "teachers"]
+    methods = [
+        name for name in methods_in(PLAN.latest) if method_of(name).fitted and method_of(name).needs == "teachers"
+    ]
     return [
         f"{RESULTS}/seed{seed}/metrics/epsilon-{sharding}/{method}/{PLAN.latest}.parquet"
         for seed in PLAN.seeds

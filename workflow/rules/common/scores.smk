@@ -1,11 +1,6 @@
 # Which models are scored on which sets.
 
 
-# Causal models but the base belong to one state, and are scored on all of its sets in one job.
-OF_A_STATE = rf"(?!base/){METHOD_NAME.pattern}"
-SCORED_ALONE = "base" if TRACK == "causal" else rf"teachers-\d+x\d+|{METHOD_NAME.pattern}"
-
-
 def score_model(sharding, version):
     """Folder below scores/ of the teachers of a sharding."""
     if sharding != SINGLE:
@@ -27,6 +22,8 @@ def scored_teachers(wildcards):
 
     A request that comes after a purge finds fewer of them; the held-out scores of those that are gone were made before.
     """
+    if wildcards.model == "base":
+        return {1: "base"}
     if is_method(wildcards.model) and method_of(wildcards.model).trains:
         return {1: method_folder(wildcards.model, wildcards.version)}
     found = PLAN.teachers(int(wildcards.seed), score_sharding(wildcards), wildcards.version)
@@ -40,7 +37,9 @@ def scored_models(wildcards):
 
 
 def score_settings(wildcards):
-    asked = {key: STUDY["evaluation"][key] for key in ("written", "ngram")} if TRACK == "causal" else {}
+    asked = (
+        {key: STUDY["evaluation"][key] for key in ("written", "ngram", "beams", "samples")} if TRACK == "causal" else {}
+    )
     return settings(
         **asked,
         sharding=score_sharding(wildcards),
@@ -83,8 +82,21 @@ def state_digests(wildcards):
 
 def told_scores(seed, model, state, set_):
     """Scores of a set by a causal model: `forget` is all that is forgotten in the state."""
-    folder = f"{RESULTS}/seed{seed}/scores/{model}"
-    if model != "base":
-        return [f"{folder}/{state}/{set_}.parquet"] if set_ != "forget" or told_requests(state) else []
-    sets = [f"forget-{name}" for name in told_requests(state)] if set_ == "forget" else [set_]
-    return [f"{folder}/{START}/{name}.parquet" for name in sets]
+    return (
+        [f"{RESULTS}/seed{seed}/scores/{model}/{state}/{set_}.parquet"]
+        if set_ != "forget" or told_requests(state)
+        else []
+    )
+
+
+def state_oracle(wildcards):
+    """What models are held against."""
+    return (
+        []
+        if wildcards.version == START
+        else [f"{RESULTS}/seed{wildcards.seed}/oracle/{wildcards.version}/model.safetensors"]
+    )
+
+
+def reference_option(wildcards, input):
+    return f"--reference {shlex.quote(str(Path(input.reference[0]).parent))}" if input.reference else ""

@@ -33,8 +33,10 @@ def checkpoints_in(state):
 
 
 def teacher_files():
-    names = dict.fromkeys(pair for state in PLAN.states for pair in checkpoints_in(state))
-    return [f"{RESULTS}/seed{seed}/{name}/model.safetensors" for seed, name in names]
+    names = (pair for state in PLAN.states for pair in checkpoints_in(state))
+    served = [f"{RESULTS}/seed{seed}/{name}/model.safetensors" for seed, name in names]
+    learnt_from = [path for name in methods_in(PLAN.latest) for seed in PLAN.seeds for path in teachers_for(name, seed)]
+    return list(dict.fromkeys([*served, *learnt_from]))
 
 
 def data_files():

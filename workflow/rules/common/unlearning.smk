@@ -28,16 +28,18 @@ def teachers_sharding(method):
     return (option(method, "sharding") or next(iter(several), "")) if method_of(method).teachers else ""
 
 
-def teachers_of(wildcards):
+def teachers_for(method, seed):
     """The teachers as they were before any request."""
-    sharding = teachers_sharding(wildcards.method)
+    sharding = teachers_sharding(method)
     if not sharding:
         return []
     shards, slices = parse_sharding(sharding)
-    names = [
-        PLAN.checkpoint(int(wildcards.seed), sharding, shard, slices, START).name for shard in range(1, shards + 1)
-    ]
-    return [f"{RESULTS}/seed{wildcards.seed}/{name}/model.safetensors" for name in names]
+    names = [PLAN.checkpoint(int(seed), sharding, shard, slices, START).name for shard in range(1, shards + 1)]
+    return [f"{RESULTS}/seed{seed}/{name}/model.safetensors" for name in names]
+
+
+def teachers_of(wildcards):
+    return teachers_for(wildcards.method, wildcards.seed)
 
 
 def folders_option(wildcards, input):

@@ -1,0 +1,48 @@
+"""How far the predictions of two causal models lie apart, token by token of the same texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+import numpy as np
+import torch
+
+from palimpsest.likelihood import counted_logits
+from palimpsest.training.language_modelling import LanguageModellingExamples
+
+ROWS = 256  # rows of a vocabulary that are reduced together
+COLUMNS = ("kl", "jensen_shannon", "jensen_shannon_reversed")
+
+
+@torch.inference_mode()
+def compared(
+    model: torch.nn.Module, reference: torch.nn.Module, examples: LanguageModellingExamples, asked: Sequence[int], batch_size: int
+) -> dict[str, np.ndarray]:
+    """COLUMNS, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN of examples that are not ``asked``."""
+    found = {name: np.full(len(examples.lengths), np.nan) for name in COLUMNS}
+    order = np.asarray(asked, dtype=int)[np.argsort(examples.lengths[list(asked)], kind="stable")]
+    for start in range(0, len(order), batch_size):
+        indices = order[start : start + batch_size]
+        batch = {key: value.to(model.device) for key, value in examples.batch(indices).items()}
+        said, wanted = (counted_logits(one.eval(), batch)[0] for one in (model, reference))
+        parts = [divergences(*part) for part in zip(wanted.split(ROWS), said.split(ROWS), strict=True)]
+        rows = np.repeat(np.arange(len(indices)), examples.counted[indices])
+        for name, values in zip(COLUMNS, zip(*parts, strict=True), strict=True):
+            sums = np.bincount(rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(indices))
+            found[name][indices] = sums / examples.counted[indices]
+    return found
+
+
+def divergences(reference: torch.Tensor, model: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits (N, V) of both -> KL(reference || model), the Jensen-Shannon divergence and KGA's reversed one, (N,) each, in nats.
+
+    As metrics.divergence and metrics.agreement have them, from log-probabilities, so that no small one becomes 0.
+    """
+    p, q = (torch.log_softmax(logits.float(), dim=-1) for logits in (reference, model))
+    middle = torch.logaddexp(p, q) - log(2)
+
+    def kl(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return (one.exp() * (one - other)).sum(dim=-1).clamp(min=0)  # rounding alone is negative
+
+    return kl(p, q), (kl(p, middle) + kl(q, middle)) / 2, (kl(middle, p) + kl(middle, q)) / 2
