@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 
 from palimpsest.errors import UserError
 from palimpsest.models.classifier import load_classifier, make_classifier
-from palimpsest.models.making import save_model_folder
+from palimpsest.models.making import check_context, save_model_folder
 from palimpsest.models.tokenizers import encode, load_tokenizer, train_wordpiece
 from palimpsest.scoring.classification import log_probabilities
 from palimpsest.training.classification import ClassificationExamples
@@ -122,3 +122,19 @@ def test_pickled_weights_are_refused(decoder_folder, tokenizer):
     (decoder_folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match="cannot be loaded"):
         load_classifier(decoder_folder, tokenizer, 2)
+
+
+def test_the_context_is_what_the_config_says_by_any_name(tokenizer):
+    settings = {"init": "scratch", "architecture": "gpt2", "max_length": 32, "config": {"n_layer": 1, "n_embd": 8, "n_head": 1}}
+    assert make_classifier(settings, tokenizer, 2, "names").config.n_positions == 32
+    for name in ("n_positions", "max_position_embeddings"):
+        longer = make_classifier(settings | {"config": {**settings["config"], name: 64}}, tokenizer, 2, "names")
+        assert longer.config.n_positions == longer.transformer.wpe.num_embeddings == 64
+
+
+def test_texts_longer_than_the_context_are_refused(tokenizer):
+    settings = {"init": "scratch", "architecture": "gpt2", "max_length": 32, "config": {"n_layer": 1, "n_embd": 8, "n_head": 1}}
+    model = make_classifier(settings, tokenizer, 2, "names")
+    check_context(model, 32)
+    with pytest.raises(UserError, match="longer than the model's context.*\n.*33.*\n.*at most 32 tokens"):
+        check_context(model, 33)

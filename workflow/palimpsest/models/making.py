@@ -24,11 +24,11 @@ def make(kind: str, settings: dict, tokenizer, names: tuple, **head) -> torch.nn
         return load(kind, settings["init"], tokenizer, **head)
     # Special ids of an architecture's default config point into another vocabulary.
     special = {f"{role}_token_id": getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "cls", "sep")}
-    given = {"max_position_embeddings": settings["max_length"], **settings["config"]}
     derived = special | {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, **head}
-    _check_config(transformers.AutoConfig, settings["architecture"], settings["config"], derived)
+    positions = _check_config(transformers.AutoConfig, settings["architecture"], settings["config"], derived)
+    room = {} if positions & set(settings["config"]) else {"max_position_embeddings": settings["max_length"]}
     try:
-        config = transformers.AutoConfig.for_model(settings["architecture"], **derived, **given)
+        config = transformers.AutoConfig.for_model(settings["architecture"], **derived, **room, **settings["config"])
         return getattr(transformers, kind).from_config(config)
     except Exception as error:  # each architecture checks its settings in its own way, many not at all
         found, remedy = f"{type(error).__name__}: {_said(error)}", f"correct it; transformers documents {settings['architecture']}"
@@ -62,9 +62,17 @@ def save_model_folder(model, tokenizer, folder: Path) -> dict[str, str]:
     return digests
 
 
-def _check_config(configs, architecture: str, given: dict, derived: dict) -> None:
-    """A UserError for an architecture that transformers lacks, or a setting that its config does not have (it would be ignored) or
-    that follows from the tokenizer and the data.
+def check_context(model, max_length: int) -> None:
+    """A UserError for a model that has fewer positions than a text may have tokens."""
+    context = getattr(model.config, "max_position_embeddings", None)
+    if context is not None and context < max_length:
+        what, remedy = "texts may be longer than the model's context", f"set max_length to {context} at most, or take another model"
+        raise UserError(Problem(what, "model.max_length", str(max_length), f"at most {context} tokens", remedy))
+
+
+def _check_config(configs, architecture: str, given: dict, derived: dict) -> set[str]:
+    """The names under which an architecture takes its number of positions; a UserError for one that transformers lacks, or for a setting
+    that its config does not have (it would be ignored) or that follows from the tokenizer and the data.
     """
     try:
         known = configs.for_model(architecture)
@@ -77,6 +85,7 @@ def _check_config(configs, architecture: str, given: dict, derived: dict) -> Non
         near = {name: difflib.get_close_matches(name, names, n=1) for name in unknown}
         remedy = "; ".join(f"{name!r}: {f'did you mean {found[0]!r}?' if found else 'remove it'}" for name, found in near.items())
         raise UserError(Problem(f"{architecture} takes no such setting", "model.config", ", ".join(map(repr, unknown)), remedy=remedy))
+    return {"max_position_embeddings", known.attribute_map.get("max_position_embeddings", "")}
 
 
 def _said(error: Exception) -> str:

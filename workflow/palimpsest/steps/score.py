@@ -35,8 +35,8 @@ def run(args) -> None:
     `batch_size`, `threads`, `gpus`; of causal models `written`, of how many records of each split and part it is asked to write the
     completion (0 for none), `ngram`, n of EL_n, and `beams` and `samples`, by how many of them a secret is sought.
 
-    A set without files has no rows. Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for a record's
-    own completion) and how many bytes the completion takes compressed; the columns of the scorer's `score`; of causal models, of its `tell`.
+    A set without files has no rows. Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for what the
+    record itself holds) and how many bytes the completion takes compressed; the scorer's `score`; of causal models its `tell`.
     """
     wanted = args.settings
     track, scorer = (importlib.import_module(modules[wanted["track"]]) for modules in (TRACKS, SCORERS))

@@ -17,7 +17,7 @@ from palimpsest.data.storage import read_parquet, records_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json, write_json
 from palimpsest.models.folder import check_model, check_tokenizer, loaded_files
-from palimpsest.models.making import save_model_folder
+from palimpsest.models.making import check_context, save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
@@ -59,6 +59,7 @@ def run(args) -> None:
         model = track.load(folder, tokenizer, wanted["head"])
     else:
         model = track.make(model_settings, tokenizer, wanted["head"], *names, "init")
+    check_context(model, model_settings["max_length"])
     epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
     versions = installed_versions()
     # All that the weights depend on: a checkpoint made by other code or packages does not lead to the same bits.
