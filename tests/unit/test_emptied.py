@@ -43,8 +43,17 @@ def trained(tmp_path):
 
     def train(stage: int, name: str, *options, **training) -> dict:
         slices = [tmp_path / f"{number}.parquet" for number in range(1, stage + 1)]
-        settings = {"study": "s", "seed": 1, "sharding": "1x2", "shard": 1, "stage": stage, "slices": 2, "classes": 2, "model": MODEL}
-        call("train", "--slice", *slices, *options, "--output", tmp_path / name, **settings, training=TRAINING | training)
+        settings = {
+            "study": "s",
+            "seed": 1,
+            "sharding": "1x2",
+            "shard": 1,
+            "stage": stage,
+            "slices": 2,
+            "track": "classification",
+            "head": {"classes": 2},
+        }
+        call("train", "--slice", *slices, *options, "--output", tmp_path / name, **settings, model=MODEL, training=TRAINING | training)
         return json.loads((tmp_path / name / "training.json").read_text())
 
     return train

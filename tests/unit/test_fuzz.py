@@ -24,7 +24,7 @@ from palimpsest.data.ledger import Request
 from palimpsest.data.readers import read_records
 from palimpsest.data.records import check_records
 from palimpsest.data.shards import parse_sharding
-from palimpsest.data.storage import COLUMNS, read_parquet, records_digest, write_parquet
+from palimpsest.data.storage import columns_of, read_parquet, records_digest, write_parquet
 from palimpsest.errors import UserError
 from palimpsest.plan import Plan
 from palimpsest.randomness import numpy_generator
@@ -163,7 +163,7 @@ def test_the_studies_are_good_before_they_are_damaged(tmp_path):
 
 # --- tables -------------------------------------------------------------------------------------------------------
 
-DATA = {"reader": "table", "classes": 2, "columns": {name: name for name in COLUMNS}, "keep": ["topic"]}
+DATA = {"reader": "table", "classes": 2, "columns": {name: name for name in columns_of("classification")}, "keep": ["topic"]}
 GROUPS = {"topic": {"column": "topic", "fine": True}, "numbers": {"terms": [str(number) for number in range(12)]}}
 SUFFIXES = [".csv", ".tsv", ".json", ".jsonl", ".parquet", ".csv.gz", ".tsv.gz", ".json.gz", ".jsonl.gz"]
 

@@ -13,11 +13,11 @@ from palimpsest.metrics import METRICS, truth
 from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls
 from palimpsest.metrics import divergence as div
-from palimpsest.metrics import extraction as ext
 from palimpsest.metrics import fairness as fair
 from palimpsest.metrics import membership as mia
 from palimpsest.metrics import memorization as mem
 from palimpsest.metrics.bootstrap import bootstrap_weights
+from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
 
@@ -146,8 +146,10 @@ CALLS = {
     "jensen_shannon_reversed": lambda s, w: div.jensen_shannon_reversed(s.others, 0.9 * s.probabilities + 0.05, w),
     "lpd": perplexities(div.lpd),
     "pdlp": perplexities(div.pdlp),
-    "rouge_l_recall": lambda s, w: ext.mean(s.probabilities[:, 1], w),
-    "extraction_likelihood": lambda s, w: ext.mean(s.probabilities[:, 0], w),
+    **{
+        name: lambda s, w: weighted_mean(s.probabilities[:, 1], w)  # of what each record has one number of
+        for name in ("rouge_l_recall", "extraction_likelihood", "beam_extraction", "sampling_extraction")
+    },
 }
 NOT_OVER_RECORDS = {
     *("forget_quality", "model_utility", "exposure", "exposure_sampled"),

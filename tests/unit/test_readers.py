@@ -12,8 +12,9 @@ from test_records import SECRET, message_of, records, spoilt
 
 from palimpsest.data.readers import READERS, read_records
 from palimpsest.data.records import check_records
-from palimpsest.data.storage import COLUMNS
+from palimpsest.data.storage import columns_of
 
+COLUMNS = columns_of("classification")
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
 DATA = {"reader": "table", "columns": {name: name for name in COLUMNS}}
 
@@ -108,7 +109,7 @@ def test_the_forum_is_read_like_a_table(monkeypatch):
     monkeypatch.setattr(module, "forum", lambda *, owners, posts, seed: records(posts).assign(topic=f"{owners}-{seed}"))
     frame, report = read_records({"reader": "forum", "owners": 6, "posts": 12, "seed": 3, "keep": []}, [])
     assert report.read == 12 and set(frame["topic"]) == {"6-3"}
-    assert set(READERS) == {"table", "forum", "hatexplain"}
+    assert {"table", "forum", "hatexplain"} < set(READERS)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from palimpsest.data.records import check_records, nearest, shown
-from palimpsest.data.storage import COLUMNS, read_parquet, records_digest, write_parquet
+from palimpsest.data.storage import columns_of, read_parquet, records_digest, write_parquet
 from palimpsest.errors import UserError
 
+COLUMNS = columns_of("classification")
 SECRET = "Nobody may read this"
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from palimpsest.steps.remember import Measure, truth_ratios
+from palimpsest.errors import UserError
+from palimpsest.steps.remember import Measure, check_quality, same, truth_ratios
 from palimpsest.summary import doubts
 from palimpsest.tables import row, table, tidy
 
@@ -23,28 +24,94 @@ def scored(record_id: str, kind: str, number: int, *logp: float, **more) -> dict
 
 
 def planted() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two secrets that stood 4 times in the text: one is the second likeliest of four, the other the likeliest."""
-    rows = [scored("a", "", 0, -1.5, -0.5), *(scored("a", "alternative", k, -loss) for k, loss in enumerate((1.0, 3.0, 4.0), 1))]
-    rows += [scored("b", "", 0, -0.5), *(scored("b", "alternative", k, -loss) for k, loss in enumerate((1.0, 3.0, 4.0), 1))]
+    """Two secrets that stood 4 times in the text: one is the second likeliest of four, the other the likeliest. One beam search and one
+    sample in four found the second, and never the first."""
+    out, kept = ({"beam_extracted": float(found), "sampling_hit_rate": found / 4} for found in (False, True))
+    rows = [scored("a", "", 0, -1.5, -0.5, **out), *(scored("a", "alternative", k, -loss) for k, loss in enumerate((1.0, 3.0, 4.0), 1))]
+    rows += [scored("b", "", 0, -0.5, **kept), *(scored("b", "alternative", k, -loss) for k, loss in enumerate((1.0, 3.0, 4.0), 1))]
     return pd.DataFrame(rows), pd.DataFrame({"part": ["canary-004", "canary-004"]}, index=["a", "b"])
 
 
 def test_exposure_is_exact_where_all_secrets_were_scored():
-    """log2 4 - log2 2 = 1 bit and log2 4 - log2 1 = 2 bits; their mean."""
-    (found,) = Measure(WANTED).exposure("forget", *planted())
-    assert found["metric"] == "exposure" and found["value"] == pytest.approx(1.5)
-    assert found["group"] == "repetitions=4" and found["n"] == 2 and found["set"] == "forget"
+    """log2 4 - log2 2 = 1 bit and log2 4 - log2 1 = 2 bits; their mean. And of what was found, the mean of 0 and 1 and of 0 and 1/4."""
+    found = list(Measure(WANTED).planted("forget", *planted()))
+    assert {one["metric"]: one["value"] for one in found} == pytest.approx(
+        {"exposure": 1.5, "beam_extraction": 0.5, "sampling_extraction": 0.125}
+    )
+    assert {(one["group"], one["n"], one["set"]) for one in found} == {("repetitions=4", 2, "forget")}
 
 
 def test_exposure_among_a_sample_says_so():
     """Of a space of 1,000 secrets 3 others were scored: ranks 2 x 1000 / 4 and 1 x 1000 / 4, again 1 and 2 bits."""
-    (found,) = Measure(WANTED | {"space": 1000}).exposure("controls", *planted())
+    found = next(iter(Measure(WANTED | {"space": 1000}).planted("controls", *planted())))
     assert found["metric"] == "exposure_sampled" and found["value"] == pytest.approx(1.5)
 
 
 def test_of_other_records_there_is_no_exposure():
     rows, index = planted()
-    assert list(Measure(WANTED).exposure("retain", rows[rows["kind"] == ""], index)) == []
+    assert list(Measure(WANTED).planted("retain", rows[rows["kind"] == ""], index)) == []
+
+
+def test_divergences_are_averaged_over_the_records_themselves():
+    rows = [
+        scored(name, "", 0, -1.0, kl=kl, jensen_shannon=kl / 2, jensen_shannon_reversed=2 * kl) for name, kl in (("a", 0.2), ("b", 0.6))
+    ]
+    rows.append(scored("a", "perturbed", 1, -1.0, kl=np.nan, jensen_shannon=np.nan, jensen_shannon_reversed=np.nan))
+    found = {one["metric"]: one["value"] for one in Measure(WANTED).divergences("forget", pd.DataFrame(rows))}
+    assert found == pytest.approx({"kl": 0.4, "jensen_shannon": 0.2, "jensen_shannon_reversed": 0.8})
+    assert list(Measure(WANTED).divergences("forget", pd.DataFrame(rows).drop(columns="kl").iloc[:, :-2])) == []
+
+
+def item(name: str, *false: float, paraphrase: float | None = None, own: float = -1.0, **more) -> list[dict]:
+    rows = [scored(name, "", 0, own, **more), *(scored(name, "perturbed", k, logp, rouge_l=np.nan) for k, logp in enumerate(false, 1))]
+    return rows + ([scored(name, "paraphrase", 1, paraphrase, rouge_l=np.nan)] if paraphrase else [])
+
+
+def test_model_utility_is_the_harmonic_mean_of_six_parts():
+    """retain, with a paraphrase: p = e^-1, ROUGE 1/2, R = e^-2 / e^-1, so 1 - R = 1 - 1/e. world_facts, without: p = e^-1 among e^-1 and
+    twice e^-2, that is 1 / (1 + 2/e), ROUGE 1, the same R."""
+    index = pd.DataFrame({"split": ["train", "test"], "part": ["", "world_facts"]}, index=["a", "w"])
+    sets = {"retain": item("a", -2.0, -2.0, paraphrase=-1.0, rouge_l=0.5), "world_facts": item("w", -2.0, -2.0, rouge_l=1.0)}
+    found = list(Measure(WANTED).utility({name: pd.DataFrame(rows) for name, rows in sets.items()}, index))
+    ratio, among = 1 - np.exp(-1), 1 / (1 + 2 / np.e)
+    parts = [np.exp(-1), 0.5, ratio, among, 1.0, ratio]
+    by_name = {one["metric"]: one for one in found}
+    assert by_name["model_utility"]["value"] == pytest.approx(6 / sum(1 / part for part in parts), rel=1e-6)
+    assert by_name["model_utility"]["n"] == 6 and by_name["probability_with_options"]["value"] == pytest.approx(among, rel=1e-6)
+    assert by_name["probability_with_options"]["set"] == "world_facts"
+
+
+def test_without_named_parts_of_test_there_is_no_model_utility():
+    index = pd.DataFrame({"split": ["train", "test"]}, index=["a", "w"])
+    sets = {"retain": item("a", -2.0, paraphrase=-1.0, rouge_l=0.5), "test": item("w", -2.0, rouge_l=1.0)}
+    assert list(Measure(WANTED).utility({name: pd.DataFrame(rows) for name, rows in sets.items()}, index)) == []
+
+
+def test_membership_against_the_oracle_as_reference():
+    """Losses 2 and 4 of members, 3 of the outsider; under the oracle 5, 5 and 2. Less those: -3, -1 and 1: both are told, of the losses
+    alone one of two."""
+
+    def rows(*pairs):
+        return pd.DataFrame([scored(name, "", 0, -loss, -loss) for name, loss in pairs])
+
+    inside, outside = rows(("a", 2.0), ("b", 4.0)), rows(("z", 3.0))
+    found = Measure(WANTED).membership(inside, outside, rows(("a", 5.0), ("b", 5.0)), rows(("y", 9.0), ("z", 2.0)))
+    values = {one["metric"]: one["value"] for one in found}
+    assert values["membership_auroc_reference"] == 1 and values["membership_auroc"] == 0.5
+
+
+def test_models_are_held_against_each_other_on_the_same_records():
+    one = pd.DataFrame([scored("a", "", 0, -1.0), scored("b", "", 0, -1.0)])
+    with pytest.raises(ValueError, match="items differ: 1 ids"):
+        same(one, one[:1])
+
+
+@pytest.mark.parametrize(("method", "quality", "said"), [("oracle", 0.99, "not like itself"), ("base", 0.06, "never learnt")])
+def test_numbers_that_cannot_be_true_end_the_study(method, quality, said):
+    with pytest.raises(UserError, match=said):
+        check_quality(method, "r1", quality)
+    for other, fine in (("oracle", 1.0), ("base", 0.05), ("npo", quality)):
+        check_quality(other, "r1", fine)
 
 
 def test_truth_ratios_item_by_item():
@@ -65,22 +132,20 @@ def test_what_is_written_is_averaged_over_those_that_were_asked():
 
 
 @pytest.mark.parametrize(
-    ("base", "oracle", "holdout", "quality", "said"),
+    ("base", "oracle", "holdout", "said"),
     [
-        (0.9, 0.2, 0.21, 0.001, []),
-        (0.5, 0.2, 0.21, 0.001, ["has not learnt them by heart"]),
-        (0.9, 0.6, 0.21, 0.001, ["stands elsewhere"]),
-        (0.9, 0.2, 0.21, 0.3, ["cannot be told apart"]),
-        (0.5, 0.6, 0.21, 0.3, ["has not learnt", "stands elsewhere", "cannot be told apart"]),
+        (0.9, 0.2, 0.21, []),
+        (0.5, 0.2, 0.21, ["has not learnt them by heart"]),
+        (0.9, 0.6, 0.21, ["stands elsewhere"]),
+        (0.5, 0.6, 0.21, ["has not learnt", "stands elsewhere"]),
     ],
 )
-def test_a_study_says_where_it_proves_nothing(base, oracle, holdout, quality, said):
+def test_a_study_says_where_it_proves_nothing(base, oracle, holdout, said):
     where = {"study": "s", "seed": 1, "request": "r1", "shards": "1x1", "model": "gpt2"}
     rows = [
         row(where | {"method": method}, set_, "probability", value, 50, (value - 0.05, value + 0.05))
         for method, set_, value in (("base", "forget", base), ("oracle", "forget", oracle), ("oracle", "holdout", holdout))
     ]
-    rows.append(row(where | {"method": "base"}, "forget", "forget_quality", quality, 50))
     now = tidy([table(rows)], level=0.95)
     found = list(doubts(now[now["seed"] == "all"]))
     assert len(found) == len(said) and all(part in text for part, text in zip(said, found, strict=True))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from palimpsest.figures import FIGURES
-from palimpsest.methods.registry import METHODS
+from palimpsest.methods.registry import METHODS, method_of
 from palimpsest.selections import shardings
 from palimpsest.steps.draw import figure
 from palimpsest.tables import row, table, tidy
@@ -17,7 +17,7 @@ from palimpsest.tables import row, table, tidy
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
 SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS)}
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
-CAUSAL = ("frontier", "profile", "curves", "truth_ratio", "canaries")  # figures of causal models
+CAUSAL = ("frontier", "sequence", "profile", "curves", "truth_ratio", "canaries")  # figures of causal models
 SELECTIONS = {name: figure(name).select for name in FIGURES}
 
 
@@ -95,12 +95,15 @@ def _epsilon(rng, seeds, families, ensembles):
     return frame.assign(cost=0.2 - 0.1 * np.minimum(frame["eps"], 0.2) - base + held_out + noise, gap=frame["eps"])
 
 
+# Methods of causal models, and one that forgets all requests at once.
+OF_TEXT = [*(name for name, method in METHODS.items() if "causal" in method.tracks), "npo-batch"]
+
+
 def causal(seeds=(1, 2), states=("r1", "r2")):
     """(metrics, watched) of an invented study of a causal model; the same at each call. Method k of K stands k/K of the way from the base
     to the oracle."""
     rng = np.random.default_rng(8)
-    methods = [name for name, method in METHODS.items() if "causal" in method.tracks]
-    rows, watched = [], []
+    rows, watched, methods = [], [], OF_TEXT
     for seed, state, (number, method) in ((seed, state, one) for seed in seeds for state in states for one in enumerate(methods)):
         way = 1.0 if method == "oracle" else number / len(methods)
         where = {"study": "example", "seed": seed, "request": state, "method": method, "shards": "1x1", "model": "gpt2"}
@@ -111,7 +114,7 @@ def causal(seeds=(1, 2), states=("r1", "r2")):
             value = 1.4 + repetitions / 4 * (1 - way if set_ == "forget" else 1) + rng.uniform(0, 0.2)
             interval = (value - 0.3, value + 0.4)
             rows.append(row(where, set_, "exposure_sampled", value, 4, interval, f"repetitions={repetitions}"))
-        if METHODS[method].trains and not METHODS[method].others:
+        if method_of(method).trains and not method_of(method).others:
             for update in range(0, 50, 10):
                 told = (("forget", 1.5 + update * way), ("retain", 1.4 + update * way / 20), ("extra", 30.0))
                 watched += [(seed, state, method, update, set_, "perplexity", value) for set_, value in told]
@@ -123,7 +126,7 @@ def causal(seeds=(1, 2), states=("r1", "r2")):
 def truths(seeds=(1, 2), states=("r1", "r2")):
     """Truth ratios item by item of the same study: the base prefers the truth on what it knows, the oracle not on the forgotten."""
     rng, frames = np.random.default_rng(9), []
-    for seed, state, method, set_ in product(seeds, states, (n for n, m in METHODS.items() if "causal" in m.tracks), ("forget", "retain")):
+    for seed, state, method, set_ in product(seeds, states, OF_TEXT, ("forget", "retain")):
         known = 2.0 if set_ == "retain" or method in ("base", "sham") else 0.0
         preference = np.sort(1 / (1 + np.exp(-rng.normal(known, 1, 40))))
         frames.append(pd.DataFrame({"seed": seed, "request": state, "method": method, "set": set_, "preference": preference}))
@@ -282,7 +285,7 @@ def test_the_frontier_pairs_forgetting_with_utility():
     where = {"method": "npo", "request": "r1", "set": "forget"}
     assert shown.loc[("r1", "npo"), "forget"] == value((metrics, None), "probability", **where)
     assert shown.loc[("r1", "npo"), "retain"] == value((metrics, None), "probability", **where | {"set": "retain"})
-    assert shown.index.is_unique and set(shown.index.get_level_values(1)) == {n for n, m in METHODS.items() if "causal" in m.tracks}
+    assert shown.index.is_unique and set(shown.index.get_level_values(1)) == set(OF_TEXT)
 
 
 def test_a_profile_is_0_at_the_oracle_and_1_away_at_the_base():

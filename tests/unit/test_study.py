@@ -50,7 +50,9 @@ def test_every_study_of_the_project_is_valid(name):
 
 def test_defaults_are_filled_in_also_in_sections_that_are_not_there():
     study = check_study({key: value for key, value in DEMO.items() if key != "evaluation"}, where="x")
-    assert study["evaluation"] == {"bootstrap": 500, "level": 0.95, "batch_size": 128}
+    assert study["evaluation"] == {
+        "bootstrap": 500, "level": 0.95, "batch_size": 128, "written": 40, "ngram": 10, "beams": 10, "samples": 100, "trained": 400,
+    }  # fmt: skip
     assert study["training"]["weight_decay"] == 0.01 and study["figures"]["formats"] == ["png", "svg", "pdf"]
     assert study["tokenizers"]["forum-words"]["lowercase"] is True
 
@@ -177,7 +179,7 @@ def test_raw_labels_and_splits_of_any_type_read_as_the_table_does():
 
 
 def test_a_wrong_study_name_lists_the_studies():
-    with pytest.raises(UserError, match="demo, hatexplain") as told:
+    with pytest.raises(UserError, match="demo, canaries, hatexplain") as told:
         load_study({"study": "hatexplan"}, ROOT / "config")
     assert "did you mean 'hatexplain'?" in str(told.value)
 

@@ -55,7 +55,7 @@ def test_extraction_likelihood_of_texts_that_are_long_enough(told):
     'in york' it writes 'now <end>', the one that there is: 1 of 2. A completion of 2 tokens is too short."""
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 2, 8)
     assert found["extraction_likelihood"][0] == pytest.approx(1 / 2) and np.isnan(found["extraction_likelihood"][1])
-    assert module.likelihood_of_extraction(None, EXAMPLES, 2, END, 8) == pytest.approx(1 / 2)
+    assert module.likelihood_of_extraction(None, EXAMPLES, [0, 1], 2, END, 8) == pytest.approx(1 / 2)
 
 
 def test_those_that_are_not_asked_have_no_number(told):

@@ -11,6 +11,7 @@ FIGURES: dict[str, str] = {
     "epsilon": "Cost over the allowed gap",
     "membership": "Membership inference on the forgotten records, before and after",
     "frontier": "Forgetting against utility, with the base and the oracle",
+    "sequence": "Requests served one after another against all at once",
     "curves": "Perplexity of forgotten and of retained text while methods train",
     "truth_ratio": "How far models prefer true answers to false ones",
     "canaries": "Exposure of planted secrets over how often they stood in the text",

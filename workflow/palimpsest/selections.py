@@ -30,6 +30,7 @@ PROFILE = (
 )  # fmt: skip
 
 WATCHED = ("forget", "retain")
+AT_ONCE = "-batch"  # how a variant is called that forgets all requests together
 PLANTED = ("forget", "controls")
 QUANTILES = 41
 
@@ -171,6 +172,17 @@ def frontier(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
     joined = sides[0].merge(sides[1], on=["request", "method"])
     recent = [name for name in settings["states"] if name in set(joined["request"])][-MOST_ENSEMBLES:]
     return in_order(joined, request=recent, method=in_method_order(joined["method"]))
+
+
+def sequence(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Probability of all that is forgotten up to each request, and of the retained: of methods that forget one request after another, of
+    their variants that forget all at once, and of the oracle."""
+    rows = metrics[(metrics["seed"] == ALL_SEEDS) & (metrics["metric"] == "probability") & metrics["set"].isin(WATCHED)]
+    both = {name.partition("-")[0] for name in rows["method"].unique() if name.endswith(AT_ONCE)}
+    shown = ["oracle", *(name for name in in_method_order(rows["method"]) if name in both or name.endswith(AT_ONCE))]
+    states = [name for name in settings["states"] if name in set(rows.loc[rows["set"] == "forget", "request"])]
+    chosen = rows[["set", "method", "request", "value", "ci_low", "ci_high"]]
+    return in_order(chosen, set=WATCHED, method=shown, request=states)
 
 
 def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:

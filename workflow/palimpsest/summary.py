@@ -124,7 +124,6 @@ KNOWN_ANYWAY = (
     "WARNING: this proves little: the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}. What it never saw "
     "stands elsewhere in its data, too, or is easier than the holdout."
 )
-ALIKE = "WARNING: base and oracle cannot be told apart by their truth ratios (p = {:.2f}): forget quality tells nothing of a method."
 COLUMNS = {
     "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
     "forget: truth ratio": ("forget", "truth_ratio_indifference"), "forget quality": ("forget", "forget_quality"),
@@ -154,13 +153,10 @@ def doubts(now: pd.DataFrame) -> Iterator[str]:
         return told[set_].loc[key] if key in told[set_].index else None
 
     base, oracle, unseen = (value(*key, "probability") for key in (("forget", "base"), ("forget", "oracle"), ("holdout", "oracle")))
-    quality = value("forget", "base", "forget_quality")
     if base is not None and base["value"] < LEARNT:
         yield NOT_LEARNT.format(base["value"], LEARNT)
     if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
         yield KNOWN_ANYWAY.format(oracle["value"], unseen["value"])
-    if quality is not None and quality["value"] > 0.05:
-        yield ALIKE.format(quality["value"])
 
 
 def _retrained(train: pd.DataFrame, method: str, shards: str) -> str:

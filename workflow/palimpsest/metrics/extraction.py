@@ -56,11 +56,5 @@ def rouge_l_recall(generated: Sequence[str], references: Sequence[str]) -> np.nd
     return np.where(words, np.array(recalls, dtype=np.float64), np.nan)
 
 
-def mean(values, weights=None):
-    """values (n,) -> their mean, or (B,) of weights (B, n): of what records have a number each."""
-    values = np.asarray(values, dtype=np.float64)
-    return values.mean() if weights is None else (weights * values).sum(axis=-1) / np.asarray(weights).sum(axis=-1)
-
-
 def _ngrams(ids: Sequence[int], n: int) -> Iterator[tuple[int, ...]]:
     return zip(*(ids[start:] for start in range(n)), strict=False)

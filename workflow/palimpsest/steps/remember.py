@@ -12,8 +12,9 @@ from palimpsest.data.canaries import PART
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import Problem, UserError
-from palimpsest.metrics import divergence, exposure, extraction, membership, memorization, truth
+from palimpsest.metrics import divergence, exposure, membership, memorization, truth
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
+from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
 from palimpsest.scoring.tokens import ALTERNATIVE, ANSWER, PARAPHRASE, PERTURBED, read_token_rows, token_scores_of
@@ -135,7 +136,7 @@ class Measure:
         for column, metric in WRITTEN.items():
             values = rows.loc[rows["kind"] == ANSWER, column].dropna().to_numpy()
             if len(values):
-                yield self._row(name, metric, len(values), lambda w, v=values: extraction.mean(v, w))
+                yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w))
 
     def truth(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """Of the items that have false answers."""
@@ -158,14 +159,14 @@ class Measure:
             own, group = canaries[canaries["kind"] == ANSWER], f"repetitions={int(PART.fullmatch(part)[1])}"
             numbers = {{"exact": "exposure", "sample": "exposure_sampled"}[found[0].found]: np.array([one.bits for one in found])}
             for metric, values in (numbers | {metric: own[column].to_numpy() for column, metric in EXTRACTED.items()}).items():
-                yield self._row(name, metric, len(values), lambda w, v=values: extraction.mean(v, w)) | {"group": group}
+                yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w)) | {"group": group}
 
     def divergences(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """From what the oracle says of the same texts."""
         for metric in COMPARED:
             values = rows.loc[rows["kind"] == ANSWER, metric].to_numpy() if metric in rows else np.empty(0)
             if len(values):
-                yield self._row(name, metric, len(values), lambda w, v=values: extraction.mean(v, w))
+                yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w))
 
     def utility(self, sets: dict[str, pd.DataFrame], index: pd.DataFrame) -> Iterator[dict]:
         """Of the retained and of each part of test with false answers, the harmonic mean of probability, ROUGE-L and truth ratio; and the
@@ -181,12 +182,12 @@ class Measure:
             known, written = memorization.probability_per_text(token_scores_of(own)), own["rouge_l"].dropna().to_numpy()
             if not (rows["kind"] == PARAPHRASE).any():
                 known = truth.probability_with_options_per_item(correct, wrong)
-                yield self._row(name, "probability_with_options", len(known), lambda w, v=known: extraction.mean(v, w))
+                yield self._row(name, "probability_with_options", len(known), lambda w, v=known: weighted_mean(v, w))
             parts |= {(name, "probability"): known, (name, "truth ratio"): np.maximum(0, 1 - truth.truth_ratio(correct, wrong))}
             parts |= {(name, "rouge_l"): written} if len(written) else {}
         if tests & {name for name, _ in parts}:
-            drawn = {key: extraction.mean(values, self.samples(key[0], len(values))) for key, values in parts.items()}
-            sides = {key: extraction.mean(values) for key, values in parts.items()}, drawn
+            drawn = {key: weighted_mean(values, self.samples(key[0], len(values))) for key, values in parts.items()}
+            sides = {key: weighted_mean(values, None) for key, values in parts.items()}, drawn
             value, spread = (truth.model_utility({" ".join(key): part for key, part in side.items()}).value for side in sides)
             yield row(self.where, "test", "model_utility", value, len(parts), interval(spread, self.wanted["level"]))
 
