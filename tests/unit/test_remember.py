@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from palimpsest.errors import UserError
+from palimpsest.remembered import doubts
+from palimpsest.remembered import planted as table_of_secrets
 from palimpsest.steps.remember import Measure, check_quality, same, truth_ratios
-from palimpsest.summary import doubts
 from palimpsest.tables import row, table, tidy
 
 WANTED = {
@@ -149,3 +150,15 @@ def test_a_study_says_where_it_proves_nothing(base, oracle, holdout, said):
     now = tidy([table(rows)], level=0.95)
     found = list(doubts(now[now["seed"] == "all"]))
     assert len(found) == len(said) and all(part in text for part, text in zip(said, found, strict=True))
+
+
+def test_secrets_stand_in_a_row_a_method():
+    where = {"study": "s", "seed": 1, "request": "r1", "shards": "1x1", "model": "gpt2", "method": "npo"}
+    told = {"exposure_sampled": 3.25, "beam_extraction": 0.5, "sampling_extraction": 0.125}
+    rows = [row(where, "forget", metric, value, 4, group="repetitions=16") for metric, value in told.items()]
+    rows.append(row(where, "controls", "exposure_sampled", 3.0, 4, group="repetitions=4"))
+    shown = table_of_secrets(tidy([table(rows)], level=0.95).query("seed == 'all'"))
+    assert shown.iloc[0].to_dict() == {
+        "method": "NPO", "forget, 4 ×": "–", "forget, 16 ×": "3.2 bits, 50%, 12%", "controls, 4 ×": "–", "controls, 16 ×": "–",
+    }  # fmt: skip
+    assert table_of_secrets(tidy([table([])], level=0.95)).empty

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from palimpsest.cells import lookup, retrained, sharding, shown
 from palimpsest.data.shards import parse_sharding
 from palimpsest.methods.registry import in_method_order, is_method, method_of
-from palimpsest.plan import SINGLE
+from palimpsest.remembered import PLANTED, REMEMBERED, doubts, planted, remembered
 from palimpsest.selections import in_order, newest
 
 # Vote patterns, counted in each group, over fitted records. Simulations of post-processed ensembles (S to 31, 20,000 to 1 million records)
 # held out as fitted below 1 pattern in 300 records, fell apart above 1 in 20, and did either between.
 FINE, TOO_FINE = 1 / 300, 1 / 20
 DECIDED = ("accuracy", "equalized_odds_max", "tpr", "fpr")  # equal where all decisions are
-NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,9 @@ def summarise(metrics: pd.DataFrame, settings: dict) -> list[Section]:
     head = f"State {settings['states'][-1]}, {'' if causal else 'test records, '}{source}. {interval}"
     sections = [Section(f"Summary of the study {study}", head)]
     if causal:
-        return [*sections, Section("What is remembered", REMEMBERED, remembered(now), tuple(doubts(now)))]
+        sections.append(Section("What is remembered", REMEMBERED, remembered(now), tuple(doubts(now))))
+        secrets = planted(now)
+        return [*sections, Section("Planted secrets", PLANTED, secrets)] if len(secrets) else sections
     families = [*settings["families"], *sorted(set(now.loc[now["metric"] == "equalized_odds_max", "group"]))]
     for family in dict.fromkeys(families) or [""]:
         sections.append(Section(f"Groups: {_words(family)}" if family else "All methods", "", results(now, family)))
@@ -54,20 +55,6 @@ def summarise(metrics: pd.DataFrame, settings: dict) -> list[Section]:
 
 
 # --- the numbers --------------------------------------------------------------------------------------------------
-
-
-def _lookup(now: pd.DataFrame, set_: str) -> pd.DataFrame:
-    keys = ["method", "shards", "group", "metric"]
-    return now[now["set"] == set_].drop_duplicates(keys).set_index(keys)[["value", "ci_low", "ci_high", "n"]].sort_index()
-
-
-def _shown(numbers: pd.DataFrame, method: str, shards: str, group: str, metric: str) -> str:
-    """'value [low, high]', the value alone where there is no spread, or a dash where there is no such number."""
-    key = (method, shards, group, metric)
-    if key not in numbers.index:
-        return NONE
-    value, low, high, _ = numbers.loc[key]
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if high > low else f"{value:.3f}"
 
 
 def _evaluated(now: pd.DataFrame) -> pd.DataFrame:
@@ -96,81 +83,23 @@ def _equal(one: tuple[bool, pd.Series], other: tuple[bool, pd.Series]) -> bool:
 
 def results(now: pd.DataFrame, family: str) -> pd.DataFrame:
     """One row a method and sharding: how well it decides, how fairly, how like the oracle, and at what price."""
-    test, train = _lookup(now, "test"), _lookup(now, "train")
+    test, train = lookup(now, "test"), lookup(now, "train")
     rows = []
     for method, shards in _evaluated(now).itertuples(index=False):
         key = (test, method, shards, family if method_of(method).fitted else "")
         rows.append({
-            "method": method_of(method).label, "shards × slices": _sharding(shards),
-            "accuracy": _shown(*key, "accuracy"),
-            "equalized-odds gap": _shown(test, method, shards, family, "equalized_odds_max"),
-            "AUROC": _shown(*key, "auroc"), "agreement with oracle": _shown(*key, "agreement"),
-            "retrained share": _retrained(train, method, shards),
+            "method": method_of(method).label, "shards × slices": sharding(shards),
+            "accuracy": shown(*key, "accuracy"),
+            "equalized-odds gap": shown(test, method, shards, family, "equalized_odds_max"),
+            "AUROC": shown(*key, "auroc"), "agreement with oracle": shown(*key, "agreement"),
+            "retrained share": retrained(train, method, shards),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-REMEMBERED = (
-    "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be deleted; retain: a sample of the rest. "
-    "Truth ratio: 1 where false answers are as likely as the true one. Membership: chance that a forgotten record is told from one never "
-    "seen by its loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes."
-)
-LEARNT = 0.8  # probability of a text that a model knows by heart
-NOT_LEARNT = (
-    "WARNING: this proves nothing: the base gives forgotten answers a probability of {:.2f} alone. Below {} it has not learnt them by "
-    "heart, and there is nothing to forget. Train longer, or a larger model."
-)
-KNOWN_ANYWAY = (
-    "WARNING: this proves little: the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}. What it never saw "
-    "stands elsewhere in its data, too, or is easier than the holdout."
-)
-COLUMNS = {
-    "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
-    "forget: truth ratio": ("forget", "truth_ratio_indifference"), "forget quality": ("forget", "forget_quality"),
-    "membership": ("forget", "membership_auroc"), "retain: probability": ("retain", "probability"),
-    "test: perplexity": ("test", "perplexity"),
-}  # fmt: skip
-
-
-def remembered(now: pd.DataFrame) -> pd.DataFrame:
-    """One row a method, one column a number that any of them has."""
-    told = {set_: _lookup(now, set_) for set_ in ("forget", "retain", "test", "train")}
-    rows = []
-    for method in in_method_order(now["method"]):
-        numbers = {title: _shown(told[set_], method, SINGLE, "", metric) for title, (set_, metric) in COLUMNS.items()}
-        rows.append({"method": method_of(method).label, **numbers, "share": _retrained(told["train"], method, SINGLE)})
-    return pd.DataFrame(rows).loc[:, lambda frame: (frame != NONE).any()]
-
-
-def doubts(now: pd.DataFrame) -> Iterator[str]:
-    """Why the study may prove nothing: a base that has not learnt, or an oracle that knows, what is to be forgotten."""
-    if not (now["set"] == "forget").any():
-        return
-    told = {set_: _lookup(now, set_) for set_ in ("forget", "holdout")}
-
-    def value(set_: str, method: str, metric: str):
-        key = (method, SINGLE, "", metric)
-        return told[set_].loc[key] if key in told[set_].index else None
-
-    base, oracle, unseen = (value(*key, "probability") for key in (("forget", "base"), ("forget", "oracle"), ("holdout", "oracle")))
-    if base is not None and base["value"] < LEARNT:
-        yield NOT_LEARNT.format(base["value"], LEARNT)
-    if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
-        yield KNOWN_ANYWAY.format(oracle["value"], unseen["value"])
-
-
-def _retrained(train: pd.DataFrame, method: str, shards: str) -> str:
-    """The newest request's price: nothing for what never forgets, one full retraining for a single model, what it trained for a method."""
-    if method_of(method).needs == "base":
-        return NONE
-    if method_of(method).trains:
-        return _shown(train, method, shards, "", "retrained_share")
-    return _shown(train, "oracle" if parse_sharding(shards) == (1, 1) else "sisa", shards, "", "retrained_share")
-
-
 def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
     """Post-processors on the records that they were fitted on (valid) and on others (test), with warnings."""
-    valid, test = _lookup(now, "valid"), _lookup(now, "test")
+    valid, test = lookup(now, "valid"), lookup(now, "test")
     rows, warnings = [], []
     for family in families:
         for method, shards in _evaluated(now).itertuples(index=False):
@@ -186,17 +115,17 @@ def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
             }
             bad = too_fine(patterns, patterns * records / groups, [(most, held_out) for _, held_out, most in numbers.values()])
             rows.append({
-                "groups": _words(family), "method": method_of(method).label, "shards × slices": _sharding(shards),
+                "groups": _words(family), "method": method_of(method).label, "shards × slices": sharding(shards),
                 "cost, fitted": f"{numbers['cost'][0]:.3f}", "cost, by chance up to": f"{numbers['cost'][2]:.3f}",
-                "cost, held out": _shown(test, *key, "fit_cost"),
+                "cost, held out": shown(test, *key, "fit_cost"),
                 "gap, fitted": f"{numbers['gap'][0]:.3f}", "gap, by chance up to": f"{numbers['gap'][2]:.3f}",
-                "gap, held out": _shown(test, *key, "equalized_odds_max"),
-                "patterns per record": f"{patterns:.4f}", "random decisions": _shown(valid, *key, "random_share"),
+                "gap, held out": shown(test, *key, "equalized_odds_max"),
+                "patterns per record": f"{patterns:.4f}", "random decisions": shown(valid, *key, "random_share"),
                 "too fine": "WARNING" if bad else "",
             })  # fmt: skip
             if bad:
                 warnings.append(
-                    f"WARNING: {method_of(method).label}, {_sharding(shards)}, {_words(family)}: {1 / patterns:.1f} fitted records for "
+                    f"WARNING: {method_of(method).label}, {sharding(shards)}, {_words(family)}: {1 / patterns:.1f} fitted records for "
                     "each pattern of votes and group; "
                     + "; ".join(
                         f"{name} {value:.3f} fitted, by chance up to {most:.3f}, {held_out:.3f} held out"
@@ -226,10 +155,6 @@ def too_fine(per_record: float, per_group: float, pairs: list[tuple[float, float
 
 def _words(family: str) -> str:
     return family.replace("_", " ")
-
-
-def _sharding(shards: str) -> str:
-    return shards.replace("x", " × ")
 
 
 # --- two ways to show them ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ rule readme:
     localrule: True
 
 
-# A graph of this very workflow, so Snakemake draws it up itself: the one place where a rule calls it.
+# A graph of this very workflow, so Snakemake draws it up itself: the one place where a rule calls it. Of one study: a second has the same rules.
 rule rulegraph:
     input:
         "Snakefile",
@@ -25,18 +25,21 @@ rule rulegraph:
         # As it runs now: the environment of a rule has none. Derived from `input`, since another place of it is no reason to run.
         snakemake=lambda wildcards, input: f"{shlex.quote(sys.executable)} -m snakemake",
     shell:
-        "{params.snakemake} --nolock --rulegraph dot all > {output:q} 2> {log:q}"
+        "{params.snakemake} --nolock --rulegraph dot all --config also=null > {output:q} 2> {log:q}"
 
 
 # update(): the page is there before, and only its blocks are written anew.
 rule front_page:
     input:
         metrics="results/demo/tables/metrics.parquet",
+        remembered="results/people/tables/metrics.parquet",
         tradeoff="results/demo/figures/tradeoff.svg",
+        frontier="results/people/figures/frontier.svg",
         rulegraph="results/demo/rulegraph.dot",
     output:
         page=update("README.md"),
         tradeoff=f"{IMAGES}/tradeoff.svg",
+        frontier=f"{IMAGES}/frontier.svg",
         rulegraph=f"{IMAGES}/rulegraph.svg",
     log:
         "results/demo/logs/readme.log",
@@ -52,8 +55,8 @@ rule front_page:
         code=code("readme"),
     shell:
         "python -m palimpsest readme --settings {params.settings:q} --page {output.page:q} --metrics {input.metrics:q}"
-        " --rulegraph {input.rulegraph:q} --picture {output.rulegraph:q} > {log:q} 2>&1"
-        " && cp {input.tradeoff:q} {output.tradeoff:q}"
+        " --remembered {input.remembered:q} --rulegraph {input.rulegraph:q} --picture {output.rulegraph:q} > {log:q} 2>&1"
+        " && cp {input.tradeoff:q} {output.tradeoff:q} && cp {input.frontier:q} {output.frontier:q}"
 
 
 rule config_page:

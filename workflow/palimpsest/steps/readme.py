@@ -14,6 +14,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--page", type=Path, required=True, help="Markdown file whose blocks are written anew")
     parser.add_argument("--keys", action="store_true", help="write the block 'keys': every key of a study")
     parser.add_argument("--metrics", type=Path, help="tidy table: write the block 'results'")
+    parser.add_argument("--remembered", type=Path, help="tidy table of a causal study: write the block 'remembered'")
     parser.add_argument("--rulegraph", type=Path, help="what snakemake --rulegraph dot printed: draw it to --picture")
     parser.add_argument("--picture", type=Path)
 
@@ -27,6 +28,8 @@ def run(args) -> None:
         blocks["keys"] = key_tables(schema())
     if args.metrics:
         blocks["results"] = results_table(args.metrics, args.settings["states"], args.settings["family"])
+    if args.remembered:
+        blocks["remembered"] = remembered_table(args.remembered)
     write_text(args.page, filled(args.page.read_text(encoding="utf-8"), blocks, str(args.page)))
     if args.rulegraph:
         from palimpsest.plots.rulegraph import draw
@@ -59,6 +62,22 @@ def results_table(metrics: Path, states: list[str], family: str) -> str:
     most = max(now["shards"].unique(), key=parse_sharding)
     of_teachers = now["method"].map(lambda name: not is_method(name) or method_of(name).needs == "teachers")
     table = results(now[~of_teachers | (now["shards"] == most)], family)
+    return markdown(list(table.columns), table.to_numpy().tolist())
+
+
+BRIEF = ("forget: probability", "forget: KL to oracle", "membership", "retain: probability")  # what a page has room for
+
+
+def remembered_table(metrics: Path) -> str:
+    """What methods left of the forgotten in the newest state: that of the most forgotten records."""
+    from palimpsest.data.storage import read_parquet
+    from palimpsest.remembered import remembered
+    from palimpsest.selections import newest
+
+    told = read_parquet(metrics)
+    forgotten = told[(told["set"] == "forget") & (told["metric"] == "probability")]
+    state = forgotten.loc[forgotten["n"].idxmax(), "request"]
+    table = remembered(newest(told, {"states": [state]}), BRIEF)
     return markdown(list(table.columns), table.to_numpy().tolist())
 
 

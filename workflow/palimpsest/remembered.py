@@ -1,0 +1,84 @@
+"""What causal models remember: a table of methods, one of planted secrets, and why a study may prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from palimpsest.cells import NONE, lookup, retrained, shown
+from palimpsest.methods.registry import in_method_order, method_of
+from palimpsest.plan import SINGLE
+
+REMEMBERED = (
+    "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be deleted; retain: a sample of the rest. "
+    "KL: how far what is said lies from what the oracle says, in nats a token. EL: share of an answer that models write themselves. "
+    "Truth ratio: 1 where false answers are as likely as the true one. Membership: chance that a forgotten record is told from one never "
+    "seen by its loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes."
+)
+LEARNT = 0.8  # probability of a text that a model knows by heart
+NOT_LEARNT = (
+    "WARNING: this proves nothing: the base gives forgotten answers a probability of {:.2f} alone. Below {} it has not learnt them by "
+    "heart, and there is nothing to forget. Train longer, or a larger model."
+)
+KNOWN_ANYWAY = (
+    "WARNING: this proves little: the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}. What it never saw "
+    "stands elsewhere in its data, too, or is easier than the holdout."
+)
+COLUMNS = {
+    "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
+    "forget: KL to oracle": ("forget", "kl"), "forget: EL": ("forget", "extraction_likelihood"),
+    "forget: truth ratio": ("forget", "truth_ratio_indifference"), "forget quality": ("forget", "forget_quality"),
+    "membership": ("forget", "membership_auroc"), "retain: probability": ("retain", "probability"),
+    "retain: KL to oracle": ("retain", "kl"), "model utility": ("test", "model_utility"), "test: perplexity": ("test", "perplexity"),
+}  # fmt: skip
+
+
+def remembered(now: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
+    """One row a method, one column a number that any of them has."""
+    told = {set_: lookup(now, set_) for set_ in ("forget", "retain", "test", "train")}
+    rows = []
+    for method in in_method_order(now["method"]):
+        numbers = {title: shown(told[set_], method, SINGLE, "", metric) for title in columns for set_, metric in [COLUMNS[title]]}
+        rows.append({"method": method_of(method).label, **numbers, "share": retrained(told["train"], method, SINGLE)})
+    return pd.DataFrame(rows).loc[:, lambda frame: (frame != NONE).any()]
+
+
+def doubts(now: pd.DataFrame) -> Iterator[str]:
+    """Why the study may prove nothing: a base that has not learnt, or an oracle that knows, what is to be forgotten."""
+    if not (now["set"] == "forget").any():
+        return
+    told = {set_: lookup(now, set_) for set_ in ("forget", "holdout")}
+
+    def value(set_: str, method: str, metric: str):
+        key = (method, SINGLE, "", metric)
+        return told[set_].loc[key] if key in told[set_].index else None
+
+    base, oracle, unseen = (value(*key, "probability") for key in (("forget", "base"), ("forget", "oracle"), ("holdout", "oracle")))
+    if base is not None and base["value"] < LEARNT:
+        yield NOT_LEARNT.format(base["value"], LEARNT)
+    if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
+        yield KNOWN_ANYWAY.format(oracle["value"], unseen["value"])
+
+
+PLANTED = (
+    "Of secrets by how often they stood in the text: mean exposure in bits (by chance 1.44; a sample of others shows no more than the "
+    "logarithm of its size), the share that a beam search finds, and that of sampled continuations. Controls: nobody asks to forget them."
+)
+
+
+def planted(now: pd.DataFrame) -> pd.DataFrame:
+    """One row a method, a column for each set and number of repetitions; empty where nothing was planted."""
+    metrics = {"exposure": "bits", "exposure_sampled": "bits", "beam_extraction": "beam", "sampling_extraction": "sampled"}
+    chosen = now[now["metric"].isin(metrics) & now["set"].isin(["forget", "controls"])]
+    counts = sorted({int(group.removeprefix("repetitions=")) for group in chosen["group"]})
+    values = chosen.assign(told=chosen["metric"].map(metrics)).set_index(["method", "set", "group", "told"])["value"]
+    rows = []
+    for method in in_method_order(chosen["method"]):
+        row = {"method": method_of(method).label}
+        for set_ in ("forget", "controls"):
+            for count in counts:
+                found = {name: values.get((method, set_, f"repetitions={count}", name)) for name in ("bits", "beam", "sampled")}
+                row[f"{set_}, {count} ×"] = NONE if None in found.values() else "{bits:.1f} bits, {beam:.0%}, {sampled:.0%}".format(**found)
+        rows.append(row)
+    return pd.DataFrame(rows)
