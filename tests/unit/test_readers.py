@@ -49,6 +49,16 @@ def test_labels_and_splits_are_mapped_and_what_is_dropped_is_counted(tmp_path):
     assert "4 dropped: split 'unused'" in str(report)
 
 
+def test_a_share_of_the_owners_of_validation_records_is_kept_unseen(tmp_path):
+    """Whole owners, by a hash of their names, and validation records alone."""
+    raw = records(1200)
+    frame, report = read(raw, tmp_path, {**DATA, "extra_share": 0.25})
+    before, after = raw["split"].value_counts(), frame["split"].value_counts()
+    assert after["train"] == before["train"] and after["test"] == before["test"] and after["extra"] + after["valid"] == before["valid"]
+    assert 0.15 < after["extra"] / before["valid"] < 0.35 and report.by_split["extra"] == after["extra"]
+    assert not set(frame.loc[frame["split"] == "extra", "owner"]) & set(frame.loc[frame["split"] == "valid", "owner"])
+
+
 def test_a_boolean_label_is_true_and_false_in_every_form(tmp_path):
     raw = records().assign(label=[bool(label) for label in records()["label"]])
     path = tmp_path / "posts.parquet"

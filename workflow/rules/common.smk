@@ -55,6 +55,7 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 NAME = STUDY["study"]
+NAMED = sorted({owner for request in REQUESTS for owner in request.owners})
 MAIN = workflow.modifier.is_main_snakefile()  # not a study that is made beside another one
 TRACK = STUDY["track"]
 HEAD = {"classes": STUDY["data"]["classes"]} if TRACK == "classification" else {}

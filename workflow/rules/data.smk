@@ -148,9 +148,11 @@ rule plain_set:
         runtime="10m",
     params:
         settings=set_settings,
+        ledger=lambda wildcards, input: ledger_option(wildcards, input) if wildcards.set == "extra" else "",
+        owners=lambda wildcards: owners_digest(NAMED) if wildcards.set == "extra" else "",
         code=code("probe"),
     shell:
-        "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
+        "python -m palimpsest probe --settings {params.settings:q} --records {input:q} {params.ledger}"
         " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 

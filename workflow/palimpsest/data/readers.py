@@ -121,6 +121,8 @@ def read_records(
     - split is drawn by a hash of the id (equal content, equal split) in the shares ``split_shares``, so that no record
       moves when others come or go.
 
+    With ``extra_share`` the validation records of that share of owners are split extra.
+
     Raises one UserError with all problems; labels are held against ``classes`` where it is given.
     """
     reader = data.get("reader")
@@ -142,6 +144,9 @@ def read_records(
     elif settings.get("split_shares"):
         remedy = "keep `columns.split` or `split_shares`"
         problems.append(Problem("two ways to split", "data.split_shares", "there is a split column", remedy=remedy))
+    if settings.get("extra_share"):
+        unseen = rows["owner"].map(lambda owner: seed_of("extra", owner) < settings["extra_share"] * 2**63).astype(bool)
+        rows.loc[unseen & (rows["split"] == "valid"), "split"] = "extra"
     if "record_id" not in rows:
         rows["record_id"] = _numbered(content, rows)
 

@@ -21,16 +21,22 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `set`: heldout, extra, trained (with `at_least`: so many records, of owners that a hash chooses, so that the set depends
-    on no ledger; and all of a part that the data name, such as canaries), forget (with `request`: its owners' training records), or
-    sample (with `share` of the training records of those that are not forgotten by `request`, which a hash of the id chooses).
+    """settings: `set`, one of
+
+    heldout     all that is not trained on, but extra
+    extra       never trained on; without anybody whom the ledger names, so that nothing learns from them in passing
+    trained     `at_least` so many training records, of owners that a hash chooses, so that the set depends on no ledger; and all of a part
+                that the data name, such as canaries
+    forget      training records of the owners of `request`
+    sample      a `share` of the training records of those whom no request up to `request` names, which a hash of the id chooses
     """
     records, wanted = read_parquet(args.records), args.settings
     train = records[records["split"] == "train"]
     if wanted["set"] == "heldout":
         chosen = records[records["split"].isin(HELDOUT)]
     elif wanted["set"] == "extra":
-        chosen = records[records["split"] == "extra"]
+        named = {owner for request in read_ledger(args.ledger) for owner in request.owners}
+        chosen = records[(records["split"] == "extra") & ~records["owner"].isin(named)]
     elif wanted["set"] == "trained":
         kept = train["owner"].isin(_owners(train, wanted["at_least"]))
         chosen = train[kept | (train["part"] != "")] if "part" in train else train[kept]
