@@ -106,6 +106,9 @@ def _name_checks(study: dict, where: str) -> Iterator[Problem]:
         yield Problem("the name is taken", f"{where}, study", "'pretrained'", "another name", remedy)
     for name in {"logs", "benchmarks"} & set(study["tokenizers"]):
         yield Problem("the name is taken", f"{where}, tokenizers", repr(name), remedy="logs and benchmarks are folders: rename it")
+    for name in {"logs", "benchmarks", *study["tokenizers"]} & set(study["pretraining"]):
+        remedy = "each has its folder below results/pretrained/: rename one"
+        yield Problem("the name is taken", f"{where}, pretraining", repr(name), "none of a tokenizer, nor logs or benchmarks", remedy)
 
 
 def _data_checks(study: dict, where: str) -> Iterator[Problem]:

@@ -55,7 +55,7 @@ def run(args) -> None:
     start, tokenizer = check_model(args.model), load_tokenizer(args.model)
     frames = {name: _records(getattr(args, name)) for name in ("forget", "retain", "extra")}
     frames["retain"] = frames["retain"][~frames["retain"]["record_id"].isin(frames["forget"]["record_id"])].reset_index(drop=True)
-    _check(frames, wanted)
+    check_sets(frames, wanted)
     settings = method.Settings(**wanted["options"])
     names = (wanted["study"], wanted["seed"], wanted["method"], wanted["state"])
     sets = {name: track.encode(frame, tokenizer, wanted["model"])[0] for name, frame in frames.items()}
@@ -69,7 +69,7 @@ def run(args) -> None:
     if args.teachers:
         beside |= {f"teacher {number}": check_model(folder) for number, folder in enumerate(args.teachers, 1)}
         saw = who_saw(frames, wanted["sharding"], wanted["salt"], wanted["seed"])
-        _check_teachers(saw, frames["forget"], wanted)
+        check_teachers(saw, frames["forget"], wanted)
         teachers = Teachers(len(args.teachers), lambda n: track.load(args.teachers[n], tokenizer, wanted["head"]).to(device).eval(), saw)
     generates = wanted["track"] != "classification"
     given = Run(model, sets, track.predict, names, generates, device, frozen, teachers)
@@ -108,7 +108,7 @@ def who_saw(frames: dict[str, pd.DataFrame], sharding: str, salt: str, seed: int
     return saw
 
 
-def _check_teachers(saw: np.ndarray, forget: pd.DataFrame, wanted: dict) -> None:
+def check_teachers(saw: np.ndarray, forget: pd.DataFrame, wanted: dict) -> None:
     """A UserError for records that every teacher saw; those that several saw are named in the log."""
     several, by_all = saw.sum(axis=1) > 1, saw.all(axis=1)
     if several.any():
@@ -148,7 +148,7 @@ def _records(paths: list[Path]) -> pd.DataFrame:
     return pd.concat([read_parquet(path) for path in paths]).sort_values("record_id", ignore_index=True)
 
 
-def _check(frames: dict[str, pd.DataFrame], wanted: dict) -> None:
+def check_sets(frames: dict[str, pd.DataFrame], wanted: dict) -> None:
     """A UserError for sets that a method cannot work with."""
     problems, where = [], f"method {wanted['method']}, state {wanted['state']}"
     if frames["forget"].empty:
