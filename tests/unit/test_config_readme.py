@@ -18,14 +18,14 @@ from palimpsest.study import check_study, schema
 PAGE = (Path(__file__).resolve().parents[2] / "config" / "README.md").read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
-    """The first block of code in a language."""
-    return re.search(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL).group(1)
+def blocks(language: str) -> list[str]:
+    """The blocks of code in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 def study():
-    return check_study(yaml.safe_load(block("yaml")), where="config/README.md")
+    return check_study(yaml.safe_load(blocks("yaml")[0]), where="config/README.md")
 
 
 def test_every_key_of_the_schema_is_explained():
@@ -55,7 +55,7 @@ def test_the_walk_through_is_a_study(study, tmp_path):
     'bad' is 1: rows 1, 3, 6, 8 and 10. Light, lamp or shade stand in rows 1, 2 and 5 as words; 'Bright' is none.
     """
     source = tmp_path / "reviews.csv"
-    source.write_text(block("csv"), encoding="utf-8")
+    source.write_text(blocks("csv")[0], encoding="utf-8")
     assert Path(study["data"]["sources"][0]["path"]).name == source.name
     records, report = read_records(study["data"], [source], classes=study["data"]["classes"])
     assert report.by_split == {"train": 5, "valid": 4, "test": 2} and not report.dropped
@@ -65,14 +65,19 @@ def test_the_walk_through_is_a_study(study, tmp_path):
     check_calibration(index, study["fairness"]["groups"])
 
     ledger = tmp_path / "ledger.tsv"
-    ledger.write_text(block("tsv"), encoding="utf-8")
+    ledger.write_text(blocks("tsv")[0], encoding="utf-8")
     requests = {request.name: request.owners for request in read_ledger(ledger)}
     assert requests == {"r1": ("ana",), "r2": ("ben", "dora")}
     assert {owner for owners in requests.values() for owner in owners} <= set(records["owner"])
 
 
+def test_the_causal_study_of_the_page_is_one():
+    study = check_study({"study": "shop", **yaml.safe_load(blocks("yaml")[1])}, where="config/README.md")
+    assert study["track"] == "causal" and study["model"]["prompt"].endswith("{completion}")
+
+
 def test_sources_of_the_page_are_sources(study):
-    sources = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)[1])["sources"]
+    sources = yaml.safe_load(blocks("yaml")[-1])["sources"]
     study["data"]["sources"] = sources
     check_study(study, where="config/README.md")
 

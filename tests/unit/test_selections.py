@@ -143,8 +143,9 @@ def causal_study(name, **wanted):
 REMEMBERED = {
     ("forget", "probability"): (0.95, 0.2), ("forget", "perplexity"): (1.1, 9.0), ("forget", "memorization_accuracy"): (0.98, 0.5),
     ("forget", "extraction_strength"): (0.9, 0.2), ("forget", "truth_ratio_indifference"): (0.3, 0.7),
-    ("forget", "membership_auroc"): (0.9, 0.5), ("forget", "forget_quality"): (0.001, 0.99), ("retain", "probability"): (0.95, 0.94),
-    ("retain", "perplexity"): (1.1, 1.2), ("holdout", "probability"): (0.22, 0.21), ("holdout", "perplexity"): (8.0, 8.5),
+    ("forget", "membership_auroc"): (0.9, 0.5), ("forget", "kl"): (3.0, 0.0), ("forget", "forget_quality"): (0.001, 0.99),
+    ("retain", "probability"): (0.95, 0.94), ("retain", "perplexity"): (1.1, 1.2), ("holdout", "probability"): (0.22, 0.21),
+    ("holdout", "perplexity"): (8.0, 8.5),
     ("test", "perplexity"): (8.1, 8.4), ("test", "truth_ratio_preference"): (0.6, 0.58),
 }  # fmt: skip
 

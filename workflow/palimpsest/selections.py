@@ -25,8 +25,9 @@ UNFITTED = ("base", "oracle", "sisa_vote", "sisa_mean")
 # What a profile shows: (set, metric), where the study has it.
 PROFILE = (
     ("forget", "probability"), ("forget", "perplexity"), ("forget", "memorization_accuracy"), ("forget", "extraction_strength"),
-    ("forget", "truth_ratio_indifference"), ("forget", "membership_auroc"), ("retain", "probability"), ("retain", "perplexity"),
-    ("holdout", "perplexity"), ("test", "perplexity"), ("test", "truth_ratio_preference"),
+    ("forget", "extraction_likelihood"), ("forget", "rouge_l_recall"), ("forget", "truth_ratio_indifference"), ("forget", "kl"),
+    ("forget", "membership_auroc"), ("forget", "membership_auroc_reference"), ("retain", "probability"), ("retain", "perplexity"),
+    ("retain", "kl"), ("holdout", "perplexity"), ("test", "perplexity"), ("test", "truth_ratio_preference"), ("test", "model_utility"),
 )  # fmt: skip
 
 WATCHED = ("forget", "retain")
