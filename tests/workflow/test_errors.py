@@ -86,4 +86,4 @@ def test_a_study_of_the_repository_that_is_no_yaml(fresh, text, parts):
 
 def test_a_wrong_study_lists_the_studies(fresh):
     said = told(fresh, "--dry-run", "--config", "study=hatexplane", study=None)
-    assert "'hatexplane'" in said and "demo, hatexplain" in said and "did you mean 'hatexplain'?" in said
+    assert "'hatexplane'" in said and "demo, canaries, hatexplain" in said and "did you mean 'hatexplain'?" in said

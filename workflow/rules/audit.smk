@@ -64,7 +64,7 @@ rule certificate_page:
         report(
             "results/{study}/certificates/{request}.html",
             category="Certificates",
-            labels={"study": NAME, "request": "{request}"},
+            labels={"request": "{request}", "study": NAME},
             caption="../report/certificate.rst",
         ),
     log:

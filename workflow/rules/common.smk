@@ -25,8 +25,7 @@ from palimpsest.data.sources import fetched_name, locate_all
 from palimpsest.earlier import Earlier
 from palimpsest.errors import Problem, UserError
 from palimpsest.figures import FIGURES
-from palimpsest.methods.registry import NAME as METHOD_NAME
-from palimpsest.methods.registry import is_method, method_of
+from palimpsest.methods.registry import is_method, method_of, name_pattern
 from palimpsest.methods.settings import options_of, settings_of
 from palimpsest.models.folder import loaded_files
 from palimpsest.plan import SINGLE, Plan
@@ -80,9 +79,9 @@ wildcard_constraints:
     request=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     state=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     checkpoint=r"base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+",
-    model=rf"teachers-\d+x\d+|{METHOD_NAME.pattern}",
+    model=rf"teachers-\d+x\d+|{name_pattern()}",
     set=r"heldout|trained|extra|forget-[A-Za-z0-9_-]+",
-    method=METHOD_NAME.pattern,
+    method=name_pattern(),
     beside="forget|extra",
     figure="|".join(FIGURES),
     tokenizer=TOKENIZER or "(?!)",

@@ -17,7 +17,7 @@ for FIGURE in figure_names():
             shown=report(
                 f"results/{{study}}/figures/{FIGURE}.{FORMATS[0]}",
                 category="Figures",
-                labels={"study": NAME, "figure": FIGURE, "shows": FIGURES[FIGURE]},
+                labels={"figure": FIGURE, "shows": FIGURES[FIGURE], "study": NAME},
                 caption=f"../report/{FIGURE}.rst",
             ),
             others=expand("results/{{study}}/figures/{figure}.{suffix}", figure=FIGURE, suffix=FORMATS[1:]),

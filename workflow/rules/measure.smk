@@ -150,7 +150,7 @@ rule tabulate:
         html=report(
             "results/{study}/tables/summary.html",
             category="Tables",
-            labels={"study": NAME, "table": "summary"},
+            labels={"table": "summary", "study": NAME},
             caption="../report/summary.rst",
         ),
     log:

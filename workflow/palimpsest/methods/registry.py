@@ -66,11 +66,13 @@ METHODS: dict[str, Method] = {
 }
 
 
-NAME = re.compile(rf"(?:{'|'.join(METHODS)})(?:-[a-z0-9_]+)?")  # of a method or a variant of one
+def name_pattern() -> str:
+    """What the name of a method, or of a variant of one, looks like."""
+    return rf"(?:{'|'.join(METHODS)})(?:-[a-z0-9_]+)?"
 
 
 def is_method(name: str) -> bool:
-    return NAME.fullmatch(name) is not None
+    return re.fullmatch(name_pattern(), name) is not None
 
 
 def method_of(name: str) -> Method:

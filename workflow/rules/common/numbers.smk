@@ -33,7 +33,7 @@ def numbers_in(state, purged=PLAN.purged):
 # Nothing makes what was purged: its numbers are files that stay as they are.
 FROZEN = [name for state in PLAN.names for name in numbers_in(state, START) if name not in numbers_in(state)]
 LIVE_METHOD = (
-    rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{METHOD_NAME.pattern})" if FROZEN else METHOD_NAME.pattern
+    rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{name_pattern()})" if FROZEN else name_pattern()
 )
 COMPARED_STATE = "|".join(PLAN.names[PLAN.order[PLAN.purged] + 1 :]) or "(?!)"
 
