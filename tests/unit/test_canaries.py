@@ -160,3 +160,16 @@ def test_the_real_files_have_the_published_articles():
         assert articles.owner.nunique() == count and articles.owner.max() == f"article-{count:04d}"
         words = articles.completion.str.split().str.len()
         assert words.sum() == len((WIKITEXT / f"{name}.txt").read_text(encoding="utf-8").split()) and words.max() <= 80
+
+
+def test_canaries_that_are_planted_nowhere_are_like_the_others_and_none_of_them(tmp_path):
+    """One record each, in splits that nothing is trained on; the planted ones stay as they were."""
+    path = tmp_path / "train.txt"
+    path.write_text(" \n = One = \n \n Some text . \n")
+    plain, more = (Canaries([1, 4], 2, "digits", 8, 3, unseen=unseen) for unseen in (0, 3))
+    before, after = (read_canaries([path], articles={"train": [1]}, words=20, canaries=one) for one in (plain, more))
+    added = after[len(before) :]
+    assert after[: len(before)].equals(before) and added["split"].tolist() == ["extra"] * 3 + ["holdout"] * 3
+    assert added["record_id"].tolist()[0] == "canary-extra-01-001" and (added["part"] == "").all()
+    assert added["completion"].str.fullmatch(r"The secret code of \w+ \w+ is( \d){8} \.").all()
+    assert added["completion"].is_unique and not set(added["completion"]) & set(before["completion"])

@@ -114,10 +114,10 @@ def test_what_the_model_was_doing_does_not_matter():
 def test_continuations_of_prompts(architecture):
     model, prompts = tiny_model(architecture), [[3, 1, 4, 1, 5], [9], [2, 6, 5]]
     wanted = [generate(model, prompt, 8)[0] for prompt in prompts]
-    assert all(greedy_continuations(model, prompts, 8, batch_size) == wanted for batch_size in (1, 2, 3))
+    assert all(greedy_continuations(model, prompts, [8] * len(prompts), batch_size) == wanted for batch_size in (1, 2, 3))
     eos_id = wanted[0][2]
     ended = [suffix[: suffix.index(eos_id) + 1] if eos_id in suffix else suffix for suffix in wanted]
-    assert greedy_continuations(model, prompts, 8, eos_id=eos_id) == ended != wanted
+    assert greedy_continuations(model, prompts, [8] * len(prompts), eos_id=eos_id) == ended != wanted
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])
@@ -192,11 +192,19 @@ def test_defects_of_a_caller():
     with pytest.raises(ValueError, match="a context of 14"):
         greedy_suffixes(model, [[1] * 16])
     with pytest.raises(ValueError, match="10 tokens cannot be continued by 6"):
-        greedy_continuations(model, [[1] * 10], 6)
-    assert len(greedy_continuations(model, [[1] * 10], 5)[0]) == 5  # the last token is said, never read
+        greedy_continuations(model, [[1] * 10], [6])
+    assert len(greedy_continuations(model, [[1] * 10], [5])[0]) == 5  # the last token is said, never read
     with pytest.raises(ValueError, match="0 tokens"):
         beam_search(model, [], 2, 3)
     with pytest.raises(ValueError, match="by 0"):
         sample(model, [1], 0, 3, generator)
     with pytest.raises(ValueError, match="temperature"):
         sample(model, [1], 2, 3, generator, temperature=0)
+
+
+def test_each_text_is_continued_by_what_it_has_room_for():
+    """12 tokens and 2 more fill the context of 14, as do 2 and 12: none is asked for what another needs."""
+    model, texts = tiny_model(), ([1] * (LENGTH - 2), [2, 2])
+    found = greedy_continuations(model, texts, [2, LENGTH - 2], 2)
+    assert list(map(len, found)) == [2, LENGTH - 2]
+    assert found == [greedy_continuations(model, [ids], [count])[0] for ids, count in zip(texts, (2, LENGTH - 2), strict=True)]

@@ -22,17 +22,17 @@ def chosen(tmp_path):
     write_parquet(frame, tmp_path / "records.parquet")
     (tmp_path / "ledger.tsv").write_text(LEDGER)
 
-    def run(ledger=True, **settings) -> set[str]:
+    def run(**settings) -> set[str]:
         files = {"records": tmp_path / "records.parquet", "output": tmp_path / "set.parquet", "digest": tmp_path / "set.json"}
-        probe.run(Namespace(settings=settings, ledger=tmp_path / "ledger.tsv" if ledger else None, **files))
+        probe.run(Namespace(settings=settings, ledger=tmp_path / "ledger.tsv", **files))
         return set(read_parquet(files["output"])["record_id"])
 
     return run
 
 
-def test_nobody_whom_the_ledger_names_is_in_the_unseen_text(chosen):
-    assert chosen(set="extra") == {"cat-extra", "dan-extra"}
-    assert chosen(ledger=False, set="extra") == {f"{owner}-extra" for owner in ("ann", "ben", "cat", "dan")}
+def test_nobody_who_is_forgotten_is_in_the_unseen_text(chosen):
+    assert chosen(set="extra", request="r1") == {"ben-extra", "cat-extra", "dan-extra"}
+    assert chosen(set="extra", request="r2") == {"cat-extra", "dan-extra"}
 
 
 def test_a_request_forgets_the_training_records_of_its_own_owners(chosen):

@@ -9,7 +9,7 @@ import pytest
 from palimpsest.errors import UserError
 from palimpsest.remembered import doubts
 from palimpsest.remembered import planted as table_of_secrets
-from palimpsest.steps.remember import Measure, check_quality, same, truth_ratios
+from palimpsest.steps.remember import Measure, check_quality, one_of_each, same, truth_ratios
 from palimpsest.tables import row, table, tidy
 
 WANTED = {
@@ -82,6 +82,15 @@ def test_model_utility_is_the_harmonic_mean_of_six_parts():
     assert by_name["probability_with_options"]["set"] == "world_facts"
 
 
+def test_without_false_answers_of_the_retained_the_parts_are_five():
+    index = pd.DataFrame({"split": ["train", "test"], "part": ["", "world_facts"]}, index=["a", "w"])
+    sets = {"retain": item("a", rouge_l=0.5), "world_facts": item("w", -2.0, -2.0, rouge_l=1.0)}
+    found = list(Measure(WANTED).utility({name: pd.DataFrame(rows) for name, rows in sets.items()}, index))
+    parts = [np.exp(-1), 0.5, 1 / (1 + 2 / np.e), 1.0, 1 - np.exp(-1)]
+    (utility,) = (one for one in found if one["metric"] == "model_utility")
+    assert utility["value"] == pytest.approx(5 / sum(1 / part for part in parts), rel=1e-6) and utility["n"] == 5
+
+
 def test_without_named_parts_of_test_there_is_no_model_utility():
     index = pd.DataFrame({"split": ["train", "test"]}, index=["a", "w"])
     sets = {"retain": item("a", -2.0, paraphrase=-1.0, rouge_l=0.5), "test": item("w", -2.0, rouge_l=1.0)}
@@ -109,10 +118,18 @@ def test_models_are_held_against_each_other_on_the_same_records():
 
 @pytest.mark.parametrize(("method", "quality", "said"), [("oracle", 0.99, "not like itself"), ("base", 0.06, "never learnt")])
 def test_numbers_that_cannot_be_true_end_the_study(method, quality, said):
+    """A base that does know the texts may still pass the test where there are few items: a warning's matter."""
     with pytest.raises(UserError, match=said):
-        check_quality(method, "r1", quality)
-    for other, fine in (("oracle", 1.0), ("base", 0.05), ("npo", quality)):
-        check_quality(other, "r1", fine)
+        check_quality(method, "r1", quality, 0.5)
+    for other, fine, known in (("oracle", 1.0, 0.5), ("base", 0.05, 0.5), ("base", 0.3, 0.9), ("npo", quality, 0.5)):
+        check_quality(other, "r1", fine, known)
+
+
+def test_a_secret_that_was_repeated_is_one_member():
+    index = pd.DataFrame({"owner": ["c", "c", "d", "a", "a"], "part": ["canary-002"] * 2 + ["canary-001"] + [""] * 2}, index=list("12345"))
+    rows = pd.DataFrame({"record_id": list("12345")})
+    assert one_of_each(rows, index)["record_id"].tolist() == ["1", "3", "4", "5"]
+    assert one_of_each(rows, index.drop(columns="part")) is rows
 
 
 def test_truth_ratios_item_by_item():
@@ -133,20 +150,22 @@ def test_what_is_written_is_averaged_over_those_that_were_asked():
 
 
 @pytest.mark.parametrize(
-    ("base", "oracle", "holdout", "said"),
+    ("base", "oracle", "holdout", "quality", "said"),
     [
-        (0.9, 0.2, 0.21, []),
-        (0.5, 0.2, 0.21, ["has not learnt them by heart"]),
-        (0.9, 0.6, 0.21, ["stands elsewhere"]),
-        (0.5, 0.6, 0.21, ["has not learnt", "stands elsewhere"]),
+        (0.9, 0.2, 0.21, 0.001, []),
+        (0.5, 0.2, 0.21, 0.001, ["has not learnt them by heart"]),
+        (0.9, 0.6, 0.21, 0.001, ["stands elsewhere"]),
+        (0.9, 0.2, 0.21, 0.3, ["cannot be told apart"]),
+        (0.5, 0.6, 0.21, 0.3, ["cannot be told apart", "has not learnt", "stands elsewhere"]),
     ],
 )
-def test_a_study_says_where_it_proves_nothing(base, oracle, holdout, said):
+def test_a_study_says_where_it_proves_nothing(base, oracle, holdout, quality, said):
     where = {"study": "s", "seed": 1, "request": "r1", "shards": "1x1", "model": "gpt2"}
     rows = [
         row(where | {"method": method}, set_, "probability", value, 50, (value - 0.05, value + 0.05))
         for method, set_, value in (("base", "forget", base), ("oracle", "forget", oracle), ("oracle", "holdout", holdout))
     ]
+    rows.append(row(where | {"method": "base"}, "forget", "forget_quality", quality, 50))
     now = tidy([table(rows)], level=0.95)
     found = list(doubts(now[now["seed"] == "all"]))
     assert len(found) == len(said) and all(part in text for part, text in zip(said, found, strict=True))

@@ -218,16 +218,29 @@ def test_a_damaged_checkpoint_is_passed_over_for_an_earlier_one(tmp_path, name, 
     assert load_state(tmp_path, "print", model, optimizer)[0] == 12, "it can be made anew"
 
 
+def broken_at(update: int) -> Objective:
+    """Its loss is no number from some update on."""
+    calls = iter(range(1, 1000))
+
+    def loss(model, batch):
+        return classification_loss(model, batch) * (math.nan if next(calls) >= update else 1.0)
+
+    return Objective({"train": Part(examples(), loss)})
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    """No update is made with it: the state that is kept holds the weights as they were."""
-    broken = Objective({"train": Part(examples(), lambda model, batch: classification_loss(model, batch) * math.nan)})
-    with pytest.raises(UserError, match="not finite at update 1"):
-        train(tiny_model(), broken, SETTINGS, 1, ("s",), tmp_path, "p")
-    kept = tiny_model(dropout=0.0)
-    with torch.no_grad():
-        next(kept.parameters()).zero_()
-    assert load_state(tmp_path, "p", kept, torch.optim.AdamW(kept.parameters()))[0] == 0
-    assert same(weights(kept), weights(tiny_model()))
+    with pytest.raises(UserError, match="not finite at update 1(.*\n)*.*no earlier state was saved"):
+        train(tiny_model(), broken_at(1), SETTINGS, 1, ("s",), tmp_path, "p")
+
+
+def test_the_last_state_that_gave_a_finite_loss_is_kept(tmp_path):
+    """Saved after each update; the loss of update 4 is no number, so the weights after 3 updates are ruined and those after 2 are not."""
+    settings = SETTINGS | {"checkpoint_seconds": 0}
+    with pytest.raises(UserError, match="not finite at update 4(.*\n)*.*the state after update 2 is kept"):
+        train(tiny_model(), broken_at(4), settings, 1, ("s",), tmp_path, "p")
+    kept = tiny_model()
+    assert load_state(tmp_path, "p", kept, torch.optim.AdamW(kept.parameters()))[0] == 2
+    assert not same(weights(kept), weights(tiny_model()))
 
 
 def two_parts(**changes) -> Objective:
@@ -237,12 +250,13 @@ def two_parts(**changes) -> Objective:
 
 
 def test_further_parts_go_through_all_examples_before_any_comes_again():
-    """Batches of 4, 4 and 2 of the first part, so 8, 8 and 4 of the second; position 3 x 4 x 2 = 24 begins the next epoch."""
+    """Batches of 4, 4 and 2 of the first part, so 8, 8 and 4 of the second: 20 an epoch, whatever the size of batches."""
     epochs = [batch for number in range(3) for batch in two_parts().epoch(number, 4, ("s",))]
     assert [len(batch["second"]) for batch in epochs[:3]] == [2 * len(batch["first"]) for batch in epochs[:3]]
     assert sorted(np.concatenate([batch["first"] for batch in epochs[:3]])) == list(range(10))
-    seen = np.concatenate([batch["second"] for batch in two_parts().epoch(0, 10, ("s",)) + two_parts().epoch(1, 10, ("s",))])
-    assert sorted(seen[:20]) == sorted(set(seen[:20].tolist())), "20 of 22 are drawn without one coming again"
+    for size in (4, 10):
+        seen = np.concatenate([batch["second"] for number in range(2) for batch in two_parts().epoch(number, size, ("s",))])
+        assert sorted(seen[:22]) == list(range(22)), "all 22 are drawn before one comes again"
 
 
 def test_means_of_parts_are_joined_by_weights(tmp_path, monkeypatch):

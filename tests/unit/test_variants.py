@@ -72,8 +72,9 @@ def test_requests_one_by_one_are_set_beside_all_at_once():
         )
         for set_ in ("forget", "retain")
     ]  # fmt: skip
-    found = sequence(pd.DataFrame(rows), pd.DataFrame(), {"states": ["r0", "r1", "r2"]})
-    assert found[found["set"] == "forget"][["method", "request", "value"]].to_numpy().tolist() == [
-        ["oracle", "r1", 0.1], ["oracle", "r2", 0.2], ["npo", "r1", 0.5], ["npo", "r2", 0.4], ["npo-batch", "r2", 0.3],
+    found = sequence(pd.DataFrame(rows), pd.DataFrame(), {"states": ["r0", "r1", "r2"], "at_once": ["npo-batch"]})
+    assert found[found["set"] == "forget"][["method", "order", "request", "value"]].to_numpy().tolist() == [
+        ["oracle", "sequential", "r1", 0.1], ["oracle", "sequential", "r2", 0.2],
+        ["npo", "sequential", "r1", 0.5], ["npo", "sequential", "r2", 0.4], ["npo-batch", "batch", "r2", 0.3],
     ]  # fmt: skip
     assert set(found["set"]) == {"forget", "retain"}

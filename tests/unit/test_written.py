@@ -34,8 +34,8 @@ def told(monkeypatch):
         says = [[5, 7, 8, END], [7, END]]
         suffixes = [[[2], [3], [4], [5], [6, 7, END], [8, END], [END]]]  # after 1, 2, .. 7 tokens of the first text
 
-    def continuations(model, prompts, length, batch_size, end):
-        Told.prompts, Told.length = prompts, length
+    def continuations(model, prompts, lengths, batch_size, end):
+        Told.prompts, Told.lengths = prompts, lengths
         return Told.says[: len(prompts)]
 
     monkeypatch.setattr(module, "greedy_continuations", continuations)
@@ -46,7 +46,7 @@ def told(monkeypatch):
 def test_what_is_written_is_held_against_the_completion(told):
     """Of 'in york now' the longest common subsequence with 'in bath now' has 2 of 3 words; 'bath' is all there is."""
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8)
-    assert told.prompts == [[1, 2, 3, 4], [1]] and told.length == 4
+    assert told.prompts == [[1, 2, 3, 4], [1]] and told.lengths == [4, 2]
     assert found["rouge_l"] == pytest.approx([2 / 3, 1])
 
 
@@ -55,7 +55,7 @@ def test_extraction_likelihood_of_texts_that_are_long_enough(told):
     'in york' it writes 'now <end>', the one that there is: 1 of 2. A completion of 2 tokens is too short."""
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 2, 8)
     assert found["extraction_likelihood"][0] == pytest.approx(1 / 2) and np.isnan(found["extraction_likelihood"][1])
-    assert module.likelihood_of_extraction(None, EXAMPLES, [0, 1], 2, END, 8) == pytest.approx(1 / 2)
+    assert module.likelihood_of_extraction(None, EXAMPLES, [0], 2, END, 8) == pytest.approx(1 / 2)
 
 
 def test_those_that_are_not_asked_have_no_number(told):

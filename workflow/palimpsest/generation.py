@@ -87,18 +87,18 @@ def greedy_suffixes(
 
 @torch.inference_mode()
 def greedy_continuations(
-    model: torch.nn.Module, prefixes: Sequence[Sequence[int]], suffix_length: int, batch_size: int = 64, eos_id: int | None = None
+    model: torch.nn.Module, prefixes: Sequence[Sequence[int]], lengths: Sequence[int], batch_size: int = 64, eos_id: int | None = None
 ) -> list[list[int]]:
-    """The greedy continuation of each of n prefixes by ``suffix_length`` tokens, or up to the first ``eos_id`` among them.
+    """The greedy continuation of each of n prefixes by as many tokens as ``lengths`` says, or up to the first ``eos_id`` among them.
 
     Ties go to the lowest id. ValueError where a prefix is empty or does not leave the room in the model's context.
     """
     model.eval()
     found: list = [None] * len(prefixes)
-    order = np.argsort([len(prefix) for prefix in prefixes], kind="stable")
+    order = np.argsort(-np.asarray(lengths), kind="stable")  # those with the most steps first
     for group in (order[start : start + batch_size] for start in range(0, len(order), batch_size)):
-        read = [(*_read(model, prefixes[text], suffix_length - 1, last=True), len(prefixes[text])) for text in group]
-        rows = [_Row(cache, prefix, int(logits[-1].argmax()), suffix_length) for cache, logits, prefix in read]
+        read = [(*_read(model, prefixes[text], lengths[text] - 1, last=True), text) for text in group]
+        rows = [_Row(cache, len(prefixes[text]), int(logits[-1].argmax()), lengths[text]) for cache, logits, text in read]
         for text, suffix in zip(group, _extend(model, rows, _likeliest), strict=True):
             found[text] = _until(suffix, eos_id)
     return found

@@ -21,6 +21,11 @@ NOT_LEARNT = (
     "WARNING: this proves nothing: the base gives forgotten answers a probability of {:.2f} alone. Below {} it has not learnt them by "
     "heart, and there is nothing to forget. Train longer, or a larger model."
 )
+DISTINCT = 0.05  # p-value above which base and oracle cannot be told apart
+ALIKE = (
+    "WARNING: base and oracle cannot be told apart by their truth ratios (p = {:.2f}, {} items): forget quality tells nothing of a method. "
+    "Ask for more records."
+)
 KNOWN_ANYWAY = (
     "WARNING: this proves little: the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}. What it never saw "
     "stands elsewhere in its data, too, or is easier than the holdout."
@@ -55,6 +60,9 @@ def doubts(now: pd.DataFrame) -> Iterator[str]:
         return told[set_].loc[key] if key in told[set_].index else None
 
     base, oracle, unseen = (value(*key, "probability") for key in (("forget", "base"), ("forget", "oracle"), ("holdout", "oracle")))
+    quality = value("forget", "base", "forget_quality")
+    if quality is not None and quality["value"] > DISTINCT:
+        yield ALIKE.format(quality["value"], int(quality["n"]))
     if base is not None and base["value"] < LEARNT:
         yield NOT_LEARNT.format(base["value"], LEARNT)
     if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:

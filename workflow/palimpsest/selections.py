@@ -31,7 +31,6 @@ PROFILE = (
 )  # fmt: skip
 
 WATCHED = ("forget", "retain")
-AT_ONCE = "-batch"  # how a variant is called that forgets all requests together
 PLANTED = ("forget", "controls")
 QUANTILES = 41
 
@@ -132,7 +131,7 @@ def cost(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.Dat
 
     Rows of metric `expected_curve` belong to no request. A single model is left out where there are others: it always trains in full.
     """
-    trained = metrics[metrics["metric"] == "retrained_share"]
+    trained = metrics[(metrics["metric"] == "retrained_share") & metrics["method"].isin(["oracle", "sisa"])]
     recent = [name for name in settings["states"] if name in set(trained["request"])][-MOST_REQUESTS:]
     expected = metrics[(metrics["metric"] == "expected_curve") & (metrics["seed"] == ALL_SEEDS) & metrics["request"].isin(recent)]
     expected = expected.assign(request="").sort_values("n", kind="stable").drop_duplicates(["shards", "n"])
@@ -177,12 +176,14 @@ def frontier(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
 
 def sequence(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
     """Probability of all that is forgotten up to each request, and of the retained: of methods that forget one request after another, of
-    their variants that forget all at once, and of the oracle."""
+    their variants ``settings['at_once']`` that forget all together, and of the oracle. `order` says which is which."""
     rows = metrics[(metrics["seed"] == ALL_SEEDS) & (metrics["metric"] == "probability") & metrics["set"].isin(WATCHED)]
-    both = {name.partition("-")[0] for name in rows["method"].unique() if name.endswith(AT_ONCE)}
-    shown = ["oracle", *(name for name in in_method_order(rows["method"]) if name in both or name.endswith(AT_ONCE))]
+    at_once = settings["at_once"]
+    both = {"oracle", *at_once, *(name.partition("-")[0] for name in at_once)}
+    shown = [name for name in in_method_order(rows["method"]) if name in both]
     states = [name for name in settings["states"] if name in set(rows.loc[rows["set"] == "forget", "request"])]
-    chosen = rows[["set", "method", "request", "value", "ci_low", "ci_high"]]
+    order = rows["method"].isin(at_once).map({True: "batch", False: "sequential"})
+    chosen = rows.assign(order=order)[["set", "method", "order", "request", "value", "ci_low", "ci_high"]]
     return in_order(chosen, set=WATCHED, method=shown, request=states)
 
 

@@ -54,7 +54,6 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 NAME = STUDY["study"]
-NAMED = sorted({owner for request in REQUESTS for owner in request.owners})
 MAIN = workflow.modifier.is_main_snakefile()  # not a study that is made beside another one
 TRACK = STUDY["track"]
 HEAD = {"classes": STUDY["data"]["classes"]} if TRACK == "classification" else {}
@@ -80,7 +79,7 @@ wildcard_constraints:
     state=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     checkpoint=r"base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+",
     model=rf"teachers-\d+x\d+|{name_pattern()}",
-    set=r"heldout|trained|extra|forget-[A-Za-z0-9_-]+",
+    set=r"heldout|trained|forget-[A-Za-z0-9_-]+",
     method=name_pattern(),
     beside="forget|extra",
     figure="|".join(FIGURES),

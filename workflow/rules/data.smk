@@ -140,7 +140,7 @@ rule plain_set:
     log:
         "results/{study}/logs/sets/{set}.log",
     wildcard_constraints:
-        set="heldout|trained|extra",
+        set="heldout|trained",
     conda:
         "../../envs/train.yaml"
     resources:
@@ -148,8 +148,30 @@ rule plain_set:
         runtime="10m",
     params:
         settings=set_settings,
-        ledger=lambda wildcards, input: ledger_option(wildcards, input) if wildcards.set == "extra" else "",
-        owners=lambda wildcards: owners_digest(NAMED) if wildcards.set == "extra" else "",
+        code=code("probe"),
+    shell:
+        "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
+        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+
+
+# Text that nothing was trained on, for methods that compare with it.
+rule extra_set:
+    input:
+        "results/{study}/data/records.parquet",
+    output:
+        records="results/{study}/sets/extra-{state}.parquet",
+        digest="results/{study}/sets/extra-{state}.json",
+    log:
+        "results/{study}/logs/sets/extra-{state}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        settings=lambda w: settings(set="extra", request=w.state),
+        ledger=ledger_option,
+        owners=forgotten,
         code=code("probe"),
     shell:
         "python -m palimpsest probe --settings {params.settings:q} --records {input:q} {params.ledger}"

@@ -10,8 +10,9 @@ rule unlearn:
         forget=ancient(lambda w: forgets(w.method, w.state)),
         retain_digests=retained_digests,
         retain=ancient(retained),
-        extra_digest="results/{study}/sets/extra.json",
-        extra=ancient("results/{study}/sets/extra.parquet"),
+        earlier=ancient(lambda w: forgotten_before(w.method, w.state)),
+        extra_digest="results/{study}/sets/extra-{state}.json",
+        extra=ancient("results/{study}/sets/extra-{state}.parquet"),
     output:
         model="results/{study}/seed{seed}/methods/{method}/{state}/model.safetensors",
         config="results/{study}/seed{seed}/methods/{method}/{state}/config.json",

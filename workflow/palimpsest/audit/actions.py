@@ -53,7 +53,7 @@ def actions(plan: Plan, report: Report) -> list[Action]:
 def needed(plan: Plan) -> set[str]:
     """Tables that the newest state needs, though they hold more than it."""
     study = study_folder(plan)
-    tables = ("data/records", "data/index", "data/candidates", "sets/heldout", "sets/trained", "sets/extra")
+    tables = ("data/records", "data/index", "data/candidates", "sets/heldout", "sets/trained")
     paths = {study / f"{name}.parquet" for name in tables}
     for path in (path for name in ("heldout", "trained") for path in study.glob(f"seed*/scores/*/*/{name}.parquet")):
         model, version = path.parts[-3:-1]

@@ -19,7 +19,11 @@ from palimpsest.plan import SINGLE, Plan
 from palimpsest.tables import ALL_SEEDS, tidy
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "certificate.schema.yaml"
-SHOWN = ("accuracy", "equalized_odds_max", "agreement", "membership_auroc", "retrained_share", "expected_share")
+SHOWN = (
+    "accuracy", "equalized_odds_max", "agreement", "probability", "perplexity", "kl", "extraction_likelihood", "forget_quality",
+    "membership_auroc", "retrained_share", "expected_share",
+)  # fmt: skip
+SETS = ("test", "train", "retain", "forget", "forget_before")
 
 
 def certify(plan: Plan, request: str, state: str, metrics: list[pd.DataFrame], level: float, sources: list[dict]) -> dict:
@@ -131,7 +135,7 @@ def costs(plan: Plan, replaced: list[dict]) -> list[dict]:
 def against_oracle(metrics: list[pd.DataFrame], level: float) -> list[dict]:
     """Numbers of the request's state over all seeds, the oracle's among them where the study has one."""
     rows = tidy(metrics, level) if metrics else pd.DataFrame(columns=["seed", "metric", "set"])
-    shown = rows[(rows["seed"] == ALL_SEEDS) & rows["metric"].isin(SHOWN) & rows["set"].isin(["test", "train", "forget", "forget_before"])]
+    shown = rows[(rows["seed"] == ALL_SEEDS) & rows["metric"].isin(SHOWN) & rows["set"].isin(SETS)]
     columns = ["method", "shards", "set", "metric", "group", "value", "ci_low", "ci_high"]
     return [
         {name: (None if isinstance(value, float) and value != value else value) for name, value in row.items()}

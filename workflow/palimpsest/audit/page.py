@@ -13,7 +13,13 @@ from palimpsest.summary import STYLE
 
 MOST = 40  # files and owners that a page names; the json names all
 FACTS = ".facts td { white-space: normal; width: 60em }"
-SETS = {"test": "test records", "train": "training", "forget": "forgotten records, after", "forget_before": "forgotten records, before"}
+SETS = {
+    "test": "test records",
+    "train": "training",
+    "retain": "retained records",
+    "forget": "forgotten records, after",
+    "forget_before": "forgotten records, before",
+}
 LIMITS = (
     "It speaks of this study on this disk. Backups, copies elsewhere, other studies, the raw source, and whatever a pretrained start had "
     "learnt before are outside it; so is the ledger, which names the owners. Here owners stand as hashes keyed with the study's salt: who "

@@ -48,7 +48,8 @@ class Canaries:
 
     repetitions: how often a canary stands in its owner's text, different numbers from 1 to 999; count: canaries of each, from 2, as half
     are asked to be forgotten and half are controls, to 99; format: a key of FORMATS; length: symbols of a secret; seed: names the draw;
-    alternatives: among how many other secrets, at most, each is ranked.
+    alternatives: among how many other secrets, at most, each is ranked; unseen: how many more are planted nowhere, in each of the splits
+    extra and holdout: what is like a forgotten one, and was never learnt.
     """
 
     repetitions: tuple[int, ...] | list[int]
@@ -57,6 +58,7 @@ class Canaries:
     length: int
     seed: int
     alternatives: int = 400
+    unseen: int = 0
 
     def __post_init__(self):
         problems = []
@@ -69,8 +71,9 @@ class Canaries:
         numbers = list(self.repetitions)
         need("repetitions", numbers != [] and len({*numbers} & {*range(1, 1000)}) == len(numbers), "different numbers from 1 to 999")
         need("count", 2 <= self.count <= 99, "2 to 99, as some are asked to be forgotten and others are controls")
+        need("unseen", 0 <= self.unseen <= 99, "0 to 99")
         need("format", self.format in FORMATS, ", ".join(FORMATS))
-        least = 2 * self.count * len(numbers)
+        least = 2 * (self.count * len(numbers) + 2 * self.unseen)
         right = self.format not in FORMATS or (0 < self.length <= 62 and least <= self.space < LONGEST)
         need("length", right, f"as many symbols as make {least} to {LONGEST} different secrets, at least twice as many as canaries")
         if problems:
@@ -93,6 +96,10 @@ class Canaries:
         numbers = range(1, self.count + 1)
         return [(f"canary-{times:03d}-{number:02d}", times, number % 2 == 1) for times in sorted(self.repetitions) for number in numbers]
 
+    def unplanted(self) -> list[tuple[str, str]]:
+        """(owner such as "canary-extra-01", split) of those that are planted nowhere."""
+        return [(f"canary-{split}-{number:02d}", split) for split in ("extra", "holdout") for number in range(1, self.unseen + 1)]
+
     def asked(self) -> list[str]:
         """The owners that the ledger asks to forget."""
         return [owner for owner, _, asked in self.owners() if asked]
@@ -109,7 +116,7 @@ def read_canaries(paths: Iterable[Path], *, articles: dict[str, list], words: in
     An article is "article-0001" and its records "article-0001-0001", ...: its text as it stands in the file, title included, in pieces of
     at most ``words`` words, cut at the end of a sentence or line; a sentence that is longer is cut after as many. ``articles`` gives splits
     to articles by position (``split_positions``), the others are UNLISTED. A canary's records "canary-016-01-001", ... are all its
-    sentence, in split train and part "canary-016"; articles have none.
+    sentence, in split train and part "canary-016"; articles have none, nor have the canaries that are planted nowhere.
 
     Raises UserError for files that cannot be read or hold no article, and for settings that cannot be.
     """
@@ -126,6 +133,10 @@ def read_canaries(paths: Iterable[Path], *, articles: dict[str, list], words: in
     for owner, times, prefix, secret in zip(table["owner"], table["repetitions"], table["prefix"], table["secret"], strict=True):
         text, part = sentence(prefix, secret), f"canary-{times:03d}"
         rows += [(f"{owner}-{place:03d}", owner, "", text, "train", part) for place in range(1, times + 1)]
+    taken = {*table["prefix"], *table["secret"]}
+    for owner, split in canaries.unplanted():
+        prefix, secret = _drawn(canaries, owner, taken)
+        rows.append((f"{owner}-001", owner, "", sentence(prefix, secret), split, ""))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -154,15 +165,21 @@ def canary_table(canaries: Canaries) -> DataFrame:
     """
     import pandas as pd
 
-    rows, seen = [], set()
+    rows: list[tuple] = []
+    seen: set[str] = set()
     for owner, times, asked in canaries.owners():
-        rng = numpy_generator("canaries", canaries.seed, owner)
-        name, secret = _name(rng), canaries.secret(int(rng.integers(canaries.space)))
-        while {name, secret} & seen:
-            name, secret = _name(rng), canaries.secret(int(rng.integers(canaries.space)))
-        seen |= {name, secret}
-        rows.append((owner, times, asked, CARRIER.format(name=name), secret, canaries.space))
+        rows.append((owner, times, asked, *_drawn(canaries, owner, seen), canaries.space))
     return pd.DataFrame(rows, columns=("owner", "repetitions", "asked", "prefix", "secret", "space"))
+
+
+def _drawn(canaries: Canaries, owner: str, taken: set[str]) -> tuple[str, str]:
+    """(prefix, secret) of an owner, none of which is ``taken``; then they are."""
+    rng = numpy_generator("canaries", canaries.seed, owner)
+    while True:
+        prefix, secret = CARRIER.format(name=_name(rng)), canaries.secret(int(rng.integers(canaries.space)))
+        if not {prefix, secret} & taken:
+            taken |= {prefix, secret}
+            return prefix, secret
 
 
 def alternatives(canaries: Canaries, secret: str, count: int, *names: object) -> tuple[list[str], bool]:

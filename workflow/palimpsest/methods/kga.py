@@ -45,9 +45,9 @@ def objective(run: Run, settings: Settings) -> Objective:
     from palimpsest.methods.unlearning import distillation
 
     parts = {
-        "forget": Part(run.sets["forget"], distillation(run.predict, run.frozen["forget"])),
+        "forget": Part(run.sets["forget"], distillation(run, run.frozen["forget"])),
         "extra": Part(run.sets["extra"], _gap(run), constant=True),
-        "retain": Part(run.sets["retain"], distillation(run.predict, run.reference), times=settings.inner_steps),
+        "retain": Part(run.sets["retain"], distillation(run, run.reference), times=settings.inner_steps),
     }
     return Objective(parts, join=lambda means: (means["forget"] - means["extra"]).abs() + settings.alpha * means["retain"])
 
@@ -58,7 +58,7 @@ def _gap(run: Run):
 
     before, unseen = run.reference, run.frozen["extra"]
     teacher, student = (unseen, before) if run.generates else (before, unseen)
-    loss = distillation(run.predict, teacher)
+    loss = distillation(run, teacher)
     return lambda model, batch: loss(student, batch)
 
 
@@ -66,7 +66,7 @@ def watched(run: Run, settings: Settings, model: torch.nn.Module) -> dict[str, f
     """The gap difference over the whole of D_f and D_n."""
     from palimpsest.methods.unlearning import distillation
 
-    alignment = run.mean(distillation(run.predict, run.frozen["forget"]), model, "forget")
+    alignment = run.mean(distillation(run, run.frozen["forget"]), model, "forget")
     gap = run.mean(_gap(run), model, "extra")
     return {"alignment": alignment, "gap": gap, "gap_difference": abs(alignment - gap)}
 

@@ -59,7 +59,8 @@ def objective(run: Run, settings: Settings) -> Objective:
     from palimpsest.ensemble.soft_labels import soft_labels
 
     which = asked(run.teachers.saw, settings.teachers, run.names)
-    labelled = soft_labels(run.teachers, which, run.predict, run.sets["forget"], settings.aggregate, settings.keep)
+    with run.arithmetic():
+        labelled = soft_labels(run.teachers, which, run.predict, run.sets["forget"], settings.aggregate, settings.keep)
     parts = {"forget": Part(labelled, _loss(run), per="example")}
     if settings.retain_weight:
         parts["retain"] = Part(run.sets["retain"], run.likelihood)

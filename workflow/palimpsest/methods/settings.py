@@ -51,7 +51,7 @@ def option_problems(module: str, given: dict, where: str) -> Iterator[Problem]:
             yield Problem("unknown key", f"{where}.{name}", shown(name), ", ".join(known), nearest(name, known))
         elif not _fits(value, types_of[name]):
             yield Problem("wrong type", f"{where}.{name}", shown(value), _written(types_of[name]), "correct it")
-        elif not (bound := BOUNDS.get(name, (float("-inf"), float("inf"))))[0] <= _number(value) <= bound[1]:
+        elif not all((bound := BOUNDS.get(name, (float("-inf"), float("inf"))))[0] <= one <= bound[1] for one in _numbers(value)):
             yield Problem("out of range", f"{where}.{name}", shown(value), f"{bound[0]:g} to {bound[1]:g}", "correct it")
 
 
@@ -60,8 +60,12 @@ TINY = 1e-12
 BOUNDS = {
     "learning_rate": (TINY, 10), "epochs": (1, 1e6), "batch_size": (1, 1e6), "micro_batch_size": (1, 1e6), "weight_decay": (0, 1e3),
     "clip_norm": (TINY, 1e9), "warmup_share": (0, 1), "beta": (TINY, 1e3), "alpha": (0, 1e3), "forget_weight": (0, 1e3),
-    "retain_weight": (0, 1e3), "chunks": (1, 1e6), "sample": (0, 1), "portion": (0, 1),
+    "retain_weight": (0, 1e3), "inner_steps": (1, 1e6), "keep": (1, 1e9), "betas": (0, 0.99999), "sample": (0, 1), "portion": (0, 1),
 }  # fmt: skip
+
+
+def _numbers(value) -> list[float]:
+    return [_number(part) for part in value] if isinstance(value, (list, tuple)) else [_number(value)]
 
 
 def _number(value) -> float:

@@ -8,7 +8,7 @@ What a method changes beyond it is not owed to having moved at all. Defined here
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from palimpsest.methods.settings import Training
 from palimpsest.randomness import seed_of
@@ -25,7 +25,7 @@ class Settings(Training):
     """None of its own: there is not one update. It always begins at the base, from where the others' way is measured."""
 
     epochs: int = 0
-    order: str = "batch"
+    order: Literal["sequential", "batch"] = "batch"
 
 
 def objective(run: Run, settings: Settings) -> Objective:
@@ -40,7 +40,7 @@ def begin(run: Run) -> None:
 def distance(model: torch.nn.Module, other: torch.nn.Module) -> float:
     """Euclidean length of the difference of two models' weights."""
     pairs = zip(model.parameters(), other.parameters(), strict=True)
-    return float(sum(((a.detach().double() - b.detach().double()) ** 2).sum() for a, b in pairs).sqrt())
+    return float(sum(((a.detach().cpu().double() - b.detach().cpu().double()) ** 2).sum() for a, b in pairs).sqrt())
 
 
 def move(model: torch.nn.Module, length: float, names: tuple) -> torch.nn.Module:

@@ -19,7 +19,7 @@ from palimpsest.training.objective import Examples
 class Run:
     """model: the one that learnt the forget set, and is to be trained; sets: examples by name (forget, retain, extra);
     predict: of the track; generates: whether it is one of text; frozen: other models by name, in eval mode; names: what keys every draw;
-    device: where models compute; teachers: of disjoint owners, where the method needs them."""
+    device: where models compute, and precision in which arithmetic; teachers: of disjoint owners, where the method needs them."""
 
     model: torch.nn.Module
     sets: dict[str, Examples]
@@ -27,8 +27,14 @@ class Run:
     names: tuple
     generates: bool = True
     device: torch.device = torch.device("cpu")
+    precision: str = "no"
     frozen: dict[str, torch.nn.Module] = field(default_factory=dict)
     teachers: Teachers | None = None
+
+    def arithmetic(self):
+        """That of the training, for passes outside of it: what is compared must be rounded alike."""
+        kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
+        return torch.autocast(self.device.type, dtype=kinds.get(self.precision), enabled=self.precision in kinds)
 
     @property
     def likelihood(self) -> Loss:
@@ -51,7 +57,7 @@ class Run:
         """A loss over a whole set, by prediction."""
         examples, total = self.sets[name], 0.0
         order = np.argsort(examples.lengths, kind="stable")
-        with torch.inference_mode():
+        with torch.inference_mode(), self.arithmetic():
             for start in range(0, len(order), batch_size):
                 batch = examples.batch(order[start : start + batch_size])
                 total += float(loss(model, {key: value.to(self.device) for key, value in batch.items()}))
@@ -61,7 +67,7 @@ class Run:
         """(n,) summed negative log-likelihood of each example under the model as it is now: one pass, before it changes."""
         model, found = self.model.to(self.device).eval(), np.empty(len(examples.lengths))
         order = np.argsort(examples.lengths, kind="stable")
-        with torch.inference_mode():
+        with torch.inference_mode(), self.arithmetic():
             for start in range(0, len(order), batch_size):
                 indices = order[start : start + batch_size]
                 batch = {key: value.to(self.device) for key, value in examples.batch(indices).items()}
@@ -69,13 +75,13 @@ class Run:
         return found
 
 
-def distillation(predict: Predict, teacher: torch.nn.Module) -> Loss:
+def distillation(run: Run, teacher: torch.nn.Module) -> Loss:
     """(student, batch) -> the sum over predictions of KL(teacher || student), in nats."""
 
     def loss(student: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        with torch.no_grad():
-            known = torch.log_softmax(wide(predict(teacher, batch).logits), dim=-1)
-        return kl_sum(known, predict(student, batch).logits)
+        with torch.no_grad(), run.arithmetic():
+            known = torch.log_softmax(wide(run.predict(teacher, batch).logits), dim=-1)
+        return kl_sum(known, run.predict(student, batch).logits)
 
     return loss
 

@@ -14,7 +14,7 @@ TITLES = {"forget": "All that is forgotten so far", "retain": "Retained"}
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: set (forget, retain), method, request, value (probability of an answer), ci_low, ci_high. A panel a set."""
+    """frame: set (forget, retain), method, order, request, value (probability of an answer), ci_low, ci_high. A panel a set."""
     sets, methods, requests = (list(frame[name].unique()) for name in ("set", "method", "request"))
     made, axes = common.figure(style, 3.2, 1, len(sets), sharey=True)
     for place, set_ in zip(axes[0], sets, strict=True):
@@ -22,7 +22,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
             way, nudge = common.look(method), (number - (len(methods) - 1) / 2) * 0.05
             place.errorbar(
                 points["request"].map(requests.index) + nudge, points["value"], yerr=common.whiskers(points), linewidth=0.9,
-                linestyle=(0, (4, 2)) if method.endswith(selections.AT_ONCE) else "-",
+                linestyle=(0, (4, 2)) if points["order"].iloc[0] == "batch" else "-",
                 marker=way.marker, color=way.colour, markerfacecolor=way.face, markersize=way.size, elinewidth=0.6, zorder=3,
             )  # fmt: skip
         place.set_xticks(range(len(requests)), requests)

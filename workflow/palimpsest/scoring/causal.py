@@ -10,6 +10,7 @@ import torch
 from palimpsest.likelihood import counted_logits
 from palimpsest.metrics.memorization import memorization_accuracy, perplexity
 from palimpsest.metrics.tokens import TokenScores
+from palimpsest.randomness import numpy_generator
 from palimpsest.scoring.compared import compared
 from palimpsest.scoring.extracted import extracted
 from palimpsest.scoring.written import likelihood_of_extraction, written
@@ -29,7 +30,7 @@ class Rows:
 
 KNOWN = ("memorization_accuracy", "extraction_likelihood")  # what tells that a text is known, of ``memory`` and ``extractable``
 BATCH = 32
-EXTRACTED, NGRAM = 16, 10  # texts that `extractable` looks at, and n of EL_n
+EXTRACTED = 16  # texts that `extractable` looks at
 ROWS = 256  # rows of a vocabulary that are reduced together: what softmax and moments need besides the logits stays small
 
 
@@ -75,10 +76,12 @@ def memory(model: torch.nn.Module, examples: LanguageModellingExamples) -> dict[
     return {"memorization_accuracy": float(memorization_accuracy(scores)), "perplexity": float(perplexity(scores))}
 
 
-def extractable(model: torch.nn.Module, tokenizer, examples: LanguageModellingExamples) -> dict[str, float]:
-    """What can be got out of the model of the first texts, by letting it write (Jang et al. 2023): slow, so of some alone."""
-    some = range(min(EXTRACTED, len(examples.lengths)))
-    return {"extraction_likelihood": likelihood_of_extraction(model, examples, some, NGRAM, tokenizer.eos_token_id, BATCH)}
+def extractable(model: torch.nn.Module, tokenizer, examples: LanguageModellingExamples, n: int, *names: object) -> dict[str, float]:
+    """Mean EL_n of what the model writes (Jang et al. 2023): slow, so of some texts alone, of more than n tokens, which ``names`` draw.
+    Nothing where there is none."""
+    long = np.flatnonzero(examples.counted > n)
+    some = long[numpy_generator(*names, "extractable").permutation(len(long))[:EXTRACTED]].tolist()
+    return {"extraction_likelihood": likelihood_of_extraction(model, examples, some, n, tokenizer.eos_token_id, BATCH)} if some else {}
 
 
 def tell(model, tokenizer, examples: LanguageModellingExamples, rows: Rows, settings: dict, reference=None) -> dict[str, np.ndarray]:

@@ -30,7 +30,7 @@ def memory(model: torch.nn.Module, examples: ClassificationExamples) -> dict[str
     return {"log_likelihood": float(logp[np.arange(len(logp)), examples.labels].mean())}
 
 
-def extractable(model: torch.nn.Module, tokenizer, examples) -> dict[str, float]:
+def extractable(model: torch.nn.Module, tokenizer, examples, n: int, *names: object) -> dict[str, float]:
     """Nothing: a classifier writes no text."""
     return {}
 

@@ -30,8 +30,8 @@ def written(
     end = tokenizer.eos_token_id
     counted, lengths = examples.counted, examples.lengths
     prompts = [examples.token_ids[i][: lengths[i] - counted[i]] for i in asked]
-    answers = greedy_continuations(model, prompts, int(counted[list(asked)].max()), batch_size, end)
-    said = [tokenizer.decode(ids[: counted[i]], skip_special_tokens=True) for i, ids in zip(asked, answers, strict=True)]
+    answers = greedy_continuations(model, prompts, counted[list(asked)].tolist(), batch_size, end)
+    said = [tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
     found["rouge_l"][list(asked)] = rouge_l_recall(said, [texts[i] for i in asked])
     long = [i for i in asked if counted[i] > n]
     found["extraction_likelihood"][long] = _extracted(model, examples, long, n, end, batch_size)
@@ -41,9 +41,8 @@ def written(
 def likelihood_of_extraction(
     model, examples: LanguageModellingExamples, asked: Sequence[int], n: int, end: int | None, batch_size: int
 ) -> float:
-    """Mean EL_n of those completions ``asked`` that have more than n tokens; 0 where there is none (Jang et al. 2023)."""
-    long = [i for i in asked if examples.counted[i] > n]
-    return float(np.mean(_extracted(model, examples, long, n, end, batch_size))) if long else 0.0
+    """Mean EL_n of the completions ``asked``, each of more than n tokens (Jang et al. 2023)."""
+    return float(np.mean(_extracted(model, examples, list(asked), n, end, batch_size)))
 
 
 def _extracted(model, examples: LanguageModellingExamples, chosen: list[int], n: int, end: int | None, batch_size: int) -> list[float]:

@@ -24,7 +24,7 @@ def run(args) -> None:
     """settings: `set`, one of
 
     heldout     all that is not trained on, but extra
-    extra       never trained on; without anybody whom the ledger names, so that nothing learns from them in passing
+    extra       never trained on; without those whom a request up to `request` names, so that nothing learns from them in passing
     trained     `at_least` so many training records, of owners that a hash chooses, so that the set depends on no ledger; and all of a part
                 that the data name, such as canaries
     forget      training records of the owners of `request`
@@ -35,8 +35,8 @@ def run(args) -> None:
     if wanted["set"] == "heldout":
         chosen = records[records["split"].isin(HELDOUT)]
     elif wanted["set"] == "extra":
-        named = {owner for request in read_ledger(args.ledger) for owner in request.owners}
-        chosen = records[(records["split"] == "extra") & ~records["owner"].isin(named)]
+        gone = forgotten_owners(read_ledger(args.ledger), wanted["request"])
+        chosen = records[(records["split"] == "extra") & ~records["owner"].isin(gone)]
     elif wanted["set"] == "trained":
         kept = train["owner"].isin(_owners(train, wanted["at_least"]))
         chosen = train[kept | (train["part"] != "")] if "part" in train else train[kept]

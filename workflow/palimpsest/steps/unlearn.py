@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from palimpsest.data.records import name_rows
 from palimpsest.data.shards import parse_sharding, place
 from palimpsest.data.storage import read_parquet, records_digest, whole_texts
 from palimpsest.ensemble.soft_labels import Teachers
@@ -42,6 +43,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--teachers", type=Path, nargs="*", default=[], help="folders of teachers, by shard, as they were before any request"
     )
+    parser.add_argument("--earlier", type=Path, nargs="*", default=[], help="records of earlier requests, which the teachers learnt, too")
     parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
@@ -56,6 +58,9 @@ def run(args) -> None:
     frames = {name: _records(getattr(args, name)) for name in ("forget", "retain", "extra")}
     frames["retain"] = frames["retain"][~frames["retain"]["record_id"].isin(frames["forget"]["record_id"])].reset_index(drop=True)
     check_sets(frames, wanted)
+    also = whole_texts(frames["forget"]).isin(set(whole_texts(frames["retain"])))
+    if also.any():
+        logging.warning("to be forgotten, but the same text is retained with other owners: %s", name_rows(frames["forget"], also))
     settings = method.Settings(**wanted["options"])
     names = (wanted["study"], wanted["seed"], wanted["method"], wanted["state"])
     sets = {name: track.encode(frame, tokenizer, wanted["model"])[0] for name, frame in frames.items()}
@@ -68,11 +73,12 @@ def run(args) -> None:
     teachers = None
     if args.teachers:
         beside |= {f"teacher {number}": check_model(folder) for number, folder in enumerate(args.teachers, 1)}
-        saw = who_saw(frames, wanted["sharding"], wanted["salt"], wanted["seed"])
+        learnt = pd.concat([frames["forget"], frames["retain"], *map(read_parquet, args.earlier)], ignore_index=True)
+        saw = who_saw(frames["forget"], learnt, wanted["sharding"], wanted["salt"], wanted["seed"])
         check_teachers(saw, frames["forget"], wanted)
         teachers = Teachers(len(args.teachers), lambda n: track.load(args.teachers[n], tokenizer, wanted["head"]).to(device).eval(), saw)
     generates = wanted["track"] != "classification"
-    given = Run(model, sets, track.predict, names, generates, device, frozen, teachers)
+    given = Run(model, sets, track.predict, names, generates, device, wanted["precision"], frozen, teachers)
     logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
 
     training = dataclasses.asdict(settings) | {key: wanted[key] for key in ("threads", "gpus", "precision")}
@@ -84,7 +90,7 @@ def run(args) -> None:
     fingerprint = str(seed_of(*known, start, code))
     if hasattr(method, "begin"):
         method.begin(given)
-    watch = Watch(track, importlib.import_module(SCORERS[wanted["track"]]), given, method, settings, tokenizer)
+    watch = Watch(track, importlib.import_module(SCORERS[wanted["track"]]), given, method, settings, tokenizer, wanted["ngram"])
     resume = args.output / "resume"
     model, report = train(model, method.objective(given, settings), training, settings.epochs, names, resume, fingerprint, watch)
     files = save_model_folder(model, tokenizer, args.output)
@@ -97,13 +103,12 @@ def run(args) -> None:
     shutil.rmtree(resume, ignore_errors=True)
 
 
-def who_saw(frames: dict[str, pd.DataFrame], sharding: str, salt: str, seed: int) -> np.ndarray:
-    """(n, S) bool: which teachers saw each text of the forget set, with its owner or, letter by letter, with another one."""
-    everything = pd.concat([frames["forget"], frames["retain"]], ignore_index=True)
-    shards = everything["owner"].map(lambda owner: place(owner, sharding, salt, seed)[0])
-    holding = shards.groupby(whole_texts(everything)).agg(set)
-    saw = np.zeros((len(frames["forget"]), parse_sharding(sharding)[0]), dtype=bool)
-    for number, text in enumerate(whole_texts(frames["forget"])):
+def who_saw(forget: pd.DataFrame, learnt: pd.DataFrame, sharding: str, salt: str, seed: int) -> np.ndarray:
+    """(n, S) bool: which teachers saw each text of the forget set, with its owner or, letter by letter, with another one of ``learnt``."""
+    shards = learnt["owner"].map(lambda owner: place(owner, sharding, salt, seed)[0])
+    holding = shards.groupby(whole_texts(learnt)).agg(set)
+    saw = np.zeros((len(forget), parse_sharding(sharding)[0]), dtype=bool)
+    for number, text in enumerate(whole_texts(forget)):
         saw[number, [shard - 1 for shard in holding[text]]] = True
     return saw
 
@@ -112,7 +117,7 @@ def check_teachers(saw: np.ndarray, forget: pd.DataFrame, wanted: dict) -> None:
     """A UserError for records that every teacher saw; those that several saw are named in the log."""
     several, by_all = saw.sum(axis=1) > 1, saw.all(axis=1)
     if several.any():
-        logging.info("%d records stand with owners of several shards, the first %r", several.sum(), forget["record_id"][several].iloc[0])
+        logging.info("learnt by several teachers, which are all left out: %s", name_rows(forget, several))
     if by_all.any():
         found = f"{int(by_all.sum())} records, the first {forget['record_id'][by_all].iloc[0]!r}"
         remedy = "use more shards, or take copies of one text out of the data"
@@ -124,15 +129,16 @@ def check_teachers(saw: np.ndarray, forget: pd.DataFrame, wanted: dict) -> None:
 class Watch:
     """Numbers of memory on some examples of each set, and what the method itself watches (`watched`); and whether it may stop (`stops`)."""
 
-    def __init__(self, track, scorer, given: Run, method, settings, tokenizer):
+    def __init__(self, track, scorer, given: Run, method, settings, tokenizer, ngram: int):
         self.scorer, self.given, self.method, self.settings, self.tokenizer = scorer, given, method, settings, tokenizer
+        self.ngram = ngram
         some = {name: _some(len(examples.lengths), *given.names, "watch", name) for name, examples in given.sets.items()}
         self.sets = {name: track.subset(examples, some[name]) for name, examples in given.sets.items()}
 
     def __call__(self, model, earlier: list[dict]) -> tuple[dict[str, float], bool]:
         found = {name: self.scorer.memory(model, examples) for name, examples in self.sets.items()}
         for name in getattr(self.method, "EXTRACTED", ()):
-            found[name] |= self.scorer.extractable(model, self.tokenizer, self.sets[name])
+            found[name] |= self.scorer.extractable(model, self.tokenizer, self.sets[name], self.ngram, *self.given.names, name)
         numbers = {f"{name}_{what}": value for name, values in found.items() for what, value in values.items()}
         if hasattr(self.method, "watched"):
             numbers |= self.method.watched(self.given, self.settings, model)

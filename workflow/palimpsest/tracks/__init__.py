@@ -13,7 +13,8 @@ and a scorer, a module of scoring/, which training does not know, so that a new 
     tell(model, tokenizer, examples, rows, settings, reference)
                                                   more of them, of models that generate, for the rows that are asked
     memory(model, examples)                       numbers by name, and
-    extractable(model, tokenizer, examples)       more of them, slower to have; those of KNOWN say how well examples are known
+    extractable(model, tokenizer, examples, n, *names)
+                                                  more of them, slower to have; those of KNOWN say how well examples are known
 
 Losses, methods and steps are written once, on ``Predictions``.
 """

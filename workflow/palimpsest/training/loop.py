@@ -16,7 +16,7 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import seed_of
 from palimpsest.training.objective import Objective
 from palimpsest.training.progress import Progress
-from palimpsest.training.resume import load_state, save_state
+from palimpsest.training.resume import drop_state, load_state, save_state
 from palimpsest.training.schedule import SCHEDULES
 
 CURVE_POINTS = 100
@@ -40,7 +40,8 @@ def train(
     called before the first update and after each epoch: it gives numbers for the report, and whether to stop. The report holds steps,
     tokens, examples, seconds, peak memory in MB, the loss curve as [update, loss in nats] pairs, and what was watched.
 
-    A loss that is not finite ends the training with a UserError; the state before that update is kept.
+    A loss that is not finite ends the training with a UserError. The last state that was saved and from which the training went on with a
+    finite loss is kept: the weights that gave this one are ruined already.
     """
     torch.set_num_threads(settings["threads"])
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -57,10 +58,10 @@ def train(
     keep_every = max(1, steps // CURVE_POINTS)
     progress = Progress(steps, start=done)
     began = saved = time.monotonic()
-    before = totals["seconds"]
+    before, watched, made = totals["seconds"], 0.0, done
     for step in range(done, steps):
         if watch and step % per_epoch == 0 and len(totals["watched"]) <= step // per_epoch:
-            _watched(watch, model, step, totals)
+            watched += _watched(watch, model, step, totals)
         if totals["stopped"]:
             break
         if step == done or step % per_epoch == 0:
@@ -71,12 +72,15 @@ def train(
         model.train(settings.get("dropout", True))
         value = _update(accelerator, model, optimizer, objective, batch, settings, (*names, step))
         if not math.isfinite(value):
-            save_state(resume, step, fingerprint, accelerator.unwrap_model(model), optimizer, totals)
-            raise UserError(Problem(f"the loss is not finite at update {step + 1}", "training", str(value), remedy="lower learning_rate"))
+            kept = drop_state(resume, step)
+            where = f"the state after update {kept} is kept in {resume}" if kept else "no earlier state was saved"
+            remedy = f"lower learning_rate; {where}"
+            raise UserError(Problem(f"the loss is not finite at update {step + 1}", "training", str(value), remedy=remedy))
+        made = step + 1
         tokens = sum(int(part.examples.lengths[batch[name]].sum()) for name, part in objective.parts.items())
         totals["tokens"] += tokens
         totals["examples"] += sum(map(len, batch.values()))
-        totals["seconds"] = before + time.monotonic() - began
+        totals["seconds"] = before + time.monotonic() - began - watched
         if step % keep_every == 0 or step + 1 == steps:
             totals["curve"].append([step + 1, round(value, 6)])
         progress.update(step + 1, value, tokens)
@@ -88,16 +92,19 @@ def train(
             _watched(watch, model, steps, totals)
     progress.close()
     device = accelerator.device
-    report = totals | {"steps": step if totals["stopped"] else steps, "device": str(device), "peak_mb": _peak_mb(device)}
+    report = totals | {"steps": made, "device": str(device), "peak_mb": _peak_mb(device)}
     return accelerator.unwrap_model(model), report
 
 
-def _watched(watch: Watch, model: torch.nn.Module, updates: int, totals: dict) -> None:
+def _watched(watch: Watch, model: torch.nn.Module, updates: int, totals: dict) -> float:
+    """Seconds that it took: they are no training."""
+    began = time.monotonic()
     model.eval()
     with torch.inference_mode():
         numbers, stop = watch(model, totals["watched"])
     totals["watched"].append({"update": updates, **numbers})
     totals["stopped"] = stop
+    return time.monotonic() - began
 
 
 def _update(accelerator, model, optimizer, objective, batch, settings, names) -> float:

@@ -66,17 +66,18 @@ class Objective:
         from palimpsest.training.batches import epoch_batches
 
         anchor, *others = self.parts
-        batches = epoch_batches(self.first.examples.lengths, batch_size, *names, "order", number)
-        found = []
-        for position, indices in enumerate(batches, number * len(batches)):
-            further = {name: self._drawn(name, position, batch_size, len(indices), names) for name in others}
+        found, before = [], number * len(self.first.examples.lengths)
+        for indices in epoch_batches(self.first.examples.lengths, batch_size, *names, "order", number):
+            further = {name: self._drawn(name, before, len(indices), names) for name in others}
             found.append({anchor: indices, **further})
+            before += len(indices)
         return found
 
-    def _drawn(self, name: str, position: int, batch_size: int, size: int, names: tuple) -> np.ndarray:
+    def _drawn(self, name: str, before: int, size: int, names: tuple) -> np.ndarray:
+        """Of a further part, for ``size`` examples of the first, when ``before`` of these have been drawn in all."""
         part = self.parts[name]
-        count, start = len(part.examples.lengths), position * batch_size * part.times
-        places = np.arange(start, start + size * part.times)
+        count = len(part.examples.lengths)
+        places = np.arange(before * part.times, (before + size) * part.times)
         rounds = {number: numpy_generator(*names, name, int(number)).permutation(count) for number in np.unique(places // count)}
         return np.array([rounds[place // count][place % count] for place in places])
 

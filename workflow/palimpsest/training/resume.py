@@ -14,7 +14,7 @@ from palimpsest.files import file_digests, naming
 
 
 def save_state(folder: Path, step: int, fingerprint: str, model, optimizer, totals: dict) -> None:
-    """Write the state after ``step`` updates into ``folder``; older states go once the new one is whole."""
+    """Write the state after ``step`` updates into ``folder``. The newest one before it stays, should this one turn out ruined."""
     whole, part = folder / f"step{step}", folder / f"step{step}.part"
     shutil.rmtree(part, ignore_errors=True)
     with naming(whole):
@@ -27,9 +27,23 @@ def save_state(folder: Path, step: int, fingerprint: str, model, optimizer, tota
         (part / "digests.json").write_text(json.dumps(file_digests(part)), encoding="utf-8")
         shutil.rmtree(whole, ignore_errors=True)  # a damaged one
         part.rename(whole)
-    for other in folder.iterdir():
-        if other != whole:
-            shutil.rmtree(other)
+    for other in (*_states(folder)[2:], *folder.glob("*.part")):
+        shutil.rmtree(other)
+
+
+def drop_state(folder: Path, step: int) -> int | None:
+    """Remove the state after ``step`` updates, if there is one: its weights are ruined. The step of the newest other one."""
+    shutil.rmtree(folder / f"step{step}", ignore_errors=True)
+    return next((_step(path) for path in _states(folder)), None)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step"))
+
+
+def _states(folder: Path) -> list[Path]:
+    """The newest first."""
+    return sorted((path for path in folder.glob("step*") if path.suffix != ".part"), key=_step, reverse=True)
 
 
 def load_state(folder: Path, fingerprint: str, model, optimizer) -> tuple[int, dict]:
@@ -37,8 +51,7 @@ def load_state(folder: Path, fingerprint: str, model, optimizer) -> tuple[int, d
 
     A state that is not what was written is passed over: an earlier one, or none, leads to the same bits.
     """
-    found = [path for path in folder.glob("step*") if path.suffix != ".part"]
-    for whole in sorted(found, key=lambda path: int(path.name.removeprefix("step")), reverse=True):
+    for whole in _states(folder):
         try:
             written = json.loads((whole / "digests.json").read_text(encoding="utf-8"))
             if {name: digest for name, digest in file_digests(whole).items() if name != "digests.json"} != written:

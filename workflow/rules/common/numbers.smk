@@ -12,8 +12,7 @@ def methods_in(state, purged=PLAN.purged):
         needs |= ({"base"} if purged == START else set()) | ({"oracle"} if state != START else set())
         needs |= {"model"} if state != START and purged == START else set()
     found = [name for name in STUDY["methods"] if method_of(name).needs in needs]
-    # The first request is the same to a method whether requests come one by one or together.
-    return [name for name in found if "-" not in name or PLAN.order[state] > 1 or not at_once(name)]
+    return [name for name in found if PLAN.order[state] != 1 or not same_at_first(name)]
 
 
 def numbers_in(state, purged=PLAN.purged):
@@ -32,9 +31,7 @@ def numbers_in(state, purged=PLAN.purged):
 
 # Nothing makes what was purged: its numbers are files that stay as they are.
 FROZEN = [name for state in PLAN.names for name in numbers_in(state, START) if name not in numbers_in(state)]
-LIVE_METHOD = (
-    rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{name_pattern()})" if FROZEN else name_pattern()
-)
+LIVE_METHOD = rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{name_pattern()})" if FROZEN else name_pattern()
 COMPARED_STATE = "|".join(PLAN.names[PLAN.order[PLAN.purged] + 1 :]) or "(?!)"
 
 

@@ -16,6 +16,27 @@ def at_once(method):
     return option(method, "order") == "batch"
 
 
+def same_at_first(name):
+    """Whether a variant differs from its method in `order` alone: at the first request the two are the same."""
+    method = name.partition("-")[0]
+    return (
+        name != method
+        and method in STUDY["methods"]
+        and at_once(name) != at_once(method)
+        and rest(name) == rest(method)
+    )
+
+
+def rest(method):
+    """The settings that a study gives a method, but `order`."""
+    return {key: value for key, value in options_of(method, STUDY["options"]).items() if key != "order"}
+
+
+def served_at_once():
+    """Variants that forget all requests together where their method takes one after another."""
+    return [name for name in STUDY["methods"] if method_of(name).trains and "-" in name and at_once(name)]
+
+
 def forgets(method, state, suffix="parquet"):
     """The sets that a method's model of a state is trained to forget."""
     names = PLAN.names[1 : PLAN.order[state] + 1] if at_once(method) else [state]
@@ -42,12 +63,19 @@ def teachers_of(wildcards):
     return teachers_for(wildcards.method, wildcards.seed)
 
 
+def forgotten_before(method, state):
+    """Sets of earlier requests: their text is not retained any more, but the teachers learnt it."""
+    if not method_of(method).teachers:
+        return []
+    sets = [f"{RESULTS}/sets/forget-{name}.parquet" for name in PLAN.names[1 : PLAN.order[state]]]
+    return [path for path in sets if path not in forgets(method, state)]
+
+
 def folders_option(wildcards, input):
-    """Folders of the further models and of the teachers."""
-    given = {"beside": input.beside, "teachers": input.teachers}
-    return " ".join(
-        f"--{name} {shlex.join(str(Path(path).parent) for path in paths)}" for name, paths in given.items() if paths
-    )
+    """Folders of the further models and of the teachers, and what only the teachers learnt."""
+    given = {name: [str(Path(path).parent) for path in input[name]] for name in ("beside", "teachers")}
+    given["earlier"] = list(input.earlier)
+    return " ".join(f"--{name} {shlex.join(paths)}" for name, paths in given.items() if paths)
 
 
 def beside_names(method, state):
@@ -69,7 +97,7 @@ def beside_files(wildcards):
 def beside_sets(wildcards, suffix="parquet"):
     """The set that a further model learns, and the sample of retained records that it learns with it."""
     method, state = wildcards.method, wildcards.state
-    own = forgets(method, state, suffix) if wildcards.beside == "forget" else [f"{RESULTS}/sets/extra.{suffix}"]
+    own = forgets(method, state, suffix) if wildcards.beside == "forget" else [f"{RESULTS}/sets/extra-{state}.{suffix}"]
     return [*own, f"{RESULTS}/sets/{method}-sample-{state}.{suffix}"]
 
 
@@ -128,6 +156,7 @@ def unlearn_settings(wildcards):
         track=TRACK,
         head=HEAD,
         model=ENCODING,
+        ngram=STUDY["evaluation"]["ngram"],
         **{key: training[key] for key in ("threads", "gpus", "precision")},
     )
 
