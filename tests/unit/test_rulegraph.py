@@ -104,3 +104,8 @@ def test_equal_graphs_are_equal_bytes(tmp_path):
     axes = made.axes[0]
     assert {text.get_text() for text in axes.texts} == {"all", "figure (2)", "score", "train", "records", "words"}
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "train", "score", "figures"]
+
+
+def test_the_rules_of_a_study_beside_are_left_out():
+    text = '0[label = "all"];1[label = "train"];2[label = "also_train"];3[label = "also_all"]; 1 -> 0 2 -> 3 3 -> 0'
+    assert read_dot(text) == {"all": set(), "train": {"all"}}

@@ -9,7 +9,7 @@ rule readme:
     localrule: True
 
 
-# A graph of this very workflow, so Snakemake draws it up itself: the one place where a rule calls it. Of one study: a second has the same rules.
+# A graph of this very workflow, so Snakemake draws it up itself: the one place where a rule calls it.
 rule rulegraph:
     input:
         "Snakefile",
@@ -25,7 +25,7 @@ rule rulegraph:
         # As it runs now: the environment of a rule has none. Derived from `input`, since another place of it is no reason to run.
         snakemake=lambda wildcards, input: f"{shlex.quote(sys.executable)} -m snakemake",
     shell:
-        "{params.snakemake} --nolock --rulegraph dot all --config also=null > {output:q} 2> {log:q}"
+        "{params.snakemake} --nolock --rulegraph dot all > {output:q} 2> {log:q}"
 
 
 # update(): the page is there before, and only its blocks are written anew.
@@ -50,7 +50,8 @@ rule front_page:
         settings=lambda w: settings(
             states=PLAN.shown,
             family=STUDY["fairness"]["groups"][0],
-            stages=[[r.name, Path(r.snakefile).stem] for r in workflow.rules],
+            # Of one study: the one beside it has the same rules.
+            stages=[[r.name, Path(r.snakefile).stem] for r in workflow.rules if not r.name.startswith("also_")],
         ),
         code=code("readme"),
     shell:

@@ -25,13 +25,15 @@ Graph = dict[str, set[str]]
 
 
 def read_dot(text: str) -> Graph:
-    """Rule -> the rules that use its output, from what ``snakemake --rulegraph dot`` prints."""
-    names = dict(re.findall(r'(\d+)\[label = "([^"]+)"', text))
+    """Rule -> the rules that use its output, from what ``snakemake --rulegraph dot`` prints. Of a study that is made beside another one the
+    rules are the same, `also_` before their names, and are left out."""
+    names = dict(re.findall(r'(\d+)\[label = "((?!also_)[^"]+)"', text))
     if not names:
         raise ValueError("no rule in the graph: expected the output of snakemake --rulegraph dot")
     graph: Graph = {name: set() for name in sorted(names.values())}
     for source, target in re.findall(r"(\d+) -> (\d+)", text):
-        graph[names[source]].add(names[target])
+        if source in names and target in names:
+            graph[names[source]].add(names[target])
     return graph
 
 
