@@ -274,7 +274,7 @@ def test_epsilon_merges_seeds_by_hand(study):
 
 
 def test_membership_before_and_after(study):
-    shown = select("membership", study).set_index(["request", "shards", "when"])
+    shown = select("membership", study).set_index(["request", "who", "when"])
     for when, set_ in (("before", "forget_before"), ("after", "forget")):
         expected = value(study, "membership_auroc", request="r1", set=set_, shards="3x2")
         assert shown.loc[("r1", "3x2", when), "value"] == expected

@@ -14,7 +14,8 @@ REMEMBERED = (
     "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be deleted; retain: a sample of the rest. "
     "KL: how far what is said lies from what the oracle says, in nats a token. EL: share of an answer that models write themselves. "
     "Truth ratio: 1 where false answers are as likely as the true one. Membership: chance that a forgotten record is told from one never "
-    "seen by its loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes."
+    "seen by its loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes, without "
+    "teachers that stand ready from before (leave-one-out)."
 )
 LEARNT = 0.8  # probability of a text that a model knows by heart
 NOT_LEARNT = (

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import METHODS, in_method_order
+from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of
 from palimpsest.tables import ALL_SEEDS
 
 # What a page holds; the tidy table holds the rest.
@@ -153,13 +153,16 @@ def curve(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.Da
 
 
 def membership(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """AUROC of telling the forgotten records from never seen ones by their loss, before and after each request."""
+    """AUROC of telling the forgotten records from never seen ones by their loss, before and after each request. `who` is a sharding, whose
+    models are trained without them, or the method that trained the base on; its `before` is what it started from."""
     rows = metrics[(metrics["seed"] == ALL_SEEDS) & (metrics["metric"] == "membership_auroc")]
-    rows = rows.assign(when=rows["set"].map({"forget_before": "before", "forget": "after"}))
-    chosen = rows[["request", "shards", "method", "when", "value", "ci_low", "ci_high", "n"]]
+    approximate = rows["method"].map(lambda name: is_method(name) and method_of(name).trains)
+    when = rows["set"].map({"forget_before": "before", "forget": "after"})
+    rows = rows.assign(when=when, who=rows["method"].where(approximate, rows["shards"]))
+    chosen = rows[["request", "who", "when", "value", "ci_low", "ci_high", "n"]]
     recent = [name for name in settings["states"] if name in set(chosen["request"])][-MOST_REQUESTS:]
-    by_shards = sorted(chosen["shards"].unique(), key=parse_sharding)
-    return in_order(chosen, request=recent, shards=by_shards, when=["before", "after"])
+    by_shards = sorted(rows.loc[~approximate, "shards"].unique(), key=parse_sharding)
+    return in_order(chosen, request=recent, who=[*by_shards, *in_method_order(chosen["who"])], when=["before", "after"])
 
 
 def frontier(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:

@@ -91,6 +91,36 @@ rule membership:
         " --forget-after {input.forget_after:q} --heldout-after {input.heldout_after:q} --output {output:q} > {log:q} 2>&1"
 
 
+# Of what a method made, beside what it started from.
+rule membership_of_method:
+    input:
+        forget_before=method_scored("before", "forget"),
+        forget_after=method_scored("after", "forget"),
+        heldout_before=method_scored("before", "heldout"),
+        heldout_after=method_scored("after", "heldout"),
+        index="results/{study}/data/index.parquet",
+    output:
+        "results/{study}/seed{seed}/metrics/membership-{method}/{state}.parquet",
+    log:
+        "results/{study}/logs/membership/seed{seed}/{method}/{state}.log",
+    wildcard_constraints:
+        state=COMPARED_STATE,
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime="30m",
+    params:
+        settings=membership_of_method_settings,
+        ledger=ledger_option,
+        owners=forgotten,
+        code=code("membership"),
+    shell:
+        "python -m palimpsest membership --settings {params.settings:q} --index {input.index:q} {params.ledger}"
+        " --forget-before {input.forget_before:q} --heldout-before {input.heldout_before:q}"
+        " --forget-after {input.forget_after:q} --heldout-after {input.heldout_after:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule cost:
     input:
         full="results/{study}/seed{seed}/oracle/{state}/training.json",

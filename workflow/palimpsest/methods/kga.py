@@ -11,7 +11,9 @@ Where this departs from the released code: there padding counts, sums are divide
 for classifiers, so that alpha means another thing for each length; and the stop value is compared with the gap of a single batch. Here all
 are means over what counts, and it stops once the gap difference over the whole of D_f and D_n is at most ``portion`` of what it began
 with (``stop_portion`` of the code, which has no default). As in the code, the absolute value is that of a batch's means, the direction of G
-depends on the kind of model, and each update sees ``inner_steps`` batches of D_r.
+depends on the kind of model, and each update sees ``inner_steps`` batches of D_r. There is no inverse-square-root schedule with 1,000
+updates of warm-up here, which the text experiments have; for classifiers the code weighs D_r by 1 - its ratio of 0.1 and takes ten batches
+of it: alpha 0.9 and inner_steps 10 here.
 """
 
 from __future__ import annotations

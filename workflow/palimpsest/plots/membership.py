@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from palimpsest import selections
+from palimpsest.methods.registry import is_method, method_of
 from palimpsest.plots import style as common
 
 select = selections.membership
@@ -15,19 +16,20 @@ LOOKS = {"before": (common.RED, "X", "before the request", -0.14), "after": (com
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: request, shards, when (before, after), value, ci_low, ci_high, n forgotten records. A panel a request."""
-    requests, shardings = list(frame["request"].unique()), list(frame["shards"].unique())
+    """frame: request, who (sharding or method), when (before, after), value, ci_low, ci_high, n forgotten records. A panel a request."""
+    requests, models = list(frame["request"].unique()), list(frame["who"].unique())
     columns = min(len(requests), WIDE)
     rows = -(-len(requests) // columns)
-    made, axes = common.figure(style, 0.75 + rows * (0.55 + 0.34 * len(shardings)), rows, columns, sharex=True, sharey=True)
+    made, axes = common.figure(style, 0.75 + rows * (0.55 + 0.34 * len(models)), rows, columns, sharex=True, sharey=True)
     for place, request in zip(axes.flat, requests, strict=False):
         part = frame[frame["request"] == request]
-        panel(place, part, shardings)
+        panel(place, part, models)
         place.set_title(f"Request {request}: {int(part['n'].max())} records")
     for place in axes.flat[len(requests) :]:
         place.set_axis_off()
-    axes[0, 0].set_yticks(range(len(shardings)), [common.shard_words(name) for name in shardings])
-    axes[0, 0].set_ylim(len(shardings) - 0.4, -0.6)
+    words = [method_of(name).label if is_method(name) else common.shard_words(name) for name in models]
+    axes[0, 0].set_yticks(range(len(models)), words)
+    axes[0, 0].set_ylim(len(models) - 0.4, -0.6)
     made.supxlabel("AUROC of membership inference by loss (0.5 tells nothing, 1 tells all)", fontsize=8)
     handles = [Line2D([], [], linestyle="", marker=marker, color=colour, label=text) for colour, marker, text, _ in LOOKS.values()]
     handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="guessing"))
@@ -35,11 +37,11 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     return made
 
 
-def panel(place, frame: pd.DataFrame, shardings: list[str]) -> None:
+def panel(place, frame: pd.DataFrame, models: list[str]) -> None:
     place.axvline(0.5, color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
     for when, (colour, marker, _, nudge) in LOOKS.items():
         points = frame[frame["when"] == when]
-        lines = points["shards"].map(shardings.index) + nudge
+        lines = points["who"].map(models.index) + nudge
         place.errorbar(
             points["value"], lines, xerr=common.whiskers(points), label=when,
             fmt=marker, color=colour, elinewidth=0.9, zorder=3,

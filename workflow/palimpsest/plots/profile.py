@@ -27,7 +27,8 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         shade = colours(scale(min(max(cell.distance, -MOST), MOST)))
         place.add_patch(common.tile(x, y, shade))
         dark = sum(shade[:3]) < 1.5
-        place.text(x, y, f"{cell.value:.3g}", ha="center", va="center", fontsize=6.5, color="white" if dark else common.BLACK)
+        digits = 3 if abs(cell.value) >= 0.1 else 2  # as many as a tile has room for
+        place.text(x, y, f"{cell.value:.{digits}g}", ha="center", va="center", fontsize=6.5, color="white" if dark else common.BLACK)
     place.set_xlim(-0.5, len(numbers) - 0.5)
     place.set_ylim(len(methods) - 0.5, -0.5)
     labels = [f"{set_}: {METRICS[metric].name.replace('_', ' ')}" for set_, metric in numbers]

@@ -25,7 +25,8 @@ def numbers_in(state, purged=PLAN.purged):
         shardings = sorted({SINGLE, *SERVED})
         kinds = ("membership", "cost") if TRACK == "classification" else ("cost",)
         names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
-        names += [f"cost-{method}/{state}" for method in methods_in(state, purged) if method_of(method).trains]
+        trained = [method for method in methods_in(state, purged) if method_of(method).trains]
+        names += [f"{kind}-{method}/{state}" for kind in kinds for method in trained]
     return names
 
 
@@ -157,15 +158,45 @@ def heldout_after(wildcards):
     return score_files(wildcards.seed, wildcards.sharding, wildcards.state)
 
 
+def method_scores(method, seed, state, set_):
+    """Scores of a classifier that a method made for a state, or of the base that it starts from."""
+    model = "base" if state == START else method
+    return [f"{RESULTS}/seed{seed}/scores/{model}/{state}/{set_}.parquet"]
+
+
+def started_from(wildcards):
+    return START if at_once(wildcards.method) else before(wildcards.state)
+
+
+def method_scored(when, set_):
+    """Scores by the model that a method started from (before), or by the one that it made (after)."""
+
+    def files(wildcards):
+        state = wildcards.state if when == "after" else started_from(wildcards)
+        name = set_ if set_ == "heldout" else f"forget-{wildcards.state}"
+        return method_scores(wildcards.method, wildcards.seed, state, name)
+
+    return files
+
+
+def membership_of_method_settings(wildcards):
+    return membership_settings_of(wildcards, dict.fromkeys(("before", "after"), wildcards.method))
+
+
 def membership_settings(wildcards):
+    methods = {
+        when: score_model(SINGLE, state) if wildcards.sharding == SINGLE else "sisa_mean"
+        for when, state in (("before", before(wildcards.state)), ("after", wildcards.state))
+    }
+    return membership_settings_of(wildcards, methods)
+
+
+def membership_settings_of(wildcards, methods):
     return settings(
         study=NAME,
         seed=int(wildcards.seed),
         state=wildcards.state,
-        methods={
-            when: score_model(SINGLE, state) if wildcards.sharding == SINGLE else "sisa_mean"
-            for when, state in (("before", before(wildcards.state)), ("after", wildcards.state))
-        },
+        methods=methods,
         model=MODEL_NAME,
         bootstrap=STUDY["evaluation"]["bootstrap"],
         level=STUDY["evaluation"]["level"],

@@ -1,0 +1,62 @@
+"""Approximate methods on the classification track, beside SISA: they forget, they decide, and their numbers stand in the same table."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness import STUDY, Clone, owner_in, steps
+from palimpsest.methods.registry import METHODS
+
+APPROXIMATE = [name for name, method in METHODS.items() if method.trains and "classification" in method.tracks and not method.teachers]
+FORGETTING = [name for name in APPROXIMATE if name != "sham"]
+OPTIONS = {name: {"learning_rate": 5.0e-3} for name in FORGETTING}
+CHANGES = {
+    "data": STUDY["data"] | {"extra_share": 0.5}, "methods": ["base", "oracle", "sisa_vote", *APPROXIMATE], "options": OPTIONS,
+    "sharding": ["1x1", "2x1"], "training": {"epochs": 8, "learning_rate": 0.01}, "fairness": {},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Clone:
+    clone = Clone.make(tmp_path_factory.mktemp("approximate") / "clone", forget=f"r1 {owner_in('2x1', 1, 1)}", **CHANGES)
+    clone.done = clone.run()
+    clone.table = pd.read_parquet(clone.path("results/tiny/tables/metrics.parquet"))
+    return clone
+
+
+def report(made: Clone, method: str) -> dict:
+    return json.loads(made.path(f"results/tiny/seed1/methods/{method}/r1/training.json").read_text())
+
+
+def test_each_makes_a_model_of_the_base(made):
+    beside = {"kga/r1-forget", "kga/r1-extra"}
+    assert steps(made.done, "unlearn") == {f"unlearn/seed1/{name}" for name in {f"{method}/r1" for method in APPROXIMATE} | beside}
+    base = json.loads(made.path("results/tiny/seed1/base/training.json").read_text())["sha256"]
+    assert all(report(made, method)["previous"] == base for method in APPROXIMATE)
+
+
+@pytest.mark.parametrize("method", FORGETTING)
+def test_a_method_unlearns_labels_beyond_the_sham(made, method):
+    """Mean log-likelihood of the labels of the forget set, before and after."""
+
+    def lost(name: str) -> float:
+        watched = report(made, name)["watched"]
+        return watched[0]["forget_log_likelihood"] - watched[-1]["forget_log_likelihood"]
+
+    sham = made.table.query("seed == 'all' and method == 'sham' and metric == 'membership_auroc'").set_index("set")["value"]
+    assert lost(method) > 0.02 and abs(sham["forget"] - sham["forget_before"]) < 0.5
+    assert np.isfinite(made.table.loc[made.table["method"] == method, "value"]).all()
+
+
+def test_they_stand_beside_exact_deletion(made):
+    """Accuracy, gap and membership of each, in one table; what it started from is the base."""
+    now = made.table[(made.table["seed"] == "all") & (made.table["request"] == "r1")]
+    for metric in ("accuracy", "equalized_odds_max", "retrained_share"):
+        assert {*APPROXIMATE} <= set(now.loc[now["metric"] == metric, "method"])
+    told = now[now["metric"] == "membership_auroc"].set_index(["method", "set"])["value"]
+    assert all(told[method, "forget_before"] == told["base", "forget_before"] for method in APPROXIMATE)
+    assert made.path("results/tiny/figures/membership.png").is_file() and made.jobs() == set()
