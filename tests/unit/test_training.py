@@ -243,6 +243,14 @@ def test_the_last_state_that_gave_a_finite_loss_is_kept(tmp_path):
     assert not same(weights(kept), weights(tiny_model()))
 
 
+def test_a_model_that_is_ruined_while_its_loss_is_still_a_number_is_told(tmp_path):
+    def watch(model, earlier):
+        return {"perplexity": math.inf if earlier else 2.0}, False
+
+    with pytest.raises(UserError, match="what is watched is not finite at update 6(.*\n)*.*perplexity"):
+        train(tiny_model(), Objective({"train": Part(examples(), classification_loss)}), SETTINGS, 2, ("s",), tmp_path, "p", watch)
+
+
 def two_parts(**changes) -> Objective:
     """10 examples that are learnt, and 22 of which as many again are drawn twice for each batch."""
     parts = {"first": Part(examples(10), classification_loss), "second": Part(examples(), classification_loss, times=2)}

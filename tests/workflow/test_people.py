@@ -47,7 +47,7 @@ class Told(Clone):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Told:
     """The whole study after one request of two people."""
-    clone = Told.make(tmp_path_factory.mktemp("people") / "clone", forget="r1 p0002 p0009", **STUDY)
+    clone = Told.make(tmp_path_factory.mktemp("people") / "clone", forget="r1 p0002 p0003", **STUDY)
     clone.done = clone.run()
     return clone
 
@@ -95,7 +95,7 @@ def test_settings_of_one_method_train_that_method_alone(clone):
 def test_the_next_request_starts_from_the_last_model_or_from_the_base(clone):
     """npo forgets r2 alone, from its model of r1; npo-batch both from the base. After the first request they were the same."""
     clone.change_study(methods=["base", "oracle", "npo", "npo-batch"], sharding=["1x1"])
-    clone.write_ledger("r1 p0002 p0009; r2 p0005")
+    clone.write_ledger("r1 p0002 p0003; r2 p0005")
     assert steps(clone.run(), "train", "unlearn") == {"train/seed1/oracle/r2", "unlearn/seed1/npo/r2", "unlearn/seed1/npo-batch/r2"}
     folder = clone.path("results/tiny/seed1")
     reports = {name: json.loads((folder / "methods" / name / "training.json").read_text()) for name in ("npo/r1", "npo/r2", "npo-batch/r2")}
@@ -113,5 +113,5 @@ def test_a_loss_that_is_no_number_says_when(clone):
     clone.change_study(options=OPTIONS | {"gradient_difference": {"learning_rate": 9.0, "clip_norm": None, "epochs": 30}})
     assert clone.snakemake("results/tiny/seed1/methods/gradient_difference/r1/model.safetensors") != 0
     log = clone.path("results/tiny/logs/unlearn/seed1/gradient_difference/r1.log").read_text()
-    assert "the loss is not finite at update" in log and "lower learning_rate" in log and "Traceback" not in log
+    assert "not finite at update" in log and "lower learning_rate" in log and "Traceback" not in log
     assert model.read_bytes() == before

@@ -102,6 +102,10 @@ def _watched(watch: Watch, model: torch.nn.Module, updates: int, totals: dict) -
     model.eval()
     with torch.inference_mode():
         numbers, stop = watch(model, totals["watched"])
+    ruined = [name for name, value in numbers.items() if not math.isfinite(value)]
+    if ruined:
+        what, found = f"what is watched is not finite at update {updates}", ", ".join(ruined)
+        raise UserError(Problem(what, "training", found, remedy="lower learning_rate"))
     totals["watched"].append({"update": updates, **numbers})
     totals["stopped"] = stop
     return time.monotonic() - began
