@@ -10,7 +10,7 @@ import torch
 
 from palimpsest.losses import wide
 from palimpsest.tracks.predictions import Predict
-from palimpsest.training.objective import Examples
+from palimpsest.training.objective import Examples, Wrapped
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,12 @@ class Teachers:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labelled(Wrapped):
     """Examples with a distribution for each prediction that counts, as log-probabilities (N, K), or, where only the likeliest are kept,
     (N, k + 1) with the rest together in the last column and their ids in ``kept`` (N, k)."""
 
-    examples: Examples
     labels: torch.Tensor
     kept: torch.Tensor | None = None
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return self.examples.lengths
-
-    @property
-    def counted(self) -> np.ndarray:
-        return self.examples.counted
 
     def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
         ends = np.cumsum(self.examples.counted)

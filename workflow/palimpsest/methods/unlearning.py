@@ -12,7 +12,7 @@ import torch
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.losses import kl_sum, per_example, wide
 from palimpsest.tracks.predictions import Loss, Predict, negative_log_likelihood
-from palimpsest.training.objective import Examples
+from palimpsest.training.objective import Examples, Wrapped
 
 
 @dataclass(frozen=True)
@@ -87,19 +87,10 @@ def distillation(run: Run, teacher: torch.nn.Module) -> Loss:
 
 
 @dataclass(frozen=True)
-class WithConstants:
+class WithConstants(Wrapped):
     """Examples with further numbers, one each, which their batches hold as tensors (B,)."""
 
-    examples: Examples
     constants: dict[str, np.ndarray]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return self.examples.lengths
-
-    @property
-    def counted(self) -> np.ndarray:
-        return self.examples.counted
 
     def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
         return self.examples.batch(indices) | {name: torch.from_numpy(values[indices]) for name, values in self.constants.items()}

@@ -6,7 +6,6 @@ from math import e, log2
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from palimpsest import selections
 from palimpsest.methods.registry import in_method_order
@@ -37,6 +36,6 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     made.supxlabel("Times that the secret stood in the text", fontsize=8)
     made.supylabel("Exposure (bits)", fontsize=8)
     handles = [common.method_handle(name) for name in in_method_order(methods)]
-    handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="by chance"))
+    handles.append(common.dashed_handle("by chance"))
     common.legend(made, handles, columns=3)
     return made

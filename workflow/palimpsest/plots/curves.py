@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
 from palimpsest import selections
@@ -40,6 +39,6 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     made.supxlabel("Updates", fontsize=8)
     made.supylabel("Perplexity (log scale)", fontsize=8)
     handles = [common.method_handle(name) for name in in_method_order(frame["method"])]
-    handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="oracle (retrained)"))
+    handles.append(common.dashed_handle("oracle (retrained)"))
     common.legend(made, handles, columns=3)
     return made

@@ -32,7 +32,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     axes[0, 0].set_ylim(len(models) - 0.4, -0.6)
     made.supxlabel("AUROC of membership inference by loss (0.5 tells nothing, 1 tells all)", fontsize=8)
     handles = [Line2D([], [], linestyle="", marker=marker, color=colour, label=text) for colour, marker, text, _ in LOOKS.values()]
-    handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="guessing"))
+    handles.append(common.dashed_handle("guessing"))
     common.legend(made, handles, columns=3)
     return made
 

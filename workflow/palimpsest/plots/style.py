@@ -151,6 +151,11 @@ def method_handle(method: str, label: str | None = None) -> Line2D:
     return Line2D([], [], linestyle="", marker=way.marker, color=way.colour, markerfacecolor=way.face, markersize=way.size, label=text)
 
 
+def dashed_handle(label: str) -> Line2D:
+    """Of the dashed grey line that is the measure of a panel."""
+    return Line2D([], [], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), label=label)
+
+
 def percent(axis, most: int = 5) -> None:
     """Tick labels of shares in percent, the unit of the axis label; the data stay shares."""
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from palimpsest import selections
 from palimpsest.methods.registry import in_method_order
@@ -32,6 +31,6 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     made.supxlabel("Preference for the true answer, 1 / (1 + truth ratio)", fontsize=8)
     made.supylabel("Share of records with at most that", fontsize=8)
     handles = [common.method_handle(name) for name in in_method_order(frame["method"])]
-    handles.append(Line2D([], [], color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="no preference"))
+    handles.append(common.dashed_handle("no preference"))
     common.legend(made, handles, columns=3)
     return made

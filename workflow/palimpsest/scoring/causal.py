@@ -11,7 +11,7 @@ from palimpsest.likelihood import counted_logits
 from palimpsest.metrics.memorization import memorization_accuracy, perplexity
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
-from palimpsest.scoring.compared import compared
+from palimpsest.scoring.compared import ROWS, compared
 from palimpsest.scoring.extracted import extracted
 from palimpsest.scoring.written import likelihood_of_extraction, written
 from palimpsest.training.language_modelling import LanguageModellingExamples
@@ -31,7 +31,6 @@ class Rows:
 KNOWN = ("memorization_accuracy", "extraction_likelihood")  # what tells that a text is known, of ``memory`` and ``extractable``
 BATCH = 32
 EXTRACTED = 16  # texts that `extractable` looks at
-ROWS = 256  # rows of a vocabulary that are reduced together: what softmax and moments need besides the logits stays small
 
 
 @torch.inference_mode()

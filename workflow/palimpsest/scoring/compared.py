@@ -11,7 +11,7 @@ import torch
 from palimpsest.likelihood import counted_logits
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
-ROWS = 256  # rows of a vocabulary that are reduced together
+ROWS = 256  # rows of a vocabulary that are reduced together: what softmax and moments need besides the logits stays small
 COLUMNS = ("kl", "jensen_shannon", "jensen_shannon_reversed")
 
 

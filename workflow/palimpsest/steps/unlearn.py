@@ -50,7 +50,8 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `beside` (names of further models),
-    `sharding` (of the teachers) and `salt`, `track`, `head`, the study's `model`, and `threads`, `gpus`, `precision`.
+    `sharding` (of the teachers) and `salt`, `track`, `head`, the study's `model`, `ngram` of EL_n, and `threads`, `gpus`,
+    `precision`.
     """
     wanted = args.settings
     track, method = importlib.import_module(TRACKS[wanted["track"]]), importlib.import_module(wanted["implementation"])

@@ -25,6 +25,21 @@ class Examples(Protocol):
 
 
 @dataclass(frozen=True)
+class Wrapped:
+    """Examples whose batches hold more than their own; what that is, a subclass says."""
+
+    examples: Examples
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.examples.lengths
+
+    @property
+    def counted(self) -> np.ndarray:
+        return self.examples.counted
+
+
+@dataclass(frozen=True)
 class Part:
     """A set of examples and the loss over it.
 
