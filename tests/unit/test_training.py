@@ -257,14 +257,28 @@ def two_parts(**changes) -> Objective:
     return Objective(parts, **changes)
 
 
-def test_further_parts_go_through_all_examples_before_any_comes_again():
-    """Batches of 4, 4 and 2 of the first part, so 8, 8 and 4 of the second: 20 an epoch, whatever the size of batches."""
-    epochs = [batch for number in range(3) for batch in two_parts().epoch(number, 4, ("s",))]
-    assert [len(batch["second"]) for batch in epochs[:3]] == [2 * len(batch["first"]) for batch in epochs[:3]]
-    assert sorted(np.concatenate([batch["first"] for batch in epochs[:3]])) == list(range(10))
-    for size in (4, 10):
-        seen = np.concatenate([batch["second"] for number in range(2) for batch in two_parts().epoch(number, size, ("s",))])
-        assert sorted(seen[:22]) == list(range(22)), "all 22 are drawn before one comes again"
+@pytest.mark.parametrize("size", (4, 10))
+def test_further_parts_go_through_all_examples_again_and_again(size):
+    """Of 10 examples a batch of 4 leaves 2 over, of the second part 8 and 4; an epoch draws 20 of its 22."""
+    epochs = [two_parts().epoch(number, size, ("s",)) for number in range(4)]
+    for number, batches in enumerate(epochs, start=1):
+        assert sorted(np.concatenate([batch["first"] for batch in batches])) == list(range(10))
+        assert all(len(batch["second"]) == 2 * len(batch["first"]) for batch in batches)
+        seen = np.bincount(np.concatenate([batch["second"] for batches in epochs[:number] for batch in batches]), minlength=22)
+        assert seen.sum() == 20 * number and seen.max() - seen.min() <= 1
+
+
+def test_batches_of_further_parts_hold_texts_of_like_length():
+    """Lengths 1 to 40: in batches of 10, lengths that are alike lie within 10, which random ones never do."""
+
+    class Counted:
+        lengths = counted = np.arange(1, 41)
+
+    objective = Objective({name: Part(Counted(), classification_loss) for name in ("first", "second")})
+    batches = objective.epoch(0, 10, ("s",))
+    for name in objective.parts:
+        assert sorted(int(np.ptp(batch[name])) for batch in batches) == [9] * 4
+    assert any(batch["first"].min() != batch["second"].min() for batch in batches), "pairs do not go by length"
 
 
 def test_means_of_parts_are_joined_by_weights(tmp_path, monkeypatch):

@@ -77,22 +77,25 @@ class Objective:
         return math.ceil(len(self.first.examples.lengths) / batch_size)
 
     def epoch(self, number: int, batch_size: int, names: tuple) -> list[dict[str, np.ndarray]]:
-        """Indices of each part in each batch of an epoch. A further part goes through its examples in random order, again and again."""
+        """Indices of each part in each batch of an epoch, all of like length.
+
+        A further part goes through its examples in random order, again and again, so that counts of draws never differ by more than one.
+        """
         from palimpsest.training.batches import epoch_batches
 
         anchor, *others = self.parts
-        found, before = [], number * len(self.first.examples.lengths)
-        for indices in epoch_batches(self.first.examples.lengths, batch_size, *names, "order", number):
-            further = {name: self._drawn(name, before, len(indices), names) for name in others}
-            found.append({anchor: indices, **further})
-            before += len(indices)
-        return found
+        batches = {anchor: epoch_batches(self.first.examples.lengths, batch_size, *names, "order", number)}
+        for name in others:
+            drawn, part = self._drawn(name, number, names), self.parts[name]
+            cut = epoch_batches(part.examples.lengths[drawn], batch_size * part.times, *names, name, "order", number)
+            batches[name] = [drawn[places] for places in _beside(batches[anchor], cut)]
+        return [dict(zip(batches, together, strict=True)) for together in zip(*batches.values(), strict=True)]
 
-    def _drawn(self, name: str, before: int, size: int, names: tuple) -> np.ndarray:
-        """Of a further part, for ``size`` examples of the first, when ``before`` of these have been drawn in all."""
+    def _drawn(self, name: str, epoch: int, names: tuple) -> np.ndarray:
+        """Indices that an epoch takes of a further part."""
         part = self.parts[name]
-        count = len(part.examples.lengths)
-        places = np.arange(before * part.times, (before + size) * part.times)
+        count, size = len(part.examples.lengths), len(self.first.examples.lengths) * part.times
+        places = np.arange(epoch * size, (epoch + 1) * size)
         rounds = {number: numpy_generator(*names, name, int(number)).permutation(count) for number in np.unique(places // count)}
         return np.array([rounds[place // count][place % count] for place in places])
 
@@ -106,3 +109,9 @@ class Objective:
         leaves = {name: mean.detach().clone().requires_grad_() for name, mean in means.items()}
         self.joined(leaves).backward()
         return {name: 0.0 if leaf.grad is None else float(leaf.grad) for name, leaf in leaves.items()}
+
+
+def _beside(batches: list[np.ndarray], others: list[np.ndarray]) -> list[np.ndarray]:
+    """The others as they come, but the batch that is not full beside the one that is not full."""
+    order = np.argsort(np.argsort([len(batch) for batch in batches], kind="stable"))
+    return [sorted(others, key=len)[place] for place in order]
