@@ -10,7 +10,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from palimpsest.likelihood import counted_logits
 from palimpsest.metrics.agreement import jensen_shannon
 from palimpsest.metrics.divergence import jensen_shannon_reversed, kl
-from palimpsest.scoring.compared import COLUMNS, compared, divergences
+from palimpsest.scoring.causal import score, token_scores
+from palimpsest.scoring.compared import COLUMNS, divergences
 from palimpsest.scoring.extracted import extracted, secret_span
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
@@ -36,12 +37,13 @@ def test_divergences_by_hand():
 def test_each_text_has_the_mean_over_its_counted_tokens(batch_size):
     """As metrics.divergence has it of the text's distributions, the oracle first; padding and batches change nothing."""
     ours, oracle = model(1), model(2)
-    found = compared(ours, oracle, EXAMPLES, [0, 2], batch_size)
+    found = score(ours, EXAMPLES, batch_size, oracle, [0, 2])
     for text in (0, 2):
         with torch.no_grad():
             q, p = (torch.softmax(counted_logits(one, EXAMPLES.batch(np.array([text])))[0].double(), -1).numpy() for one in (ours, oracle))
         assert {name: found[name][text] for name in COLUMNS} == pytest.approx({name: PLAIN[name](p, q) for name in COLUMNS}, rel=1e-4)
     assert all(np.isnan(found[name][1]) for name in COLUMNS)
+    assert np.array_equal(np.concatenate(found["logp"]), token_scores(ours, EXAMPLES, batch_size).logp)
 
 
 def test_a_secret_is_where_texts_differ():

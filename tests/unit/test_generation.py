@@ -67,6 +67,9 @@ def test_suffixes_are_those_of_one_prefix_at_a_time(architecture):
     assert len({token for suffix in wanted[0] for token in suffix}) > 3, "a model that always says the same tests nothing"
     for batch_size in (1, 3, 64):
         assert greedy_suffixes(model, given, batch_size) == wanted
+    shortest = [3, 1, 1, 5]
+    later = [suffixes[first - 1 :] for suffixes, first in zip(wanted, shortest, strict=True)]
+    assert greedy_suffixes(model, given, 3, shortest=shortest) == later
 
 
 def test_an_end_of_text_ends_a_suffix():

@@ -8,7 +8,7 @@ import yaml
 
 from palimpsest.errors import UserError
 from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of
-from palimpsest.methods.settings import options_of
+from palimpsest.methods.settings import at_once, option, options_of, same_at_first
 from palimpsest.plots.style import look
 from palimpsest.selections import sequence
 from palimpsest.study import check_study, served_shardings
@@ -37,6 +37,19 @@ def test_a_variant_has_the_settings_of_its_method_and_its_own():
     given = {"npo": {"beta": 0.5, "epochs": 3}, "npo-batch": {"epochs": 7}}
     assert options_of("npo-batch", given) == {"beta": 0.5, "epochs": 7} and options_of("npo", given) == {"beta": 0.5, "epochs": 3}
     assert options_of("npo-other", given) == {"beta": 0.5, "epochs": 3} and options_of("kga", given) == {}
+
+
+def test_a_setting_is_the_studys_or_the_methods_own():
+    given = {"npo": {"epochs": 3}, "npo-batch": {"order": "batch"}}
+    assert option("npo-batch", "epochs", given) == 3 and option("npo-batch", "epochs", {}) == 10
+    assert at_once("npo-batch", given) and not at_once("npo", given) and at_once("sham", {})
+
+
+def test_at_the_first_request_a_variant_of_another_order_is_its_method():
+    given = {"npo": {"epochs": 3}, "npo-batch": {"order": "batch"}, "npo-long": {"order": "batch", "epochs": 9}, "npo-same": {}}
+    methods = ["npo", *(name for name in given if name != "npo")]
+    assert [name for name in methods if same_at_first(name, methods, given)] == ["npo-batch"]
+    assert not same_at_first("npo-batch", methods[1:], given), "its method does not stand beside it"
 
 
 def test_a_variant_is_seen_to_be_one():

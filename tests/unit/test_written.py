@@ -32,14 +32,19 @@ def told(monkeypatch):
 
     class Told:
         says = [[5, 7, 8, END], [7, END]]
-        suffixes = [[[2], [3], [4], [5], [6, 7, END], [8, END], [END]]]  # after 1, 2, .. 7 tokens of the first text
+        suffixes = [[[6, 7, END], [8, END], [END]]]  # after 5, 6 and 7 tokens of the first text
 
     def continuations(model, prompts, lengths, batch_size, end):
         Told.prompts, Told.lengths = prompts, lengths
         return Told.says[: len(prompts)]
 
     monkeypatch.setattr(module, "greedy_continuations", continuations)
-    monkeypatch.setattr(module, "greedy_suffixes", lambda model, sequences, batch_size, end: Told.suffixes[: len(sequences)])
+
+    def suffixes(model, sequences, batch_size, end, shortest):
+        assert shortest == [5], "of the first text the prompt and one token"
+        return Told.suffixes
+
+    monkeypatch.setattr(module, "greedy_suffixes", suffixes)
     return Told
 
 

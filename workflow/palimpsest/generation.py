@@ -52,16 +52,22 @@ class _Room(DynamicLayer):
 
 @torch.inference_mode()
 def greedy_suffixes(
-    model: torch.nn.Module, token_ids: Sequence[Sequence[int]], batch_size: int = 64, eos_id: int | None = None
+    model: torch.nn.Module,
+    token_ids: Sequence[Sequence[int]],
+    batch_size: int = 64,
+    eos_id: int | None = None,
+    shortest: Sequence[int] | None = None,
 ) -> list[list[list[int]]]:
     """Greedy continuations of every prefix of n texts, each up to the text's length (Jang et al. 2023, for extraction likelihood).
 
-    ``[k][i - 1]`` continues the first i of the T tokens of text k, i = 1 .. T - 1, by T - i tokens, or up to the first ``eos_id`` among
-    them. A text's keys and values are computed once. A prefix after which the model says the true token goes on as the next longer one
-    does, so that only the others are continued, ``batch_size`` at a time and those of like length together. Memory: keys and values of
-    2 * batch_size texts. Ties go to the lowest id. ValueError for a text of fewer than two tokens, or longer than the model's context.
+    ``[k][i - s]`` continues the first i of the T tokens of text k, i = s .. T - 1, by T - i tokens, or up to the first ``eos_id`` among
+    them; s is ``shortest[k]``, or 1. A text's keys and values are computed once. A prefix after which the model says the true token goes
+    on as the next longer one does, so that only the others are continued, ``batch_size`` at a time and those of like length together.
+    Memory: keys and values of 2 * batch_size texts. Ties go to the lowest id. ValueError for a text of fewer than two tokens, or longer
+    than the model's context.
     """
     model.eval()
+    shortest = [1] * len(token_ids) if shortest is None else shortest
     suffixes: list = [None] * len(token_ids)
     order = np.argsort([len(ids) for ids in token_ids], kind="stable")
     for group in (order[start : start + batch_size] for start in range(0, len(order), batch_size)):
@@ -72,13 +78,13 @@ def greedy_suffixes(
                 raise ValueError("a text must have two tokens at least, a prefix and what follows it")
             cache, logits = _read(model, ids[:-1], 0)
             for prefix, first in enumerate(logits.argmax(dim=-1).tolist(), start=1):
-                if first != ids[prefix]:
+                if prefix >= shortest[text] and first != ids[prefix]:
                     rows[text, prefix] = _Row(cache, prefix, first, len(ids) - prefix)
         found = dict(zip(rows, _extend_all(model, list(rows.values()), batch_size), strict=True))
         for text in group:
             ids, after = token_ids[text], []
             suffixes[text] = []
-            for prefix in range(len(ids) - 1, 0, -1):
+            for prefix in range(len(ids) - 1, shortest[text] - 1, -1):
                 after = found[text, prefix] if (text, prefix) in found else [ids[prefix], *after]
                 suffixes[text].append(_until(after, eos_id))
             suffixes[text].reverse()

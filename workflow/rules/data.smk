@@ -192,7 +192,7 @@ rule sample_set:
         mem_mb=memory(1000),
         runtime="10m",
     params:
-        settings=lambda w: settings(set="sample", request=w.state, share=option(w.method, "sample")),
+        settings=lambda w: settings(set="sample", request=w.state, share=option(w.method, "sample", OPTIONS)),
         ledger=ledger_option,
         owners=forgotten,
         code=code("probe"),

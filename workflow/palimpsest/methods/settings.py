@@ -9,6 +9,7 @@ import typing
 from collections.abc import Iterator
 
 from palimpsest.errors import Problem
+from palimpsest.methods.registry import method_of
 from palimpsest.schema import nearest, shown
 
 
@@ -40,6 +41,23 @@ def options_of(name: str, given: dict[str, dict]) -> dict:
     """The settings that a study gives a method or a variant, which has those of its method, and on top its own."""
     method = name.partition("-")[0]
     return {**given.get(method, {}), **given.get(name, {})}
+
+
+def option(name: str, key: str, given: dict[str, dict]):
+    """A setting of a method or a variant: the study's, or else the method's own."""
+    return options_of(name, given).get(key, getattr(settings_of(method_of(name).module)(), key))
+
+
+def at_once(name: str, given: dict[str, dict]) -> bool:
+    """Whether a method forgets all requests together, from the base, and not one after another."""
+    return option(name, "order", given) == "batch"
+
+
+def same_at_first(name: str, methods: list[str], given: dict[str, dict]) -> bool:
+    """Whether a variant differs from its method, which the study has too, in `order` alone: at the first request the two are the same."""
+    method = name.partition("-")[0]
+    rest, others = ({**options_of(one, given), "order": None} for one in (name, method))
+    return name != method and method in methods and at_once(name, given) != at_once(method, given) and rest == others
 
 
 def option_problems(module: str, given: dict, where: str) -> Iterator[Problem]:

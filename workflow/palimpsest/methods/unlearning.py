@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -15,10 +16,28 @@ from palimpsest.tracks.predictions import Loss, Predict, negative_log_likelihood
 from palimpsest.training.objective import Examples, Wrapped
 
 
+class Frozen(Mapping):
+    """Models by name, loaded when asked for, in eval mode. The last two are kept: no method looks at more at once."""
+
+    def __init__(self, names: Iterable[str], load: Callable[[str], torch.nn.Module]):
+        self._names, self._load = list(names), lru_cache(maxsize=2)(lambda name: load(name).eval().requires_grad_(False))
+
+    def __getitem__(self, name: str) -> torch.nn.Module:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._load(name)
+
+    def __iter__(self):
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 @dataclass(frozen=True)
 class Run:
     """model: the one that learnt the forget set, and is to be trained; sets: examples by name (forget, retain, extra);
-    predict: of the track; generates: whether it is one of text; frozen: other models by name, in eval mode; names: what keys every draw;
+    predict: of the track; generates: whether it is one of text; frozen: other models by name; names: what keys every draw;
     device: where models compute, and precision in which arithmetic; teachers: of disjoint owners, where the method needs them."""
 
     model: torch.nn.Module
@@ -28,7 +47,7 @@ class Run:
     generates: bool = True
     device: torch.device = torch.device("cpu")
     precision: str = "no"
-    frozen: dict[str, torch.nn.Module] = field(default_factory=dict)
+    frozen: Mapping[str, torch.nn.Module] = field(default_factory=dict)
     teachers: Teachers | None = None
 
     def arithmetic(self):

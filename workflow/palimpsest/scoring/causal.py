@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from palimpsest.likelihood import counted_logits
 from palimpsest.metrics.memorization import memorization_accuracy, perplexity
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
-from palimpsest.scoring.compared import ROWS, compared
+from palimpsest.scoring.compared import ROWS, Compared
 from palimpsest.scoring.extracted import extracted
 from palimpsest.scoring.written import likelihood_of_extraction, written
 from palimpsest.training.language_modelling import LanguageModellingExamples
@@ -34,10 +35,16 @@ EXTRACTED = 16  # texts that `extractable` looks at
 
 
 @torch.inference_mode()
-def token_scores(model: torch.nn.Module, examples: LanguageModellingExamples, batch_size: int) -> TokenScores:
+def token_scores(
+    model: torch.nn.Module,
+    examples: LanguageModellingExamples,
+    batch_size: int,
+    show: Callable[[np.ndarray, torch.Tensor], None] | None = None,
+) -> TokenScores:
     """Scores of the counted tokens of n texts, in the order of ``examples``; the model is left in evaluation mode.
 
-    Batches hold texts of like length. The logits of a batch, (N, V) of its N counted tokens, are the most that is held at a time.
+    Batches hold texts of like length. The logits of a batch, (N, V) of its N counted tokens, are the most that is held at a time;
+    ``show`` sees them, with the positions of the texts.
     """
     model.eval()
     offsets = np.append(0, np.cumsum(examples.counted))
@@ -47,6 +54,8 @@ def token_scores(model: torch.nn.Module, examples: LanguageModellingExamples, ba
     for start in range(0, len(order), batch_size):
         indices = order[start : start + batch_size]
         logits, tokens = counted_logits(model, {key: value.to(model.device) for key, value in examples.batch(indices).items()})
+        if show:
+            show(indices, logits)
         parts = [score_tokens(*part) for part in zip(logits.split(ROWS), tokens.split(ROWS), strict=True)]
         places = np.concatenate([np.arange(offsets[index], offsets[index + 1]) for index in indices])
         for name, values in zip(scores, zip(*parts, strict=True), strict=True):
@@ -83,20 +92,27 @@ def extractable(model: torch.nn.Module, tokenizer, examples: LanguageModellingEx
     return {"extraction_likelihood": likelihood_of_extraction(model, examples, some, n, tokenizer.eos_token_id, BATCH)} if some else {}
 
 
-def tell(model, tokenizer, examples: LanguageModellingExamples, rows: Rows, settings: dict, reference=None) -> dict[str, np.ndarray]:
-    """Further columns, NaN of rows that are not asked: what the model writes (`ngram`: n of EL_n), the secrets that can be got out of it
-    (`beams`, `samples`), and how far it lies from the ``reference``."""
+def tell(model, tokenizer, examples: LanguageModellingExamples, rows: Rows, settings: dict) -> dict[str, np.ndarray]:
+    """Further columns, NaN of rows that are not asked: what the model writes (`ngram`: n of EL_n), and the secrets that can be got out of
+    it (`beams`, `samples`)."""
     size = settings["batch_size"]
     found = written(model, tokenizer, examples, rows.texts, rows.written, settings["ngram"], size)
     if rows.planted:
         found |= extracted(model, examples, rows.planted, settings["beams"], settings["samples"])
-    if reference is not None:
-        found |= compared(model, reference, examples, rows.own, size)
     return found
 
 
-def score(model: torch.nn.Module, examples: LanguageModellingExamples, batch_size: int) -> dict[str, list[np.ndarray]]:
-    """Columns of a score file, a list of the counted tokens' values each: logp, correct, mean, deviation (metrics.tokens)."""
-    scores = token_scores(model, examples, batch_size)
+def score(
+    model: torch.nn.Module,
+    examples: LanguageModellingExamples,
+    batch_size: int,
+    reference: torch.nn.Module | None = None,
+    asked: Sequence[int] = (),
+) -> dict[str, list[np.ndarray] | np.ndarray]:
+    """Columns of a score file, a list of the counted tokens' values each: logp, correct, mean, deviation (metrics.tokens); and of the
+    texts ``asked`` how far the model lies from the ``reference``, where there is one."""
+    against = Compared(reference, examples, asked) if reference is not None else None
+    scores = token_scores(model, examples, batch_size, against)
     cuts = scores.offsets[1:-1]
-    return {name: np.split(getattr(scores, name), cuts) for name in ("logp", "correct", "mean", "deviation")}
+    columns = {name: np.split(getattr(scores, name), cuts) for name in ("logp", "correct", "mean", "deviation")}
+    return columns | (against.found if against else {})

@@ -15,23 +15,30 @@ ROWS = 256  # rows of a vocabulary that are reduced together: what softmax and m
 COLUMNS = ("kl", "jensen_shannon", "jensen_shannon_reversed")
 
 
-@torch.inference_mode()
-def compared(
-    model: torch.nn.Module, reference: torch.nn.Module, examples: LanguageModellingExamples, asked: Sequence[int], batch_size: int
-) -> dict[str, np.ndarray]:
-    """COLUMNS, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN of examples that are not ``asked``."""
-    found = {name: np.full(len(examples.lengths), np.nan) for name in COLUMNS}
-    order = np.asarray(asked, dtype=int)[np.argsort(examples.lengths[list(asked)], kind="stable")]
-    for start in range(0, len(order), batch_size):
-        indices = order[start : start + batch_size]
-        batch = {key: value.to(model.device) for key, value in examples.batch(indices).items()}
-        said, wanted = (counted_logits(one.eval(), batch)[0] for one in (model, reference))
+class Compared:
+    """Holds the logits that it is shown of batches against a reference's.
+
+    found: COLUMNS, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN of examples that are not ``asked``.
+    """
+
+    def __init__(self, reference: torch.nn.Module, examples: LanguageModellingExamples, asked: Sequence[int]):
+        self.reference, self.examples = reference.eval(), examples
+        self.asked = np.isin(np.arange(len(examples.lengths)), asked)
+        self.found = {name: np.full(len(examples.lengths), np.nan) for name in COLUMNS}
+
+    def __call__(self, indices: np.ndarray, logits: torch.Tensor) -> None:
+        """logits (N, V) of the N counted tokens of the examples ``indices``."""
+        own = indices[self.asked[indices]]
+        if not len(own):
+            return
+        said = logits[torch.from_numpy(np.repeat(self.asked[indices], self.examples.counted[indices]))]
+        batch = {key: value.to(logits.device) for key, value in self.examples.batch(own).items()}
+        wanted, _ = counted_logits(self.reference, batch)
         parts = [divergences(*part) for part in zip(wanted.split(ROWS), said.split(ROWS), strict=True)]
-        rows = np.repeat(np.arange(len(indices)), examples.counted[indices])
+        rows = np.repeat(np.arange(len(own)), self.examples.counted[own])
         for name, values in zip(COLUMNS, zip(*parts, strict=True), strict=True):
-            sums = np.bincount(rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(indices))
-            found[name][indices] = sums / examples.counted[indices]
-    return found
+            sums = np.bincount(rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(own))
+            self.found[name][own] = sums / self.examples.counted[own]
 
 
 def divergences(reference: torch.Tensor, model: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

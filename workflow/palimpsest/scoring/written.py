@@ -48,7 +48,6 @@ def likelihood_of_extraction(
 def _extracted(model, examples: LanguageModellingExamples, chosen: list[int], n: int, end: int | None, batch_size: int) -> list[float]:
     """EL_n of the tokens that count, the prompt being given: what no loss has taught the model to write is not asked of it."""
     sequences = [examples.token_ids[i] for i in chosen]
-    before = examples.lengths - examples.counted
-    suffixes = greedy_suffixes(model, sequences, batch_size, end) if chosen else []
-    pairs = zip(chosen, sequences, suffixes, strict=True)
-    return [extraction_likelihood(found[before[i] :], ids[before[i] :], n) for i, ids, found in pairs]
+    before = [int(examples.lengths[i] - examples.counted[i]) for i in chosen]
+    suffixes = greedy_suffixes(model, sequences, batch_size, end, [asked + 1 for asked in before]) if chosen else []
+    return [extraction_likelihood(found, ids[asked:], n) for asked, ids, found in zip(before, sequences, suffixes, strict=True)]

@@ -54,10 +54,12 @@ def run(args) -> None:
         for path, records in told.items():
             examples, _ = track.encode(records, tokenizer, wanted["model"])
             frame = records[[name for name in TOLD if name in records]].assign(sharding=wanted["sharding"], shard=shard)
-            frame = frame.assign(**scorer.score(model, examples, wanted["batch_size"]))
-            if candidates is not None:
+            if candidates is None:
+                frame = frame.assign(**scorer.score(model, examples, wanted["batch_size"]))
+            else:
                 rows = scorer.Rows(records["completion"].tolist(), *asked_of(records, wanted["written"]))
-                frame = frame.assign(**scorer.tell(model, tokenizer, examples, rows, wanted, reference))
+                frame = frame.assign(**scorer.score(model, examples, wanted["batch_size"], reference, rows.own))
+                frame = frame.assign(**scorer.tell(model, tokenizer, examples, rows, wanted))
             found[path].append(frame)
     for path, frames in found.items():
         write_parquet(pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"record_id": []}), path)

@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from palimpsest.data.storage import read_parquet, records_digest, whole_texts
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import write_json
-from palimpsest.methods.unlearning import Run
+from palimpsest.methods.unlearning import Frozen, Run
 from palimpsest.models.folder import check_model
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
@@ -55,31 +56,29 @@ def run(args) -> None:
     """
     wanted = args.settings
     track, method = importlib.import_module(TRACKS[wanted["track"]]), importlib.import_module(wanted["implementation"])
-    start, tokenizer = check_model(args.model), load_tokenizer(args.model)
-    frames = {name: _records(getattr(args, name)) for name in ("forget", "retain", "extra")}
-    frames["retain"] = frames["retain"][~frames["retain"]["record_id"].isin(frames["forget"]["record_id"])].reset_index(drop=True)
-    check_sets(frames, wanted)
-    also = whole_texts(frames["forget"]).isin(set(whole_texts(frames["retain"])))
-    if also.any():
-        logging.warning("to be forgotten, but the same text is retained with other owners: %s", name_rows(frames["forget"], also))
-    settings = method.Settings(**wanted["options"])
-    names = (wanted["study"], wanted["seed"], wanted["method"], wanted["state"])
-    sets = {name: track.encode(frame, tokenizer, wanted["model"])[0] for name, frame in frames.items()}
-    model = track.load(args.model, tokenizer, wanted["head"])
-    device = torch.device("cuda" if wanted["gpus"] else "cpu")
+    scorer, settings = importlib.import_module(SCORERS[wanted["track"]]), method.Settings(**wanted["options"])
     torch.set_num_threads(wanted["threads"])
-    beside = {name: check_model(folder) for name, folder in zip(wanted["beside"], args.beside, strict=True)}
-    frozen = {name: track.load(folder, tokenizer, wanted["head"]) for name, folder in zip(wanted["beside"], args.beside, strict=True)}
-    frozen = {name: other.to(device).eval().requires_grad_(False) for name, other in frozen.items()}
-    teachers = None
-    if args.teachers:
-        beside |= {f"teacher {number}": check_model(folder) for number, folder in enumerate(args.teachers, 1)}
-        learnt = pd.concat([frames["forget"], frames["retain"], *map(read_parquet, args.earlier)], ignore_index=True)
-        saw = who_saw(frames["forget"], learnt, wanted["sharding"], wanted["salt"], wanted["seed"])
-        check_teachers(saw, frames["forget"], wanted)
-        teachers = Teachers(len(args.teachers), lambda n: track.load(args.teachers[n], tokenizer, wanted["head"]).to(device).eval(), saw)
-    generates = wanted["track"] != "classification"
-    given = Run(model, sets, track.predict, names, generates, device, wanted["precision"], frozen, teachers)
+    start, tokenizer = check_model(args.model), load_tokenizer(args.model)
+    frames = sets_of(args, wanted)
+    beside = dict(zip(wanted["beside"], args.beside, strict=True))
+    others = beside | {f"teacher {number}": folder for number, folder in enumerate(args.teachers, 1)}
+    others = {name: check_model(folder) for name, folder in others.items()}
+    device = torch.device("cuda" if wanted["gpus"] else "cpu")
+
+    def load(folder: Path) -> torch.nn.Module:
+        return track.load(folder, tokenizer, wanted["head"])
+
+    given = Run(
+        load(args.model),
+        {name: track.encode(frame, tokenizer, wanted["model"])[0] for name, frame in frames.items()},
+        track.predict,
+        names=(wanted["study"], wanted["seed"], wanted["method"], wanted["state"]),
+        generates=wanted["track"] != "classification",
+        device=device,
+        precision=wanted["precision"],
+        frozen=Frozen(beside, lambda name: load(beside[name]).to(device)),
+        teachers=teachers_of(args, wanted, frames, lambda folder: load(folder).to(device).eval()) if args.teachers else None,
+    )
     logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
 
     training = dataclasses.asdict(settings) | {key: wanted[key] for key in ("threads", "gpus", "precision")}
@@ -87,21 +86,40 @@ def run(args) -> None:
     versions = installed_versions()
     digests = {name: records_digest(frame) for name, frame in frames.items()}
     code = code_digest(__name__, wanted["implementation"], TRACKS[wanted["track"]], SCORERS[wanted["track"]])
-    known = (sorted(part.items()) for part in (wanted, beside, digests, versions))
+    known = (sorted(part.items()) for part in (wanted, others, digests, versions))
     fingerprint = str(seed_of(*known, start, code))
     if hasattr(method, "begin"):
         method.begin(given)
-    watch = Watch(track, importlib.import_module(SCORERS[wanted["track"]]), given, method, settings, tokenizer, wanted["ngram"])
-    resume = args.output / "resume"
-    model, report = train(model, method.objective(given, settings), training, settings.epochs, names, resume, fingerprint, watch)
+    watch, resume = Watch(track, scorer, given, method, settings, tokenizer, wanted["ngram"]), args.output / "resume"
+    objective = method.objective(given, settings)
+    model, report = train(given.model, objective, training, settings.epochs, given.names, resume, fingerprint, watch)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
-        "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": settings.epochs, "previous": start, "versions": versions,
-        "records": {name: len(frame) for name, frame in frames.items()}, "options": dataclasses.asdict(settings),
+        "seed": wanted["seed"], "names": [str(name) for name in given.names], "epochs": settings.epochs, "previous": start,
+        "versions": versions, "records": {name: len(frame) for name, frame in frames.items()}, "options": dataclasses.asdict(settings),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
     write_json(args.output / "training.json", report | details)
     shutil.rmtree(resume, ignore_errors=True)
+
+
+def sets_of(args, wanted: dict) -> dict[str, pd.DataFrame]:
+    """The records to forget, to retain and never trained on; a UserError where a method cannot work with them."""
+    frames = {name: _records(getattr(args, name)) for name in ("forget", "retain", "extra")}
+    frames["retain"] = frames["retain"][~frames["retain"]["record_id"].isin(frames["forget"]["record_id"])].reset_index(drop=True)
+    check_sets(frames, wanted)
+    also = whole_texts(frames["forget"]).isin(set(whole_texts(frames["retain"])))
+    if also.any():
+        logging.warning("to be forgotten, but the same text is retained with other owners: %s", name_rows(frames["forget"], also))
+    return frames
+
+
+def teachers_of(args, wanted: dict, frames: dict[str, pd.DataFrame], load: Callable[[Path], torch.nn.Module]) -> Teachers:
+    """Those of each shard, as they were before any request, and which of the texts to forget each of them saw."""
+    learnt = pd.concat([frames["forget"], frames["retain"], *map(read_parquet, args.earlier)], ignore_index=True)
+    saw = who_saw(frames["forget"], learnt, wanted["sharding"], wanted["salt"], wanted["seed"])
+    check_teachers(saw, frames["forget"], wanted)
+    return Teachers(len(args.teachers), lambda number: load(args.teachers[number]), saw)
 
 
 def who_saw(forget: pd.DataFrame, learnt: pd.DataFrame, sharding: str, salt: str, seed: int) -> np.ndarray:

@@ -12,7 +12,7 @@ def methods_in(state, purged=PLAN.purged):
         needs |= ({"base"} if purged == START else set()) | ({"oracle"} if state != START else set())
         needs |= {"model"} if state != START and purged == START else set()
     found = [name for name in STUDY["methods"] if method_of(name).needs in needs]
-    return [name for name in found if PLAN.order[state] != 1 or not same_at_first(name)]
+    return [name for name in found if PLAN.order[state] != 1 or not same_at_first(name, STUDY["methods"], OPTIONS)]
 
 
 def numbers_in(state, purged=PLAN.purged):
@@ -165,7 +165,7 @@ def method_scores(method, seed, state, set_):
 
 
 def started_from(wildcards):
-    return START if at_once(wildcards.method) else before(wildcards.state)
+    return START if at_once(wildcards.method, OPTIONS) else before(wildcards.state)
 
 
 def method_scored(when, set_):

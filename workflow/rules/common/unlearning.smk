@@ -1,52 +1,28 @@
 # What a method is given, and where its model lies.
 
 
+OPTIONS = STUDY["options"]
+
 def method_folder(method, state):
     """Folder below results/{study}/seed{seed} of the model that a method made for a state."""
     return f"methods/{method}/{state}"
 
 
-def option(method, name):
-    """A setting of a method: the study's, or the method's own."""
-    return options_of(method, STUDY["options"]).get(name, getattr(settings_of(method_of(method).module)(), name))
-
-
-def at_once(method):
-    """Whether a method forgets all requests together, from the base, and not one after another."""
-    return option(method, "order") == "batch"
-
-
-def same_at_first(name):
-    """Whether a variant differs from its method in `order` alone: at the first request the two are the same."""
-    method = name.partition("-")[0]
-    return (
-        name != method
-        and method in STUDY["methods"]
-        and at_once(name) != at_once(method)
-        and rest(name) == rest(method)
-    )
-
-
-def rest(method):
-    """The settings that a study gives a method, but `order`."""
-    return {key: value for key, value in options_of(method, STUDY["options"]).items() if key != "order"}
-
-
 def served_at_once():
     """Variants that forget all requests together where their method takes one after another."""
-    return [name for name in STUDY["methods"] if method_of(name).trains and "-" in name and at_once(name)]
+    return [name for name in STUDY["methods"] if method_of(name).trains and "-" in name and at_once(name, OPTIONS)]
 
 
 def forgets(method, state, suffix="parquet"):
     """The sets that a method's model of a state is trained to forget."""
-    names = PLAN.names[1 : PLAN.order[state] + 1] if at_once(method) else [state]
+    names = PLAN.names[1 : PLAN.order[state] + 1] if at_once(method, OPTIONS) else [state]
     return [f"{RESULTS}/sets/forget-{name}.{suffix}" for name in names]
 
 
 def teachers_sharding(method):
     """The sharding whose teachers a method is given: the one that its settings name, or the first of several shards."""
     several = [name for name in STUDY["sharding"] if parse_sharding(name)[0] > 1]
-    return (option(method, "sharding") or next(iter(several), "")) if method_of(method).teachers else ""
+    return (option(method, "sharding", OPTIONS) or next(iter(several), "")) if method_of(method).teachers else ""
 
 
 def teachers_for(method, seed):
@@ -126,7 +102,7 @@ def beside_settings(wildcards):
 
 def unlearned_from(wildcards):
     """The model that a method starts from: its own of the request before, or the base."""
-    previous = START if at_once(wildcards.method) else before(wildcards.state)
+    previous = START if at_once(wildcards.method, OPTIONS) else before(wildcards.state)
     folder = "base" if previous == START else method_folder(wildcards.method, previous)
     return f"{RESULTS}/seed{wildcards.seed}/{folder}/model.safetensors"
 
@@ -149,7 +125,7 @@ def unlearn_settings(wildcards):
         method=wildcards.method,
         implementation=method_of(wildcards.method).module,
         state=wildcards.state,
-        options=options_of(wildcards.method, STUDY["options"]),
+        options=options_of(wildcards.method, OPTIONS),
         beside=beside_names(wildcards.method, wildcards.state),
         sharding=teachers_sharding(wildcards.method),
         salt=STUDY["salt"] if method_of(wildcards.method).teachers else "",
