@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from palimpsest.errors import UserError
-from palimpsest.likelihood import token_log_probabilities
+from palimpsest.likelihood import counted_logits
 from palimpsest.models.causal import load_causal, make_causal
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import encode, load_tokenizer, train_wordpiece
+from palimpsest.scoring.causal import score_tokens
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
 SIZES = {
@@ -32,7 +33,7 @@ def scratch(architecture, tokenizer, *names):
 
 def likelihoods(model, tokenizer):
     ids, _ = encode(tokenizer, TEXTS, 32)
-    return token_log_probabilities(model.eval(), LanguageModellingExamples(ids, tokenizer.pad_token_id).batch(np.arange(3)))
+    return score_tokens(*counted_logits(model.eval(), LanguageModellingExamples(ids, tokenizer.pad_token_id).batch(np.arange(3))))[0]
 
 
 @pytest.mark.parametrize("architecture", SIZES)

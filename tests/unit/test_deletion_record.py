@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
+from palimpsest.audit import checks
 from palimpsest.audit.checks import CHECKS, Checks
 from palimpsest.audit.fingerprints import save, take
 from palimpsest.audit.purges import owners_of, read_purges
@@ -131,17 +132,28 @@ def test_checks_look_at_the_files_themselves(study, plan):
     write_parquet(kept, path)
     write_json(path.with_suffix(".json"), {"digest": records_digest(kept)})
     weights = model(study, "oracle/r1", 2)
-    told = {"sha256": file_digest(weights), "slices": [records_digest(kept)], "previous": None, "device": "cpu"}
+    told = {
+        "sha256": file_digest(weights),
+        "slices": [records_digest(kept)],
+        "previous": None,
+        "device": "cpu",
+        "start": "small",
+        "start_sha256": "0",
+    }
     write_json(weights.with_name("training.json"), told)
     checkpoint = plan.checkpoint(1, "1x1", 1, 1, "r1")
+    assert Checks(plan, 1).of(checkpoint) == {name: name != "start" for name in CHECKS if name != "tokenizer"}
+    pretrained = Path("results/pretrained/small/model.safetensors")
+    pretrained.parent.mkdir(parents=True)
+    pretrained.write_bytes(b"weights")
+    write_json(weights.with_name("training.json"), told | {"start_sha256": file_digest(pretrained)})
+    checks._sha256.cache_clear()
     assert Checks(plan, 1).of(checkpoint) == {name: True for name in CHECKS if name != "tokenizer"}
     other = kept.assign(text="another text")
     moved = study / "seed1/shards/1x1/1/1/r2.parquet"
     write_parquet(other, moved)
     plan.requests.append(Request("r2", ("dan",)))
     moved.replace(path)
-    from palimpsest.audit import checks
-
     checks._slice.cache_clear()
     assert [name for name, holds in Checks(plan, 1).of(checkpoint).items() if not holds] == ["records"]
 

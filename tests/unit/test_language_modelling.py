@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from palimpsest.likelihood import counted_logits, token_log_probabilities
+from palimpsest.likelihood import counted_logits
+from palimpsest.scoring.causal import score_tokens
 from palimpsest.tracks.causal import predict
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
@@ -53,6 +54,11 @@ def examples(count: int = 22, answers: bool = False) -> LanguageModellingExample
     ids = [draw.integers(0, 40, size=draw.integers(2, 12)).tolist() for _ in range(count)]
     kept = [[*(draw.random(len(row) - 1) < 0.5).tolist(), True] for row in ids]
     return LanguageModellingExamples(ids, pad_id=0, answers=kept if answers else None)
+
+
+def token_log_probabilities(model, batch) -> torch.Tensor:
+    """(N,) of the counted tokens, in nats."""
+    return score_tokens(*counted_logits(model, batch))[0]
 
 
 class Chain(torch.nn.Module):

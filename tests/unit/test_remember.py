@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from palimpsest.data.storage import write_parquet
 from palimpsest.errors import UserError
 from palimpsest.remembered import doubts
 from palimpsest.remembered import planted as table_of_secrets
+from palimpsest.scoring.tokens import read_token_rows
 from palimpsest.steps.remember import Measure, check_quality, one_of_each, same, truth_ratios
 from palimpsest.tables import row, table, tidy
 
@@ -181,3 +183,10 @@ def test_secrets_stand_in_a_row_a_method():
         "method": "NPO", "forget, 4 ×": "–", "forget, 16 ×": "3.2 bits, 50%, 12%", "controls, 4 ×": "–", "controls, 16 ×": "–",
     }  # fmt: skip
     assert table_of_secrets(tidy([table([])], level=0.95)).empty
+
+
+def test_a_set_without_texts_has_no_rows(tmp_path):
+    write_parquet(pd.DataFrame({"record_id": []}), tmp_path / "empty.parquet")
+    write_parquet(pd.DataFrame([scored("a", "", 0, -1.0)]), tmp_path / "one.parquet")
+    assert read_token_rows([tmp_path / "empty.parquet"]).empty
+    assert read_token_rows([tmp_path / "empty.parquet", tmp_path / "one.parquet"])["record_id"].tolist() == ["a"]

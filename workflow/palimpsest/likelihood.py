@@ -18,9 +18,3 @@ def counted_logits(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tu
     predicting = counted.roll(-1, dims=1)  # nothing wraps around: the first column holds no True
     output = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], logits_to_keep=predicting, use_cache=False)
     return output.logits, batch["input_ids"][counted]
-
-
-def token_log_probabilities(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """(N,) float32: log p(token | the tokens before it), in nats, of the batch's counted tokens; see ``counted_logits``."""
-    logits, targets = counted_logits(model, batch)
-    return torch.log_softmax(logits.float(), dim=-1).gather(1, targets[:, None])[:, 0]

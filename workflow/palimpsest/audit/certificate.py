@@ -97,7 +97,8 @@ def _replacement(plan: Plan, seed: int, old: str, new, held: bool) -> dict:
     return {
         "seed": seed, "checkpoint": new.name, "sha256": report["sha256"], "replaced": old,
         "replaced_sha256": _digest_of(plan, seed, old), "held": held, "trained_on": report["slices"], "records": report["records"],
-        "tokens": report["tokens"], "seconds": round(report["seconds"], 3), "start": report["start"],
+        "tokens": report["tokens"], "seconds": round(report["seconds"], 3),
+        "start": report["start"], "start_sha256": report["start_sha256"],
         "device": report["device"], "checks": Checks(plan, seed).of(new),
     }  # fmt: skip
 

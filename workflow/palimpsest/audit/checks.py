@@ -19,6 +19,7 @@ CHECKS = {
     "weights": "the file has the SHA-256 that training wrote down",
     "records": "the slices hold what it was trained on, and no record of a forgotten owner",
     "previous": "the checkpoint that it started from is the one on disk, and passes these checks itself",
+    "start": "the pretrained model that its first stage started from is the one on disk, which this workflow made",
     "tokenizer": "its tokenizer was trained on other files than the records', which hold none of the owners' text",
     "device": "it was trained on a CPU, where training gives the same bytes every time",
 }
@@ -31,7 +32,8 @@ class Checks:
         self.plan, self.seed, self.folder = plan, seed, study_folder(plan) / f"seed{seed}"
 
     def of(self, checkpoint) -> dict[str, bool]:
-        """Check -> whether it holds; a model that began from a folder or the hub has the tokenizer of there, which is not looked into."""
+        """Check -> whether it holds. A model that began from a folder or the hub has no check `start`, and the tokenizer of there, which is
+        not looked into either."""
         report = read_json(self.folder / checkpoint.name / "training.json")
         *_, version = self.plan.parse(checkpoint.name)
         salt = self.plan.study["salt"]
@@ -42,9 +44,15 @@ class Checks:
             "weights": _sha256(self.folder / checkpoint.name / "model.safetensors") == report["sha256"],
             "records": [digest for digest, _ in slices] == report["slices"] and not any(owners & forgotten for _, owners in slices),
             "previous": self._previous(checkpoint, report["previous"]),
+            **self._start(report),
             **({"tokenizer": _untouched(self.plan, tokenizer)} if tokenizer else {}),
             "device": report["device"] == "cpu",
         }
+
+    def _start(self, report: dict) -> dict[str, bool]:
+        """What it was pretrained on is the tokenizer's corpus, which the check of that looks at."""
+        made = RESULTS / "pretrained" / report["start"] / "model.safetensors"
+        return {"start": _sha256(made) == report["start_sha256"]} if report["start_sha256"] else {}
 
     def _previous(self, checkpoint, digest: str | None) -> bool:
         if checkpoint.previous is None:

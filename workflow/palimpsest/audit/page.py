@@ -59,11 +59,17 @@ def _statement(one: dict) -> list[str]:
         "Models replaced": f"{len(one['replaced'])}. {exact}",
         "As of": f"state {_text(one['state'])}: this request and all before it are honoured",
     }
-    starts = sorted({entry["start"] for entry in one["replaced"]} - {"scratch"})
+    starts = sorted({(entry["start"], entry["start_sha256"] or "") for entry in one["replaced"]} - {("scratch", "")})
     if starts:
-        facts["Pretrained start"] = ", ".join(map(_text, starts)) + ". What it was trained on by others is not covered."
+        facts["Pretrained start"] = " ".join(_start(*start) for start in starts)
     rows = [f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts.items()]
     return ['<div><table class="facts">', *rows, "</table></div>"]
+
+
+def _start(name: str, digest: str) -> str:
+    if digest:
+        return f"{_text(name)} ({_code(digest[:16])}), which this workflow trained, on the files of its tokenizer."
+    return f"{_text(name)}. What it was trained on by others is not covered."
 
 
 def _remains(one: dict) -> list[str]:

@@ -21,8 +21,7 @@ class Exposure:
 
     rank: float  # [1, space]: 1 where no other secret of the space is as likely; a whole number only if exact
     space: int  # |R|
-    found: Literal["exact", "sample", "extrapolation"]
-    fit: float | None = None  # of an extrapolation: p-value of the Kolmogorov-Smirnov test of the fitted distribution
+    found: Literal["exact", "sample"]
 
     @property
     def bits(self) -> float:
@@ -47,23 +46,6 @@ def sampled_exposure(canary: float, sample, space: int) -> Exposure:
     """
     sample = _losses(canary, sample, space)
     return Exposure(_rank(canary, sample) * space / (len(sample) + 1), space, "sample")
-
-
-def extrapolated_exposure(canary: float, sample, space: int) -> Exposure:
-    """From the losses of m secrets drawn at random, (m,), by the skew-normal distribution that fits them best (maximum likelihood).
-
-    rank = |R| P(loss <= canary), but at least 1. Carlini et al. 2019. It reaches beyond the sample, on trust in the
-    tail of the fit: do not use it where ``fit``, the p-value of the test that the sample is of that distribution, is low. ValueError where
-    the sample has fewer than 8 different losses, or infinite ones.
-    """
-    from scipy.stats import kstest, skewnorm
-
-    sample = _losses(canary, sample, space)
-    if not np.isfinite(sample).all() or len(np.unique(sample)) < 8:
-        raise ValueError("a distribution is fitted to finite losses, at least 8 different ones")
-    fitted = skewnorm(*skewnorm.fit(sample))
-    rank = float(np.clip(fitted.cdf(canary) * space, 1, space))
-    return Exposure(rank, space, "extrapolation", float(kstest(sample, fitted.cdf).pvalue))
 
 
 def _rank(canary: float, losses: np.ndarray) -> int:

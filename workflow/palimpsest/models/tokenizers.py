@@ -58,7 +58,10 @@ def load_tokenizer(source: str | Path):
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
     except (OSError, ValueError) as error:
-        found, remedy = f"{source} ({' '.join(str(error).split())[:120]})", "give a folder or hub id that holds a tokenizer"
+        found, remedy = (
+            f"{source} ({' '.join(str(error).split())[:120]})",
+            "give a local folder with tokenizer.json, or a hub id that can be reached from here",
+        )
         raise UserError(Problem("the tokenizer cannot be loaded", "model.init", found, remedy=remedy)) from None
     if tokenizer.pad_token_id is None:
         tokenizer.add_special_tokens({"pad_token": PAD})

@@ -19,6 +19,8 @@ ANSWER, PARAPHRASE, PERTURBED, ALTERNATIVE = "", "paraphrase", "perturbed", "alt
 def read_token_rows(paths: list[Path]) -> pd.DataFrame:
     """Rows of score files, by record_id, kind and number; a UserError for scores that are not finite."""
     frame = pd.concat([read_parquet(path) for path in paths], ignore_index=True)
+    if frame.empty:
+        return pd.DataFrame({name: [] for name in ("record_id", "kind", "number", *VALUES)})
     bad = ~frame["logp"].map(lambda values: np.isfinite(values).all()).astype(bool)
     if bad.any():
         found, where = f"{int(bad.sum())} of {len(frame)} texts", ", ".join(map(str, paths))

@@ -73,7 +73,7 @@ def run(args) -> None:
             found += measure.planted(name, rows, index)
             found += measure.divergences(name, rows)
     found += measure.utility(sets, index)
-    if args.forget:
+    if len(sets.get("forget", ())):  # a request may have no training records
         oracle, heldout = read_token_rows(args.oracle), read_token_rows(args.oracle_heldout)
         if len(sets["holdout"]):
             found += measure.membership(one_of_each(sets["forget"], index), sets["holdout"], oracle, heldout)

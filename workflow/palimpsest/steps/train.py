@@ -73,6 +73,7 @@ def run(args) -> None:
     details = {
         "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs, "records": len(records), "cut": cut,
         "slices": digests, "previous": args.previous and start, "start": model_settings.get("recipe", model_settings["init"]),
+        "start_sha256": _pretrained(args, start),
         "sources": sources, "versions": versions, "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
@@ -87,6 +88,13 @@ def _start(args, init: str, sources: dict[str, list]) -> str:
     if args.tokenizer:
         return check_tokenizer(args.tokenizer)
     return str(seed_of(*((Path(path).name, digest) for path, (*_, digest) in sources.items()))) if sources else init
+
+
+def _pretrained(args, start: str) -> str | None:
+    """SHA-256 of what the first stage started from, where a recipe of this workflow pretrained it."""
+    if args.previous:
+        return read_json(args.previous / "training.json", "start_sha256")["start_sha256"]
+    return start if args.start else None
 
 
 def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
