@@ -44,6 +44,13 @@ def test_reduced_leaves_out_what_is_implied():
     }
 
 
+def test_a_study_beside_another_one_adds_its_rules_and_arrows():
+    beside = '7[label = "also_all"]\n 8[label = "also_score"]\n 9[label = "also_unlearn"]\n 9 -> 8\n 8 -> 7\n 7 -> 0\n}'
+    graph = read_dot(DOT.replace("}", beside))
+    assert not any(name.startswith("also_") for name in graph)
+    assert graph["unlearn"] == {"score"} and graph["score"] == {"all", "figure_a", "figure_b"} and graph["train"] == read_dot(DOT)["train"]
+
+
 def test_nothing_to_read():
     with pytest.raises(ValueError, match="rulegraph dot"):
         read_dot("digraph {}")
@@ -104,8 +111,3 @@ def test_equal_graphs_are_equal_bytes(tmp_path):
     axes = made.axes[0]
     assert {text.get_text() for text in axes.texts} == {"all", "figure (2)", "score", "train", "records", "words"}
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "train", "score", "figures"]
-
-
-def test_the_rules_of_a_study_beside_are_left_out():
-    text = '0[label = "all"];1[label = "train"];2[label = "also_train"];3[label = "also_all"]; 1 -> 0 2 -> 3 3 -> 0'
-    assert read_dot(text) == {"all": set(), "train": {"all"}}

@@ -50,8 +50,7 @@ rule front_page:
         settings=lambda w: settings(
             states=PLAN.shown,
             family=STUDY["fairness"]["groups"][0],
-            # Of one study: the one beside it has the same rules.
-            stages=[[r.name, Path(r.snakefile).stem] for r in workflow.rules if not r.name.startswith("also_")],
+            stages=[[r.name, Path(r.snakefile).stem] for r in workflow.rules],
         ),
         code=code("readme"),
     shell:

@@ -18,7 +18,7 @@ from palimpsest.randomness import numpy_generator
 ROW, BOX, GAP = 0.62, 0.34, 0.3  # inches: between layers, height of a box, between neighbours
 CHARACTER, BEND = 0.088, 0.18  # width of a letter; room that an arrow needs beside boxes
 # Light fills that differ in lightness as well, so that they stay apart in grey.
-FILLS = ("#fff3d6", "#cfe3f7", "#f6d2dc", "#d4ecd2", "#e2d9f3", "#bfe5e2", "#ececec")
+FILLS = ("#fff3d6", "#cfe3f7", "#f6d2dc", "#d4ecd2", "#e2d9f3", "#bfe5e2", "#ececec", "#f8cfae", "#e4e7a8")
 INK, LINE = "#1f2933", "#66727f"
 
 Graph = dict[str, set[str]]
@@ -26,14 +26,13 @@ Graph = dict[str, set[str]]
 
 def read_dot(text: str) -> Graph:
     """Rule -> the rules that use its output, from what ``snakemake --rulegraph dot`` prints. Of a study that is made beside another one the
-    rules are the same, `also_` before their names, and are left out."""
-    names = dict(re.findall(r'(\d+)\[label = "((?!also_)[^"]+)"', text))
+    rules are the same, with `also_` before their names: the graph has the rules of both."""
+    names = {number: name.removeprefix("also_") for number, name in re.findall(r'(\d+)\[label = "([^"]+)"', text)}
     if not names:
         raise ValueError("no rule in the graph: expected the output of snakemake --rulegraph dot")
     graph: Graph = {name: set() for name in sorted(names.values())}
     for source, target in re.findall(r"(\d+) -> (\d+)", text):
-        if source in names and target in names:
-            graph[names[source]].add(names[target])
+        graph[names[source]].add(names[target])
     return graph
 
 
