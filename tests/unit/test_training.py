@@ -297,11 +297,12 @@ def test_means_of_parts_are_joined_by_weights(tmp_path, monkeypatch):
         assert torch.allclose(new, other, atol=1e-6)
 
 
-def test_means_may_be_joined_by_any_function(tmp_path, monkeypatch):
+@pytest.mark.parametrize("micro", [None, 4])
+def test_means_may_be_joined_by_any_function(tmp_path, monkeypatch, micro):
     """|a - b|: the gradient is sign(a - b) (g_a - g_b), the sign that of the means over the whole batch, however it is cut."""
     monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
     objective = two_parts(join=lambda means: (means["first"] - means["second"]).abs())
-    settings = SETTINGS | {"batch_size": 10, "micro_batch_size": 4, "clip_norm": None, "weight_decay": 0.0}
+    settings = SETTINGS | {"batch_size": 10, "micro_batch_size": micro, "clip_norm": None, "weight_decay": 0.0}
     model, report = train(tiny_model(0.0), objective, settings, 1, ("s",), tmp_path, "p")
     batch = objective.epoch(0, 10, ("s",))[0]
     reference = tiny_model(0.0)

@@ -115,6 +115,14 @@ def _update(accelerator, model, optimizer, objective, batch, settings, names) ->
     """One update on ``batch``; returns the joined mean, in nats. Of a loss that is not finite no update is made."""
     seed = seed_of(*names, accelerator.process_index)
     divisors = {name: part.divisor(batch[name]) for name, part in objective.parts.items()}
+    own = {name: indices[accelerator.process_index :: accelerator.num_processes] for name, indices in batch.items()}
+    pieces = {name: _cut(indices, settings["micro_batch_size"]) for name, indices in own.items()}
+
+    def summed(name: str, indices: np.ndarray, learns: bool) -> torch.Tensor:
+        part = objective.parts[name]
+        inputs = {key: value.to(accelerator.device) for key, value in part.examples.batch(indices).items()}
+        with torch.set_grad_enabled(learns and not part.constant):
+            return part.loss(model, inputs)
 
     def passed(slopes: dict[str, float] | None) -> dict[str, torch.Tensor]:
         """Means over the whole batch, over all processes; backward too, where there are slopes."""
@@ -122,18 +130,27 @@ def _update(accelerator, model, optimizer, objective, batch, settings, names) ->
         sums = {}
         for name, part in objective.parts.items():
             sums[name] = torch.zeros((), device=accelerator.device)
-            for indices in _cut(batch[name][accelerator.process_index :: accelerator.num_processes], settings["micro_batch_size"]):
-                inputs = {key: value.to(accelerator.device) for key, value in part.examples.batch(indices).items()}
-                with torch.set_grad_enabled(slopes is not None and not part.constant):
-                    summed = part.loss(model, inputs)
+            for indices in pieces[name]:
+                value = summed(name, indices, slopes is not None)
                 if slopes is not None and not part.constant and slopes[name]:
                     # Processes average their gradients, so each scales its share back up.
-                    accelerator.backward(summed * (slopes[name] * accelerator.num_processes / divisors[name]))
-                sums[name] += summed.detach()
+                    accelerator.backward(value * (slopes[name] * accelerator.num_processes / divisors[name]))
+                sums[name] += value.detach()
         return {name: accelerator.reduce(value, "sum") / divisors[name] for name, value in sums.items()}
 
-    constant = {name: torch.zeros(()) for name in objective.parts}
-    means = passed(objective.slopes(passed(None) if objective.join else constant))
+    def at_once() -> dict[str, torch.Tensor]:
+        """Means over the batch, and backward through what joins them: for a batch that is neither cut nor shared."""
+        torch.manual_seed(seed)
+        means = {name: summed(name, indices, True) / divisors[name] for name, (indices,) in pieces.items()}
+        accelerator.backward(objective.joined(means))
+        return {name: mean.detach() for name, mean in means.items()}
+
+    if objective.join and accelerator.num_processes == 1 and all(len(cut) == 1 for cut in pieces.values()):
+        means = at_once()
+    else:
+        # How each part weighs is known after a pass over the whole batch.
+        constant = {name: torch.zeros(()) for name in objective.parts}
+        means = passed(objective.slopes(passed(None) if objective.join else constant))
     value = float(objective.joined(means))
     if math.isfinite(value):
         if settings["clip_norm"] is not None:
