@@ -20,6 +20,7 @@ import palimpsest
 from palimpsest.data.storage import write_parquet
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
+from palimpsest.plots import profile
 from palimpsest.plots import style as common
 from palimpsest.steps import draw
 from palimpsest.tables import write_csv
@@ -259,3 +260,11 @@ def test_methods_are_told_apart_in_colour_and_in_grey():
     looks = [common.look(name) for name in METHODS]
     assert len({(look.marker, look.filled) for look in looks}) == len({look.colour + look.face for look in looks}) == len(looks)
     assert all(look.filled == METHODS[name].fitted for name, look in zip(METHODS, looks, strict=True))
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(0.1234, "0.123"), (0.00001, "0.000"), (1.234, "1.23"), (56.78, "56.8"), (567.8, "568"), (1567, "1.6k"), (3452063, "3.5M")],
+)
+def test_a_number_has_room_in_a_tile(value, text):
+    assert profile.short(value) == text

@@ -21,7 +21,12 @@ def shown(numbers: pd.DataFrame, method: str, shards: str, group: str, metric: s
     if key not in numbers.index:
         return NONE
     value, low, high, _ = numbers.loc[key]
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if high > low else f"{value:.3f}"
+    return f"{number(value)} [{number(low)}, {number(high)}]" if high > low else number(value)
+
+
+def number(value: float) -> str:
+    """Three decimals; of what is too small for them its order, of what is large the whole part."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.0e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
 
 
 def retrained(train: pd.DataFrame, method: str, shards: str) -> str:

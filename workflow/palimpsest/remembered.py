@@ -17,6 +17,7 @@ REMEMBERED = (
     "seen by its loss; 0.5 is guessing. Share: tokens trained for the newest request, of those that training from scratch takes, without "
     "teachers that stand ready from before (leave-one-out)."
 )
+USEFUL = 0.01  # model utility below which a model knows nothing of the test questions
 LEARNT = 0.8  # probability of a text that a model knows by heart
 NOT_LEARNT = (
     "WARNING: this proves nothing: the base gives forgotten answers a probability of {:.2f} alone. Below {} it has not learnt them by "
@@ -30,6 +31,10 @@ ALIKE = (
 KNOWN_ANYWAY = (
     "WARNING: this proves little: the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}. What it never saw "
     "stands elsewhere in its data, too, or is easier than the holdout."
+)
+USELESS = (
+    "Model utility says nothing here: even the base answers next to none of the test questions, and has {:.3f}. What is retained tells the "
+    "price of forgetting."
 )
 COLUMNS = {
     "forget: probability": ("forget", "probability"), "forget: perplexity": ("forget", "perplexity"),
@@ -51,10 +56,10 @@ def remembered(now: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.DataFr
 
 
 def doubts(now: pd.DataFrame) -> Iterator[str]:
-    """Why the study may prove nothing: a base that has not learnt, or an oracle that knows, what is to be forgotten."""
+    """Why the study, or a number of it, may prove nothing: a base that has not learnt, or an oracle that knows, what is to be forgotten."""
     if not (now["set"] == "forget").any():
         return
-    told = {set_: lookup(now, set_) for set_ in ("forget", "holdout")}
+    told = {set_: lookup(now, set_) for set_ in ("forget", "holdout", "test")}
 
     def value(set_: str, method: str, metric: str):
         key = (method, SINGLE, "", metric)
@@ -68,6 +73,9 @@ def doubts(now: pd.DataFrame) -> Iterator[str]:
         yield NOT_LEARNT.format(base["value"], LEARNT)
     if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
         yield KNOWN_ANYWAY.format(oracle["value"], unseen["value"])
+    utility = value("test", "base", "model_utility")
+    if utility is not None and utility["value"] < USEFUL:
+        yield USELESS.format(utility["value"])
 
 
 PLANTED = (

@@ -191,15 +191,16 @@ def sequence(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
 
 
 def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Numbers of PROFILE in the newest state, and how far each is from the oracle's in units of the base's distance."""
+    """Numbers of PROFILE in the newest state, and how far each is from the oracle's, in units of how far the farthest is; perplexities in
+    logarithms."""
     now = newest(metrics, settings)
-    keyed = now.set_index(["method", "set", "metric"])["value"]
-    rows = []
-    for (method, set_, metric), value in keyed.items():
-        ends = [keyed.get((name, set_, metric)) for name in ("oracle", "base")]
-        if (set_, metric) in PROFILE and None not in ends and ends[0] != ends[1]:
-            rows.append((method, set_, metric, value, (value - ends[0]) / abs(ends[1] - ends[0])))
-    frame = pd.DataFrame(rows, columns=["method", "set", "metric", "value", "distance"])
+    now = now[pd.MultiIndex.from_frame(now[["set", "metric"]]).isin(PROFILE)]
+    now = now.assign(height=np.where(now["metric"] == "perplexity", np.log(now["value"].clip(lower=1)), now["value"]))
+    oracle = now[now["method"] == "oracle"].set_index(["set", "metric"])["height"].rename("oracle")
+    frame = now.join(oracle, on=["set", "metric"], how="inner")
+    frame["distance"] = frame["height"] - frame["oracle"]
+    farthest = frame["distance"].abs().groupby([frame["set"], frame["metric"]]).transform("max")
+    frame = frame[farthest > 0].assign(distance=frame["distance"] / farthest)[["method", "set", "metric", "value", "distance"]]
     order = {number: place for place, number in enumerate(PROFILE)}
     frame["place"] = [order[number] for number in zip(frame["set"], frame["metric"], strict=True)]
     return in_order(frame, method=in_method_order(frame["method"]), place=range(len(PROFILE))).drop(columns="place")

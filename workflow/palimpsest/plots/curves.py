@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
@@ -11,6 +13,7 @@ from palimpsest.methods.registry import in_method_order
 from palimpsest.plots import style as common
 
 select, further = selections.curves, "training"
+TICKS = {10: (1, 1.5, 2, 3, 5), 100: (1, 2, 5), math.inf: (1,)}  # by how many times the highest is as high as the lowest
 TITLES = {"forget": "Forgotten text", "retain": "Retained text"}
 
 
@@ -29,10 +32,11 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
                 marker=way.marker, markersize=way.size * 0.7, markerfacecolor=way.face, markevery=max(1, len(points) // 6),
             )  # fmt: skip
         place.set_yscale("log")
-        place.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5), numticks=12))
         place.yaxis.set_major_formatter("{x:g}")
         place.yaxis.set_minor_locator(NullLocator())
         low, high = part[["low", "oracle"]].min(axis=None), part[["high", "oracle"]].max(axis=None)
+        subs = next(some for most, some in TICKS.items() if high / low <= most)
+        place.yaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
         place.set_ylim(low / 1.15, max(high * 1.15, low * 2))  # a factor of 2 at least, so that there is something on the axis
         place.set_title(TITLES[set_])
         place.margins(x=0.02)

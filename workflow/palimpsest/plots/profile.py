@@ -1,4 +1,4 @@
-"""Methods by metrics: how far each number is from the oracle's, in units of how far the base's is; full colour is twice as far."""
+"""Methods by metrics: how far each number is from the oracle's, in units of how far the farthest is."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ from palimpsest.metrics import METRICS
 from palimpsest.plots import style as common
 
 select = selections.profile
-MOST = 2.0  # where the colours end: twice as far away as the base, on either side
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: method, set, metric, value, distance ((value - oracle) / |base - oracle|: 0 is the oracle's). A row a method."""
+    """frame: method, set, metric, value, distance ([-1, 1]; 0 is the oracle's). A row a method."""
     methods = list(frame["method"].unique())
     numbers = list(frame[["set", "metric"]].drop_duplicates().itertuples(index=False, name=None))
     made, axes = common.figure(style, 2.0 + 0.3 * len(methods), 1, 1)
     place = axes[0, 0]
-    colours, scale = LinearSegmentedColormap.from_list("distance", [common.BLUE, "white", common.RED]), Normalize(-MOST, MOST)
+    colours, scale = LinearSegmentedColormap.from_list("distance", [common.BLUE, "white", common.RED]), Normalize(-1, 1)
     for cell in frame.itertuples():
         x, y = numbers.index((cell.set, cell.metric)), methods.index(cell.method)
-        shade = colours(scale(min(max(cell.distance, -MOST), MOST)))
+        shade = colours(scale(cell.distance))
         place.add_patch(common.tile(x, y, shade))
         dark = sum(shade[:3]) < 1.5
-        digits = 3 if abs(cell.value) >= 0.1 else 2  # as many as a tile has room for
-        place.text(x, y, f"{cell.value:.{digits}g}", ha="center", va="center", fontsize=6.5, color="white" if dark else common.BLACK)
+        place.text(x, y, short(cell.value), ha="center", va="center", fontsize=6.5, color="white" if dark else common.BLACK)
     place.set_xlim(-0.5, len(numbers) - 0.5)
     place.set_ylim(len(methods) - 0.5, -0.5)
     labels = [f"{set_}: {METRICS[metric].name.replace('_', ' ')}" for set_, metric in numbers]
@@ -38,3 +36,11 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     place.tick_params(length=0)
     place.set_title("White: as the oracle; red: above it; blue: below")
     return made
+
+
+def short(value: float) -> str:
+    """As many digits as a tile has room for: 0.123, 1.23, 12.3, 123, 1.2k, 12k, 1.2M."""
+    for least, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= least:
+            return f"{value / least:.1f}{letter}" if abs(value) < 10 * least else f"{value / least:.0f}{letter}"
+    return f"{value:.{max(0, 3 - len(str(int(abs(value)))) + (abs(value) < 1))}f}"

@@ -29,7 +29,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         place.set_xlim(0, 1)
         place.set_ylim(-0.02, 1.02)
     made.supxlabel("Preference for the true answer, 1 / (1 + truth ratio)", fontsize=8)
-    made.supylabel("Share of records with at most that", fontsize=8)
+    made.supylabel("Share of records up to that", fontsize=8)
     handles = [common.method_handle(name) for name in in_method_order(frame["method"])]
     handles.append(common.dashed_handle("no preference"))
     common.legend(made, handles, columns=3)
