@@ -43,7 +43,13 @@ def test_each_text_has_the_mean_over_its_counted_tokens(batch_size):
             q, p = (torch.softmax(counted_logits(one, EXAMPLES.batch(np.array([text])))[0].double(), -1).numpy() for one in (ours, oracle))
         assert {name: found[name][text] for name in COLUMNS} == pytest.approx({name: PLAIN[name](p, q) for name in COLUMNS}, rel=1e-4)
     assert all(np.isnan(found[name][1]) for name in COLUMNS)
-    assert np.array_equal(np.concatenate(found["logp"]), token_scores(ours, EXAMPLES, batch_size).logp)
+    np.testing.assert_allclose(np.concatenate(found["logp"]), token_scores(ours, EXAMPLES, batch_size).logp, atol=1e-6)
+
+
+def test_a_model_is_like_itself_to_the_bit():
+    """Whatever else is scored with the texts that are compared."""
+    found = score(model(1), EXAMPLES, 8, model(1), [0, 1])
+    assert all((found[name][:2] == 0).all() for name in COLUMNS)
 
 
 def test_a_secret_is_where_texts_differ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,31 +36,35 @@ EXTRACTED = 16  # texts that `extractable` looks at
 
 @torch.inference_mode()
 def token_scores(
-    model: torch.nn.Module,
-    examples: LanguageModellingExamples,
-    batch_size: int,
-    show: Callable[[np.ndarray, torch.Tensor], None] | None = None,
+    model: torch.nn.Module, examples: LanguageModellingExamples, batch_size: int, against: Compared | None = None
 ) -> TokenScores:
     """Scores of the counted tokens of n texts, in the order of ``examples``; the model is left in evaluation mode.
 
-    Batches hold texts of like length. The logits of a batch, (N, V) of its N counted tokens, are the most that is held at a time;
-    ``show`` sees them, with the positions of the texts.
+    Batches hold texts of like length, and none holds both texts that are to be compared and others. The logits of a batch, (N, V) of its
+    N counted tokens, are the most that is held at a time, twice that where they are held ``against`` a reference's.
     """
     model.eval()
     offsets = np.append(0, np.cumsum(examples.counted))
     kinds = {"logp": np.float32, "correct": bool, "mean": np.float32, "deviation": np.float32}
     scores = {name: np.empty(offsets[-1], dtype=kind) for name, kind in kinds.items()}
-    order = np.argsort(examples.lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
-        indices = order[start : start + batch_size]
-        logits, tokens = counted_logits(model, {key: value.to(model.device) for key, value in examples.batch(indices).items()})
-        if show:
-            show(indices, logits)
+    compared = against.asked if against else np.zeros(len(examples.lengths), dtype=bool)
+    for indices in [*_batches(examples, compared, batch_size), *_batches(examples, ~compared, batch_size)]:
+        batch = {key: value.to(model.device) for key, value in examples.batch(indices).items()}
+        logits, tokens = counted_logits(model, batch)
+        if against and compared[indices[0]]:
+            against.show(indices, batch, logits)
         parts = [score_tokens(*part) for part in zip(logits.split(ROWS), tokens.split(ROWS), strict=True)]
         places = np.concatenate([np.arange(offsets[index], offsets[index + 1]) for index in indices])
         for name, values in zip(scores, zip(*parts, strict=True), strict=True):
             scores[name][places] = torch.cat(values).cpu().numpy()
     return TokenScores(offsets, **scores)
+
+
+def _batches(examples: LanguageModellingExamples, chosen: np.ndarray, size: int) -> list[np.ndarray]:
+    """Positions of the examples ``chosen`` (n,) bool, by length."""
+    order = np.argsort(examples.lengths, kind="stable")
+    order = order[chosen[order]]
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def score_tokens(logits: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

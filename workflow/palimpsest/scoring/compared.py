@@ -16,7 +16,7 @@ COLUMNS = ("kl", "jensen_shannon", "jensen_shannon_reversed")
 
 
 class Compared:
-    """Holds the logits that it is shown of batches against a reference's.
+    """Holds the logits that it is shown of batches against a reference's, which reads the same batches: a model is like itself to the bit.
 
     found: COLUMNS, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN of examples that are not ``asked``.
     """
@@ -26,19 +26,14 @@ class Compared:
         self.asked = np.isin(np.arange(len(examples.lengths)), asked)
         self.found = {name: np.full(len(examples.lengths), np.nan) for name in COLUMNS}
 
-    def __call__(self, indices: np.ndarray, logits: torch.Tensor) -> None:
-        """logits (N, V) of the N counted tokens of the examples ``indices``."""
-        own = indices[self.asked[indices]]
-        if not len(own):
-            return
-        said = logits[torch.from_numpy(np.repeat(self.asked[indices], self.examples.counted[indices]))]
-        batch = {key: value.to(logits.device) for key, value in self.examples.batch(own).items()}
+    def show(self, indices: np.ndarray, batch: dict[str, torch.Tensor], logits: torch.Tensor) -> None:
+        """logits (N, V) of the N counted tokens of a batch, which holds the examples ``indices``."""
         wanted, _ = counted_logits(self.reference, batch)
-        parts = [divergences(*part) for part in zip(wanted.split(ROWS), said.split(ROWS), strict=True)]
-        rows = np.repeat(np.arange(len(own)), self.examples.counted[own])
+        parts = [divergences(*part) for part in zip(wanted.split(ROWS), logits.split(ROWS), strict=True)]
+        rows = np.repeat(np.arange(len(indices)), self.examples.counted[indices])
         for name, values in zip(COLUMNS, zip(*parts, strict=True), strict=True):
-            sums = np.bincount(rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(own))
-            self.found[name][own] = sums / self.examples.counted[own]
+            sums = np.bincount(rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(indices))
+            self.found[name][indices] = sums / self.examples.counted[indices]
 
 
 def divergences(reference: torch.Tensor, model: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
