@@ -50,7 +50,7 @@ rule front_page:
         settings=lambda w: settings(
             states=PLAN.shown,
             family=STUDY["fairness"]["groups"][0],
-            stages=[[r.name, Path(r.snakefile).stem] for r in workflow.rules],
+            stages=[[r.name.removeprefix("also_"), Path(r.snakefile).stem] for r in workflow.rules],
         ),
         code=code("readme"),
     shell:
