@@ -41,8 +41,8 @@ def told(monkeypatch):
     monkeypatch.setattr(module, "greedy_continuations", continuations)
 
     def suffixes(model, sequences, batch_size, end, shortest):
-        assert shortest == [5], "of the first text the prompt and one token"
-        return Told.suffixes
+        assert shortest == [5][: len(sequences)], "of the first text the prompt and one token"
+        return Told.suffixes[: len(sequences)]
 
     monkeypatch.setattr(module, "greedy_suffixes", suffixes)
     return Told

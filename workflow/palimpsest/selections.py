@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of
+from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of, without_variant
 from palimpsest.tables import ALL_SEEDS
 
 # What a page holds; the tidy table holds the rest.
@@ -182,7 +182,7 @@ def sequence(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
     their variants ``settings['at_once']`` that forget all together, and of the oracle. `order` says which is which."""
     rows = metrics[(metrics["seed"] == ALL_SEEDS) & (metrics["metric"] == "probability") & metrics["set"].isin(WATCHED)]
     at_once = settings["at_once"]
-    both = {"oracle", *at_once, *(name.partition("-")[0] for name in at_once)}
+    both = {"oracle", *at_once, *(without_variant(name) for name in at_once)}
     shown = [name for name in in_method_order(rows["method"]) if name in both]
     states = [name for name in settings["states"] if name in set(rows.loc[rows["set"] == "forget", "request"])]
     order = rows["method"].isin(at_once).map({True: "batch", False: "sequential"})

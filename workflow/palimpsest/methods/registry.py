@@ -75,6 +75,11 @@ def is_method(name: str) -> bool:
     return re.fullmatch(name_pattern(), name) is not None
 
 
+def without_variant(name: str) -> str:
+    """The name of the method that a variant is one of; a method's own name stays."""
+    return name.partition("-")[0]
+
+
 def method_of(name: str) -> Method:
     """The method of this name, or what a variant is one of, labelled as such. KeyError for another name."""
     method, _, variant = name.partition("-")
@@ -85,4 +90,4 @@ def method_of(name: str) -> Method:
 def in_method_order(names: Iterable[str]) -> list[str]:
     """Each of the names that is a method's, once: as the dict has them, the variants of a method after it."""
     places = {name: place for place, name in enumerate(METHODS)}
-    return sorted({name for name in names if is_method(name)}, key=lambda name: (places[name.partition("-")[0]], name))
+    return sorted({name for name in names if is_method(name)}, key=lambda name: (places[without_variant(name)], name))

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterator
 
 from palimpsest.errors import Problem
-from palimpsest.methods.registry import method_of
+from palimpsest.methods.registry import method_of, without_variant
 from palimpsest.schema import nearest, shown
 
 
@@ -39,7 +39,7 @@ def settings_of(module: str):
 
 def options_of(name: str, given: dict[str, dict]) -> dict:
     """The settings that a study gives a method or a variant, which has those of its method, and on top its own."""
-    method = name.partition("-")[0]
+    method = without_variant(name)
     return {**given.get(method, {}), **given.get(name, {})}
 
 
@@ -55,7 +55,7 @@ def at_once(name: str, given: dict[str, dict]) -> bool:
 
 def same_at_first(name: str, methods: list[str], given: dict[str, dict]) -> bool:
     """Whether a variant differs from its method, which the study has too, in `order` alone: at the first request the two are the same."""
-    method = name.partition("-")[0]
+    method = without_variant(name)
     rest, others = ({**options_of(one, given), "order": None} for one in (name, method))
     return name != method and method in methods and at_once(name, given) != at_once(method, given) and rest == others
 

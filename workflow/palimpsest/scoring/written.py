@@ -49,5 +49,5 @@ def _extracted(model, examples: LanguageModellingExamples, chosen: list[int], n:
     """EL_n of the tokens that count, the prompt being given: what no loss has taught the model to write is not asked of it."""
     sequences = [examples.token_ids[i] for i in chosen]
     before = [int(examples.lengths[i] - examples.counted[i]) for i in chosen]
-    suffixes = greedy_suffixes(model, sequences, batch_size, end, [asked + 1 for asked in before]) if chosen else []
+    suffixes = greedy_suffixes(model, sequences, batch_size, end, [asked + 1 for asked in before])
     return [extraction_likelihood(found, ids[asked:], n) for asked, ids, found in zip(before, sequences, suffixes, strict=True)]

@@ -3,6 +3,7 @@
 
 OPTIONS = STUDY["options"]
 
+
 def method_folder(method, state):
     """Folder below results/{study}/seed{seed} of the model that a method made for a state."""
     return f"methods/{method}/{state}"
