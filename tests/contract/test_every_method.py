@@ -209,8 +209,9 @@ def test_kga_pulls_towards_those_who_know_where_it_differs_too_much_and_away_whe
     assert slopes["forget"] == 1 and slopes["retain"] == pytest.approx(settings.alpha)
     slopes = objective.slopes({"forget": torch.tensor(0.1), "extra": torch.tensor(0.2), "retain": torch.tensor(0.1)})
     assert slopes["forget"] == -1
-    known = kga.watched(run, settings, run.frozen["forget"])
+    known = kga.watched(run, settings, run.frozen["forget"], [])
     assert known["alignment"] == pytest.approx(0, abs=1e-9) and known["gap_difference"] == pytest.approx(gap(run, run.reference), rel=1e-6)
+    assert kga.watched(run, settings, run.frozen["forget"], [known]) == known
 
 
 @pytest.mark.parametrize("keep", [None, 4])

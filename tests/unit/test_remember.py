@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,25 +154,27 @@ def test_what_is_written_is_averaged_over_those_that_were_asked():
 
 
 @pytest.mark.parametrize(
-    ("base", "oracle", "holdout", "quality", "said"),
+    ("base", "oracle", "holdout", "quality", "utility", "said"),
     [
-        (0.9, 0.2, 0.21, 0.001, []),
-        (0.5, 0.2, 0.21, 0.001, ["has not learnt them by heart"]),
-        (0.9, 0.6, 0.21, 0.001, ["stands elsewhere"]),
-        (0.9, 0.2, 0.21, 0.3, ["cannot be told apart"]),
-        (0.5, 0.6, 0.21, 0.3, ["cannot be told apart", "has not learnt", "stands elsewhere"]),
+        (0.9, 0.2, 0.21, 0.001, 0.5, []),
+        (0.5, 0.2, 0.21, 0.001, 0.5, ["has not learnt them by heart"]),
+        (0.9, 0.6, 0.21, 0.001, 0.5, ["stands elsewhere"]),
+        (0.9, 0.2, 0.21, 0.3, 0.5, ["cannot be told apart"]),
+        (0.9, 0.2, 0.21, 0.001, 0.002, ["Model utility says nothing here: .* and has 0.002"]),
+        (0.5, 0.6, 0.21, 0.3, 0.0, ["cannot be told apart", "has not learnt", "stands elsewhere", "has 0.000"]),
     ],
 )
-def test_a_study_says_where_it_proves_nothing(base, oracle, holdout, quality, said):
+def test_a_study_says_where_it_proves_nothing(base, oracle, holdout, quality, utility, said):
     where = {"study": "s", "seed": 1, "request": "r1", "shards": "1x1", "model": "gpt2"}
     rows = [
         row(where | {"method": method}, set_, "probability", value, 50, (value - 0.05, value + 0.05))
         for method, set_, value in (("base", "forget", base), ("oracle", "forget", oracle), ("oracle", "holdout", holdout))
     ]
     rows.append(row(where | {"method": "base"}, "forget", "forget_quality", quality, 50))
+    rows.append(row(where | {"method": "base"}, "test", "model_utility", utility, 50))
     now = tidy([table(rows)], level=0.95)
     found = list(doubts(now[now["seed"] == "all"]))
-    assert len(found) == len(said) and all(part in text for part, text in zip(said, found, strict=True))
+    assert len(found) == len(said) and all(re.search(part, text) for part, text in zip(said, found, strict=True))
 
 
 def test_secrets_stand_in_a_row_a_method():

@@ -160,7 +160,7 @@ class Watch:
             found[name] |= self.scorer.extractable(model, self.tokenizer, self.sets[name], self.ngram, *self.given.names, name)
         numbers = {f"{name}_{what}": value for name, values in found.items() for what, value in values.items()}
         if hasattr(self.method, "watched"):
-            numbers |= self.method.watched(self.given, self.settings, model)
+            numbers |= self.method.watched(self.given, self.settings, model, earlier)
         stops = hasattr(self.method, "stops") and self.method.stops(self.settings, self.scorer.KNOWN, [*earlier, numbers])
         return numbers, bool(stops)
 
