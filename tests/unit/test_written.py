@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from palimpsest.scoring import written as module
-from palimpsest.steps.score import some_of
+from palimpsest.steps.score import once, some_of
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
 WORDS = ["<end>", "where", "does", "ann", "live", "in", "york", "bath", "now"]
@@ -78,3 +78,9 @@ def test_some_of_each_split_and_part_are_asked_whatever_else_is_there():
     kept = set(fewer.loc[some_of(fewer, 3), "record_id"])
     assert set(chosen["record_id"]) - {"r07"} <= kept
     assert some_of(records, 0) == [] and len(some_of(records.drop(columns="part"), 100)) == 30
+
+
+def test_a_record_of_several_sets_is_scored_with_the_last_of_them():
+    sets = {name: pd.DataFrame({"record_id": list(ids)}) for name, ids in (("heldout", "z"), ("trained", "abc"), ("forget", "b"))}
+    found = {name: records["record_id"].tolist() for name, records in once(sets).items()}
+    assert found == {"heldout": ["z"], "trained": ["a", "c"], "forget": ["b"]} and once(sets)["trained"].index.tolist() == [0, 1]

@@ -35,8 +35,9 @@ def run(args) -> None:
     `batch_size`, `threads`, `gpus`; of causal models `written`, of how many records of each split and part it is asked to write the
     completion (0 for none), `ngram`, n of EL_n, and `beams` and `samples`, by how many of them a secret is sought.
 
-    A set without files or records has no rows. Rows: record_id, sharding, shard, with candidates also their kind and number ('' and 0 for
-    what the record itself holds) and how many bytes the completion takes compressed; the scorer's `score`; of causal models its `tell`.
+    A set without files or records has no rows; a record of several sets has rows in the last of them alone. Rows: record_id, sharding,
+    shard, with candidates also their kind and number ('' and 0 for what the record itself holds) and how many bytes the completion takes
+    compressed; the scorer's `score`; of causal models its `tell`.
     """
     wanted = args.settings
     track, scorer = (importlib.import_module(modules[wanted["track"]]) for modules in (TRACKS, SCORERS))
@@ -44,7 +45,7 @@ def run(args) -> None:
     device = "cuda" if wanted["gpus"] else "cpu"
     candidates = read_parquet(args.candidates) if args.candidates else None
     told = {path: _records(files, candidates) for path, files in zip(args.output, args.records, strict=True) if files}
-    told = {path: records for path, records in told.items() if len(records)}
+    told = {path: records for path, records in once(told).items() if len(records)}
     for folder in (folder for folder in (*args.model, args.reference) if folder):
         check_model(folder)
     found: dict[Path, list[pd.DataFrame]] = {path: [] for path in args.output}
@@ -64,6 +65,15 @@ def run(args) -> None:
             found[path].append(frame)
     for path, frames in found.items():
         write_parquet(pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"record_id": []}), path)
+
+
+def once(told: dict[Path, pd.DataFrame]) -> dict[Path, pd.DataFrame]:
+    """The same sets, without the records that a later one holds: what is forgotten stands among what was trained on, too."""
+    found, later = {}, set()
+    for path, records in reversed(told.items()):
+        found[path] = records[~records["record_id"].isin(later)].reset_index(drop=True)
+        later.update(records["record_id"])
+    return found
 
 
 def _records(paths: list[Path], candidates: pd.DataFrame | None) -> pd.DataFrame:
