@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from palimpsest.ensemble import soft_labels
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.methods.registry import METHODS
 from palimpsest.methods.sham import begin, distance
@@ -91,9 +92,8 @@ def kl(run: Run, teacher: torch.nn.Module, student: torch.nn.Module, name: str) 
 
 
 def gap(run: Run, before: torch.nn.Module | None = None) -> float:
-    """G of KGA: of a classifier KL(A_D || A_n), of a language model KL(A_n || A_D), over D_n."""
-    pair = before or run.model, run.frozen["extra"]
-    return kl(run, *(reversed(pair) if run.generates else pair), "extra")
+    """G of KGA: KL(A_n || A_D) over D_n."""
+    return kl(run, run.frozen["extra"], before or run.model, "extra")
 
 
 def prepared(name: str, track: str):
@@ -116,14 +116,23 @@ def value(objective, model, cuts: int = 1) -> torch.Tensor:
     return objective.joined(means)
 
 
-def from_teachers(run: Run) -> float:
-    """Mean over texts of the mean over their predictions of KL to the mean of the teachers that did not see them, one by one."""
+def arithmetic_mean(teachers: torch.Tensor) -> torch.Tensor:
+    return teachers.mean(0)
+
+
+def geometric_mean(teachers: torch.Tensor) -> torch.Tensor:
+    product = teachers.prod(0) ** (1 / len(teachers))
+    return product / product.sum(-1, keepdim=True)
+
+
+def from_teachers(run: Run, together=arithmetic_mean) -> float:
+    """Mean over texts of the mean over their predictions of KL to what the teachers that did not see them say together, one by one."""
     data, found = run.sets["forget"], []
     with torch.no_grad():
         for number, saw in enumerate(SAW):
             batch = data.batch(np.array([number]))
             others = [tiny_of(run, 10 + shard) for shard in range(3) if not saw[shard]]
-            p = torch.stack([torch.softmax(run.predict(model, batch).logits, -1) for model in others]).mean(0)
+            p = together(torch.stack([torch.softmax(run.predict(model, batch).logits, -1) for model in others]))
             q = torch.softmax(run.predict(run.model, batch).logits, -1)
             found.append(float((p * (p / q).log()).sum(-1).mean()))
     return float(np.mean(found))
@@ -142,6 +151,25 @@ def test_the_value_at_initialisation_is_the_closed_form(name, track):
     run, settings, objective = prepared(name, track)
     with torch.no_grad():
         assert float(value(objective, run.model)) == pytest.approx(CLOSED_FORMS[name](run, settings), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "track", "options", "closed_form"),
+    [
+        ("loo_ensemble", "causal", {"retain_weight": 0.7}, lambda run: from_teachers(run) + 0.7 * nll(run, "retain")),
+        ("loo_ensemble", "causal", {"aggregate": "geometric"}, lambda run: from_teachers(run, geometric_mean)),
+        ("kga", "classification", {"direction": "released"},
+         lambda run: abs(kl(run, run.frozen["forget"], run.model, "forget") - kl(run, run.model, run.frozen["extra"], "extra"))),
+        ("kga", "causal", {"direction": "released"}, lambda run: CLOSED_FORMS["kga"](run, None)),
+        ("gradient_difference", "causal", {"forget_weight": 0.5, "retain_weight": 2.0},
+         lambda run: -0.5 * nll(run, "forget") + 2 * nll(run, "retain")),
+    ],
+)  # fmt: skip
+def test_so_it_is_with_other_settings(name, track, options, closed_form):
+    run, module = run_of(track), importlib.import_module(METHODS[name].module)
+    objective = module.objective(run, module.Settings(**options))
+    with torch.no_grad():
+        assert float(value(objective, run.model)) == pytest.approx(closed_form(run), rel=1e-9)
 
 
 @pytest.mark.parametrize(("name", "track"), TRAINED)
@@ -212,6 +240,44 @@ def test_kga_pulls_towards_those_who_know_where_it_differs_too_much_and_away_whe
     known = kga.watched(run, settings, run.frozen["forget"], [])
     assert known["alignment"] == pytest.approx(0, abs=1e-9) and known["gap_difference"] == pytest.approx(gap(run, run.reference), rel=1e-6)
     assert kga.watched(run, settings, run.frozen["forget"], [known]) == known
+    start = kga.watched(run, settings, run.model, [])
+    assert start["alignment"] == pytest.approx(kl(run, run.frozen["forget"], run.model, "forget"), rel=1e-6)
+    assert kga.objective(run, kga.Settings(inner_steps=3)).parts["retain"].times == 3
+
+
+@pytest.mark.parametrize(("gaps", "stops"), [([0.04], False), ([2.0, 0.1], True), ([2.0, 0.11], False), ([2.0, 0.05, 0.3], False)])
+def test_kga_stops_once_the_gap_difference_is_a_twentieth_of_what_it_was(gaps, stops):
+    from palimpsest.methods import kga
+
+    assert kga.stops(kga.Settings(portion=0.05), (), [{"gap_difference": gap} for gap in gaps], {}) is stops
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "extracted", "stops"), [(0.3, 0.05, True), (0.29, 0.0, True), (0.31, 0.05, False), (0.3, 0.06, False), (0.1, None, True)]
+)
+def test_gradient_ascent_stops_once_the_forgotten_is_known_no_better_than_unseen_text(accuracy, extracted, stops):
+    """By both numbers, and by the newest that was watched; by one of them where the other is not to be had."""
+    from palimpsest.methods import gradient_ascent
+
+    known = ("memorization_accuracy", "extraction_likelihood")
+    now = {"forget_memorization_accuracy": accuracy, "forget_perplexity": 9.0}
+    now |= {} if extracted is None else {"forget_extraction_likelihood": extracted}
+    before = {"forget_memorization_accuracy": 0.9, "forget_extraction_likelihood": 0.9, "extra_memorization_accuracy": 0.0}
+    unseen = {"memorization_accuracy": 0.3, "extraction_likelihood": 0.05}
+    assert gradient_ascent.stops(gradient_ascent.Settings(), known, [before, now], unseen) is stops
+    assert gradient_ascent.Settings().batch_size is None, "an update takes the whole forget set"
+
+
+def test_soft_labels_are_the_same_in_pieces(monkeypatch):
+    """Of which each fits into memory, where only the likeliest are kept."""
+    run = run_of("causal")
+    asked = ~SAW
+    whole_set, pieces = [], []
+    for rows, found in ((1000, whole_set), (4, pieces)):
+        monkeypatch.setattr(soft_labels, "ROWS", rows)
+        labelled = soft_labels.soft_labels(run.teachers, asked, run.predict, run.sets["forget"], "mean", 5, batch_size=2)
+        found += [labelled.labels, labelled.kept]
+    assert torch.allclose(whole_set[0], pieces[0], rtol=1e-12) and torch.equal(whole_set[1], pieces[1]) and whole_set[0].shape[1] == 6
 
 
 @pytest.mark.parametrize("keep", [None, 4])
@@ -250,7 +316,8 @@ def test_with_two_teachers_it_is_the_other_one():
 
 
 def test_npo_with_a_small_beta_is_gradient_ascent_on_the_summed_loss():
-    """-(2 / beta) log sigmoid(beta d) = (2 / beta) log 2 - d + O(beta d^2), so the gradient tends to that of -d, d the summed loss."""
+    """-(2 / beta) log sigmoid(beta d) = (2 / beta) log 2 - d + O(beta d^2), so the gradient tends to that of -d, d the summed loss.
+    The sums by hand: the mean over all that counts, times how much that is."""
     from palimpsest.methods import npo
 
     run = run_of("causal")
@@ -258,8 +325,8 @@ def test_npo_with_a_small_beta_is_gradient_ascent_on_the_summed_loss():
     value(objective, run.model).backward()
     ours = [weight.grad.clone() for weight in run.model.parameters()]
     run.model.zero_grad()
-    forget = run.sets["forget"]
-    (-run.losses(run.model, forget.batch(np.arange(5))).sum() / 5).backward()
+    logits, targets, _ = run.predict(run.model, whole(run, "forget"))
+    (torch.log_softmax(logits, -1)[torch.arange(len(targets)), targets].sum() / 5).backward()
     assert all(torch.allclose(a, b.grad, rtol=1e-4, atol=1e-9) for a, b in zip(ours, run.model.parameters(), strict=True))
 
 

@@ -18,7 +18,7 @@ from palimpsest.training.classification import ClassificationExamples
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.resume import load_state, save_state
-from palimpsest.training.schedule import learning_rate, stage_epochs
+from palimpsest.training.schedule import constant_rate, learning_rate, stage_epochs
 
 classification_loss = negative_log_likelihood(predict)
 SETTINGS = {
@@ -91,6 +91,7 @@ def test_learning_rate_by_hand():
     """10 updates, peak 1, warm-up 2: 1/3, 2/3, then (10 - step) / 8 falling to 1/8 at the last."""
     rates = [learning_rate(step, 10, 1.0, 0.2) for step in range(10)]
     assert rates == pytest.approx([1 / 3, 2 / 3, *[(10 - step) / 8 for step in range(2, 10)]])
+    assert [constant_rate(step, 10, 1.0, 0.2) for step in range(10)] == pytest.approx([1 / 3, 2 / 3, *[1.0] * 8])
 
 
 def test_every_example_stands_in_one_batch_and_names_decide_the_order():
@@ -233,22 +234,27 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
         train(tiny_model(), broken_at(1), SETTINGS, 1, ("s",), tmp_path, "p")
 
 
-def test_the_last_state_that_gave_a_finite_loss_is_kept(tmp_path):
-    """Saved after each update; the loss of update 4 is no number, so the weights after 3 updates are ruined and those after 2 are not."""
-    settings = SETTINGS | {"checkpoint_seconds": 0}
-    with pytest.raises(UserError, match="not finite at update 4(.*\n)*.*the state after update 2 is kept"):
-        train(tiny_model(), broken_at(4), settings, 1, ("s",), tmp_path, "p")
-    kept = tiny_model()
-    assert load_state(tmp_path, "p", kept, torch.optim.AdamW(kept.parameters()))[0] == 2
-    assert not same(weights(kept), weights(tiny_model()))
+@pytest.mark.parametrize(("every", "broken", "kept"), [(0, 4, 2), (1e9, 8, 6)])
+def test_the_last_state_that_gave_a_finite_loss_is_kept(tmp_path, every, broken, kept):
+    """Saved after each update: the loss of update 4 is no number, so the weights after 3 updates are ruined and those after 2 are not.
+    Saved after an epoch alone, of 6 updates: those of the first."""
+    settings = SETTINGS | {"checkpoint_seconds": every}
+    with pytest.raises(UserError, match=f"not finite at update {broken}(.*\\n)*.*the state after update {kept} is kept"):
+        train(tiny_model(), broken_at(broken), settings, 2, ("s",), tmp_path, "p")
+    model = tiny_model()
+    assert load_state(tmp_path, "p", model, torch.optim.AdamW(model.parameters()))[0] == kept
+    assert not same(weights(model), weights(tiny_model()))
 
 
 def test_a_model_that_is_ruined_while_its_loss_is_still_a_number_is_told(tmp_path):
-    def watch(model, earlier):
-        return {"perplexity": math.inf if earlier else 2.0}, False
+    """Seen after the second epoch; what was saved there is ruined, what was saved after the first is not."""
 
-    with pytest.raises(UserError, match="what is watched is not finite at update 6(.*\n)*.*perplexity"):
-        train(tiny_model(), Objective({"train": Part(examples(), classification_loss)}), SETTINGS, 2, ("s",), tmp_path, "p", watch)
+    def watch(model, earlier):
+        return {"perplexity": math.inf if len(earlier) == 2 else 2.0}, False
+
+    objective, settings = Objective({"train": Part(examples(), classification_loss)}), SETTINGS | {"checkpoint_seconds": 0}
+    with pytest.raises(UserError, match="what is watched is not finite at update 12(.*\n)*.*perplexity(.*\n)*.*after update 11 is kept"):
+        train(tiny_model(), objective, settings, 3, ("s",), tmp_path, "p", watch)
 
 
 def two_parts(**changes) -> Objective:

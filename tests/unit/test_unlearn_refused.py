@@ -14,7 +14,7 @@ from palimpsest.errors import UserError
 from palimpsest.steps.unlearn import check_sets, check_teachers, who_saw
 from palimpsest.study import check_study
 
-WANTED = {"method": "loo_ensemble", "state": "r1"}
+WANTED = {"method": "kga", "state": "r1", "unseen": True}
 TOFU = yaml.safe_load(open("config/studies/tofu-small.yaml", encoding="utf-8"))
 
 
@@ -38,7 +38,9 @@ def test_empty_sets(empty, said):
     check_sets(frames, WANTED)
     with pytest.raises(UserError, match=said) as told:
         check_sets(frames | {empty: frame()}, WANTED)
-    assert "method loo_ensemble, state r1" in str(told.value) and "remedy" in str(told.value)
+    assert "method kga, state r1" in str(told.value) and "remedy" in str(told.value)
+    if empty == "extra":
+        check_sets(frames | {empty: frame()}, WANTED | {"unseen": False})
 
 
 def test_every_teacher_that_saw_a_text_is_left_out_and_the_log_names_the_record(caplog):
@@ -73,7 +75,10 @@ def study(**changes) -> dict:
         ({"options": {"loo_ensemble": {"keep": 0}}}, "options.loo_ensemble.keep: out of range"),
         ({"options": {"npo": {"betas": [2, 0.9]}}}, "options.npo.betas: out of range"),
         ({"options": {"gradient_ascent": {"schedule": "cosine"}}}, "options.gradient_ascent.schedule: wrong type"),
-        ({"options": {"sham": {"order": "whatever"}}}, "options.sham.order: wrong type"),
+        ({"options": {"gradient_ascent": {"batch_size": 4}}}, "options.gradient_ascent.batch_size: wrong type"),
+        ({"options": {"sham": {"order": "sequential"}}}, "there is no method of this name that has settings"),
+        ({"options": {"loo_ensemble": {"sharding": "5x1"}}}, "no teachers of this sharding(.*\n)*.*'5x1'(.*\n)*.*4x1"),
+        ({"requests": "latest"}, "keeps nothing but teachers"),
         ({"options": {"npo": {"beta": "0.1"}}}, "options.npo.beta: wrong type"),
         ({"methods": ["base", "oracle", "sham"]}, "there is no method to set it beside"),
         ({"methods": ["base", "sisa_vote"]}, "not defined for this track"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.tables import plain
 from palimpsest.errors import Problem
-from palimpsest.methods.registry import METHODS, is_method, method_of
+from palimpsest.methods.registry import METHODS, is_method, method_of, without_variant
 from palimpsest.methods.settings import option_problems, options_of
 from palimpsest.schema import nearest, shown
 from palimpsest.training.schedule import stage_epochs
@@ -77,9 +77,12 @@ def cross_checks(study: dict, where: str) -> Iterator[Problem]:
 
 
 def _method_checks(study: dict, where: str) -> Iterator[Problem]:
-    trained = [name for name in METHODS if METHODS[name].trains]
+    if study["requests"] == "latest" and not any(method_of(name).needs == "teachers" for name in study["methods"]):
+        what, allowed = "`requests: latest` keeps nothing but teachers", "a method that decides from teachers, such as sisa_vote"
+        yield Problem(what, f"{where}, methods", ", ".join(study["methods"]), allowed, "add one, or compare: `requests: all`")
+    trained = [name for name in METHODS if METHODS[name].trains and not METHODS[name].others]
     for name, options in study["options"].items():
-        if is_method(name) and method_of(name).trains:
+        if is_method(name) and without_variant(name) in trained:
             yield from option_problems(method_of(name).module, options, f"{where}, options.{name}")
         else:
             what, place = "there is no method of this name that has settings", f"{where}, options"
@@ -90,7 +93,10 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
         if "-" in name and not study["options"].get(name):
             what, remedy = "a variant of a method is that method with other settings", f"give some under options.{name}, or leave it out"
             yield Problem(what, f"{where}, methods", shown(name), remedy=remedy)
-        if method_of(name).teachers and (not several or (chosen and chosen not in several)):
+        if method_of(name).teachers and chosen and chosen not in study["sharding"]:
+            what, allowed = "the study has no teachers of this sharding", ", ".join(several) or "none of several shards yet"
+            yield Problem(what, f"{where}, options.{name}.sharding", shown(chosen), allowed, "add it to `sharding`, or name another")
+        elif method_of(name).teachers and (not several or (chosen and chosen not in several)):
             what, found = "leave-one-out needs two teachers at least", chosen or ", ".join(study["sharding"])
             yield Problem(what, f"{where}, sharding", shown(found), "a sharding of two shards or more", "add one, such as 4x1")
         if method_of(name).others and not any(method_of(other).trains for other in study["methods"] if other != name):

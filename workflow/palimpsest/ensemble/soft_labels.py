@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ import torch
 from palimpsest.losses import wide
 from palimpsest.tracks.predictions import Predict
 from palimpsest.training.objective import Examples, Wrapped
+
+ROWS = 1024  # predictions whose whole distributions are in memory at once, where only the likeliest are kept
 
 
 @dataclass(frozen=True)
@@ -42,29 +45,44 @@ def soft_labels(
 ) -> Labelled:
     """asked (n, count) bool: which teachers answer for each example -> what they say together.
 
-    aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. Teachers are loaded one after another; what
-    stays in memory is one number for each prediction and class or token, or ``keep`` of them.
+    aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. What stays in memory is one number for each
+    prediction and class or token; or ``keep`` of them, and then each teacher is loaded once for every ``ROWS`` predictions.
     """
     if not asked.any(axis=1).all():
         raise ValueError("every example needs a teacher")
-    counted, total = examples.counted, None
-    answering = torch.from_numpy(np.repeat(asked, counted, axis=0))
+    together = partial(_together, teachers, asked, predict, examples, aggregate, batch_size)
+    if keep is None:
+        return Labelled(examples, together(np.arange(len(asked))))
+    ends = np.cumsum(examples.counted)
+    found = [_likeliest(together(chunk), keep) for chunk in np.split(np.arange(len(asked)), np.flatnonzero(np.diff(ends // ROWS)) + 1)]
+    return Labelled(examples, *(torch.cat(part) for part in zip(*found, strict=True)))
+
+
+def _together(
+    teachers: Teachers, asked: np.ndarray, predict: Predict, examples: Examples, aggregate: str, batch_size: int, chunk: np.ndarray
+) -> torch.Tensor:
+    """(N, K) log-probabilities of the predictions that count in the examples ``chunk``. Teachers are loaded one after another."""
+    counted = examples.counted[chunk]
+    answering, total = torch.from_numpy(np.repeat(asked[chunk], counted, axis=0)), None
     for number in range(teachers.count):
-        model, done = teachers.load(number), []
-        for start in range(0, len(counted), batch_size):
-            indices = np.arange(start, min(start + batch_size, len(counted)))
+        model, row = teachers.load(number), 0
+        for indices in np.split(chunk, range(batch_size, len(chunk), batch_size)):
             batch = {key: value.to(next(model.parameters()).device) for key, value in examples.batch(indices).items()}
             with torch.inference_mode():
-                logp = torch.log_softmax(wide(predict(model, batch).logits), dim=-1)
-                done.append((logp if aggregate == "geometric" else logp.exp()).cpu() * 1.0)
-        said = torch.cat(done) * answering[:, number, None]
-        total = said if total is None else total + said
-    mean = total / answering.sum(dim=1, keepdim=True)
-    labels = torch.log_softmax(mean, dim=-1) if aggregate == "geometric" else mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
-    if keep is None or keep >= labels.shape[1]:
-        return Labelled(examples, labels)
-    top, kept = labels.topk(keep, dim=-1)
-    return Labelled(examples, torch.cat([top, rest_of(top)], dim=-1), kept)
+                said = torch.log_softmax(wide(predict(model, batch).logits), dim=-1)
+                said = (said if aggregate == "geometric" else said.exp()).cpu()
+            if total is None:
+                total = said.new_zeros(len(answering), said.shape[1])
+            rows = slice(row, row := row + len(said))
+            total[rows] += said * answering[rows, number, None]
+    mean = total.div_(answering.sum(dim=1, keepdim=True))
+    return torch.log_softmax(mean, dim=-1) if aggregate == "geometric" else mean.clamp_min_(torch.finfo(mean.dtype).tiny).log_()
+
+
+def _likeliest(labels: torch.Tensor, keep: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, K) -> (N, k + 1), the likeliest and the rest as one, and which these are, (N, k)."""
+    top, kept = labels.topk(min(keep, labels.shape[1] - 1), dim=-1)
+    return torch.cat([top, rest_of(top)], dim=-1), kept
 
 
 def rest_of(top: torch.Tensor) -> torch.Tensor:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Settings(Training):
     """sharding: which of the study's are the teachers (the first of several shards, if none is named); keep: how many of the likeliest
-    tokens are kept of the teachers' answers, the rest as one, to save memory (all, if none is given)."""
+    tokens are kept of the teachers' answers, the rest as one, to save memory (all, if none is given). The authors' rate is not known."""
 
     learning_rate: float = 1e-4
     teachers: Literal["others", "all", "one"] = "others"

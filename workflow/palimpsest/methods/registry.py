@@ -5,7 +5,8 @@ The graph is derived from what each `needs`:
     base, oracle, teachers    the scores of these models, from which the method decides; `fitted` methods are fitted on validation records,
                               per family of groups
     model                     the model before a request, which the method trains to forget: it is a model of its own. `beside` names sets
-                              (forget, extra) that further models learn for it, each with a sample of the retained data. With `teachers`
+                              (forget, extra) that further models learn for it, each with a sample of the retained data. With `unseen` it
+                              cannot do without text that was never trained on, the split `extra`. With `teachers`
                               it is also given those of a sharding, as they were before any request; with `others` the models of the
                               other methods that the study compares
 
@@ -32,6 +33,7 @@ class Method:
     label: str
     tracks: tuple[str, ...]
     beside: tuple[str, ...] = ()
+    unseen: bool = False
     teachers: bool = False
     others: bool = False
 
@@ -57,11 +59,11 @@ METHODS: dict[str, Method] = {
     "fairsisa_aggregate_first": _method("fairsisa_aggregate_first", "teachers", "FairSISA, aggregate first", fitted=True),
     "fairsisa_postprocess_first": _method("fairsisa_postprocess_first", "teachers", "FairSISA, post-process first", fitted=True),
     "fairsisa_ensemble": _method("fairsisa_ensemble", "teachers", "FairSISA, ensemble (joint)", fitted=True),
-    "gradient_ascent": _method("gradient_ascent", "model", "gradient ascent", tracks=ANY),
+    "gradient_ascent": _method("gradient_ascent", "model", "gradient ascent", tracks=ANY, unseen=True),
     "gradient_difference": _method("gradient_difference", "model", "gradient difference", tracks=ANY),
     "npo": _method("npo", "model", "NPO", tracks=ANY),
     "loo_ensemble": _method("loo_ensemble", "model", "leave-one-out ensemble", tracks=ANY, teachers=True),
-    "kga": _method("kga", "model", "KGA", tracks=ANY, beside=("forget", "extra")),
+    "kga": _method("kga", "model", "KGA", tracks=ANY, beside=("forget", "extra"), unseen=True),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 

@@ -19,7 +19,7 @@ from palimpsest.data.shards import parse_sharding, place
 from palimpsest.data.storage import read_parquet, records_digest, whole_texts
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.errors import Problem, UserError
-from palimpsest.files import write_json
+from palimpsest.files import read_json, write_json
 from palimpsest.methods.unlearning import Frozen, Run
 from palimpsest.models.folder import check_model
 from palimpsest.models.making import save_model_folder
@@ -50,7 +50,8 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `beside` (names of further models),
+    """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `unseen` (whether it needs text never
+    trained on), `beside` (names of further models),
     `sharding` (of the teachers) and `salt`, `track`, `head`, the study's `model`, `ngram` of EL_n, and `threads`, `gpus`,
     `precision`.
     """
@@ -70,7 +71,7 @@ def run(args) -> None:
 
     given = Run(
         load(args.model),
-        {name: track.encode(frame, tokenizer, wanted["model"])[0] for name, frame in frames.items()},
+        {name: track.encode(frame, tokenizer, wanted["model"])[0] for name, frame in frames.items() if len(frame)},
         track.predict,
         names=(wanted["study"], wanted["seed"], wanted["method"], wanted["state"]),
         generates=wanted["track"] != "classification",
@@ -90,7 +91,8 @@ def run(args) -> None:
     fingerprint = str(seed_of(*known, start, code))
     if hasattr(method, "begin"):
         method.begin(given)
-    watch, resume = Watch(track, scorer, given, method, settings, tokenizer, wanted["ngram"]), args.output / "resume"
+    unseen = read_json(args.model / "training.json").get("unseen", {})
+    watch, resume = Watch(track, scorer, given, method, settings, tokenizer, wanted["ngram"], unseen), args.output / "resume"
     objective = method.objective(given, settings)
     model, report = train(given.model, objective, training, settings.epochs, given.names, resume, fingerprint, watch)
     files = save_model_folder(model, tokenizer, args.output)
@@ -99,7 +101,7 @@ def run(args) -> None:
         "versions": versions, "records": {name: len(frame) for name, frame in frames.items()}, "options": dataclasses.asdict(settings),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
-    write_json(args.output / "training.json", report | details)
+    write_json(args.output / "training.json", report | details | {"unseen": watch.unseen})
     shutil.rmtree(resume, ignore_errors=True)
 
 
@@ -118,7 +120,8 @@ def teachers_of(args, wanted: dict, frames: dict[str, pd.DataFrame], load: Calla
     """Those of each shard, as they were before any request, and which of the texts to forget each of them saw."""
     learnt = pd.concat([frames["forget"], frames["retain"], *map(read_parquet, args.earlier)], ignore_index=True)
     saw = who_saw(frames["forget"], learnt, wanted["sharding"], wanted["salt"], wanted["seed"])
-    check_teachers(saw, frames["forget"], wanted)
+    if wanted["options"].get("teachers") != "all":
+        check_teachers(saw, frames["forget"], wanted)
     return Teachers(len(args.teachers), lambda number: load(args.teachers[number]), saw)
 
 
@@ -138,19 +141,22 @@ def check_teachers(saw: np.ndarray, forget: pd.DataFrame, wanted: dict) -> None:
     if several.any():
         logging.info("learnt by several teachers, which are all left out: %s", name_rows(forget, several))
     if by_all.any():
-        found = f"{int(by_all.sum())} records, the first {forget['record_id'][by_all].iloc[0]!r}"
-        remedy = "use more shards, or take copies of one text out of the data"
+        found, remedy = name_rows(forget, by_all), "use more shards, or take copies of one text out of the data"
         raise UserError(
             Problem("every teacher saw these records", f"method {wanted['method']}, state {wanted['state']}", found, remedy=remedy)
         )
 
 
 class Watch:
-    """Numbers of memory on some examples of each set, and what the method itself watches (`watched`); and whether it may stop (`stops`)."""
+    """Numbers of memory on some examples of each set, and what the method itself watches (`watched`); and whether it may stop (`stops`).
 
-    def __init__(self, track, scorer, given: Run, method, settings, tokenizer, ngram: int):
+    unseen: what the base knew of unseen text, by the names of memory's numbers: as the model before says, which forgot an earlier request,
+    or, where it has forgotten nothing yet, as is found before the first update.
+    """
+
+    def __init__(self, track, scorer, given: Run, method, settings, tokenizer, ngram: int, unseen: dict[str, float]):
         self.scorer, self.given, self.method, self.settings, self.tokenizer = scorer, given, method, settings, tokenizer
-        self.ngram = ngram
+        self.ngram, self.unseen = ngram, unseen
         some = {name: _some(len(examples.lengths), *given.names, "watch", name) for name, examples in given.sets.items()}
         self.sets = {name: track.subset(examples, some[name]) for name, examples in given.sets.items()}
 
@@ -161,7 +167,9 @@ class Watch:
         numbers = {f"{name}_{what}": value for name, values in found.items() for what, value in values.items()}
         if hasattr(self.method, "watched"):
             numbers |= self.method.watched(self.given, self.settings, model, earlier)
-        stops = hasattr(self.method, "stops") and self.method.stops(self.settings, self.scorer.KNOWN, [*earlier, numbers])
+        watched = [*earlier, numbers]
+        self.unseen = self.unseen or {name: watched[0][f"extra_{name}"] for name in self.scorer.KNOWN if f"extra_{name}" in watched[0]}
+        stops = hasattr(self.method, "stops") and self.method.stops(self.settings, self.scorer.KNOWN, watched, self.unseen)
         return numbers, bool(stops)
 
 
@@ -180,7 +188,7 @@ def check_sets(frames: dict[str, pd.DataFrame], wanted: dict) -> None:
         problems.append(Problem("there is nothing to forget", where, "the request has no training records", remedy="correct the ledger"))
     if frames["retain"].empty:
         problems.append(Problem("the request asks for all of the data", where, remedy="take owners out of the request"))
-    if frames["extra"].empty:
+    if wanted["unseen"] and frames["extra"].empty:
         remedy = "give records of split `extra`: never trained on, of the same kind"
         problems.append(Problem("there is no unseen text", where, "no record of split `extra`", remedy=remedy))
     if problems:

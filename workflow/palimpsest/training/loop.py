@@ -40,8 +40,9 @@ def train(
     called before the first update and after each epoch: it gives numbers for the report, and whether to stop. The report holds steps,
     tokens, examples, seconds, peak memory in MB, the loss curve as [update, loss in nats] pairs, and what was watched.
 
-    A loss that is not finite ends the training with a UserError. The last state that was saved and from which the training went on with a
-    finite loss is kept: the weights that gave this one are ruined already.
+    A loss that is not finite, or what is watched, ends the training with a UserError. The last state that was saved and from which the
+    training went on with a finite loss is kept: the weights that gave this one are ruined already. States are saved every
+    ``checkpoint_seconds``, and at the end of an epoch unless that takes more than a tenth of the time.
     """
     torch.set_num_threads(settings["threads"])
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -58,10 +59,11 @@ def train(
     keep_every = max(1, steps // CURVE_POINTS)
     progress = Progress(steps, start=done)
     began = saved = time.monotonic()
+    taken = 0.0  # by the last saving
     before, watched, made = totals["seconds"], 0.0, done
     for step in range(done, steps):
         if watch and step % per_epoch == 0 and len(totals["watched"]) <= step // per_epoch:
-            watched += _watched(watch, model, step, totals)
+            watched += _watched(watch, model, step, totals, resume)
         if totals["stopped"]:
             break
         if step == done or step % per_epoch == 0:
@@ -72,10 +74,7 @@ def train(
         model.train(settings.get("dropout", True))
         value = _update(accelerator, model, optimizer, objective, batch, settings, (*names, step))
         if not math.isfinite(value):
-            kept = drop_state(resume, step)
-            where = f"the state after update {kept} is kept in {resume}" if kept else "no earlier state was saved"
-            remedy = f"lower learning_rate; {where}"
-            raise UserError(Problem(f"the loss is not finite at update {step + 1}", "training", str(value), remedy=remedy))
+            raise _ruined(f"the loss is not finite at update {step + 1}", str(value), resume, step)
         made = step + 1
         tokens = sum(int(part.examples.lengths[batch[name]].sum()) for name, part in objective.parts.items())
         totals["tokens"] += tokens
@@ -84,19 +83,29 @@ def train(
         if step % keep_every == 0 or step + 1 == steps:
             totals["curve"].append([step + 1, round(value, 6)])
         progress.update(step + 1, value, tokens)
-        if time.monotonic() - saved >= settings["checkpoint_seconds"] and accelerator.is_main_process:
+        since, ends_epoch = time.monotonic() - saved, (step + 1) % per_epoch == 0
+        if accelerator.is_main_process and (since >= settings["checkpoint_seconds"] or (ends_epoch and since >= 10 * taken)):
+            starts = time.monotonic()
             save_state(resume, step + 1, fingerprint, accelerator.unwrap_model(model), optimizer, totals)
             saved = time.monotonic()
+            taken = saved - starts
     else:
         if watch:
-            _watched(watch, model, steps, totals)
+            _watched(watch, model, steps, totals, resume)
     progress.close()
     device = accelerator.device
     report = totals | {"steps": made, "device": str(device), "peak_mb": _peak_mb(device)}
     return accelerator.unwrap_model(model), report
 
 
-def _watched(watch: Watch, model: torch.nn.Module, updates: int, totals: dict) -> float:
+def _ruined(what: str, found: str, resume: Path, updates: int) -> UserError:
+    """Of weights that gave a number that is none, after so many updates: their state is not kept."""
+    kept = drop_state(resume, updates)
+    where = f"the state after update {kept} is kept in {resume}" if kept else "no earlier state was saved"
+    return UserError(Problem(what, "training", found, remedy=f"lower learning_rate; {where}"))
+
+
+def _watched(watch: Watch, model: torch.nn.Module, updates: int, totals: dict, resume: Path) -> float:
     """Seconds that it took: they are no training."""
     began = time.monotonic()
     model.eval()
@@ -104,8 +113,7 @@ def _watched(watch: Watch, model: torch.nn.Module, updates: int, totals: dict) -
         numbers, stop = watch(model, totals["watched"])
     ruined = [name for name, value in numbers.items() if not math.isfinite(value)]
     if ruined:
-        what, found = f"what is watched is not finite at update {updates}", ", ".join(ruined)
-        raise UserError(Problem(what, "training", found, remedy="lower learning_rate"))
+        raise _ruined(f"what is watched is not finite at update {updates}", ", ".join(ruined), resume, updates)
     totals["watched"].append({"update": updates, **numbers})
     totals["stopped"] = stop
     return time.monotonic() - began

@@ -127,6 +127,7 @@ def unlearn_settings(wildcards):
         implementation=method_of(wildcards.method).module,
         state=wildcards.state,
         options=options_of(wildcards.method, OPTIONS),
+        unseen=method_of(wildcards.method).unseen,
         beside=beside_names(wildcards.method, wildcards.state),
         sharding=teachers_sharding(wildcards.method),
         salt=STUDY["salt"] if method_of(wildcards.method).teachers else "",
