@@ -57,6 +57,11 @@ def test_defaults_are_filled_in_also_in_sections_that_are_not_there():
     assert study["tokenizers"]["forum-words"]["lowercase"] is True
 
 
+@pytest.mark.parametrize(("given", "gpus"), [({}, 0), ({"precision": "bf16"}, 1), ({"precision": "bf16", "gpus": 0}, 0), ({"gpus": 2}, 2)])
+def test_a_mixed_precision_asks_for_a_gpu_unless_told_otherwise(given, gpus):
+    assert check_study(DEMO | {"training": DEMO["training"] | given}, where="x")["training"]["gpus"] == gpus
+
+
 def test_what_was_given_is_not_changed():
     given = copy.deepcopy(DEMO)
     check_study(given, where="x")

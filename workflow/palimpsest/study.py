@@ -60,6 +60,8 @@ def check_study(config: dict, where: str) -> dict:
     if problems:
         raise UserError(problems)
     _fill_defaults(config, schema())
+    training = config["training"]
+    training.setdefault("gpus", 0 if training["precision"] == "no" else 1)
     if isinstance(config["ledger"], dict):
         config["ledger"] = config["ledger"]["with_mirror" if config["mirror"] else "path"]
     problems = [*raw_keys(config["data"], where), *cross_checks(config, where)]
