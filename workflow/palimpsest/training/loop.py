@@ -42,7 +42,7 @@ def train(
 
     A loss that is not finite, or what is watched, ends the training with a UserError. The last state that was saved and from which the
     training went on with a finite loss is kept: the weights that gave this one are ruined already. States are saved every
-    ``checkpoint_seconds``, and at the end of an epoch unless that takes more than a tenth of the time.
+    ``checkpoint_seconds``, and at the end of an epoch unless that takes more than a twentieth of the time.
     """
     torch.set_num_threads(settings["threads"])
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -84,7 +84,7 @@ def train(
             totals["curve"].append([step + 1, round(value, 6)])
         progress.update(step + 1, value, tokens)
         since, ends_epoch = time.monotonic() - saved, (step + 1) % per_epoch == 0
-        if accelerator.is_main_process and (since >= settings["checkpoint_seconds"] or (ends_epoch and since >= 10 * taken)):
+        if accelerator.is_main_process and (since >= settings["checkpoint_seconds"] or (ends_epoch and since >= 20 * taken)):
             starts = time.monotonic()
             save_state(resume, step + 1, fingerprint, accelerator.unwrap_model(model), optimizer, totals)
             saved = time.monotonic()
