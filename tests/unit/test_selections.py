@@ -99,11 +99,11 @@ def _epsilon(rng, seeds, families, ensembles):
 OF_TEXT = [*(name for name, method in METHODS.items() if "causal" in method.tracks), "npo-batch"]
 
 
-def causal(seeds=(1, 2), states=("r1", "r2")):
+def causal(seeds=(1, 2), states=("r1", "r2"), methods=OF_TEXT):
     """(metrics, watched) of an invented study of a causal model; the same at each call. Method k of K stands k/K of the way from the base
     to the oracle."""
     rng = np.random.default_rng(8)
-    rows, watched, methods = [], [], OF_TEXT
+    rows, watched = [], []
     for seed, state, (number, method) in ((seed, state, one) for seed in seeds for state in states for one in enumerate(methods)):
         way = 1.0 if method == "oracle" else number / len(methods)
         where = {"study": "example", "seed": seed, "request": state, "method": method, "shards": "1x1", "model": "gpt2"}
@@ -262,6 +262,8 @@ def test_of_many_requests_the_newest_are_shown():
     for name in ("cost", "membership"):
         shown = SELECTIONS[name](*tables, SETTINGS | {"states": list(states)})
         assert [request for request in shown["request"].unique() if request] == [f"r{n}" for n in range(3, 9)]
+    shown = SELECTIONS["frontier"](*causal((1,), states[1:]), SETTINGS | {"states": list(states)})
+    assert list(shown["request"].unique()) == [f"r{n}" for n in range(3, 9)]
 
 
 def test_epsilon_merges_seeds_by_hand(study):

@@ -173,7 +173,7 @@ def frontier(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
         chosen = rows.loc[rows["set"] == set_, ["request", "method", "value", "ci_low", "ci_high"]]
         sides.append(chosen.rename(columns={"value": set_, "ci_low": f"{set_}_low", "ci_high": f"{set_}_high"}))
     joined = sides[0].merge(sides[1], on=["request", "method"])
-    recent = [name for name in settings["states"] if name in set(joined["request"])][-MOST_ENSEMBLES:]
+    recent = [name for name in settings["states"] if name in set(joined["request"])][-MOST_REQUESTS:]
     return in_order(joined, request=recent, method=in_method_order(joined["method"]))
 
 
