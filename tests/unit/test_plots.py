@@ -313,3 +313,18 @@ def test_methods_are_told_apart_in_colour_and_in_grey():
 )
 def test_a_number_has_room_in_a_tile(value, text):
     assert profile.short(value) == text
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(0.9996, "1.00"), (9.996, "10.0"), (99.96, "100"), (999.6, "1.0k"), (3446, "3.4k"), (9960, "10k"), (99960, "100k"), (999999, "1.0M")],
+)
+def test_a_number_that_is_rounded_up_is_no_wider(value, text):
+    assert profile.short(value) == text
+
+
+@pytest.mark.parametrize(
+    "value, text", [(9.996e14, "1e15"), (3e43, "3e43"), (1e300, "1e300"), (-999.6, "-1.0k"), (np.inf, "∞"), (-np.inf, "-∞")]
+)
+def test_a_number_beyond_all_units_is_told_by_its_order(value, text):
+    assert profile.short(value) == text

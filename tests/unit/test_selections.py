@@ -299,6 +299,20 @@ def test_a_profile_is_0_at_the_oracle_and_1_away_at_the_farthest():
     assert shown[("npo", "forget", "probability")] == pytest.approx((now["npo"] - now["oracle"]) / farthest)
 
 
+def test_an_infinite_number_is_as_far_as_the_farthest_and_takes_no_colour_from_the_others():
+    """Perplexities of the forgotten: the base has 1, the oracle e^2, npo e^3 and kga infinity, so that they are at -1, 0, 1/2 and 1. Of the
+    retained all have 1 but kga."""
+    metrics = causal((1,), ("r2",), ["base", "oracle", "npo", "kga"])[0].query("metric == 'perplexity' and set in ['forget', 'retain']")
+    told = {"base": 1.0, "oracle": np.exp(2), "npo": np.exp(3), "kga": np.inf}
+    values = metrics["method"].map(told).where((metrics["set"] == "forget") | (metrics["method"] == "kga"), 1.0)
+    shown = SELECTIONS["profile"](metrics.assign(value=values), None, SETTINGS).set_index(["set", "method"])["distance"]
+    np.testing.assert_allclose(shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, 0.5, 1])
+    np.testing.assert_allclose(shown["retain"].loc[["base", "oracle", "npo", "kga"]], [0, 0, 0, 1])
+    flipped = metrics.assign(value=values.where(metrics["method"] != "oracle", np.inf))
+    shown = SELECTIONS["profile"](flipped, None, SETTINGS).set_index(["set", "method"])["distance"]
+    np.testing.assert_allclose(shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, -1, 0])
+
+
 def test_curves_are_the_mean_of_the_seeds_at_each_update():
     metrics, watched = causal()
     watched.loc[(watched["seed"] == 2) & (watched["set"] == "forget"), "value"] += 1.0
