@@ -2,9 +2,10 @@
 
 ``method`` is one of the registry, or ``sisa``: what the rule that joins the teachers does not enter, the cost of training them again.
 ``shards`` is '<shards>x<slices>', '1x1' for a single model. ``set`` says on which records: valid, test, train (what was trained for a
-request), forget (a request's records, after it), forget_before, and of causal models retain, holdout, controls (planted secrets that nobody
-asks to forget) and each part of test that the data name. ``group`` is a family ('religion'), one group of it ('religion=none'),
-or for the expected cost of requests for others their number ('owners=5'); empty otherwise. ``n`` counts the records, for costs the owners.
+request), forget (a request's records, after it; of causal models those of everybody who is forgotten by then), forget_before, and of causal
+models retain, holdout, controls (planted secrets that nobody asks to forget) and each part of test that the data name. ``group`` is a
+family ('religion'), one group of it ('religion=none'), or for the expected cost of requests for others their number ('owners=5'); empty
+otherwise. ``n`` counts the records, for costs the owners, for model_utility its parts.
 """
 
 from __future__ import annotations
