@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from test_selections import CAUSAL, GROUPS, SELECTIONS, SETTINGS, causal_study, example
+from test_selections import CAUSAL, GROUPS, OF_TEXT, SELECTIONS, SETTINGS, causal, causal_study, example
 
 import palimpsest
 from palimpsest.data.storage import write_parquet
@@ -98,8 +98,12 @@ def test_axes_are_labelled_in_words(name, drawn):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_overlaps_or_is_cut_off(name, drawn, monkeypatch):
+    legible(drawn.figure(name), monkeypatch)
+
+
+def legible(made, monkeypatch):
     """Of the texts that are really drawn: tick labels outside the limits of their axis are not."""
-    made, texts, draw_text = drawn.figure(name), {}, Text.draw
+    texts, draw_text = {}, Text.draw
     monkeypatch.setattr(Text, "draw", lambda text, renderer: [texts.update({text: None}), draw_text(text, renderer)])
     canvas = FigureCanvasAgg(made)
     canvas.draw()
@@ -111,6 +115,47 @@ def test_no_text_overlaps_or_is_cut_off(name, drawn, monkeypatch):
         assert inside, f"{text.get_text()!r} leaves the page"
     for (one, box), (other, other_box) in combinations(boxes.items(), 2):
         assert not box.overlaps(other_box), f"{one.get_text()!r} overlaps {other.get_text()!r}"
+
+
+TWELVE = [*OF_TEXT, *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble"))]
+WORDY = [f"{number}-removal-2024" for number in ("first", "second", "third", "fourth", "fifth")]
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    """Twelve methods and five requests of long names."""
+    assert len(TWELVE) == 12
+    settings = SETTINGS | {"states": ["r0", *WORDY], "at_once": [name for name in TWELVE if name not in METHODS]}
+    metrics, watched = causal((1,), WORDY, TWELVE)
+    names = ("frontier", "sequence", "curves", "canaries", "profile")
+    return {name: figure_of(name, SELECTIONS[name](metrics, watched, settings)) for name in names}
+
+
+@pytest.mark.parametrize("name", ("frontier", "sequence", "curves", "canaries", "profile"))
+def test_a_crowded_figure_is_legible(name, crowded, monkeypatch):
+    legible(crowded[name], monkeypatch)
+
+
+def test_short_names_of_requests_stand_level_and_long_ones_upright(crowded):
+    level = figure_of("sequence", SELECTIONS["sequence"](*causal_study("sequence"), SETTINGS))
+    for made, angle in ((level, 0), (crowded["sequence"], 90)):
+        assert {label.get_rotation() for axes in made.axes for label in axes.get_xticklabels()} == {angle}
+    assert level.get_figheight() < crowded["sequence"].get_figheight()
+
+
+@pytest.mark.parametrize("name", ("sequence", "canaries"))
+def test_what_has_one_tick_keeps_apart_from_what_has_the_next(name, crowded):
+    """Ticks are 1 apart; of twelve methods all together stand within 0.6."""
+    for axes in panels(crowded[name]):
+        lines = [container.lines[0].get_xdata() for container in axes.containers if hasattr(container, "has_xerr")]
+        for at in zip(*lines, strict=True):
+            assert 0.4 < max(at) - min(at) < 0.6
+
+
+def test_panels_are_set_in_rows_of_three_and_the_lowest_have_tick_labels(crowded):
+    shown = panels(crowded["frontier"])
+    assert [axes.get_subplotspec().rowspan.start for axes in shown] == [0, 0, 0, 1, 1]
+    assert [any(label.get_visible() for label in axes.get_xticklabels()) for axes in shown] == [False, False, True, True, True]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -267,4 +312,19 @@ def test_methods_are_told_apart_in_colour_and_in_grey():
     [(0.1234, "0.123"), (0.00001, "0.000"), (1.234, "1.23"), (56.78, "56.8"), (567.8, "568"), (1567, "1.6k"), (3452063, "3.5M")],
 )
 def test_a_number_has_room_in_a_tile(value, text):
+    assert profile.short(value) == text
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(0.9996, "1.00"), (9.996, "10.0"), (99.96, "100"), (999.6, "1.0k"), (3446, "3.4k"), (9960, "10k"), (99960, "100k"), (999999, "1.0M")],
+)
+def test_a_number_that_is_rounded_up_is_no_wider(value, text):
+    assert profile.short(value) == text
+
+
+@pytest.mark.parametrize(
+    "value, text", [(9.996e14, "1e15"), (3e43, "3e43"), (1e300, "1e300"), (-999.6, "-1.0k"), (np.inf, "∞"), (-np.inf, "-∞")]
+)
+def test_a_number_beyond_all_units_is_told_by_its_order(value, text):
     assert profile.short(value) == text

@@ -99,11 +99,11 @@ def _epsilon(rng, seeds, families, ensembles):
 OF_TEXT = [*(name for name, method in METHODS.items() if "causal" in method.tracks), "npo-batch"]
 
 
-def causal(seeds=(1, 2), states=("r1", "r2")):
+def causal(seeds=(1, 2), states=("r1", "r2"), methods=OF_TEXT):
     """(metrics, watched) of an invented study of a causal model; the same at each call. Method k of K stands k/K of the way from the base
     to the oracle."""
     rng = np.random.default_rng(8)
-    rows, watched, methods = [], [], OF_TEXT
+    rows, watched = [], []
     for seed, state, (number, method) in ((seed, state, one) for seed in seeds for state in states for one in enumerate(methods)):
         way = 1.0 if method == "oracle" else number / len(methods)
         where = {"study": "example", "seed": seed, "request": state, "method": method, "shards": "1x1", "model": "gpt2"}
@@ -262,6 +262,8 @@ def test_of_many_requests_the_newest_are_shown():
     for name in ("cost", "membership"):
         shown = SELECTIONS[name](*tables, SETTINGS | {"states": list(states)})
         assert [request for request in shown["request"].unique() if request] == [f"r{n}" for n in range(3, 9)]
+    shown = SELECTIONS["frontier"](*causal((1,), states[1:]), SETTINGS | {"states": list(states)})
+    assert list(shown["request"].unique()) == [f"r{n}" for n in range(3, 9)]
 
 
 def test_epsilon_merges_seeds_by_hand(study):
@@ -295,6 +297,20 @@ def test_a_profile_is_0_at_the_oracle_and_1_away_at_the_farthest():
     now = {name: value(causal(), "probability", method=name, set="forget") for name in ("npo", "oracle", *OF_TEXT)}
     farthest = max(abs(one - now["oracle"]) for one in now.values())
     assert shown[("npo", "forget", "probability")] == pytest.approx((now["npo"] - now["oracle"]) / farthest)
+
+
+def test_an_infinite_number_is_as_far_as_the_farthest_and_takes_no_colour_from_the_others():
+    """Perplexities of the forgotten: the base has 1, the oracle e^2, npo e^3 and kga infinity, so that they are at -1, 0, 1/2 and 1. Of the
+    retained all have 1 but kga."""
+    metrics = causal((1,), ("r2",), ["base", "oracle", "npo", "kga"])[0].query("metric == 'perplexity' and set in ['forget', 'retain']")
+    told = {"base": 1.0, "oracle": np.exp(2), "npo": np.exp(3), "kga": np.inf}
+    values = metrics["method"].map(told).where((metrics["set"] == "forget") | (metrics["method"] == "kga"), 1.0)
+    shown = SELECTIONS["profile"](metrics.assign(value=values), None, SETTINGS).set_index(["set", "method"])["distance"]
+    np.testing.assert_allclose(shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, 0.5, 1])
+    np.testing.assert_allclose(shown["retain"].loc[["base", "oracle", "npo", "kga"]], [0, 0, 0, 1])
+    flipped = metrics.assign(value=values.where(metrics["method"] != "oracle", np.inf))
+    shown = SELECTIONS["profile"](flipped, None, SETTINGS).set_index(["set", "method"])["distance"]
+    np.testing.assert_allclose(shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, -1, 0])
 
 
 def test_curves_are_the_mean_of_the_seeds_at_each_update():

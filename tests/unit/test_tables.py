@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from palimpsest.metrics import METRICS
-from palimpsest.tables import COLUMNS, over_seeds, row, table
+from palimpsest.tables import COLUMNS, over_seeds, row, table, tidy
 
 WHERE = {"study": "s", "request": "r1", "method": "base", "shards": "1x1", "model": "gpt2"}
 T2 = 4.302653  # Student, 95 %, 2 degrees of freedom
@@ -86,6 +86,24 @@ def test_a_seed_without_a_number_does_not_count():
     """NaN, 0.5 and 0.7, each 0.1 either way: K = 2 of one degree of freedom, standard error sqrt(0.02 / 2) = 0.1."""
     value, low, _ = ends(numbers((np.nan, np.nan, np.nan), (0.5, 0.4, 0.6), (0.7, 0.6, 0.8)))
     np.testing.assert_allclose([value, value - low], [0.6, sqrt(0.1**2 + (12.7062 * 0.1) ** 2)], rtol=1e-4)
+
+
+def test_a_p_value_is_averaged_by_its_logarithm():
+    """1e-2, 1e-3 and 1e-4: mean of the logarithms -3, standard deviation 1, so t / sqrt(3) = 2.48414 decades either way; of two seeds with
+    0.1 and 0.01 t is 12.7, the mean -1.5, and half the interval 12.7062 x 0.5 = 6.3531 decades, which ends at 1."""
+    none = (np.nan, np.nan)
+    wanted = [1e-3, 10 ** (-3 - T2 / sqrt(3)), 10 ** (-3 + T2 / sqrt(3))]
+    np.testing.assert_allclose(ends(numbers(*[(p, *none) for p in (1e-2, 1e-3, 1e-4)], metric="forget_quality")), wanted, rtol=1e-5)
+    both = tidy([numbers((0.1, *none), (0.01, *none), metric="forget_quality")], level=0.95).query("seed == 'all'").iloc[0]
+    np.testing.assert_allclose(both[["value", "ci_low", "ci_high"]].tolist(), [10**-1.5, 10**-7.8531, 1], rtol=1e-3)
+    np.testing.assert_allclose(ends(numbers((0.3, *none), metric="forget_quality"))[0], 0.3)
+
+
+def test_a_p_value_of_0_counts_as_the_smallest_double():
+    """log10 of 5e-324 is -323.306, and with 1 for the other seed the mean -161.653."""
+    value, low, high = ends(numbers((0, 0, 0), (1, 1, 1), metric="forget_quality"))
+    np.testing.assert_allclose(np.log10(value), -161.653, rtol=1e-5)
+    assert 0 <= low < value < high
 
 
 def test_only_seeds_are_merged():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
@@ -21,11 +23,18 @@ def shown(numbers: pd.DataFrame, method: str, shards: str, group: str, metric: s
     if key not in numbers.index:
         return NONE
     value, low, high, _ = numbers.loc[key]
+    return interval(value, low, high)
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """'value [low, high]', or the value alone where there is no spread."""
     return f"{number(value)} [{number(low)}, {number(high)}]" if high > low else number(value)
 
 
 def number(value: float) -> str:
-    """Three decimals; of what is too small for them its order, of what is large the whole part."""
+    """Three decimals; of what is too small for them its order, of what is large the whole part; a dash for NaN."""
+    if not math.isfinite(value):
+        return f"{value}".replace("inf", "∞").replace("nan", NONE)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.0e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
 
 

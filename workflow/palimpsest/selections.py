@@ -173,7 +173,7 @@ def frontier(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
         chosen = rows.loc[rows["set"] == set_, ["request", "method", "value", "ci_low", "ci_high"]]
         sides.append(chosen.rename(columns={"value": set_, "ci_low": f"{set_}_low", "ci_high": f"{set_}_high"}))
     joined = sides[0].merge(sides[1], on=["request", "method"])
-    recent = [name for name in settings["states"] if name in set(joined["request"])][-MOST_ENSEMBLES:]
+    recent = [name for name in settings["states"] if name in set(joined["request"])][-MOST_REQUESTS:]
     return in_order(joined, request=recent, method=in_method_order(joined["method"]))
 
 
@@ -191,16 +191,19 @@ def sequence(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
 
 
 def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Numbers of PROFILE in the newest state, and how far each is from the oracle's, in units of how far the farthest is; perplexities in
-    logarithms."""
+    """Numbers of PROFILE in the newest state, and how far each is from the oracle's, in units of how far the farthest finite one is, an
+    infinite one no farther; perplexities in logarithms."""
     now = newest(metrics, settings)
     now = now[pd.MultiIndex.from_frame(now[["set", "metric"]]).isin(PROFILE)]
     now = now.assign(height=np.where(now["metric"] == "perplexity", np.log(now["value"].clip(lower=1)), now["value"]))
     oracle = now[now["method"] == "oracle"].set_index(["set", "metric"])["height"].rename("oracle")
     frame = now.join(oracle, on=["set", "metric"], how="inner")
-    frame["distance"] = frame["height"] - frame["oracle"]
-    farthest = frame["distance"].abs().groupby([frame["set"], frame["metric"]]).transform("max")
-    frame = frame[farthest > 0].assign(distance=frame["distance"] / farthest)[["method", "set", "metric", "value", "distance"]]
+    distance = (frame["height"] - frame["oracle"]).where(frame["height"] != frame["oracle"], 0)
+    column = [frame["set"], frame["metric"]]
+    farthest = distance.abs().where(np.isfinite(distance), 0).groupby(column).transform("max")
+    frame["distance"] = (distance / farthest.where(farthest > 0, 1)).clip(-1, 1)
+    differs = frame["distance"].abs().groupby(column).transform("max") > 0
+    frame = frame.loc[differs, ["method", "set", "metric", "value", "distance"]]
     order = {number: place for place, number in enumerate(PROFILE)}
     frame["place"] = [order[number] for number in zip(frame["set"], frame["metric"], strict=True)]
     return in_order(frame, method=in_method_order(frame["method"]), place=range(len(PROFILE))).drop(columns="place")

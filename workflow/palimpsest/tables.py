@@ -2,9 +2,10 @@
 
 ``method`` is one of the registry, or ``sisa``: what the rule that joins the teachers does not enter, the cost of training them again.
 ``shards`` is '<shards>x<slices>', '1x1' for a single model. ``set`` says on which records: valid, test, train (what was trained for a
-request), forget (a request's records, after it), forget_before, and of causal models retain, holdout, controls (planted secrets that nobody
-asks to forget) and each part of test that the data name. ``group`` is a family ('religion'), one group of it ('religion=none'),
-or for the expected cost of requests for others their number ('owners=5'); empty otherwise. ``n`` counts the records, for costs the owners.
+request), forget (a request's records, after it; of causal models those of everybody who is forgotten by then), forget_before, and of causal
+models retain, holdout, controls (planted secrets that nobody asks to forget) and each part of test that the data name. ``group`` is a
+family ('religion'), one group of it ('religion=none'), or for the expected cost of requests for others their number ('owners=5'); empty
+otherwise. ``n`` counts the records, for costs the owners, for model_utility its parts.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ COLUMNS = [
     "study", "seed", "request", "method", "shards", "model", "set", "metric", "group",
     "value", "n", "ci_low", "ci_high", "direction", "source",
 ]  # fmt: skip
+ENDS = ["value", "ci_low", "ci_high"]
+LOGARITHMIC = [name for name, metric in METRICS.items() if metric.scale == "log"]
 KEYS = ["study", "request", "method", "shards", "model", "set", "metric", "group"]
 ALL_SEEDS = "all"
 TRUTH_COLUMNS = ["seed", "request", "method", "set", "preference"]  # of truth ratios item by item
@@ -60,7 +63,12 @@ def over_seeds(frame: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     records are the same in every seed. s is the standard deviation between seeds and t Student's quantile with K - 1 degrees of freedom,
     for s comes from few values. Each side is joined on its own, so that lopsided intervals stay so (Zou and Donner 2008). Numbers
     without an interval of their own have b alone, and with one seed none.
+
+    Of metrics on a log scale all this is of log10, and v a geometric mean; a p-value of 0, which has no logarithm, counts as the smallest
+    positive double, 5e-324.
     """
+    frame, logs = frame.copy(), frame["metric"].isin(LOGARITHMIC)
+    frame.loc[logs, ENDS] = np.log10(frame.loc[logs, ENDS].clip(lower=np.finfo(float).smallest_subnormal))
     frame = frame.assign(below=frame["value"] - frame["ci_low"], above=frame["ci_high"] - frame["value"])
     merged = frame.groupby(KEYS, sort=True, dropna=False).agg(
         value=("value", "mean"), n=("n", "mean"), direction=("direction", "first"), source=("source", "first"),
@@ -71,6 +79,8 @@ def over_seeds(frame: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     known = merged["below"].notna() | (merged["seeds"] > 1)
     low, high = (np.hypot(merged[side].astype(float).fillna(0), between).where(known) for side in ("below", "above"))
     merged = merged.assign(ci_low=merged["value"] - low, ci_high=merged["value"] + high, seed=ALL_SEEDS)
+    logs = merged["metric"].isin(LOGARITHMIC)
+    merged.loc[logs, ENDS] = 10 ** merged.loc[logs, ENDS]
     return merged.assign(n=merged["n"].round().astype("int64"))[COLUMNS]
 
 

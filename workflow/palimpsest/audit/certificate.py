@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,14 +135,19 @@ def costs(plan: Plan, replaced: list[dict]) -> list[dict]:
 
 
 def against_oracle(metrics: list[pd.DataFrame], level: float) -> list[dict]:
-    """Numbers of the request's state over all seeds, the oracle's among them where the study has one."""
+    """Numbers of the request's state over all seeds, the oracle's among them where the study has one. JSON knows finite numbers alone: NaN
+    is null, and an infinite one, as a perplexity may be, the text 'inf'."""
     rows = tidy(metrics, level) if metrics else pd.DataFrame(columns=["seed", "metric", "set"])
     shown = rows[(rows["seed"] == ALL_SEEDS) & rows["metric"].isin(SHOWN) & rows["set"].isin(SETS)]
     columns = ["method", "shards", "set", "metric", "group", "value", "ci_low", "ci_high"]
     return [
-        {name: (None if isinstance(value, float) and value != value else value) for name, value in row.items()}
+        {name: _in_json(value) if isinstance(value, float) else value for name, value in row.items()}
         for row in shown.reindex(columns=columns).to_dict("records")
     ]
+
+
+def _in_json(value: float) -> float | str | None:
+    return value if math.isfinite(value) else None if math.isnan(value) else str(value)
 
 
 def versions(plan: Plan, replaced: list[dict]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections import Counter
 
 from palimpsest.audit.checks import CHECKS
 from palimpsest.audit.look import KINDS
+from palimpsest.cells import interval
 from palimpsest.methods.registry import is_method, method_of
 from palimpsest.metrics import METRICS
 from palimpsest.summary import STYLE
@@ -155,9 +156,7 @@ def _family(row: dict) -> str:
 
 
 def _interval(row: dict) -> str:
-    low, high = row["ci_low"], row["ci_high"]
-    spread = f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None and high > low else ""
-    return f"{row['value']:.3f}{spread}"
+    return interval(*(float("nan" if row[end] is None else row[end]) for end in ("value", "ci_low", "ci_high")))
 
 
 def _code(value: object) -> str:

@@ -35,6 +35,7 @@ class Metric:
     high: float
     source: str  # the paper that defines it
     summary: str  # one line for people, with the unit
+    scale: Literal["linear", "log"] = "linear"  # that seeds are averaged on: p-values differ by orders of magnitude
 
 
 # Membership inference besides that by the loss: where it is from, and the score.
@@ -121,7 +122,9 @@ METRICS: dict[str, Metric] = {
         Metric("truth_ratio_preference", "up", 0, 1, "Maini et al. 2024", "1 where only the true answer is likely"),
         Metric("truth_ratio_probability", "match", 0, 1, "Dorna et al. 2025", "probability of the true answer against a false one"),
         Metric("probability_with_options", "up", 0, 1, "Maini et al. 2024", "probability of the true answer among all of an item"),
-        Metric("forget_quality", "up", 0, 1, "Maini et al. 2024", "p-value that the truth ratios are distributed as the oracle's"),
+        Metric(
+            "forget_quality", "up", 0, 1, "Maini et al. 2024", "p-value that the truth ratios are distributed as the oracle's", scale="log"
+        ),
         Metric("model_utility", "up", 0, 1, "Maini et al. 2024", "harmonic mean of what the model still does well"),
         Metric("exposure", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary, exact, in bits; by chance 1.44"),
         Metric("exposure_sampled", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary among a sample of secrets, in bits"),

@@ -24,8 +24,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     for place, set_ in zip(axes[0], sets, strict=True):
         place.axhline(CHANCE, color=common.GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
         for number, (method, points) in enumerate(frame[frame["set"] == set_].groupby("method", sort=False)):
-            way, nudge = common.look(method), (number - (len(methods) - 1) / 2) * 0.08
-            at = points["repetitions"].map(counts.index) + nudge
+            way, at = common.look(method), points["repetitions"].map(counts.index) + common.nudge(number, len(methods))
             place.errorbar(
                 at, points["value"], yerr=common.whiskers(points), linewidth=0.8,
                 fmt=way.marker, linestyle="-", color=way.colour, markerfacecolor=way.face, markersize=way.size, elinewidth=0.6, zorder=3,

@@ -11,7 +11,6 @@ from palimpsest import selections
 from palimpsest.plots import style as common
 
 select = selections.cost
-WIDE = 3  # panels a row
 FULL = {"color": common.GREY, "linewidth": 0.9, "linestyle": (0, (4, 2))}
 EXPECTED = {"color": common.SKY, "linewidth": 1.6}
 APART = 1.14  # factor between requests of as many owners
@@ -20,17 +19,12 @@ APART = 1.14  # factor between requests of as many owners
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
     """frame: metric (expected_curve, retrained_share), request, shards, seed ('all' is the mean), owners, value. A panel an ensemble."""
     shardings, requests = list(frame["shards"].unique()), [name for name in frame["request"].unique() if name]
-    columns = min(len(shardings), WIDE)
-    rows = -(-len(shardings) // columns)
-    made, axes = common.figure(style, 0.9 + 1.9 * rows, rows, columns, sharex=True, sharey=True)
-    for number, (place, sharding) in enumerate(zip(axes.flat, shardings, strict=False)):
+    made, axes = common.panels(style, len(shardings), 0.9, 1.9)
+    for place, sharding in zip(axes, shardings, strict=True):
         panel(place, frame[frame["shards"] == sharding], requests)
         place.set_title(common.shard_words(sharding))
-        place.tick_params(labelbottom=number + columns >= len(shardings))
-    for place in axes.flat[len(shardings) :]:
-        place.set_axis_off()
-    axes[0, 0].set_ylim(bottom=0)
-    common.percent(axes[0, 0].yaxis)
+    axes[0].set_ylim(bottom=0)
+    common.percent(axes[0].yaxis)
     made.supxlabel("Owners that a request names", fontsize=8)
     made.supylabel("Tokens trained (% of a full retraining)", fontsize=8)
     common.legend(made, handles(frame, requests), columns=4)

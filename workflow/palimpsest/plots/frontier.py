@@ -15,8 +15,8 @@ select = selections.frontier
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
     """frame: request, method, and forget and retain (probability of an answer), each with _low and _high. A panel a request."""
     requests = list(frame["request"].unique())
-    made, axes = common.figure(style, 3.4, 1, len(requests), sharex=True, sharey=True)
-    for place, request in zip(axes[0], requests, strict=True):
+    made, axes = common.panels(style, len(requests), 1.0, 2.4)
+    for place, request in zip(axes, requests, strict=True):
         part = frame[frame["request"] == request]
         for mark in part[part["method"] == "oracle"].itertuples():
             place.axvline(mark.forget, color=common.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
@@ -34,5 +34,5 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         place.set_ylim(-0.03, 1.03)
     made.supxlabel("Probability of a forgotten answer (the dashed line is the oracle's)", fontsize=8)
     made.supylabel("Probability of a retained answer", fontsize=8)
-    common.legend(made, [common.method_handle(name) for name in in_method_order(frame["method"])], columns=4)
+    common.legend(made, [common.method_handle(name) for name in in_method_order(frame["method"])], columns=3)
     return made

@@ -11,25 +11,20 @@ from palimpsest.methods.registry import is_method, method_of
 from palimpsest.plots import style as common
 
 select = selections.membership
-WIDE = 3  # panels a row
 LOOKS = {"before": (common.RED, "X", "before the request", -0.14), "after": (common.BLUE, "o", "after the request", 0.14)}
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
     """frame: request, who (sharding or method), when (before, after), value, ci_low, ci_high, n forgotten records. A panel a request."""
     requests, models = list(frame["request"].unique()), list(frame["who"].unique())
-    columns = min(len(requests), WIDE)
-    rows = -(-len(requests) // columns)
-    made, axes = common.figure(style, 0.75 + rows * (0.55 + 0.34 * len(models)), rows, columns, sharex=True, sharey=True)
-    for place, request in zip(axes.flat, requests, strict=False):
+    made, axes = common.panels(style, len(requests), 0.75, 0.55 + 0.34 * len(models))
+    for place, request in zip(axes, requests, strict=True):
         part = frame[frame["request"] == request]
         panel(place, part, models)
         place.set_title(f"Request {request}: {int(part['n'].max())} records")
-    for place in axes.flat[len(requests) :]:
-        place.set_axis_off()
     words = [method_of(name).label if is_method(name) else common.shard_words(name) for name in models]
-    axes[0, 0].set_yticks(range(len(models)), words)
-    axes[0, 0].set_ylim(len(models) - 0.4, -0.6)
+    axes[0].set_yticks(range(len(models)), words)
+    axes[0].set_ylim(len(models) - 0.4, -0.6)
     made.supxlabel("AUROC of membership inference by loss (0.5 tells nothing, 1 tells all)", fontsize=8)
     handles = [Line2D([], [], linestyle="", marker=marker, color=colour, label=text) for colour, marker, text, _ in LOOKS.values()]
     handles.append(common.dashed_handle("guessing"))

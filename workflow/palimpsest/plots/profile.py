@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from palimpsest import selections
+from palimpsest.cells import number
 from palimpsest.methods.registry import method_of
-from palimpsest.metrics import METRICS
 from palimpsest.plots import style as common
 
 select = selections.profile
@@ -29,7 +31,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         place.text(x, y, short(cell.value), ha="center", va="center", fontsize=6.5, color="white" if dark else common.BLACK)
     place.set_xlim(-0.5, len(numbers) - 0.5)
     place.set_ylim(len(methods) - 0.5, -0.5)
-    labels = [f"{set_}: {METRICS[metric].name.replace('_', ' ')}" for set_, metric in numbers]
+    labels = [f"{set_}: {common.words(metric)}" for set_, metric in numbers]
     place.set_xticks(range(len(numbers)), labels, rotation=90, fontsize=6.5)
     place.set_yticks(range(len(methods)), [method_of(name).label for name in methods])
     place.grid(visible=False)
@@ -39,8 +41,13 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
 
 
 def short(value: float) -> str:
-    """As many digits as a tile has room for: 0.123, 1.23, 12.3, 123, 1.2k, 12k, 1.2M."""
+    """As many digits as a tile has room for: 0.123, 1.23, 12.3, 123, 1.2k, 12k, 123k, 1.2M; and 1e15, ∞."""
+    if not math.isfinite(value):
+        return number(value)
+    size = abs(float(f"{value:.3g}"))  # as it is read: 999.6 is 1000, which needs another unit
+    if size >= 1e15:
+        return f"{value:.0e}".replace("+", "")
     for least, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= least:
-            return f"{value / least:.1f}{letter}" if abs(value) < 10 * least else f"{value / least:.0f}{letter}"
-    return f"{value:.{max(0, 3 - len(str(int(abs(value)))) + (abs(value) < 1))}f}"
+        if size >= least:
+            return f"{value / least:.{int(abs(value) < 9.95 * least)}f}{letter}"
+    return f"{value:.{3 - len(str(int(size))) + (size < 1)}f}"

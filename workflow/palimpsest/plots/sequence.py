@@ -19,9 +19,9 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     made, axes = common.figure(style, 3.2, 1, len(sets), sharey=True)
     for place, set_ in zip(axes[0], sets, strict=True):
         for number, (method, points) in enumerate(frame[frame["set"] == set_].groupby("method", sort=False)):
-            way, nudge = common.look(method), (number - (len(methods) - 1) / 2) * 0.05
+            way, at = common.look(method), points["request"].map(requests.index) + common.nudge(number, len(methods))
             place.errorbar(
-                points["request"].map(requests.index) + nudge, points["value"], yerr=common.whiskers(points), linewidth=0.9,
+                at, points["value"], yerr=common.whiskers(points), linewidth=0.9,
                 linestyle=(0, (4, 2)) if points["order"].iloc[0] == "batch" else "-",
                 marker=way.marker, color=way.colour, markerfacecolor=way.face, markersize=way.size, elinewidth=0.6, zorder=3,
             )  # fmt: skip
@@ -31,4 +31,5 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     made.supxlabel("Requests served", fontsize=8)
     made.supylabel("Probability of an answer", fontsize=8)
     common.legend(made, [common.method_handle(name) for name in in_method_order(methods)], columns=3)
+    common.turn_ticks(made)
     return made

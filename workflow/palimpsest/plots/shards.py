@@ -13,7 +13,6 @@ from palimpsest.methods.registry import method_of
 from palimpsest.plots import style as common
 
 select = selections.shards
-WIDE = 3  # panels a row
 NUDGE, STEP = 0.28, 0.14  # what has the same number of shards stands side by side within this, so far apart at most
 REFERENCE = {"base": (0, (1, 1)), "oracle": (0, (6, 2))}
 
@@ -23,21 +22,15 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     S, R = zip(*map(parse_sharding, frame["shards"]), strict=True)
     frame = frame.assign(S=S, R=R)
     families, counts = list(frame["family"].unique()), sorted(set(S))
-    columns = min(len(families), WIDE)
-    rows = -(-len(families) // columns)
-    made, axes = common.figure(style, 0.8 + 2.3 * rows, rows, columns)
+    made, axes = common.panels(style, len(families), 0.8, 2.3, share=False)
     lines = list(frame[["method", "R"]].drop_duplicates().itertuples(index=False, name=None))
-    for number, place in enumerate(axes.flat):
-        if number >= len(families):
-            place.set_axis_off()
-            continue
-        family = families[number]
+    for number, (place, family) in enumerate(zip(axes, families, strict=True)):
         panel(place, frame[frame["family"] == family], lines, counts)
         title = "Equalized-odds gap" if len(families) <= 2 else f"Gap, {common.words(family)}"
         place.set_title(title if family else "Accuracy")
-        if number % columns == 0 or number == 1:
+        if number % common.WIDE == 0 or number == 1:
             place.set_ylabel("Gap (percentage points)" if family else "Accuracy (% of test records)")
-        if number + columns >= len(families):
+        if number + common.WIDE >= len(families):
             place.set_xlabel("Number of shards")
         if family:
             common.from_zero(place, "y")

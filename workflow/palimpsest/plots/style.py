@@ -6,6 +6,7 @@ Figures are made without pyplot, so that nothing is shared between them, and sav
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -25,6 +26,8 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = "#000000", "#E69F00", "#56B4E9", 
 GREY, VIOLET, BROWN = "#767676", "#5E3C99", "#7F4F24"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+WIDE = 3  # panels a row
+NUDGE, STEP = 0.6, 0.08  # what has the same tick stands side by side within this, so far apart at most
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 
 RC = {
@@ -119,6 +122,34 @@ def figure(style: dict, height: float, rows: int, columns: int, **shared) -> tup
     made = Figure(figsize=(width, height * width / 7), dpi=style.get("dpi", 150), layout="constrained")
     made.get_layout_engine().set(w_pad=0.06, h_pad=0.06, hspace=0.02, wspace=0.02)
     return made, made.subplots(rows, columns, squeeze=False, **shared)
+
+
+def panels(style: dict, count: int, around: float, each: float, share: bool = True) -> tuple[Figure, np.ndarray]:
+    """A figure of ``count`` panels in rows of WIDE, which may ``share`` their axes, and these panels, (count,). At 7 inches of width a row
+    is ``each`` inches high, and what stands around all of them ``around``."""
+    columns = min(count, WIDE)
+    rows = -(-count // columns)
+    made, axes = figure(style, around + rows * each, rows, columns, sharex=share, sharey=share)
+    for place in axes.flat[count:]:
+        place.set_axis_off()
+    for place in axes.flat[count - columns : count]:  # nothing stands below them
+        place.tick_params(labelbottom=True)
+    return made, axes.flat[:count]
+
+
+def nudge(number: int, count: int) -> float:
+    """How far the ``number``-th of ``count`` that stand side by side is from their tick, where ticks are 1 apart."""
+    return (number - (count - 1) / 2) * min(STEP, NUDGE / count)
+
+
+def turn_ticks(made: Figure) -> None:
+    """Set the labels of the x axes upright, and the figure higher by their length, where they would print over each other."""
+    made.draw_without_rendering()
+    boxes = [[label.get_window_extent().padded(2) for label in axes.get_xticklabels()] for axes in made.axes]
+    if any(one.overlaps(other) for row in boxes for one, other in pairwise(row)):
+        for axes in made.axes:
+            axes.tick_params(axis="x", labelrotation=90)
+        made.set_figheight(made.get_figheight() + max(box.width for row in boxes for box in row) / made.dpi)
 
 
 def tile(x: float, y: float, colour) -> Rectangle:

@@ -14,8 +14,8 @@ from palimpsest.plots import style as common
 from palimpsest.tables import TRUTH_COLUMNS, joined, write_csv
 
 EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "gap"]
-# A group may be called 'None', '1' or 'NA': such columns are read as they stand.
 WATCHED_SETS = ("forget", "retain", "extra")
+# A group may be called 'None', '1' or 'NA': such columns are read as they stand.
 TEXTS = ("seed", "request", "method", "shards", "set", "metric", "family", "group", "when")
 
 
