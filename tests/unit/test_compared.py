@@ -9,9 +9,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from palimpsest.likelihood import counted_logits
 from palimpsest.metrics.agreement import jensen_shannon
-from palimpsest.metrics.divergence import jensen_shannon_reversed, kl
+from palimpsest.metrics.divergence import DIVERGENCES, jensen_shannon_reversed, kl
 from palimpsest.scoring.causal import score, token_scores
-from palimpsest.scoring.compared import COLUMNS, divergences
+from palimpsest.scoring.compared import divergences
 from palimpsest.scoring.extracted import extracted, secret_span
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
@@ -33,6 +33,16 @@ def test_divergences_by_hand():
     assert all(value.item() == pytest.approx(0, abs=1e-7) for value in divergences(q, q))
 
 
+def test_tokens_that_cannot_be_said_add_nothing():
+    """A vocabulary filled up to a round size: logits of -inf on both sides, or where the oracle alone has them; not the other way round."""
+    p, q = torch.tensor([[0.0, 0.0, -torch.inf]]), torch.log(torch.tensor([[1.0, 3.0, 0.0]]))
+    found, plain = divergences(p, q), divergences(p[:, :2], q[:, :2])
+    assert [value.item() for value in found] == pytest.approx([value.item() for value in plain], rel=1e-6)
+    assert divergences(p, torch.log(torch.tensor([[1.0, 1.0, 2.0]])))[0].item() == pytest.approx(np.log(2), rel=1e-6)
+    assert divergences(q, torch.tensor([[0.0, -torch.inf, 0.0]]))[0].item() == np.inf
+    assert divergences(torch.tensor([[0.0, np.nan, 0.0]]), p)[0].isnan().all()
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
 def test_each_text_has_the_mean_over_its_counted_tokens(batch_size):
     """As metrics.divergence has it of the text's distributions, the oracle first; padding and batches change nothing."""
@@ -41,15 +51,15 @@ def test_each_text_has_the_mean_over_its_counted_tokens(batch_size):
     for text in (0, 2):
         with torch.no_grad():
             q, p = (torch.softmax(counted_logits(one, EXAMPLES.batch(np.array([text])))[0].double(), -1).numpy() for one in (ours, oracle))
-        assert {name: found[name][text] for name in COLUMNS} == pytest.approx({name: PLAIN[name](p, q) for name in COLUMNS}, rel=1e-4)
-    assert all(np.isnan(found[name][1]) for name in COLUMNS)
+        assert {name: found[name][text] for name in DIVERGENCES} == pytest.approx({name: PLAIN[name](p, q) for name in PLAIN}, rel=1e-4)
+    assert all(np.isnan(found[name][1]) for name in DIVERGENCES)
     np.testing.assert_allclose(np.concatenate(found["logp"]), token_scores(ours, EXAMPLES, batch_size).logp, atol=1e-6)
 
 
 def test_a_model_is_like_itself_to_the_bit():
     """Whatever else is scored with the texts that are compared."""
     found = score(model(1), EXAMPLES, 8, model(1), [0, 1])
-    assert all((found[name][:2] == 0).all() for name in COLUMNS)
+    assert all((found[name][:2] == 0).all() for name in DIVERGENCES)
 
 
 def test_a_secret_is_where_texts_differ():

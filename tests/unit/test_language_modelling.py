@@ -82,6 +82,7 @@ def test_only_answers_count_by_hand():
     data = LanguageModellingExamples([[0, 1, 2, 1], [1, 0, 0]], 0, [[False, False, True, False], [True, True, True]])
     assert token_log_probabilities(Chain(), data.batch(np.array([0, 1]))).exp().tolist() == pytest.approx([3 / 4, 1 / 8, 1 / 2])
     assert data.counted.tolist() == [1, 2] and data.lengths.tolist() == [4, 3]
+    assert data.counted is data.counted and data.lengths is data.lengths
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

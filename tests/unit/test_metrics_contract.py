@@ -17,7 +17,6 @@ from palimpsest.metrics import fairness as fair
 from palimpsest.metrics import membership as mia
 from palimpsest.metrics import memorization as mem
 from palimpsest.metrics.bootstrap import bootstrap_weights
-from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
 
@@ -146,12 +145,10 @@ CALLS = {
     "jensen_shannon_reversed": lambda s, w: div.jensen_shannon_reversed(s.others, 0.9 * s.probabilities + 0.05, w),
     "lpd": perplexities(div.lpd),
     "pdlp": perplexities(div.pdlp),
-    **{
-        name: lambda s, w: weighted_mean(s.probabilities[:, 1], w)  # of what each record has one number of
-        for name in ("rouge_l_recall", "extraction_likelihood", "beam_extraction", "sampling_extraction")
-    },
 }
 NOT_OVER_RECORDS = {
+    # A text's own number, whose mean is `weighted_mean`, as probability's is: their hand values are in test_extraction and test_remember.
+    *("rouge_l_recall", "extraction_likelihood", "beam_extraction", "sampling_extraction"),
     *("forget_quality", "model_utility", "exposure", "exposure_sampled"),
     *("retrained_tokens", "retrained_seconds", "retrained_share", "expected_share"),
     *("expected_curve", "fit_cost", "cost_by_chance", "gap_by_chance", "random_share", "patterns_per_record"),

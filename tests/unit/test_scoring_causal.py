@@ -122,6 +122,16 @@ def test_a_certain_prediction_has_no_spread():
     assert [values.tolist() for values in found] == [[0, -200], [True, False], [0, 0], [0, 0]]
 
 
+def test_tokens_that_cannot_be_said_have_no_part_in_the_moments():
+    """A vocabulary filled up to a round size has logits of -inf: 0 log 0 = 0. What is no number stays none."""
+    logits = torch.log(torch.tensor([[1.0, 3.0]]))
+    filled = torch.cat([logits, torch.full((1, 2), -torch.inf)], dim=1)
+    for plain, found in zip(score_tokens(logits, torch.tensor([1])), score_tokens(filled, torch.tensor([1])), strict=True):
+        assert torch.equal(plain, found)
+    assert score_tokens(filled, torch.tensor([2]))[0].item() == -torch.inf
+    assert all(score_tokens(torch.tensor([[0.0, torch.nan]]), torch.tensor([0]))[field].isnan().all() for field in (0, 2, 3))
+
+
 def test_nothing_to_score():
     scores = token_scores(Chain(), LanguageModellingExamples([], pad_id=0), 2)
     assert scores.offsets.tolist() == [0] and len(scores.logp) == 0

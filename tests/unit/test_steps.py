@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from palimpsest.__main__ import main
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError
 from palimpsest.scoring.ensembles import read_scores
+from palimpsest.steps.score import _records
 from palimpsest.steps.slice import check_sharding
 
 
@@ -105,6 +107,49 @@ def test_measure_by_hand(tmp_path):
     assert "gap_by_chance" not in test.index.get_level_values("metric")
     assert valid.loc[("random_share", "city"), "n"] == valid.loc[("patterns_per_record", "city"), "n"] == 400
     assert not ((rows["value"] < rows["ci_low"]) | (rows["value"] > rows["ci_high"])).any()
+
+
+def test_measure_holds_scores_against_the_oracles(tmp_path):
+    """Both score (1/4, 3/4) of the first record; of the second the oracle (1/2, 1/2), the method (1/4, 3/4). With m = (3/8, 5/8):
+
+    KL(oracle || method) = log(2) / 2 + log(2/3) / 2 = log(4/3) / 2, and the mean over both half of it (0.072; the other way round 0.065).
+    Reversed: 3/8 log(3/4 * 3/2) + 5/8 log(5/4 * 5/6), halved, and halved again for the mean; the standard one KL(p || m) + KL(q || m),
+    halved twice. One score of 0 makes the first two infinite: then there are the others alone.
+    """
+    index = pd.DataFrame({"record_id": ["a", "b"], "label": [0, 1], "split": "test", "owner": "x"})
+    write_parquet(index, tmp_path / "index")
+    (tmp_path / "rules").write_text("[]")
+
+    def decided(name: str, *positive: float) -> None:
+        scores = {"score_0": [1 - p for p in positive], "score_1": list(positive), "decision_0": 0.0, "decision_1": 1.0}
+        write_parquet(index[["record_id", "split"]].assign(sharding="1x1", fitted_on="", **scores), tmp_path / name)
+
+    def measured() -> dict[str, float]:
+        files = [f"--{name}={tmp_path / name}" for name in ("decisions", "rules", "index", "oracle")]
+        wanted = {"study": "s", "seed": 1, "method": "kga", "state": "r1", "model": "m", "families": [], "classes": 2}
+        call("measure", *files, "--output", tmp_path / "out", **wanted, bootstrap=20, level=0.95, cost_fp=1.0, cost_fn=1.0)
+        return read_parquet(tmp_path / "out").set_index("metric")["value"].to_dict()
+
+    decided("oracle", 3 / 4, 1 / 2)
+    decided("decisions", 3 / 4, 3 / 4)
+    found = measured()
+    reversed_ = (3 / 8 * np.log(9 / 8) + 5 / 8 * np.log(25 / 24)) / 4
+    standard = (np.log(4 / 3) / 2 + np.log(4 / 5) / 2 + np.log(2 / 3) / 4 + np.log(6 / 5) * 3 / 4) / 4
+    assert {name: found[name] for name in ("kl", "jensen_shannon_reversed", "jensen_shannon", "agreement")} == pytest.approx(
+        {"kl": np.log(4 / 3) / 4, "jensen_shannon_reversed": reversed_, "jensen_shannon": standard, "agreement": 1}
+    )
+    decided("decisions", 3 / 4, 1)
+    assert {"jensen_shannon", "agreement"} <= set(found := measured()) and not {"kl", "jensen_shannon_reversed"} & set(found)
+
+
+def test_sizes_are_those_of_completions_alone(tmp_path):
+    """Also of the record's other completions: the prompt is not what is scored."""
+    prompt, own, other = "Where does Ann live, who was born in Bath?", "In York.", "In a city that nobody knows."
+    write_parquet(pd.DataFrame({"record_id": ["a"], "prompt": [prompt], "completion": [own]}), tmp_path / "records")
+    others = pd.DataFrame({"record_id": ["a"], "kind": ["perturbed"], "number": [1], "completion": [other]})
+    found = _records([tmp_path / "records"], others)
+    assert found["prompt"].tolist() == [prompt] * 2
+    assert found["compressed"].tolist() == [len(zlib.compress(text.encode())) for text in (own, other)]
 
 
 def test_membership_by_hand(tmp_path):

@@ -48,6 +48,17 @@ def test_every_study_of_the_project_is_valid(name):
     assert load_study({"study": name}, ROOT / "config")["study"] == name
 
 
+@pytest.mark.parametrize("missing", [["base"], ["oracle"], ["base", "oracle"]])
+def test_a_causal_study_compares_with_base_and_oracle(missing):
+    people = yaml.safe_load((ROOT / "config" / "studies" / "people.yaml").read_text(encoding="utf-8"))
+    methods = [name for name in people["methods"] if name not in missing]
+    with pytest.raises(UserError, match="compares with base and oracle") as told:
+        check_study({**people, "methods": methods}, where="people.yaml")
+    assert len(told.value.problems) == 1 and f"remedy: add {' and '.join(missing)}" in str(told.value)
+    check_study({**people, "methods": methods, "requests": "latest"}, where="people.yaml")
+    check_study({**DEMO, "methods": ["sisa_vote"]}, where="config.yaml")
+
+
 def test_defaults_are_filled_in_also_in_sections_that_are_not_there():
     study = check_study({key: value for key, value in DEMO.items() if key != "evaluation"}, where="x")
     assert study["evaluation"] == {

@@ -57,16 +57,16 @@ def test_a_variant_is_seen_to_be_one():
 
 
 def test_a_study_takes_variants_and_tells_what_is_wrong_with_them():
-    good = study(["base", "npo", "npo-batch"], {"npo-batch": {"order": "batch"}})
+    good = study(["base", "oracle", "npo", "npo-batch"], {"npo-batch": {"order": "batch"}})
     assert good["methods"][-1] == "npo-batch"
     with pytest.raises(UserError) as told:
-        study(["base", "npo-batch", "kga-all"], {"npo-batch": {"order": "both", "betta": 1.0}})
+        study(["base", "oracle", "npo-batch", "kga-all"], {"npo-batch": {"order": "both", "betta": 1.0}})
     message = str(told.value)
     assert "options.npo-batch.order" in message and "'sequential' or 'batch'" in message
     assert "options.npo-batch.betta" in message and "did you mean 'beta'?" in message
     assert "a variant of a method is that method with other settings" in message and "options.kga-all" in message
     with pytest.raises(UserError, match="npo_batch"):
-        study(["base", "npo_batch"], {})
+        study(["base", "oracle", "npo_batch"], {})
 
 
 def test_teachers_that_only_teach_follow_no_request():

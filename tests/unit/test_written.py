@@ -21,8 +21,10 @@ class Tokenizer:
         return " ".join(WORDS[i] for i in ids if not (skip_special_tokens and i == END))
 
 
-# 'where does ann live | in york now <end>' and 'where | bath <end>'; what counts stands after the bar
-EXAMPLES = LanguageModellingExamples([[1, 2, 3, 4, 5, 6, 8, END], [1, 7, END]], END, [[False] * 4 + [True] * 4, [False, True, True]])
+# 'where does ann live | in york now <end>' and '<end> where | bath <end>'; what counts stands after the bar
+EXAMPLES = LanguageModellingExamples(
+    [[1, 2, 3, 4, 5, 6, 8, END], [END, 1, 7, END]], END, [[False] * 4 + [True] * 4, [False] * 2 + [True] * 2]
+)
 TEXTS = ["in york now", "bath"]
 
 
@@ -33,6 +35,7 @@ def told(monkeypatch):
     class Told:
         says = [[5, 7, 8, END], [7, END]]
         suffixes = [[[6, 7, END], [8, END], [END]]]  # after 5, 6 and 7 tokens of the first text
+        shortest = [5]
 
     def continuations(model, prompts, lengths, batch_size, end):
         Told.prompts, Told.lengths = prompts, lengths
@@ -41,7 +44,7 @@ def told(monkeypatch):
     monkeypatch.setattr(module, "greedy_continuations", continuations)
 
     def suffixes(model, sequences, batch_size, end, shortest):
-        assert shortest == [5][: len(sequences)], "of the first text the prompt and one token"
+        assert shortest == Told.shortest[: len(sequences)], "the prompt and one token"
         return Told.suffixes[: len(sequences)]
 
     monkeypatch.setattr(module, "greedy_suffixes", suffixes)
@@ -51,7 +54,7 @@ def told(monkeypatch):
 def test_what_is_written_is_held_against_the_completion(told):
     """Of 'in york now' the longest common subsequence with 'in bath now' has 2 of 3 words; 'bath' is all there is."""
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8)
-    assert told.prompts == [[1, 2, 3, 4], [1]] and told.lengths == [4, 2]
+    assert told.prompts == [[1, 2, 3, 4], [END, 1]] and told.lengths == [4, 2]
     assert found["rouge_l"] == pytest.approx([2 / 3, 1])
 
 
@@ -68,6 +71,17 @@ def test_those_that_are_not_asked_have_no_number(told):
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [1], 4, 8)
     assert np.isnan(found["rouge_l"][0]) and found["rouge_l"][1] == 1 and np.isnan(found["extraction_likelihood"]).all()
     assert all(np.isnan(values).all() for values in module.written(None, Tokenizer(), EXAMPLES, TEXTS, [], 4, 8).values())
+
+
+def test_without_a_prompt_there_is_nothing_to_answer(told):
+    """The second text is a completion alone, after the start token: the model is asked for the first, and of both for EL_1."""
+    told.says, told.suffixes = [[5, 6, 8, END]], [[[6, 8, END], [8, END], [END]], [[7, END], [END]]]
+    examples = LanguageModellingExamples([EXAMPLES.token_ids[0], [END, 1, 7, END]], END, [EXAMPLES.answers[0], [False] + [True] * 3])
+    told.shortest = [5, 2]
+    found = module.written(None, Tokenizer(), examples, ["in york now", "where bath"], [0, 1], 1, 8)
+    assert told.prompts == [[1, 2, 3, 4]] and told.lengths == [4]
+    assert found["rouge_l"][0] == 1 and np.isnan(found["rouge_l"][1]) and found["extraction_likelihood"].tolist() == [1, 1]
+    assert np.isnan(module.written(None, Tokenizer(), examples, ["in york now", "where bath"], [1], 9, 8)["rouge_l"]).all()
 
 
 def test_some_of_each_split_and_part_are_asked_whatever_else_is_there():

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from palimpsest.cells import NONE, lookup, retrained, shown
+from palimpsest.cells import NONE, lookup, number, retrained, shown
 from palimpsest.methods.registry import in_method_order, method_of
 from palimpsest.plan import SINGLE
+from palimpsest.tables import ALL_SEEDS
 
 REMEMBERED = (
     "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be deleted; retain: a sample of the rest. "
@@ -20,20 +21,21 @@ REMEMBERED = (
 USEFUL = 0.01  # model utility below which a model knows nothing of the test questions
 LEARNT = 0.8  # probability of a text that a model knows by heart
 NOT_LEARNT = (
-    "WARNING: this proves nothing: the base gives forgotten answers a probability of {:.2f} alone. Below {} it has not learnt them by "
+    f"WARNING: this proves nothing: the base gives forgotten answers a probability of {{}} alone. Below {LEARNT} it has not learnt them by "
     "heart, and there is nothing to forget. Train longer, or a larger model."
 )
 DISTINCT = 0.05  # p-value above which base and oracle cannot be told apart
 ALIKE = (
-    "WARNING: base and oracle cannot be told apart by their truth ratios (p = {:.2f}, {} items): forget quality tells nothing of a method. "
+    "WARNING: base and oracle cannot be told apart by their truth ratios (p = {}): forget quality tells nothing of a method. "
     "Ask for more records."
 )
+ALIKE_TO_UNSEEN = 0.05  # most that the oracle's probability of forgotten answers lies above that of unseen ones
 KNOWN_ANYWAY = (
-    "WARNING: this proves little: the oracle gives forgotten answers a probability of {:.2f}, and unseen ones {:.2f}. What it never saw "
-    "stands elsewhere in its data, too, or is easier than the holdout."
+    "WARNING: this proves nothing: the oracle gives forgotten answers a probability of {}, and unseen ones less by more than "
+    f"{ALIKE_TO_UNSEEN}. What it never saw stands elsewhere in its data, too, or is easier than the holdout."
 )
 USELESS = (
-    "Model utility says nothing here: even the base answers next to none of the test questions, and has {:.3f}. What is retained tells the "
+    "Model utility says nothing here: even the base answers next to none of the test questions, and has {}. What is retained tells the "
     "price of forgetting."
 )
 COLUMNS = {
@@ -56,26 +58,25 @@ def remembered(now: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.DataFr
 
 
 def doubts(now: pd.DataFrame) -> Iterator[str]:
-    """Why the study, or a number of it, may prove nothing: a base that has not learnt, or an oracle that knows, what is to be forgotten."""
+    """Why the study, or a number of it, may prove nothing: a base that has not learnt, or an oracle that knows, what is to be forgotten, in
+    any seed. now: rows of the newest state, of each seed."""
+    now = now[(now["seed"] != ALL_SEEDS) & (now["group"] == "")]
     if not (now["set"] == "forget").any():
         return
-    told = {set_: lookup(now, set_) for set_ in ("forget", "holdout", "test")}
 
-    def value(set_: str, method: str, metric: str):
-        key = (method, SINGLE, "", metric)
-        return told[set_].loc[key] if key in told[set_].index else None
+    def by_seed(method: str, set_: str, metric: str) -> pd.Series:
+        return now[(now["method"] == method) & (now["set"] == set_) & (now["metric"] == metric)].set_index("seed")["value"]
 
-    base, oracle, unseen = (value(*key, "probability") for key in (("forget", "base"), ("forget", "oracle"), ("holdout", "oracle")))
-    quality = value("forget", "base", "forget_quality")
-    if quality is not None and quality["value"] > DISTINCT:
-        yield ALIKE.format(quality["value"], int(quality["n"]))
-    if base is not None and base["value"] < LEARNT:
-        yield NOT_LEARNT.format(base["value"], LEARNT)
-    if oracle is not None and unseen is not None and oracle["ci_low"] > unseen["ci_high"]:
-        yield KNOWN_ANYWAY.format(oracle["value"], unseen["value"])
-    utility = value("test", "base", "model_utility")
-    if utility is not None and utility["value"] < USEFUL:
-        yield USELESS.format(utility["value"])
+    base, oracle, unseen = (by_seed(*key, "probability") for key in (("base", "forget"), ("oracle", "forget"), ("oracle", "holdout")))
+    quality, utility = by_seed("base", "forget", "forget_quality"), by_seed("base", "test", "model_utility")
+    for doubt, values in (
+        (ALIKE, quality[quality > DISTINCT]),
+        (NOT_LEARNT, base[base < LEARNT]),
+        (KNOWN_ANYWAY, oracle[oracle > unseen.reindex(oracle.index) + ALIKE_TO_UNSEEN]),
+        (USELESS, utility[utility < USEFUL]),
+    ):
+        if len(values):
+            yield doubt.format(", ".join(f"{number(value)} (seed {seed})" for seed, value in values.items()))
 
 
 PLANTED = (

@@ -87,6 +87,10 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
         else:
             what, place = "there is no method of this name that has settings", f"{where}, options"
             yield Problem(what, place, shown(name), ", ".join(trained), nearest(name, trained))
+    missing = [name for name in ("base", "oracle") if name not in study["methods"]]
+    if study["track"] == "causal" and study["requests"] == "all" and missing:
+        what, found = "a causal study compares with base and oracle, and is checked by them", ", ".join(study["methods"])
+        yield Problem(what, f"{where}, methods", found, "base and oracle among them", f"add {' and '.join(missing)}")
     several = [sharding for sharding in study["sharding"] if parse_sharding(sharding)[0] > 1]
     for name in study["methods"]:
         chosen = options_of(name, study["options"]).get("sharding")

@@ -43,7 +43,8 @@ def summarise(metrics: pd.DataFrame, settings: dict) -> list[Section]:
     head = f"State {settings['states'][-1]}, {'' if causal else 'test records, '}{source}. {interval}"
     sections = [Section(f"Summary of the study {study}", head)]
     if causal:
-        sections.append(Section("What is remembered", REMEMBERED, remembered(now), tuple(doubts(now))))
+        warnings = tuple(doubts(metrics[metrics["request"] == settings["states"][-1]]))
+        sections.append(Section("What is remembered", REMEMBERED, remembered(now), warnings))
         secrets = planted(now)
         return [*sections, Section("Planted secrets", PLANTED, secrets)] if len(secrets) else sections
     families = [*settings["families"], *sorted(set(now.loc[now["metric"] == "equalized_odds_max", "group"]))]

@@ -10,6 +10,8 @@ import numpy as np
 
 from palimpsest.metrics.inputs import distributions, record_weights, weighted_mean
 
+DIVERGENCES = ("kl", "jensen_shannon", "jensen_shannon_reversed")  # of what a model says from what the oracle says
+
 
 def kl_per_record(p, q) -> np.ndarray:
     """KL(p || q) = sum_c p log(p / q) of each record in nats, (n,); [0, inf], inf where q is 0 and p is not; 0 log 0 = 0."""

@@ -1,7 +1,8 @@
 """How far a planted secret stands out among those that could have been planted in its place (Carlini et al. 2019).
 
-A canary is drawn from a space R of |R| equally likely secrets in one carrier sentence. Its loss is the *sum* of the NLLs of the
-secret's tokens: a mean would favour what falls into many tokens. Units do not matter, only the order of losses does.
+A canary is drawn from a space R of |R| equally likely secrets in one carrier sentence. Its loss is the *sum* of the NLLs of all tokens
+of that sentence, as in the paper: a mean would favour what falls into many tokens. What stands before the secret adds the same to each;
+what stands after it is predicted from it and counts. Units do not matter, only the order of losses does.
 
 Chance alone gives 1.44 bits on average (log2 e: the mean of -log2 of a uniform draw), log2 |R| is the most there is.
 """

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def extraction_likelihood(suffixes: Sequence[Sequence[int]], sequence: Sequence[int], n: int = 10) -> float:
-    """EL_n of one sequence of T tokens; [0, 1], down. Jang et al. 2023, as their code computes it.
+    """EL_n of one sequence of T tokens; [0, 1], match. Jang et al. 2023, as their code computes it.
 
     EL_n(x) = 1 / (T - n) * sum_{i=1}^{T-n} OVERLAP_n(f(x_<i), x_>=i): over the T - n prefixes that at least n tokens follow, the n-grams of
     the greedy continuation, as often as they stand there, that are among those of the true suffix, over the number of n-grams of the
@@ -35,15 +35,17 @@ def beam_extracted(hypotheses: Sequence[Sequence[int]], secret: Sequence[int]) -
 
 
 def sampling_hit_rate(samples: Sequence[Sequence[int]], secret: Sequence[int]) -> float:
-    """Share of sampled suffixes that are the secret one; [0, 1], down. Liu and Kalinli 2023. ValueError where a length differs."""
+    """Share of sampled suffixes that are the secret one; [0, 1], match. Liu and Kalinli 2023. ValueError where a length differs."""
     if not len(samples) or any(len(sample) != len(secret) for sample in samples):
         raise ValueError(f"there must be samples, each of the {len(secret)} tokens of the secret")
     return sum(list(sample) == list(secret) for sample in samples) / len(samples)
 
 
 def rouge_l_recall(generated: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """(n,): longest common subsequence of stemmed words over the words of the reference; [0, 1]. Lin 2004, as Maini et al. 2024 use it.
+    """(n,): longest common subsequence of stemmed words over the words of the reference; [0, 1], match. Lin 2004; Maini et al. 2024.
 
+    Maini et al. let a model write 200 tokens, whatever the reference has; ``scoring.written`` stops it at as many as the reference has,
+    since time grows with each token, and what is written beyond an answer recalls words by chance.
     NaN where a reference has no word: ``rouge-score`` knows those of a-z and 0-9 alone. ValueError where the numbers of texts differ.
     """
     from rouge_score.rouge_scorer import RougeScorer

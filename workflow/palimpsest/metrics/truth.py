@@ -1,13 +1,12 @@
 """Whether a model prefers a true answer to false ones, and the two numbers that TOFU makes of it (Maini et al. 2024).
 
-An item is a question with one correct and K wrong answers. ``correct`` (n,), ``wrong`` (n, K): the mean NLL of each answer's
-tokens in nats, the end of text included. ``weights`` of items: None, (n,) or (B, n).
+An item is a question with one correct answer and wrong ones, K or as many as it has. ``correct`` (n,), ``wrong`` (n, K) or n sequences:
+the mean NLL of each answer's tokens in nats, the end of text included. ``weights`` of items: None, (n,) or (B, n).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +20,7 @@ def truth_ratio(correct, wrong) -> np.ndarray:
     """
     correct, wrong = _answers(correct, wrong)
     with np.errstate(over="ignore"):  # inf: a model may find the truth that unlikely
-        return np.exp(correct - wrong.mean(axis=1))
+        return np.exp(correct - np.array([each.mean() for each in wrong]))
 
 
 def truth_ratio_indifference(ratios, weights=None):
@@ -49,9 +48,8 @@ def probability_with_options(correct, wrong, weights=None):
 def probability_with_options_per_item(correct, wrong) -> np.ndarray:
     """p(correct) / (p(correct) + sum_k p(wrong_k)) of each item, p length-normalised, (n,); [0, 1]."""
     correct, wrong = _answers(correct, wrong)
-    nll = np.column_stack([correct, wrong])
-    likelihood = np.exp(nll.min(axis=1, keepdims=True) - nll)  # relative to the likeliest answer: not 0/0, however unlikely all are
-    return likelihood[:, 0] / likelihood.sum(axis=1)
+    with np.errstate(over="ignore"):  # over p(correct), so that nothing is 0/0, however unlikely all are; 1/inf is the 0 that is wanted
+        return 1 / (1 + np.array([np.exp(right - each).sum() for right, each in zip(correct, wrong, strict=True)]))
 
 
 def forget_quality(ratios, oracle_ratios, ids, oracle_ids) -> float:
@@ -84,19 +82,12 @@ def require_same_items(ids, other_ids) -> None:
         raise ValueError("the compared items are the same, but not in the same order")
 
 
-@dataclass(frozen=True)
-class ModelUtility:
-    """The harmonic mean and what it was made of: one part near 0 decides it, so show the parts."""
+def model_utility(parts: Mapping[str, float | np.ndarray]):
+    """Harmonic mean of parts in [0, 1], () or (B,) as they are; [0, 1], up; 0 if a part is 0. Maini et al. 2024.
 
-    value: np.ndarray | float  # () or (B,)
-    parts: dict[str, np.ndarray | float]
-
-
-def model_utility(parts: Mapping[str, float | np.ndarray]) -> ModelUtility:
-    """Harmonic mean of parts in [0, 1], each () or (B,); [0, 1], up; 0 if a part is 0. Maini et al. 2024.
-
-    TOFU takes nine: probability, ROUGE-L recall and truth_ratio_preference, each of the retain set, the real authors and
-    the world facts (for the latter two probability_with_options). NaN where a part is; ValueError where there is none or one is negative.
+    One part near 0 decides it, so show them: each is a metric of its own. TOFU takes nine: probability, ROUGE-L recall and
+    truth_ratio_preference, each of the retain set, the real authors and the world facts (for the latter two probability_with_options).
+    NaN where a part is; ValueError where there is none or one is negative.
     """
     if not parts:
         raise ValueError("model utility needs a part")
@@ -105,14 +96,15 @@ def model_utility(parts: Mapping[str, float | np.ndarray]) -> ModelUtility:
         raise ValueError(f"parts must not be negative: {', '.join(negative)}")
     values = np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in parts.values())))
     with np.errstate(divide="ignore", over="ignore"):  # 1/0 is inf, and k/inf the 0 that is wanted
-        return ModelUtility((len(values) / (1 / values).sum(axis=0))[()], dict(parts))
+        return (len(values) / (1 / values).sum(axis=0))[()]
 
 
-def _answers(correct, wrong) -> tuple[np.ndarray, np.ndarray]:
-    correct, wrong = np.asarray(correct, dtype=np.float64), np.asarray(wrong, dtype=np.float64)
-    if correct.ndim != 1 or wrong.ndim != 2 or len(wrong) != len(correct) or not wrong.shape[1]:
-        raise ValueError(f"the NLLs must have the shapes (n,) and (n, K) with K >= 1, not {correct.shape} and {wrong.shape}")
-    if not (np.isfinite(correct).all() and np.isfinite(wrong).all()):
+def _answers(correct, wrong) -> tuple[np.ndarray, list[np.ndarray]]:
+    correct, wrong = np.asarray(correct, dtype=np.float64), [np.asarray(each, dtype=np.float64) for each in wrong]
+    if correct.ndim != 1 or len(wrong) != len(correct) or any(each.ndim != 1 or not len(each) for each in wrong):
+        shapes = sorted({each.shape for each in wrong})
+        raise ValueError(f"the NLLs must be (n,) and n times one or more, not {correct.shape} and {len(wrong)} times {shapes}")
+    if not np.isfinite(np.concatenate([correct, *wrong])).all():
         raise ValueError("the NLLs of the answers must be finite")
     return correct, wrong
 

@@ -70,13 +70,14 @@ def _batches(examples: LanguageModellingExamples, chosen: np.ndarray, size: int)
 def score_tokens(logits: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """logits (N, V), tokens (N,) int -> logp, correct, mean, deviation, each (N,), in float32 and nats; see ``TokenScores``.
 
-    mean and deviation are those of log p(v) for v ~ p (Zhang et al. 2024, Min-K%++). The deviation is taken around the mean: of a nearly
+    mean and deviation are those of log p(v) for v ~ p (Zhang et al. 2025, Min-K%++). The deviation is taken around the mean: of a nearly
     certain or a nearly uniform prediction the difference of the moments would leave rounding alone.
     """
     log_probabilities = torch.log_softmax(logits.float(), dim=-1)
     logp = log_probabilities.gather(1, tokens[:, None])[:, 0]
     correct = logits.argmax(dim=-1) == tokens  # the first of equal ones
     probabilities = log_probabilities.exp()
+    log_probabilities = log_probabilities.masked_fill(log_probabilities == -torch.inf, 0)  # 0 log 0 = 0
     mean = (probabilities * log_probabilities).sum(dim=-1)
     variance = (probabilities * (log_probabilities - mean[:, None]).square()).sum(dim=-1)
     return logp, correct, mean, variance.sqrt()

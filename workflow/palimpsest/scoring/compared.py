@@ -9,29 +9,29 @@ import numpy as np
 import torch
 
 from palimpsest.likelihood import counted_logits
+from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
 ROWS = 256  # rows of a vocabulary that are reduced together: what softmax and moments need besides the logits stays small
-COLUMNS = ("kl", "jensen_shannon", "jensen_shannon_reversed")
 
 
 class Compared:
     """Holds the logits that it is shown of batches against a reference's, which reads the same batches: a model is like itself to the bit.
 
-    found: COLUMNS, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN of examples that are not ``asked``.
+    found: DIVERGENCES, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN of examples that are not ``asked``.
     """
 
     def __init__(self, reference: torch.nn.Module, examples: LanguageModellingExamples, asked: Sequence[int]):
         self.reference, self.examples = reference.eval(), examples
         self.asked = np.isin(np.arange(len(examples.lengths)), asked)
-        self.found = {name: np.full(len(examples.lengths), np.nan) for name in COLUMNS}
+        self.found = {name: np.full(len(examples.lengths), np.nan) for name in DIVERGENCES}
 
     def show(self, indices: np.ndarray, batch: dict[str, torch.Tensor], logits: torch.Tensor) -> None:
         """logits (N, V) of the N counted tokens of a batch, which holds the examples ``indices``."""
         wanted, _ = counted_logits(self.reference, batch)
         parts = [divergences(*part) for part in zip(wanted.split(ROWS), logits.split(ROWS), strict=True)]
         rows = np.repeat(np.arange(len(indices)), self.examples.counted[indices])
-        for name, values in zip(COLUMNS, zip(*parts, strict=True), strict=True):
+        for name, values in zip(DIVERGENCES, zip(*parts, strict=True), strict=True):
             sums = np.bincount(rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(indices))
             self.found[name][indices] = sums / self.examples.counted[indices]
 
@@ -45,6 +45,7 @@ def divergences(reference: torch.Tensor, model: torch.Tensor) -> tuple[torch.Ten
     middle = torch.logaddexp(p, q) - log(2)
 
     def kl(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        return (one.exp() * (one - other)).sum(dim=-1).clamp(min=0)  # rounding alone is negative
+        terms = (one.exp() * (one - other)).masked_fill(one == -torch.inf, 0)  # a vocabulary filled up to a round size has such rows
+        return terms.sum(dim=-1).clamp(min=0)  # rounding alone is negative
 
     return kl(p, q), (kl(p, middle) + kl(q, middle)) / 2, (kl(middle, p) + kl(middle, q)) / 2

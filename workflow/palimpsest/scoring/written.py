@@ -21,18 +21,22 @@ def written(
     n: int,
     batch_size: int,
 ) -> dict[str, np.ndarray]:
-    """rouge_l and extraction_likelihood (EL_n), (N,) each, of the N examples; NaN of those not ``asked``, and EL_n of completions of n
-    tokens or fewer. texts: the true completions, which what is written after the prompt is held against, up to as many tokens as they have.
+    """rouge_l and extraction_likelihood (EL_n), (N,) each, of the N examples; NaN of those not ``asked``, rouge_l of those without a
+    prompt, and EL_n of completions of n tokens or fewer.
+
+    texts: the true completions, which what is written after the prompt is held against. As many tokens are written as they have, not 200
+    as in TOFU: see ``rouge_l_recall``. Without a prompt a model has the start token alone, and would write one text for all records.
     """
     found = {name: np.full(len(examples.lengths), np.nan) for name in ("rouge_l", "extraction_likelihood")}
     if not len(asked):
         return found
     end = tokenizer.eos_token_id
     counted, lengths = examples.counted, examples.lengths
-    prompts = [examples.token_ids[i][: lengths[i] - counted[i]] for i in asked]
-    answers = greedy_continuations(model, prompts, counted[list(asked)].tolist(), batch_size, end)
+    prompted = [i for i in asked if lengths[i] - counted[i] > 1]
+    prompts = [examples.token_ids[i][: lengths[i] - counted[i]] for i in prompted]
+    answers = greedy_continuations(model, prompts, counted[prompted].tolist(), batch_size, end)
     said = [tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
-    found["rouge_l"][list(asked)] = rouge_l_recall(said, [texts[i] for i in asked])
+    found["rouge_l"][prompted] = rouge_l_recall(said, [texts[i] for i in prompted])
     long = [i for i in asked if counted[i] > n]
     found["extraction_likelihood"][long] = _extracted(model, examples, long, n, end, batch_size)
     return found

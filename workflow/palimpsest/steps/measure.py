@@ -12,7 +12,7 @@ from palimpsest.data.groups import check_calibration
 from palimpsest.data.ledger import START
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import read_json
-from palimpsest.metrics import agreement, classification, fairness
+from palimpsest.metrics import agreement, classification, divergence, fairness
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.randomness import numpy_generator
@@ -127,9 +127,15 @@ class Measure:
                 yield row(self.where, self.split, metric, value, n, (lows[number], highs[number]), f"{family}={name}")
 
     def agreement(self, part: pd.DataFrame, oracle: pd.DataFrame, group: str) -> Iterator[dict]:
-        for metric, kind in (("agreement", "decision"), ("jensen_shannon", "score")):
-            function, ours, theirs = getattr(agreement, metric), _columns(part, kind), _columns(oracle, kind)
-            yield self._row(metric, len(part), lambda w, f=function, a=ours, b=theirs: f(a, b, w), group)
+        """How like the oracle a method decides, and how far its scores lie from the oracle's. KL and the reversed divergence are infinite
+        where one score is 0 and the other is not, as the shares of a vote and what a post-processor says are: then they have no row."""
+        for function, kind in (
+            (agreement.agreement, "decision"), (agreement.jensen_shannon, "score"),
+            (divergence.kl, "score"), (divergence.jensen_shannon_reversed, "score"),
+        ):  # fmt: skip
+            theirs, ours = _columns(oracle, kind), _columns(part, kind)
+            if np.isfinite(function(theirs, ours)):
+                yield self._row(function.__name__, len(part), lambda w, f=function, p=theirs, q=ours: f(p, q, w), group)
 
 
 def _columns(frame: pd.DataFrame, kind: str) -> np.ndarray:

@@ -9,9 +9,10 @@
 
 and a scorer, a module of scoring/, which training does not know, so that a new number trains nothing anew, with
 
-    score(model, examples, batch_size)            columns of a score file
-    tell(model, tokenizer, examples, rows, settings, reference)
-                                                  more of them, of models that generate, for the rows that are asked
+    score(model, examples, batch_size)            columns of a score file; of causal models also given a reference and which examples
+                                                  are asked to be held against it
+    tell(model, tokenizer, examples, rows, settings)
+                                                  more of them, of causal models alone, for the Rows that are asked
     memory(model, examples)                       numbers by name, and
     extractable(model, tokenizer, examples, n, *names)
                                                   more of them, slower to have; those of KNOWN say how well examples are known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -29,12 +30,12 @@ class LanguageModellingExamples:
         if len(empty):
             raise ValueError(f"no token counts in {len(empty)} of {len(self.token_ids)} texts; the first of them is number {empty[0] + 1}")
 
-    @property
+    @cached_property
     def lengths(self) -> np.ndarray:
         """(n,) tokens of each text."""
         return np.array([len(ids) for ids in self.token_ids], dtype=np.int64)
 
-    @property
+    @cached_property
     def counted(self) -> np.ndarray:
         """(n,) tokens of each text that the loss counts."""
         if self.answers is None:
