@@ -340,8 +340,8 @@ def test_the_step_by_hand(files):
     Outsiders: one at 2, nine at 4. Of 20 pairs 1 is wrong; one of two members lies below all outsiders. By bytes, 0.1 and 3/40 against 0.2
     and more. Less the oracle's loss, -1 and 0 against -1.5 and nine times 0.5. First tokens alone, 1 and 2 against 2 and 4.
 
-    Retained: g1 and k1; f1 is not. Model utility without g1, whom r2 names, and so without a truth ratio: probability e^-1 and ROUGE 1/2 of
-    k1; of the question 1 / (1 + e^-1), 1, and 1 - e^-1. The control: rank 2 of 4.
+    Retained: g1 and k1; f1 is not. Model utility: of g1, which has a false answer, as of the question 1 / (1 + e^-1) and 1 - e^-1; ROUGE 1/2
+    of the retained and 1 of the question. The control: rank 2 of 4.
     """
     rows = measured(files).set_index(["set", "metric"])
     e = np.e
@@ -352,24 +352,21 @@ def test_the_step_by_hand(files):
         ("forget", "membership_auroc"): 19 / 20, ("forget", "membership_tpr"): 0.5, ("forget", "membership_auroc_zlib"): 1,
         ("forget", "membership_auroc_reference"): 18 / 20, ("forget", "membership_auroc_min_k"): 19.5 / 20,
         ("retain", "perplexity"): e**1.5, ("retain", "probability"): (e**-2 + 1 / e) / 2, ("holdout", "perplexity"): e**3.8,
-        ("test", "model_utility"): 5 / (e + 2 + 1 + 1 / e + 1 + 1 / (1 - 1 / e)), ("world_facts", "probability_with_options"): e / (1 + e),
+        ("test", "model_utility"): 6 / (2 * (1 + 1 / e) + 2 / (1 - 1 / e) + 2 + 1),
+        ("world_facts", "probability_with_options"): e / (1 + e),
         ("controls", "exposure"): 1, ("controls", "beam_extraction"): 1, ("controls", "sampling_extraction"): 0.25,
     }  # fmt: skip
     assert {key: rows.loc[key, "value"] for key in wanted} == pytest.approx(wanted, rel=1e-6)
-    assert rows.loc[("retain", "perplexity"), "n"] == 2 and rows.loc[("test", "model_utility"), "n"] == 5
+    assert rows.loc[("retain", "perplexity"), "n"] == 2 and rows.loc[("test", "model_utility"), "n"] == 6
     assert rows.loc[("controls", "exposure"), "group"] == "repetitions=4"
 
 
-def test_model_utility_has_the_same_parts_in_every_state(files):
-    """Before any request f1 and g1 are retained, with false answers; neither counts."""
-    given = {"heldout": "heldout", "trained": "trained", "index": "index", "ledger": "ledger", "truth": "truth", "output": "out"}
+def test_before_any_request_nobody_is_left_out_and_no_ledger_is_needed(files):
+    given = {"heldout": "heldout", "trained": "trained", "index": "index", "truth": "truth", "output": "out"}
     options = [part for name, file in given.items() for part in (f"--{name}", files / file)]
     call("remember", *options, **WANTED | {"method": "base", "state": "r0"})
     rows = read_parquet(files / "out").set_index(["set", "metric"])
-    assert rows.loc[("retain", "perplexity"), "n"] == 3 and ("retain", "truth_ratio_preference") in rows.index
-    after = measured(files).set_index(["set", "metric"])
-    key = ("test", "model_utility")
-    assert rows.loc[key, ["value", "n"]].tolist() == after.loc[key, ["value", "n"]].tolist()
+    assert rows.loc[("retain", "perplexity"), "n"] == 3 and "forget" not in rows.index.get_level_values("set")
 
 
 def test_the_step_ends_where_the_oracle_is_another(files):

@@ -55,7 +55,9 @@ def test_a_causal_study_compares_with_base_and_oracle(missing):
     with pytest.raises(UserError, match="compares with base and oracle") as told:
         check_study({**people, "methods": methods}, where="people.yaml")
     assert len(told.value.problems) == 1 and f"remedy: add {' and '.join(missing)}" in str(told.value)
-    check_study({**people, "methods": methods, "requests": "latest"}, where="people.yaml")
+    with pytest.raises(UserError, match="keeps nothing but teachers") as told:
+        check_study({**people, "methods": methods, "requests": "latest"}, where="people.yaml")
+    assert len(told.value.problems) == 1
     check_study({**DEMO, "methods": ["sisa_vote"]}, where="config.yaml")
 
 

@@ -29,7 +29,6 @@ if TRACK == "causal":
             scores=remember_options,
             ledger=ledger_option,
             owners=forgotten,
-            asked=asked_for(),
             code=code("remember"),
         shell:
             "python -m palimpsest remember --settings {params.settings:q} --heldout {input.heldout:q} --trained {input.trained:q}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from math import comb
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.canaries import PART
-from palimpsest.data.ledger import forgotten_owners, read_ledger
+from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import Problem, UserError
 from palimpsest.metrics import divergence, exposure, membership, memorization, truth
@@ -59,14 +59,14 @@ def run(args) -> None:
     Raises UserError where models were scored on other texts, and where the numbers cannot be true (``check``).
     """
     wanted = args.settings
-    index, requests = read_parquet(args.index).set_index("record_id"), read_ledger(args.ledger)
+    index = read_parquet(args.index).set_index("record_id")
+    gone = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
 
-    def without(owners: Iterable[str], rows: pd.DataFrame) -> pd.DataFrame:
-        return rows[~rows["record_id"].map(index["owner"]).isin(owners)]
+    def left(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[~rows["record_id"].map(index["owner"]).isin(gone)]
 
-    gone, asked = forgotten_owners(requests, wanted["state"]), [owner for request in requests for owner in request.owners]
     heldout = read_token_rows(args.heldout)
-    sets = dict(_trained(without(gone, read_token_rows(args.trained)), index)) | dict(_heldout(without(gone, heldout), index))
+    sets = dict(_trained(left(read_token_rows(args.trained)), index)) | dict(_heldout(left(heldout), index))
     if args.forget:
         sets["forget"] = read_token_rows(args.forget)
     measure = Measure(wanted)
@@ -78,11 +78,11 @@ def run(args) -> None:
             found += measure.truth(name, rows)
             found += measure.planted(name, rows, index)
             found += measure.divergences(name, rows)
-    found += measure.utility(sets | {"retain": without(asked, sets["retain"])}, index)
+    found += measure.utility(sets, index)
     if len(forget := sets.get("forget", ())):  # a request may have no training records
         oracle, oracle_heldout = same(forget, args.oracle), same(heldout, args.oracle_heldout)
         if len(sets["holdout"]):
-            outside = dict(_heldout(without(gone, oracle_heldout), index))["holdout"]
+            outside = dict(_heldout(left(oracle_heldout), index))["holdout"]
             found += measure.membership(*(one_of_each(rows, index) for rows in (forget, sets["holdout"], oracle, outside)))
         found += measure.against_oracle(forget, oracle)
         if args.base:
@@ -180,8 +180,7 @@ class Measure:
     def utility(self, sets: dict[str, pd.DataFrame], index: pd.DataFrame) -> Iterator[dict]:
         """Of the retained and of each part of test with false answers, the harmonic mean of probability, ROUGE-L and truth ratio; and the
         probability among options, which an item without a paraphrase is asked by (TOFU's real authors and world facts). Where the
-        retained have no false answers, they have no truth ratio, and the parts are one fewer: `n` counts them. The retained of ``sets`` are
-        those that no request ever asks for, so that the parts, and the records that they are measured on, are the same in every state."""
+        retained of a state have no false answers, they have no truth ratio, and the parts are one fewer: `n` counts them."""
         tests = set(index.loc[index["split"] == "test", "part"]) if "part" in index else set()
         parts: dict[tuple[str, str], np.ndarray] = {}
         for name in (name for name, rows in sets.items() if name in {"retain", *tests} and len(rows)):

@@ -122,8 +122,3 @@ def forgotten(wildcards):
     return owners_digest(
         sorted(owner for request in PLAN.requests[: PLAN.order[wildcards.state]] for owner in request.owners)
     )
-
-
-def asked_for():
-    """Digest of everybody whom any request asks to forget."""
-    return owners_digest(sorted(owner for request in PLAN.requests for owner in request.owners))
