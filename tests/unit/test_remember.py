@@ -340,8 +340,8 @@ def test_the_step_by_hand(files):
     Outsiders: one at 2, nine at 4. Of 20 pairs 1 is wrong; one of two members lies below all outsiders. By bytes, 0.1 and 3/40 against 0.2
     and more. Less the oracle's loss, -1 and 0 against -1.5 and nine times 0.5. First tokens alone, 1 and 2 against 2 and 4.
 
-    Retained: g1 and k1; f1 is not. Model utility: of g1, which has a false answer, as of the question 1 / (1 + e^-1) and 1 - e^-1; ROUGE 1/2
-    of the retained and 1 of the question. The control: rank 2 of 4.
+    Retained: g1 and k1; f1 is not. Model utility: of g1, which has a false answer, as of the question 1 / (1 + e^-1) and 1 - e^-1; ROUGE
+    1/2 of the retained and 1 of the question. The control: rank 2 of 4.
     """
     rows = measured(files).set_index(["set", "metric"])
     e = np.e
