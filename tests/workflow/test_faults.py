@@ -232,7 +232,7 @@ def test_a_disk_that_is_full_while_a_model_is_written(whole, clone):
     started = clone.start("teachers", "--printshellcmds", preexec_fn=limit, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = started.communicate(timeout=600)
     assert started.returncode != 0
-    assert f"{LAST}: the system refused" in said and "File too large" in said and "ulimit" in said
+    assert f"{LAST}/resume/step11: the system refused" in said and "File too large" in said and "ulimit" in said
     assert "Traceback" not in said
     assert not [path for path in clone.path(LAST).rglob("*") if path.is_file()]
     assert clone.snakemake("teachers") == 0, clone.output

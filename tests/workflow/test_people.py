@@ -57,12 +57,6 @@ def clone(made, tmp_path) -> Told:
     return Told(made.copy(tmp_path / "clone").folder)
 
 
-@pytest.mark.parametrize(("methods", "drawn"), [(["oracle", "npo"], True), (["base", "npo"], False)])
-def test_a_profile_is_drawn_where_there_is_an_oracle_to_measure_from(tmp_path, methods, drawn):
-    fresh = Clone.make(tmp_path / "fresh", forget="r1 p0002 p0003", **STUDY | {"methods": methods, "options": {}})
-    assert ("figures/profile" in fresh.jobs()) == drawn
-
-
 def test_each_model_is_trained_once_and_teachers_follow_no_request(made):
     trained = {"base", "oracle/r1", *(f"teachers/3x1/{shard}/1/r0" for shard in (1, 2, 3))}
     assert steps(made.done, "train") == {f"train/seed1/{name}" for name in trained}

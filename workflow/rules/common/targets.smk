@@ -15,7 +15,7 @@ def figure_names():
         "truth_ratio": TRACK == "causal" and STUDY["data"]["reader"] in ("people", "tofu") and bool(truth_files()),
         "canaries": COMPARES and PLAN.latest != START and SPACE > 0,
         "curves": TRACK == "causal" and bool(watched_files()),
-        "profile": COMPARES and PLAN.latest != START and TRACK == "causal" and "oracle" in STUDY["methods"],
+        "profile": COMPARES and PLAN.latest != START and TRACK == "causal",
     }
     return [name for name in FIGURES if shown[name]]
 
