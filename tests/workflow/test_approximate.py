@@ -49,7 +49,7 @@ def test_a_method_unlearns_labels_beyond_the_sham(made, method):
 
 
 def test_kga_closes_its_gap_and_stops(made):
-    """To a fifth, as it is told. What a small classifier says of those it learnt from is hardly surer, so labels need not become unlikely."""
+    """To a fifth, as it is told. A small classifier is hardly surer of those it learnt from, so labels need not become unlikely."""
     told = report(made, "kga")
     first, *_, last = (watched["gap_difference"] for watched in told["watched"])
     assert told["stopped"] and last <= 0.2 * first and told["steps"] < 10
