@@ -22,7 +22,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from shared import PIECES, verdict
+from targets import verdict
+from texts import PIECES
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from palimpsest.generation import greedy_suffixes

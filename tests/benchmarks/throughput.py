@@ -24,7 +24,8 @@ from statistics import median
 
 import numpy as np
 import torch
-from shared import LONGEST, PIECES, invented, questions, verdict, word_tokenizer
+from targets import verdict
+from texts import LONGEST, PIECES, invented, questions, word_tokenizer
 from transformers import DataCollatorForSeq2Seq, DataCollatorWithPadding, Trainer, TrainingArguments
 
 from palimpsest.models.causal import make_causal

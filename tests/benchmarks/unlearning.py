@@ -41,7 +41,8 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 import torch
-from shared import LONGEST, PIECES, questions, verdict
+from targets import verdict
+from texts import LONGEST, PIECES, questions
 from torch.nn.functional import cross_entropy, logsigmoid
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, AutoModelForCausalLM, PrinterCallback, Trainer, TrainingArguments

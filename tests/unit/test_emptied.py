@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-from test_steps import call
+from stepping import call
 
 from palimpsest.data.shards import place
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet

@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-from test_steps import call, scores
+from stepping import call, scores
 
 from palimpsest.data.shards import place
 from palimpsest.data.storage import read_parquet, write_parquet

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from test_steps import call
+from stepping import call
 
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError

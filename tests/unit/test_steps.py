@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import json
 import zlib
 
 import numpy as np
 import pandas as pd
 import pytest
+from stepping import call, scores
 
 from palimpsest.__main__ import main
 from palimpsest.data.storage import read_parquet, write_parquet
@@ -17,28 +16,6 @@ from palimpsest.errors import UserError
 from palimpsest.scoring.ensembles import read_scores
 from palimpsest.steps.score import _records
 from palimpsest.steps.slice import check_sharding
-
-
-def call(step: str, *arguments, **settings) -> None:
-    """Run a step as the command line would, errors passing through."""
-    module = importlib.import_module(f"palimpsest.steps.{step}")
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--settings", type=json.loads)
-    module.add_arguments(parser)
-    module.run(parser.parse_args([*map(str, arguments), "--settings", json.dumps(settings)]))
-
-
-def scores(path, sharding, shard_probabilities: dict[int, list[float]], ids):
-    """A score file; per shard the probability of class 1 of each record."""
-    parts = [
-        pd.DataFrame({
-            "sharding": sharding, "shard": shard, "record_id": ids,
-            "logp_0": np.log1p(-np.array(p)), "logp_1": np.log(np.array(p)),
-        })
-        for shard, p in shard_probabilities.items()
-    ]  # fmt: skip
-    write_parquet(pd.concat(parts), path)
-    return path
 
 
 def test_a_state_takes_each_shard_from_its_latest_version(tmp_path):

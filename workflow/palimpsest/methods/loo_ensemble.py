@@ -40,6 +40,11 @@ class Settings(Training):
     sharding: str | None = None
 
 
+def leaves_out(settings: Settings) -> bool:
+    """Whether an example is answered by teachers that have not seen it, and so cannot be one that all of them saw."""
+    return settings.teachers != "all"
+
+
 def asked(saw: np.ndarray, teachers: str, names: tuple) -> np.ndarray:
     """saw (n, M) bool -> which teachers answer for each example, (n, M) bool."""
     import numpy as np

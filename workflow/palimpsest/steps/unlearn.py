@@ -67,7 +67,7 @@ def run(args) -> None:
     device = torch.device("cuda" if wanted["gpus"] else "cpu")
 
     def load(folder: Path) -> torch.nn.Module:
-        return track.load(folder, tokenizer, wanted["head"])
+        return track.load(folder, tokenizer, wanted["head"]).to(device)
 
     given = Run(
         load(args.model),
@@ -77,8 +77,8 @@ def run(args) -> None:
         generates=wanted["track"] != "classification",
         device=device,
         precision=wanted["precision"],
-        frozen=Frozen(beside, lambda name: load(beside[name]).to(device)),
-        teachers=teachers_of(args, wanted, frames, lambda folder: load(folder).to(device).eval()) if args.teachers else None,
+        frozen=Frozen(beside, lambda name: load(beside[name])),
+        teachers=teachers_of(args, wanted, frames, method.leaves_out(settings), load) if args.teachers else None,
     )
     logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
 
@@ -116,13 +116,13 @@ def sets_of(args, wanted: dict) -> dict[str, pd.DataFrame]:
     return frames
 
 
-def teachers_of(args, wanted: dict, frames: dict[str, pd.DataFrame], load: Callable[[Path], torch.nn.Module]) -> Teachers:
+def teachers_of(args, wanted: dict, frames: dict[str, pd.DataFrame], leaves_out: bool, load: Callable[[Path], torch.nn.Module]) -> Teachers:
     """Those of each shard, as they were before any request, and which of the texts to forget each of them saw."""
     learnt = pd.concat([frames["forget"], frames["retain"], *map(read_parquet, args.earlier)], ignore_index=True)
     saw = who_saw(frames["forget"], learnt, wanted["sharding"], wanted["salt"], wanted["seed"])
-    if wanted["options"].get("teachers") != "all":
+    if leaves_out:
         check_teachers(saw, frames["forget"], wanted)
-    return Teachers(len(args.teachers), lambda number: load(args.teachers[number]), saw)
+    return Teachers(len(args.teachers), lambda number: load(args.teachers[number]).eval(), saw)
 
 
 def who_saw(forget: pd.DataFrame, learnt: pd.DataFrame, sharding: str, salt: str, seed: int) -> np.ndarray:

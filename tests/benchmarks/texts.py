@@ -1,4 +1,4 @@
-"""What several benchmarks take: texts as long as the studies' own, and the word on a target."""
+"""Texts as long as the studies' own, for benchmarks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,3 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
     """Of invented ids."""
     backend = Tokenizer(models.WordLevel({word: number for number, word in enumerate(["[PAD]", *map(str, range(1, PIECES))])}))
     return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]")
-
-
-def verdict(ratio: float, target: float) -> str:
-    return f"{target:g}x {'reached' if ratio >= target else 'missed'}"

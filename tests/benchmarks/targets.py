@@ -1,0 +1,7 @@
+"""The word on a target."""
+
+from __future__ import annotations
+
+
+def verdict(ratio: float, target: float) -> str:
+    return f"{target:g}x {'reached' if ratio >= target else 'missed'}"

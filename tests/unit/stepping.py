@@ -1,0 +1,34 @@
+"""What tests of single steps share."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+
+import numpy as np
+import pandas as pd
+
+from palimpsest.data.storage import write_parquet
+
+
+def call(step: str, *arguments, **settings) -> None:
+    """Run a step as the command line would, errors passing through."""
+    module = importlib.import_module(f"palimpsest.steps.{step}")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--settings", type=json.loads)
+    module.add_arguments(parser)
+    module.run(parser.parse_args([*map(str, arguments), "--settings", json.dumps(settings)]))
+
+
+def scores(path, sharding, shard_probabilities: dict[int, list[float]], ids):
+    """A score file; per shard the probability of class 1 of each record."""
+    parts = [
+        pd.DataFrame({
+            "sharding": sharding, "shard": shard, "record_id": ids,
+            "logp_0": np.log1p(-np.array(p)), "logp_1": np.log(np.array(p)),
+        })
+        for shard, p in shard_probabilities.items()
+    ]  # fmt: skip
+    write_parquet(pd.concat(parts), path)
+    return path
