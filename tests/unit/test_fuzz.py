@@ -6,11 +6,9 @@ is found again.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import datetime
 import gzip
-import importlib
 import json
 import re
 from pathlib import Path
@@ -18,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from stepping import call
 from test_records import SECRET, records
 
 from palimpsest.data.ledger import Request
@@ -236,14 +235,6 @@ def damaged_data(rng) -> dict:
         {"classes": 3},
     ]
     return DATA | (pick(rng, more) if rng.integers(3) == 0 else {})
-
-
-def call(step: str, *arguments, **settings) -> None:
-    module = importlib.import_module(f"palimpsest.steps.{step}")
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--settings", type=json.loads)
-    module.add_arguments(parser)
-    module.run(parser.parse_args([*map(str, arguments), "--settings", json.dumps(settings)]))
 
 
 def use_table(path: Path, data: dict) -> None:
