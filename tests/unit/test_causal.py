@@ -55,6 +55,14 @@ def test_a_saved_folder_is_a_start_that_says_the_same(architecture, tokenizer, t
     assert torch.equal(likelihoods(loaded, tokenizer), before) and torch.equal(likelihoods(start, tokenizer), before)
 
 
+@pytest.mark.parametrize("architecture", SIZES)
+def test_a_start_in_half_precision_is_trained_in_float32(architecture, tokenizer, tmp_path):
+    """As many models of the hub are kept: an update of 1e-5 is less than the last bit of most weights in bfloat16."""
+    save_model_folder(scratch(architecture, tokenizer, "study", 1).bfloat16(), tokenizer, tmp_path)
+    start = make_causal({"init": str(tmp_path), "max_length": 32}, tokenizer, "study", 2)
+    assert {parameter.dtype for parameter in (*start.parameters(), *load_causal(tmp_path, tokenizer).parameters())} == {torch.float32}
+
+
 def test_room_for_every_token(tokenizer, tmp_path):
     save_model_folder(scratch("gpt2", tokenizer, "study", 1), tokenizer, tmp_path)
     larger = load_tokenizer(tmp_path)

@@ -239,6 +239,19 @@ def test_a_good_study_is_not_doubted_and_each_doubt_is_told_once():
     assert len(found) == 4 and all(part in text for part, text in zip(said, found, strict=True))
 
 
+def test_without_a_holdout_the_oracle_is_held_against_other_unseen_text():
+    """Of split valid; and where there is none either, it is told that nothing was checked."""
+
+    def with_unseen_in(split: str) -> list[str]:
+        numbers = seed(oracle=0.93)
+        return told_of([{(method, split if set_ == "holdout" else set_, metric): v for (method, set_, metric), v in numbers.items()}])
+
+    (found,) = with_unseen_in("valid")
+    assert "unseen ones less by more than" in found
+    (found,) = with_unseen_in("test")
+    assert "was not checked" in found and "holdout" in found
+
+
 def test_before_any_request_there_is_nothing_to_doubt():
     where = {"study": "s", "seed": 1, "request": "r0", "shards": "1x1", "model": "gpt2", "method": "base"}
     rows = [row(where, "holdout", "probability", 0.1, 50), row(where, "test", "model_utility", 0.0, 50)]

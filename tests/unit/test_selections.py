@@ -15,7 +15,7 @@ from palimpsest.steps.draw import figure
 from palimpsest.tables import row, table, tidy
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
-SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS), "at_once": ["npo-batch"]}
+SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS), "orders": {"npo": "sequential", "npo-batch": "batch"}}
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
 CAUSAL = ("frontier", "sequence", "profile", "curves", "truth_ratio", "canaries")  # figures of causal models
 SELECTIONS = {name: figure(name).select for name in FIGURES}

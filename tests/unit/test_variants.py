@@ -8,7 +8,7 @@ import yaml
 
 from palimpsest.errors import UserError
 from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of
-from palimpsest.methods.settings import at_once, option, options_of, same_at_first
+from palimpsest.methods.settings import at_once, both_orders, option, options_of, same_at_first
 from palimpsest.plots.style import look
 from palimpsest.selections import sequence
 from palimpsest.study import check_study, served_shardings
@@ -74,6 +74,19 @@ def test_teachers_that_only_teach_follow_no_request():
     assert served_shardings({"methods": ["base", "sisa_vote"], "sharding": ["1x1", "3x1"]}) == ["1x1", "3x1"]
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"npo-b": {"order": "batch"}}, {"npo": "sequential", "npo-b": "batch"}),
+        ({"npo": {"order": "batch"}, "npo-b": {"learning_rate": 1e-4}}, {}),
+        ({"npo": {"order": "batch"}, "npo-b": {"order": "sequential"}}, {"npo": "batch", "npo-b": "sequential"}),
+    ],
+)
+def test_what_a_study_has_in_both_orders(given, found):
+    """A variant has what its method has been given, the order too."""
+    assert both_orders(["kga", "npo", "npo-b"], given) == found
+
+
 def test_requests_one_by_one_are_set_beside_all_at_once():
     """Rows of a method that has a variant `batch`, from the first request on, beside the oracle's."""
     interval = {"ci_low": 0, "ci_high": 1}
@@ -85,7 +98,8 @@ def test_requests_one_by_one_are_set_beside_all_at_once():
         )
         for set_ in ("forget", "retain")
     ]  # fmt: skip
-    found = sequence(pd.DataFrame(rows), pd.DataFrame(), {"states": ["r0", "r1", "r2"], "at_once": ["npo-batch"]})
+    orders = {"npo": "sequential", "npo-batch": "batch"}
+    found = sequence(pd.DataFrame(rows), pd.DataFrame(), {"states": ["r0", "r1", "r2"], "orders": orders})
     assert found[found["set"] == "forget"][["method", "order", "request", "value"]].to_numpy().tolist() == [
         ["oracle", "sequential", "r1", 0.1], ["oracle", "sequential", "r2", 0.2],
         ["npo", "sequential", "r1", 0.5], ["npo", "sequential", "r2", 0.4], ["npo-batch", "batch", "r2", 0.3],

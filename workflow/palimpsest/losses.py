@@ -22,9 +22,15 @@ def per_example(values: torch.Tensor, rows: torch.Tensor, examples: int) -> torc
     return torch.zeros(examples, dtype=values.dtype, device=values.device).index_add(0, rows, values)
 
 
+def kl_terms(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities (N, K) of both -> (N, K), whose sum over K is KL(teacher || student), in nats. What the teacher never says costs
+    nothing, even where the student never says it either, as in the rows by which a vocabulary is filled up to a round size."""
+    return (teacher.exp() * (teacher - student)).masked_fill(teacher == -torch.inf, 0)
+
+
 def kl_sum(teacher: torch.Tensor, student_logits: torch.Tensor) -> torch.Tensor:
     """teacher (N, K) log-probabilities, student_logits (N, K) -> (): sum over predictions of KL(teacher || student), in nats."""
-    return functional.kl_div(torch.log_softmax(wide(student_logits), dim=-1), wide(teacher), reduction="sum", log_target=True)
+    return kl_terms(wide(teacher), torch.log_softmax(wide(student_logits), dim=-1)).sum()
 
 
 def negative_preference_sum(losses: torch.Tensor, reference: torch.Tensor, beta: float) -> torch.Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of, without_variant
+from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of
 from palimpsest.tables import ALL_SEEDS
 
 # What a page holds; the tidy table holds the rest.
@@ -178,15 +178,13 @@ def frontier(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
 
 
 def sequence(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Probability of all that is forgotten up to each request, and of the retained: of methods that forget one request after another, of
-    their variants ``settings['at_once']`` that forget all together, and of the oracle. `order` says which is which."""
+    """Probability of all that is forgotten up to each request, and of the retained: of ``settings['orders']``, which says of each method
+    whether it forgets one request after another (sequential) or all together (batch), and of the oracle."""
     rows = metrics[(metrics["seed"] == ALL_SEEDS) & (metrics["metric"] == "probability") & metrics["set"].isin(WATCHED)]
-    at_once = settings["at_once"]
-    both = {"oracle", *at_once, *(without_variant(name) for name in at_once)}
-    shown = [name for name in in_method_order(rows["method"]) if name in both]
+    orders = {"oracle": "sequential", **settings["orders"]}
+    shown = [name for name in in_method_order(rows["method"]) if name in orders]
     states = [name for name in settings["states"] if name in set(rows.loc[rows["set"] == "forget", "request"])]
-    order = rows["method"].isin(at_once).map({True: "batch", False: "sequential"})
-    chosen = rows.assign(order=order)[["set", "method", "order", "request", "value", "ci_low", "ci_high"]]
+    chosen = rows.assign(order=rows["method"].map(orders))[["set", "method", "order", "request", "value", "ci_low", "ci_high"]]
     return in_order(chosen, set=WATCHED, method=shown, request=states)
 
 

@@ -36,7 +36,7 @@ for FIGURE in figure_names():
                 dpi=STUDY["figures"]["dpi"],
                 families=STUDY["fairness"]["groups"],
                 states=PLAN.shown,
-                **({"at_once": served_at_once()} if FIGURE == "sequence" else {}),
+                **({"orders": served_both_ways()} if FIGURE == "sequence" else {}),
             ),
             code=code("draw", f"palimpsest.plots.{FIGURE}"),
         shell:

@@ -74,9 +74,9 @@ def _together(
             if total is None:
                 total = said.new_zeros(len(answering), said.shape[1])
             rows = slice(row, row := row + len(said))
-            total[rows] += said * answering[rows, number, None]
+            total[rows] += said.masked_fill(~answering[rows, number, None], 0)  # not times 0: what is never said is -inf
     mean = total.div_(answering.sum(dim=1, keepdim=True))
-    return torch.log_softmax(mean, dim=-1) if aggregate == "geometric" else mean.clamp_min_(torch.finfo(mean.dtype).tiny).log_()
+    return torch.log_softmax(mean, dim=-1) if aggregate == "geometric" else mean.log_()
 
 
 def _likeliest(labels: torch.Tensor, keep: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -77,7 +77,7 @@ def _loss(run: Run):
     import torch
 
     from palimpsest.ensemble.soft_labels import rest_of
-    from palimpsest.losses import per_example, wide
+    from palimpsest.losses import kl_terms, per_example, wide
 
     def loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         said = run.predict(model, batch)
@@ -85,7 +85,7 @@ def _loss(run: Run):
         if "kept" in batch:
             top = student.gather(1, batch["kept"])
             student = torch.cat([top, rest_of(top)], dim=-1)
-        each = (teacher.exp() * (teacher - student)).sum(dim=-1)
+        each = kl_terms(teacher, student).sum(dim=-1)
         count = torch.bincount(said.rows, minlength=len(batch["input_ids"]))
         return (per_example(each, said.rows, len(count)) / count).sum()
 

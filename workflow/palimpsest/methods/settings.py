@@ -57,6 +57,13 @@ def at_once(name: str, given: dict[str, dict]) -> bool:
     return option(name, "order", given) == "batch"
 
 
+def both_orders(methods: list[str], given: dict[str, dict]) -> dict[str, str]:
+    """`order` of each of ``methods`` that a study has in both orders, as the method or as variants of it."""
+    order = {name: option(name, "order", given) for name in methods}
+    of_method = {name: {order[other] for other in methods if without_variant(other) == without_variant(name)} for name in methods}
+    return {name: order[name] for name in methods if len(of_method[name]) > 1}
+
+
 def same_at_first(name: str, methods: list[str], given: dict[str, dict]) -> bool:
     """Whether a variant differs from its method, which the study has too, in `order` alone: at the first request the two are the same."""
     method = without_variant(name)

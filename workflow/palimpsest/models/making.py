@@ -36,9 +36,10 @@ def make(kind: str, settings: dict, tokenizer, names: tuple, **head) -> torch.nn
 
 
 def load(kind: str, source: str | Path, tokenizer, **head) -> torch.nn.Module:
-    """A model from a folder or a hub id, with room for every token of ``tokenizer``."""
+    """A model from a folder or a hub id, in float32, with room for every token of ``tokenizer``."""
     import transformers
 
+    head |= {"dtype": torch.float32}  # whatever the file holds: in half precision most updates would be rounded away
     try:
         model = getattr(transformers, kind).from_pretrained(str(source), trust_remote_code=False, use_safetensors=True, **head)
     except OSError as error:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from palimpsest.likelihood import counted_logits
+from palimpsest.losses import kl_terms
 from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
@@ -45,7 +46,6 @@ def divergences(reference: torch.Tensor, model: torch.Tensor) -> tuple[torch.Ten
     middle = torch.logaddexp(p, q) - log(2)
 
     def kl(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        terms = (one.exp() * (one - other)).masked_fill(one == -torch.inf, 0)  # a vocabulary filled up to a round size has such rows
-        return terms.sum(dim=-1).clamp(min=0)  # rounding alone is negative
+        return kl_terms(one, other).sum(dim=-1).clamp(min=0)  # rounding alone is negative
 
     return kl(p, q), (kl(p, middle) + kl(q, middle)) / 2, (kl(middle, p) + kl(middle, q)) / 2

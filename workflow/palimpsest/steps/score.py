@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.devices import device_of
 from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.models.folder import check_model
 from palimpsest.models.tokenizers import load_tokenizer
@@ -42,7 +43,7 @@ def run(args) -> None:
     wanted = args.settings
     track, scorer = (importlib.import_module(modules[wanted["track"]]) for modules in (TRACKS, SCORERS))
     torch.set_num_threads(wanted["threads"])
-    device = "cuda" if wanted["gpus"] else "cpu"
+    device = device_of(wanted["gpus"])
     candidates = read_parquet(args.candidates) if args.candidates else None
     told = {path: _records(files, candidates) for path, files in zip(args.output, args.records, strict=True) if files}
     told = {path: records for path, records in once(told).items() if len(records)}

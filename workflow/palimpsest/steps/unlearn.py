@@ -17,6 +17,7 @@ import torch
 from palimpsest.data.records import name_rows
 from palimpsest.data.shards import parse_sharding, place
 from palimpsest.data.storage import read_parquet, records_digest, whole_texts
+from palimpsest.devices import device_of
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json, write_json
@@ -64,7 +65,7 @@ def run(args) -> None:
     beside = dict(zip(wanted["beside"], args.beside, strict=True))
     others = beside | {f"teacher {number}": folder for number, folder in enumerate(args.teachers, 1)}
     others = {name: check_model(folder) for name, folder in others.items()}
-    device = torch.device("cuda" if wanted["gpus"] else "cpu")
+    device = device_of(wanted["gpus"])
 
     def load(folder: Path) -> torch.nn.Module:
         return track.load(folder, tokenizer, wanted["head"]).to(device)

@@ -7,7 +7,8 @@
     predict(model, batch)                         -> Predictions
     subset(examples, indices)                     some of the examples
 
-and a scorer, a module of scoring/, which training does not know, so that a new number trains nothing anew, with
+and a scorer, a module of scoring/, which the training of base, oracle and teachers does not know, so that a new number trains none of them
+anew (methods watch what is known while they train), with
 
     score(model, examples, batch_size)            columns of a score file; of causal models also given a reference and which examples
                                                   are asked to be held against it

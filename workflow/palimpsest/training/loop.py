@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from palimpsest.devices import device_of
 from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import seed_of
 from palimpsest.training.objective import Objective
@@ -47,7 +48,7 @@ def train(
     torch.set_num_threads(settings["threads"])
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # for finding bugs; costs some per cent and changes no result
-    accelerator = Accelerator(mixed_precision=settings["precision"], cpu=settings["gpus"] == 0)
+    accelerator = Accelerator(mixed_precision=settings["precision"], cpu=device_of(settings["gpus"]).type == "cpu")
     groups, betas = _parameter_groups(model, settings["weight_decay"]), tuple(settings.get("betas", (0.9, 0.999)))
     optimizer = torch.optim.AdamW(groups, lr=settings["learning_rate"], betas=betas, fused=True)
     done, totals = load_state(resume, fingerprint, model, optimizer)

@@ -9,9 +9,8 @@ def method_folder(method, state):
     return f"methods/{method}/{state}"
 
 
-def served_at_once():
-    """Variants that forget all requests together where their method takes one after another."""
-    return [name for name in STUDY["methods"] if method_of(name).trains and "-" in name and at_once(name, OPTIONS)]
+def served_both_ways():
+    return both_orders([name for name in STUDY["methods"] if method_of(name).trains], OPTIONS)
 
 
 def forgets(method, state, suffix="parquet"):
