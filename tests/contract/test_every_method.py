@@ -280,6 +280,24 @@ def test_soft_labels_are_the_same_in_pieces(monkeypatch):
     assert torch.allclose(whole_set[0], pieces[0], rtol=1e-12) and torch.equal(whole_set[1], pieces[1]) and whole_set[0].shape[1] == 6
 
 
+@pytest.mark.parametrize("aggregate", ["mean", "geometric"])
+def test_a_token_that_nobody_can_say_costs_leave_one_out_nothing(aggregate):
+    """The rows by which a vocabulary is filled up to a round size have a logit of -inf, with the teachers and the student."""
+    from palimpsest.methods import loo_ensemble
+
+    run = run_of("causal")
+
+    def predict(model, batch):
+        said = run.predict(model, batch)
+        return said._replace(logits=said.logits.index_fill(1, torch.tensor([0]), -torch.inf))
+
+    part = loo_ensemble.objective(dataclasses.replace(run, predict=predict), loo_ensemble.Settings(aggregate=aggregate)).parts["forget"]
+    loss = part.loss(run.model, part.examples.batch(np.arange(len(SAW))))
+    loss.backward()
+    assert 0 < float(loss.detach()) < math.inf
+    assert all(torch.isfinite(parameter.grad).all() for parameter in run.model.parameters() if parameter.grad is not None)
+
+
 @pytest.mark.parametrize("keep", [None, 4])
 def test_the_teacher_who_saw_a_text_has_no_say_in_it(keep):
     """Other weights of the first teacher change what is said of the texts that it did not see, and of no other."""
