@@ -11,9 +11,9 @@ from palimpsest.methods.unlearning import Run
 from palimpsest.steps.unlearn import Watch
 
 
-def watch(known: dict[str, dict[str, float]], unseen: dict[str, float]) -> Watch:
-    """Of a scorer that says of each set what ``known`` holds."""
-    scorer = SimpleNamespace(KNOWN=("accuracy",), memory=lambda model, examples: known[examples], extractable=lambda *_: {})
+def watch(known: dict[str, dict[str, float]], unseen: dict[str, float], slow: dict[str, float] | None = None) -> Watch:
+    """Of a scorer that says of each set what ``known`` holds, and what ``slow`` does where it is asked what takes long."""
+    scorer = SimpleNamespace(KNOWN=("accuracy", "slow"), memory=lambda model, examples: known[examples], extractable=lambda *_: slow or {})
     track = SimpleNamespace(subset=lambda examples, some: examples.name)
     sets = {name: SimpleNamespace(name=name, lengths=[1]) for name in known}
     settings = gradient_ascent.Settings()
@@ -22,16 +22,29 @@ def watch(known: dict[str, dict[str, float]], unseen: dict[str, float]) -> Watch
 
 @pytest.mark.parametrize(("unseen", "stops"), [({}, False), ({"accuracy": 0.4}, True)])
 def test_the_bar_is_what_the_base_knew_of_unseen_text(unseen, stops):
-    """The model before knows it worse already where it forgot an earlier request: 0.2, of the base's 0.4."""
+    """The model before knows it worse already where it forgot an earlier request, 0.2 of the base's 0.4, and is not asked."""
     known = {"forget": {"accuracy": 0.3, "perplexity": 2.0}, "extra": {"accuracy": 0.2, "perplexity": 3.0}}
     watched = watch(known, unseen)
-    assert watched(None, []) == (
-        {"forget_accuracy": 0.3, "forget_perplexity": 2.0, "extra_accuracy": 0.2, "extra_perplexity": 3.0}, stops,
-    )  # fmt: skip
+    asked = {} if unseen else {"extra_accuracy": 0.2, "extra_perplexity": 3.0}
+    assert watched(None, []) == ({"forget_accuracy": 0.3, "forget_perplexity": 2.0, **asked}, stops)
     assert watched.unseen == (unseen or {"accuracy": 0.2})
 
 
 def test_it_is_what_was_found_before_the_first_update():
     watched = watch({"forget": {"accuracy": 0.3}, "extra": {"accuracy": 0.1}}, {})
     earlier = {"forget_accuracy": 0.9, "extra_accuracy": 0.4}
-    assert watched(None, [earlier])[1] and watched.unseen == {"accuracy": 0.4}
+    numbers, stops = watched(None, [earlier])
+    assert stops and watched.unseen == {"accuracy": 0.4} and set(numbers) == {"forget_accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "slow", "asked", "stops"), [(0.5, 0.1, False, False), (0.4, 0.3, True, False), (0.4, 0.2, True, True)]
+)
+def test_what_is_slow_is_asked_at_first_and_where_the_rest_would_stop(accuracy, slow, asked, stops):
+    """The rule asks for both at most: accuracy 0.4 and 0.2 of what is slow."""
+    known = {"forget": {"accuracy": 0.9}, "extra": {"accuracy": 0.4}}
+    watched = watch(known, {}, slow={"slow": 0.2})
+    first, _ = watched(None, [])
+    assert first == {"forget_accuracy": 0.9, "extra_accuracy": 0.4, "forget_slow": 0.2, "extra_slow": 0.2}
+    later = watch({**known, "forget": {"accuracy": accuracy}}, watched.unseen, slow={"slow": slow})
+    assert later(None, [first]) == ({"forget_accuracy": accuracy} | ({"forget_slow": slow} if asked else {}), stops)

@@ -9,8 +9,8 @@ paper has it, by the log-likelihood of the true label of a classifier.
 
 Where this departs: "no better" is "at most", where the code has "less": of short texts the extraction likelihood of unseen ones is 0, and
 nothing is less. Of large sets 200 texts are watched, drawn at random; the extraction likelihood is that of 16 of them that are longer than
-n tokens, for it is slow, and is left out of the rule where either set has none. The paper's chunks, of which one is forgotten after
-another, are requests: the ledger cuts them.
+n tokens, for it is slow, is asked where the accuracy alone would stop, and is left out of the rule where either set has none. The paper's
+chunks, of which one is forgotten after another, are requests: the ledger cuts them.
 """
 
 from __future__ import annotations

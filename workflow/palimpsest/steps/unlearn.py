@@ -152,7 +152,8 @@ class Watch:
     """Numbers of memory on some examples of each set, and what the method itself watches (`watched`); and whether it may stop (`stops`).
 
     unseen: what the base knew of unseen text, by the names of memory's numbers: as the model before says, which forgot an earlier request,
-    or, where it has forgotten nothing yet, as is found before the first update.
+    or, where it has forgotten nothing yet, as is found before the first update. Unseen text is not looked at again; and what is slow
+    (`extractable`) is asked before the first update, and then where all else says that the method may stop.
     """
 
     def __init__(self, track, scorer, given: Run, method, settings, tokenizer, ngram: int, unseen: dict[str, float]):
@@ -162,16 +163,27 @@ class Watch:
         self.sets = {name: track.subset(examples, some[name]) for name, examples in given.sets.items()}
 
     def __call__(self, model, earlier: list[dict]) -> tuple[dict[str, float], bool]:
-        found = {name: self.scorer.memory(model, examples) for name, examples in self.sets.items()}
-        for name in getattr(self.method, "EXTRACTED", ()):
-            found[name] |= self.scorer.extractable(model, self.tokenizer, self.sets[name], self.ngram, *self.given.names, name)
-        numbers = {f"{name}_{what}": value for name, values in found.items() for what, value in values.items()}
+        first = not earlier
+        sets = {name: examples for name, examples in self.sets.items() if name != "extra" or (first and not self.unseen)}
+        numbers = _named({name: self.scorer.memory(model, examples) for name, examples in sets.items()})
         if hasattr(self.method, "watched"):
             numbers |= self.method.watched(self.given, self.settings, model, earlier)
-        watched = [*earlier, numbers]
-        self.unseen = self.unseen or {name: watched[0][f"extra_{name}"] for name in self.scorer.KNOWN if f"extra_{name}" in watched[0]}
-        stops = hasattr(self.method, "stops") and self.method.stops(self.settings, self.scorer.KNOWN, watched, self.unseen)
-        return numbers, bool(stops)
+        if first or self._stops([*earlier, numbers]):
+            numbers |= _named({name: self._extractable(model, name) for name in getattr(self.method, "EXTRACTED", ()) if name in sets})
+        start = next(iter(earlier), numbers)
+        self.unseen = self.unseen or {name: start[f"extra_{name}"] for name in self.scorer.KNOWN if f"extra_{name}" in start}
+        return numbers, self._stops([*earlier, numbers])
+
+    def _extractable(self, model, name: str) -> dict[str, float]:
+        return self.scorer.extractable(model, self.tokenizer, self.sets[name], self.ngram, *self.given.names, name)
+
+    def _stops(self, watched: list[dict]) -> bool:
+        return hasattr(self.method, "stops") and bool(self.method.stops(self.settings, self.scorer.KNOWN, watched, self.unseen))
+
+
+def _named(numbers: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Of each set, under its name."""
+    return {f"{name}_{what}": value for name, values in numbers.items() for what, value in values.items()}
 
 
 def _some(count: int, *names: object) -> np.ndarray:
