@@ -11,7 +11,7 @@ def figure_names():
         "epsilon": bool(epsilon_files()),
         "membership": COMPARES and PLAN.latest != START and TRACK == "classification",
         "frontier": COMPARES and PLAN.latest != START and TRACK == "causal",
-        "sequence": any(name in served_at_once() for name in methods_in(PLAN.latest)),
+        "sequence": any(name in served_at_once() for name in methods_in(PLAN.latest, START)),
         "truth_ratio": TRACK == "causal" and STUDY["data"]["reader"] in ("people", "tofu") and bool(truth_files()),
         "canaries": COMPARES and PLAN.latest != START and SPACE > 0,
         "curves": TRACK == "causal" and bool(watched_files()),
