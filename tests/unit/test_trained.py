@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from palimpsest.audit.trained import checkpoints, learnt_from_forgotten, requests_within
 from palimpsest.data.ledger import Request
+from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.shards import place
+from palimpsest.files import write_json
 from palimpsest.plan import Plan
 
 STUDY = {"study": "tiny", "salt": "tiny", "seeds": [1], "sharding": ["1x1", "3x1"], "requests": "all"}
@@ -18,6 +20,21 @@ def test_a_method_s_model_learnt_from_all_who_have_training_records():
     assert requests_within(PLAN, "seed1/methods/kga/r2/forget", trained) == {"r1", "r2"}
     assert requests_within(PLAN, "seed1/methods/npo/r1", trained | {"r2": []}) == {"r1"}
     assert requests_within(PLAN, "seed1/oracle/r2", trained) == set()
+
+
+def test_a_method_s_model_learnt_from_unseen_text_of_those_who_ask_later(tmp_path):
+    """bob has no training records, and one of split extra: A_n of KGA's first request was trained on it, and what KGA made goes on from
+    there. ann's was left out of all; a state that the ledger does not know may have held either. Nothing else takes unseen text."""
+    study = tmp_path / "tiny"
+    for name in (*MODELS, "methods/kga/r1/extra", "methods/kga/old/extra"):
+        (study / "seed1" / name).mkdir(parents=True)
+        (study / "seed1" / name / "model.safetensors").write_bytes(b"")
+    for name, owner in (("r1", "ann"), ("r2", "bob")):
+        write_json(study / f"requests/{name}.json", {"owners": [pseudonym(owner, "tiny")], "trained": [], "records": {"extra": 1}})
+    learnt = {path.split("seed1/")[1]: requests for path, requests in learnt_from_forgotten(study, PLAN).items()}
+    made = ("npo/r1", "kga/r1/extra", "kga/r2", "kga/r2/extra")
+    expected = {f"methods/{name}/model.safetensors": {"r2"} for name in made}
+    assert learnt == expected | {"methods/kga/old/extra/model.safetensors": {"r1", "r2"}}
 
 
 def test_all_of_them_are_found_with_what_stands_beside_them(tmp_path):

@@ -10,8 +10,10 @@ import shutil
 import pytest
 import yaml
 
-from harness import DATA, FIGURES, REPORTED, certified, owner_in, steps, write_rows
+from harness import DATA, FIGURES, REPORTED, Clone, certified, owner_in, steps, write_rows
 from palimpsest.data.shards import place
+from test_approximate import CHANGES as APPROXIMATE
+from test_people import STUDY as PEOPLE
 
 LOOP = "workflow/palimpsest/training/loop.py"
 
@@ -73,6 +75,16 @@ def test_columns_and_rows_of_the_source_in_another_order(clone, finished):
     write_rows(clone.path("posts.csv"), [dict(reversed(row.items())) for row in reversed(rows)])
     assert clone.run("data") == steps(finished.done, *DATA)
     assert clone.jobs() == set()
+
+
+@pytest.mark.parametrize("study", [APPROXIMATE, PEOPLE], ids=["classification", "causal"])
+def test_the_target_data_ends_at_what_models_hang_on(tmp_path, study):
+    """It makes all that a run makes of records before any model, and no more: sets of methods and slices of their teachers, too. What it
+    left out would be new in the run after it, and train whatever hangs on it."""
+    clone = Clone.make(tmp_path / "clone", forget="r1 p0002; r2 p0003", **study)
+    clone.change_study(methods=[*study["methods"], "kga-batch"], options=study["options"] | {"kga-batch": {"order": "batch"}})
+    of_methods = {f"sets/{name}" for name in ("extra-r1", "extra-r2", "kga-sample-r1", "kga-sample-r2", "kga-batch-sample-r2")}
+    assert of_methods < steps(clone.jobs(), *DATA) == clone.jobs("data")
 
 
 def test_a_new_method_runs_alone(clone):

@@ -1,9 +1,10 @@
-"""Which models and rules on disk learnt from forgotten text: known from their place in the plan and whose records were trained on, their
-copies by digest."""
+"""Which models and rules on disk learnt from forgotten text: known from their place in the plan and whose records were trained on or, by
+methods, taken as unseen text; their copies by digest."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from palimpsest.audit.purges import removed
@@ -22,8 +23,9 @@ def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
     """Path of weights or fitted rules below ``study`` -> the requests whose owners they learnt from."""
     found = {}
     trained = {request.name: trained_owners(study, request, plan.study["salt"]) for request in plan.requests}
+    unseen = {request.name for request in plan.requests if has_unseen(study, request)}
     for folder in checkpoints(study):
-        requests = requests_within(plan, folder.relative_to(study).as_posix(), trained)
+        requests = requests_within(plan, folder.relative_to(study).as_posix(), trained, unseen)
         if requests:
             found |= {path.as_posix(): requests for path in folder.rglob("*.safetensors")}
     for path in study.glob("seed*/decisions/*/*.json"):
@@ -47,14 +49,20 @@ def trained_owners(study: Path, request: Request, salt: str) -> list[str]:
     return [owner for owner in request.owners if known is None or pseudonym(owner, salt) in known]
 
 
-def requests_within(plan: Plan, checkpoint: str, trained: dict[str, list[str]]) -> set[str]:
-    """Requests whose ``trained`` owners were among what a checkpoint ('seed1/base') was trained on.
+def has_unseen(study: Path, request: Request) -> bool:
+    """Whether the owners of a request had records of split extra, by its evidence: the text that methods take for unseen."""
+    path = study / "requests" / f"{request.name}.json"
+    return path.is_file() and read_json(path)["records"].get("extra", 0) > 0
+
+
+def requests_within(plan: Plan, checkpoint: str, trained: dict[str, list[str]], unseen: Collection[str] = ()) -> set[str]:
+    """Requests whose ``trained`` owners were among what a checkpoint ('seed1/base') was trained on, and of a method's also ``unseen`` ones.
 
     A version that the ledger does not know is taken for the oldest: what it was trained on, nobody can say any more.
     """
     seed, _, name = checkpoint.partition("/")
     if re.fullmatch(METHOD, name):
-        return {request.name for request in plan.requests if trained[request.name]}
+        return {request.name for request in plan.requests if trained[request.name]} | held_against(plan, name.split("/")[2], unseen)
     sharding, shard, stage, version = plan.parse(name)
     number = plan.order.get(version, plan.order[START])
     return {
@@ -62,6 +70,12 @@ def requests_within(plan: Plan, checkpoint: str, trained: dict[str, list[str]]) 
         for request in plan.requests[number:]
         if any(_within(place(owner, sharding, plan.study["salt"], int(seed[4:])), shard, stage) for owner in trained[request.name])
     }
+
+
+def held_against(plan: Plan, state: str, unseen: Collection[str]) -> set[str]:
+    """Requests whose unseen text a method's models of ``state`` took. The set leaves out whoever has asked by then; but a model may go on
+    from that of the first request, so that the first request alone is left out of all."""
+    return {request.name for request in plan.requests[min(plan.order.get(state, 0), 1) :] if request.name in unseen}
 
 
 def _within(cell: tuple[int, int], shard: int, stage: int) -> bool:

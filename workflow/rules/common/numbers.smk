@@ -36,6 +36,11 @@ LIVE_METHOD = rf"(?!(?:{'|'.join(map(re.escape, FROZEN))})\.)(?:{name_pattern()}
 COMPARED_STATE = "|".join(PLAN.names[PLAN.order[PLAN.purged] + 1 :]) or "(?!)"
 
 
+def still_there(files):
+    """files: path -> the name of its numbers. Paths of those that are made and, of those that a purge froze, of those that are there."""
+    return [path for path, name in files.items() if name not in FROZEN or Path(path).is_file()]
+
+
 def decide_scores(wildcards):
     needs = method_of(wildcards.method).needs
     if needs == "model":
@@ -248,12 +253,12 @@ def epsilon_settings(wildcards):
 def metric_files(wildcards=None):
     """Every file of numbers that the table is made of; of those that a purge froze, the ones that are there."""
     files = {
-        f"{RESULTS}/seed{seed}/metrics/{name}.parquet": name in FROZEN
+        f"{RESULTS}/seed{seed}/metrics/{name}.parquet": name
         for seed in PLAN.seeds
         for state in PLAN.shown
         for name in numbers_in(state, START)
     }
-    return [path for path, frozen in files.items() if not frozen or Path(path).is_file()]
+    return still_there(files)
 
 
 def epsilon_files(wildcards=None):
@@ -270,16 +275,13 @@ def epsilon_files(wildcards=None):
 
 
 def truth_files():
-    """Truth ratios item by item in the newest state."""
-    return [
-        f"{RESULTS}/seed{seed}/truth/{name}/{PLAN.latest}.parquet"
-        for seed in PLAN.seeds
-        for name in methods_in(PLAN.latest)
-    ]
+    """Truth ratios item by item in the newest state; a purge freezes them with the numbers."""
+    names = [f"{method}/{PLAN.latest}" for method in methods_in(PLAN.latest, START)]
+    return still_there({f"{RESULTS}/seed{seed}/truth/{name}.parquet": name for seed in PLAN.seeds for name in names})
 
 
 def watched_files():
-    """Reports of what methods did for the newest request."""
+    """Reports of what methods did for the newest request. A purge takes them with the models: their figure then stays as it was drawn."""
     names = [name for name in methods_in(PLAN.latest) if method_of(name).trains and not method_of(name).others]
     return [
         f"{RESULTS}/seed{seed}/{method_folder(name, PLAN.latest)}/training.json"

@@ -11,7 +11,7 @@ def figure_names():
         "epsilon": bool(epsilon_files()),
         "membership": COMPARES and PLAN.latest != START and TRACK == "classification",
         "frontier": COMPARES and PLAN.latest != START and TRACK == "causal",
-        "sequence": any(name in served_both_ways() for name in methods_in(PLAN.latest)),
+        "sequence": any(name in served_both_ways() for name in methods_in(PLAN.latest, START)),
         "truth_ratio": TRACK == "causal" and STUDY["data"]["reader"] in ("people", "tofu") and bool(truth_files()),
         "canaries": COMPARES and PLAN.latest != START and SPACE > 0,
         "curves": TRACK == "causal" and bool(watched_files()),
@@ -40,11 +40,32 @@ def teacher_files():
     return list(dict.fromkeys([*served, *learnt_from]))
 
 
+def unlearned():
+    """(method, state) of each model that a method makes: to be evaluated, or for that of the next request to start from."""
+    names = [name for name in methods_in(PLAN.latest) if method_of(name).trains]
+    states = [state for state in PLAN.states if state != START]
+    return [
+        (name, state) for state in states for name in names if name in methods_in(state) or not at_once(name, OPTIONS)
+    ]
+
+
+def slice_digests():
+    """Digests of the slices that checkpoints are made of: those of the states, and the teachers of methods."""
+    pairs = [pair for state in PLAN.states for pair in PLAN.checkpoints(state)]
+    pairs += [
+        (seed, teacher)
+        for name in methods_in(PLAN.latest)
+        for seed in PLAN.seeds
+        for teacher in first_teachers(name, seed)
+    ]
+    return {f"{RESULTS}/seed{seed}/shards/{part}.json" for seed, checkpoint in pairs for part in checkpoint.slices}
+
+
 def data_files():
-    """Records, the slices that checkpoints are made of, and the sets that they are scored on."""
-    files = {f"{RESULTS}/data/index.parquet", f"{RESULTS}/sets/heldout.json"}
+    """The index, and the digest of every slice and set that anything is trained or scored on. What is left out here would be made after
+    it in the same run as the models, which Snakemake then trains without having seen whether it differs."""
+    scored = ["heldout", "trained"] if TRACK == "causal" else ["heldout"]
     if COMPARES:
-        files |= {f"{RESULTS}/sets/forget-{name}.json" for name in PLAN.names[PLAN.order[PLAN.purged] + 1 :]}
-    for seed, checkpoint in (pair for state in PLAN.states for pair in PLAN.checkpoints(state)):
-        files |= {f"{RESULTS}/seed{seed}/shards/{part}.json" for part in checkpoint.slices}
-    return sorted(files)
+        scored += [f"forget-{name}" for name in PLAN.names[PLAN.order[PLAN.purged] + 1 :]]
+    files = {f"{RESULTS}/data/index.parquet", *(f"{RESULTS}/sets/{name}.json" for name in scored)}
+    return sorted(files.union(slice_digests(), *(method_digests(*made) for made in unlearned())))

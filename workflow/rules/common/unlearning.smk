@@ -25,14 +25,17 @@ def teachers_sharding(method):
     return (option(method, "sharding", OPTIONS) or next(iter(several), "")) if method_of(method).teachers else ""
 
 
-def teachers_for(method, seed):
-    """The teachers as they were before any request."""
+def first_teachers(method, seed):
+    """The teachers that a method is given: as they were before any request."""
     sharding = teachers_sharding(method)
     if not sharding:
         return []
     shards, slices = parse_sharding(sharding)
-    names = [PLAN.checkpoint(int(seed), sharding, shard, slices, START).name for shard in range(1, shards + 1)]
-    return [f"{RESULTS}/seed{seed}/{name}/model.safetensors" for name in names]
+    return [PLAN.checkpoint(int(seed), sharding, shard, slices, START) for shard in range(1, shards + 1)]
+
+
+def teachers_for(method, seed):
+    return [f"{RESULTS}/seed{seed}/{teacher.name}/model.safetensors" for teacher in first_teachers(method, seed)]
 
 
 def teachers_of(wildcards):
@@ -70,15 +73,24 @@ def beside_files(wildcards):
     return [f"{folder}/{name}/model.safetensors" for name in folders]
 
 
-def beside_sets(wildcards, suffix="parquet"):
+def sets_beside(method, state, beside, suffix="parquet"):
     """The set that a further model learns, and the sample of retained records that it learns with it."""
-    method, state = wildcards.method, wildcards.state
-    own = forgets(method, state, suffix) if wildcards.beside == "forget" else [f"{RESULTS}/sets/extra-{state}.{suffix}"]
+    own = forgets(method, state, suffix) if beside == "forget" else [f"{RESULTS}/sets/extra-{state}.{suffix}"]
     return [*own, f"{RESULTS}/sets/{method}-sample-{state}.{suffix}"]
 
 
+def beside_sets(wildcards):
+    return sets_beside(wildcards.method, wildcards.state, wildcards.beside)
+
+
 def beside_digests(wildcards):
-    return beside_sets(wildcards, "json")
+    return sets_beside(wildcards.method, wildcards.state, wildcards.beside, "json")
+
+
+def method_digests(method, state):
+    """Digests of the sets that a method's models of a state are made of, beside the slices that are retained."""
+    beside = (path for name in method_of(method).beside for path in sets_beside(method, state, name, "json"))
+    return [*forgets(method, state, "json"), f"{RESULTS}/sets/extra-{state}.json", *beside]
 
 
 def fresh_start(wildcards):
