@@ -21,7 +21,8 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     for place, request in zip(axes, requests, strict=True):
         part = frame[frame["request"] == request]
         panel(place, part, models)
-        place.set_title(f"Request {request}: {int(part['n'].max())} records")
+        count = int(part["n"].max())
+        place.set_title(f"Request {request}: {count} record{'s' if count > 1 else ''}")
     words = [method_of(name).label if is_method(name) else common.shard_words(name) for name in models]
     axes[0].set_yticks(range(len(models)), words)
     axes[0].set_ylim(len(models) - 0.4, -0.6)
