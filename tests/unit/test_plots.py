@@ -125,7 +125,7 @@ WORDY = [f"{number}-removal-2024" for number in ("first", "second", "third", "fo
 def crowded():
     """Twelve methods and five requests of long names."""
     assert len(TWELVE) == 12
-    settings = SETTINGS | {"states": ["r0", *WORDY], "at_once": [name for name in TWELVE if name not in METHODS]}
+    settings = SETTINGS | {"states": ["r0", *WORDY], "orders": {name: "sequential" if name in METHODS else "batch" for name in TWELVE}}
     metrics, watched = causal((1,), WORDY, TWELVE)
     names = ("frontier", "sequence", "curves", "canaries", "profile")
     return {name: figure_of(name, SELECTIONS[name](metrics, watched, settings)) for name in names}
