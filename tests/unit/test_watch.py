@@ -46,5 +46,5 @@ def test_what_is_slow_is_asked_at_first_and_where_the_rest_would_stop(accuracy, 
     watched = watch(known, {}, slow={"slow": 0.2})
     first, _ = watched(None, [])
     assert first == {"forget_accuracy": 0.9, "extra_accuracy": 0.4, "forget_slow": 0.2, "extra_slow": 0.2}
-    later = watch({**known, "forget": {"accuracy": accuracy}}, watched.unseen, slow={"slow": slow})
+    later = watch({**known, "forget": {"accuracy": accuracy}}, {}, slow={"slow": slow})  # a training that was killed and goes on
     assert later(None, [first]) == ({"forget_accuracy": accuracy} | ({"forget_slow": slow} if asked else {}), stops)

@@ -32,7 +32,7 @@ ALIKE = (
 ALIKE_TO_UNSEEN = 0.05  # most that the oracle's probability of forgotten answers lies above that of unseen ones
 KNOWN_ANYWAY = (
     "WARNING: this proves nothing: the oracle gives forgotten answers a probability of {}, and unseen ones less by more than "
-    f"{ALIKE_TO_UNSEEN}. What it never saw stands elsewhere in its data, too, or is easier than the holdout."
+    f"{ALIKE_TO_UNSEEN}. What it never saw stands elsewhere in its data, too, or is easier than what is unseen."
 )
 UNCHECKED = (
     "Whether the oracle knows the forgotten no better than unseen text was not checked: there is none. Keep records in split holdout."

@@ -164,15 +164,18 @@ class Watch:
 
     def __call__(self, model, earlier: list[dict]) -> tuple[dict[str, float], bool]:
         first = not earlier
+        self.unseen = self.unseen or self._of_unseen(earlier[0] if earlier else {})  # of a training that goes on after a kill
         sets = {name: examples for name, examples in self.sets.items() if name != "extra" or (first and not self.unseen)}
         numbers = _named({name: self.scorer.memory(model, examples) for name, examples in sets.items()})
         if hasattr(self.method, "watched"):
             numbers |= self.method.watched(self.given, self.settings, model, earlier)
         if first or self._stops([*earlier, numbers]):
             numbers |= _named({name: self._extractable(model, name) for name in getattr(self.method, "EXTRACTED", ()) if name in sets})
-        start = next(iter(earlier), numbers)
-        self.unseen = self.unseen or {name: start[f"extra_{name}"] for name in self.scorer.KNOWN if f"extra_{name}" in start}
+        self.unseen = self.unseen or self._of_unseen(numbers)
         return numbers, self._stops([*earlier, numbers])
+
+    def _of_unseen(self, numbers: dict[str, float]) -> dict[str, float]:
+        return {name: numbers[f"extra_{name}"] for name in self.scorer.KNOWN if f"extra_{name}" in numbers}
 
     def _extractable(self, model, name: str) -> dict[str, float]:
         return self.scorer.extractable(model, self.tokenizer, self.sets[name], self.ngram, *self.given.names, name)
