@@ -8,21 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import STUDY, Clone, owner_in, steps
-from palimpsest.methods.registry import METHODS
+import studies
+from harness import Clone, owner_in, steps
 
-APPROXIMATE = [name for name, method in METHODS.items() if method.trains and "classification" in method.tracks and not method.teachers]
-FORGETTING = [name for name in APPROXIMATE if name != "sham"]
-OPTIONS = {name: {"learning_rate": 1.0e-2} for name in FORGETTING} | {"kga": {"learning_rate": 1.0e-2, "portion": 0.2}}
-CHANGES = {
-    "data": STUDY["data"] | {"extra_share": 0.5}, "methods": ["base", "oracle", "sisa_vote", *APPROXIMATE], "options": OPTIONS,
-    "sharding": ["1x1", "2x1"], "training": {"epochs": 8, "learning_rate": 0.01}, "fairness": {},
-}  # fmt: skip
+UNLEARNING, FORGETTING = (names["classification"] for names in (studies.UNLEARNING, studies.FORGETTING))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Clone:
-    clone = Clone.make(tmp_path_factory.mktemp("approximate") / "clone", forget=f"r1 {owner_in('2x1', 1, 1)}", **CHANGES)
+    clone = Clone.make(tmp_path_factory.mktemp("approximate") / "clone", forget=f"r1 {owner_in('2x1', 1, 1)}", **studies.CLASSIFICATION)
     clone.done = clone.run()
     clone.table = pd.read_parquet(clone.path("results/tiny/tables/metrics.parquet"))
     return clone
@@ -34,9 +28,9 @@ def report(made: Clone, method: str) -> dict:
 
 def test_each_makes_a_model_of_the_base(made):
     beside = {"kga/r1-forget", "kga/r1-extra"}
-    assert steps(made.done, "unlearn") == {f"unlearn/seed1/{name}" for name in {f"{method}/r1" for method in APPROXIMATE} | beside}
+    assert steps(made.done, "unlearn") == {f"unlearn/seed1/{name}" for name in {f"{method}/r1" for method in UNLEARNING} | beside}
     base = json.loads(made.path("results/tiny/seed1/base/training.json").read_text())["sha256"]
-    assert all(report(made, method)["previous"] == base for method in APPROXIMATE)
+    assert all(report(made, method)["previous"] == base for method in UNLEARNING)
 
 
 @pytest.mark.parametrize("method", [name for name in FORGETTING if name != "kga"])
@@ -60,7 +54,7 @@ def test_they_stand_beside_exact_deletion(made):
     """Accuracy, gap and membership of each, in one table; what it started from is the base."""
     now = made.table[(made.table["seed"] == "all") & (made.table["request"] == "r1")]
     for metric in ("accuracy", "equalized_odds_max", "retrained_share"):
-        assert {*APPROXIMATE} <= set(now.loc[now["metric"] == metric, "method"])
+        assert {*UNLEARNING} <= set(now.loc[now["metric"] == metric, "method"])
     told = now[now["metric"] == "membership_auroc"].set_index(["method", "set"])["value"]
-    assert all(told[method, "forget_before"] == told["base", "forget_before"] for method in APPROXIMATE)
+    assert all(told[method, "forget_before"] == told["base", "forget_before"] for method in UNLEARNING)
     assert made.path("results/tiny/figures/membership.png").is_file() and made.jobs() == set()

@@ -9,29 +9,7 @@ import pandas as pd
 import pytest
 
 from harness import Clone, steps
-from palimpsest.methods.registry import METHODS
-
-APPROXIMATE = [name for name, method in METHODS.items() if method.trains and "causal" in method.tracks]
-FORGETTING = [name for name in APPROXIMATE if name != "sham"]
-SINGLES = ["base", "oracle", *APPROXIMATE]
-OPTIONS = {
-    "gradient_ascent": {"learning_rate": 3.0e-4}, "gradient_difference": {"learning_rate": 1.0e-3}, "npo": {"learning_rate": 1.0e-3},
-    "npo-batch": {"order": "batch"}, "loo_ensemble": {"learning_rate": 1.0e-3}, "kga": {"learning_rate": 1.0e-3},
-}  # fmt: skip
-STUDY = {
-    "track": "causal", "groups": {}, "fairness": {},
-    "data": {"reader": "people", "owners": 20, "records": 12, "seed": 7},
-    "tokenizers": {"words": {"algorithm": "bpe", "vocab_size": 1500, "corpus": [{"lexicon": "people"}]}},
-    "model": {
-        "init": "scratch", "architecture": "gpt2", "tokenizer": "words", "max_length": 96, "prompt": "{prompt} {completion}",
-        "config": {"n_layer": 2, "n_embd": 96, "n_head": 2, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
-    },
-    "training": {"epochs": 40, "batch_size": 16, "learning_rate": 5.0e-3, "warmup_share": 0.1},
-    "sharding": ["1x1", "3x1"],
-    "methods": SINGLES,
-    "options": OPTIONS,
-    "evaluation": {"bootstrap": 20, "batch_size": 64, "ngram": 4, "written": 6},
-}  # fmt: skip
+from studies import CAUSAL, FORGETTING, UNLEARNING
 
 
 class Told(Clone):
@@ -47,7 +25,7 @@ class Told(Clone):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Told:
     """The whole study after one request of two people."""
-    clone = Told.make(tmp_path_factory.mktemp("people") / "clone", forget="r1 p0002 p0003", **STUDY)
+    clone = Told.make(tmp_path_factory.mktemp("people") / "clone", forget="r1 p0002 p0003", **CAUSAL)
     clone.done = clone.run()
     return clone
 
@@ -60,9 +38,9 @@ def clone(made, tmp_path) -> Told:
 def test_each_model_is_trained_once_and_teachers_follow_no_request(made):
     trained = {"base", "oracle/r1", *(f"teachers/3x1/{shard}/1/r0" for shard in (1, 2, 3))}
     assert steps(made.done, "train") == {f"train/seed1/{name}" for name in trained}
-    unlearned = {*(f"{name}/r1" for name in APPROXIMATE), "kga/r1-forget", "kga/r1-extra"}
+    unlearned = {*(f"{name}/r1" for name in UNLEARNING["causal"]), "kga/r1-forget", "kga/r1-extra"}
     assert steps(made.done, "unlearn") == {f"unlearn/seed1/{name}" for name in unlearned}
-    scored = {"base/r0", *(f"{name}/r1" for name in SINGLES)}
+    scored = {"base/r0", *(f"{name}/r1" for name in CAUSAL["methods"])}
     assert steps(made.done, "score") == {f"score/seed1/{name}" for name in scored}
 
 
@@ -73,7 +51,7 @@ def test_the_base_knows_what_the_oracle_never_saw(made):
     assert made.value("oracle", "forget", "forget_quality") == 1 and made.value("base", "forget", "forget_quality") < 0.05
 
 
-@pytest.mark.parametrize("method", FORGETTING)
+@pytest.mark.parametrize("method", FORGETTING["causal"])
 def test_a_method_moves_what_it_promises_beyond_the_sham(made, method):
     """In log-perplexity, away from the base; and every number that it has is one."""
     base, sham, after = (np.log(made.value(name, "forget", "perplexity")) for name in ("base", "sham", method))
@@ -88,7 +66,7 @@ def test_a_second_run_has_nothing_to_do(made):
 
 def test_settings_of_one_method_train_that_method_alone(clone):
     """And the sham, which goes as far as the farthest."""
-    clone.change_study(options=OPTIONS | {"npo": {"learning_rate": 1.0e-3, "beta": 0.2}})
+    clone.change_study(options=CAUSAL["options"] | {"npo": {"learning_rate": 1.0e-3, "beta": 0.2}})
     assert steps(clone.jobs(), "train", "unlearn") == {"unlearn/seed1/npo/r1", "unlearn/seed1/sham/r1"}
 
 
@@ -106,11 +84,23 @@ def test_the_next_request_starts_from_the_last_model_or_from_the_base(clone):
     assert Told.value(clone, "npo-batch", "forget", "perplexity", "r2") > Told.value(clone, "base", "forget", "perplexity", "r2")
 
 
+def test_after_a_purge_there_is_nothing_to_do(clone):
+    """The base, the teacher of both people and what methods made are gone, their numbers are not: no figure is drawn anew, with the oracle
+    alone or of nothing. And with no model left that could be made to forget, the next request is the oracle's alone."""
+    assert clone.palimpsest("purge", "--yes") == 0, clone.output
+    left = ("oracle/r1", "teachers/3x1/2/1/r0", "teachers/3x1/3/1/r0")
+    assert clone.digests().keys() == {f"results/tiny/seed1/{name}/model.safetensors" for name in left}
+    assert clone.palimpsest("audit", "--check") == 0, clone.output
+    assert clone.jobs("all", "data") == set()
+    clone.write_ledger("r1 p0002 p0003; r2 p0005")
+    assert steps(clone.jobs(), "train", "unlearn") == {"train/seed1/oracle/r2"}
+
+
 def test_a_loss_that_is_no_number_says_when(clone):
     """With a rate that ruins the model; the good model of the settings before stays where it is."""
     model = clone.path("results/tiny/seed1/methods/gradient_difference/r1/model.safetensors")
     before = model.read_bytes()
-    clone.change_study(options=OPTIONS | {"gradient_difference": {"learning_rate": 9.0, "clip_norm": None, "epochs": 30}})
+    clone.change_study(options=CAUSAL["options"] | {"gradient_difference": {"learning_rate": 9.0, "clip_norm": None, "epochs": 30}})
     assert clone.snakemake("results/tiny/seed1/methods/gradient_difference/r1/model.safetensors") != 0
     log = clone.path("results/tiny/logs/unlearn/seed1/gradient_difference/r1.log").read_text()
     assert "not finite at update" in log and "lower learning_rate" in log and "Traceback" not in log

@@ -5,22 +5,17 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
-import shutil
 
 import pandas as pd
 import pytest
 
-from harness import MARK, METHODS, Clone, owner_in, posts, steps
+from harness import MARK, METHODS, owner_in, posts, steps
 from palimpsest.audit.certificate import replacements, versions
 from palimpsest.audit.fingerprints import load
-from palimpsest.audit.purges import owners_of
-from palimpsest.audit.sealed import write_sealed
-from palimpsest.data.ledger import Request, read_ledger
+from palimpsest.data.ledger import read_ledger
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import write_parquet
 from palimpsest.plan import Plan
-from test_people import STUDY as PEOPLE
 
 GONE = owner_in("3x2", 1, 1)  # whom r1 of the finished study forgets
 REPLACED = {"base": "oracle/r1", "teachers/3x2/1/1/r0": "teachers/3x2/1/1/r1", "teachers/3x2/1/2/r0": "teachers/3x2/1/2/r1"}
@@ -161,29 +156,6 @@ def test_a_purge_is_written_down_and_certified(purged):
 def test_after_a_purge_there_is_nothing_to_do(purged):
     assert purged.jobs() == set() and purged.jobs("teachers") == set() and purged.jobs("data") == set()
     assert purged.palimpsest("purge", "--yes") == 0 and "nothing to do" in purged.output
-
-
-def pretend_to_run(clone) -> None:
-    """Put an empty file wherever a run would make one, and have Snakemake take them for made."""
-    assert clone.snakemake("--summary") == 0, clone.output
-    for name in re.findall(r"^(results/\S+)\t", clone.output, flags=re.MULTILINE):
-        clone.path(name).parent.mkdir(parents=True, exist_ok=True)
-        clone.path(name).write_text("{}")
-    assert clone.snakemake("--touch", "--forceall") == 0, clone.output
-
-
-def test_after_a_purge_there_is_nothing_to_do_in_a_causal_study(tmp_path):
-    """The base and what a method made are gone, their numbers are not: no figure is drawn anew, with the oracle alone or of nothing.
-    To Snakemake all this is a matter of which files it is asked for, so that none of them need be real."""
-    study = PEOPLE | {"methods": ["base", "oracle", "npo"], "sharding": ["1x1"]}
-    clone = Clone.make(tmp_path / "clone", forget="r1 p0002", **study)
-    pretend_to_run(clone)
-    for name in ("base", "methods"):
-        shutil.rmtree(clone.path(f"results/tiny/seed1/{name}"))
-    owners = {"r1": owners_of(Request("r1", ("p0002",)), "tiny")}
-    purges = [{"upto": "r1", "owners": owners, "date": "", "removed": [], "rewritten": []}]
-    write_sealed(clone.path("results/tiny/purged.json"), {"study": "tiny", "purges": purges})
-    assert clone.jobs("all", "data") == set()
 
 
 @pytest.mark.parametrize(

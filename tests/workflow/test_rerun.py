@@ -12,8 +12,7 @@ import yaml
 
 from harness import DATA, FIGURES, REPORTED, Clone, certified, owner_in, steps, write_rows
 from palimpsest.data.shards import place
-from test_approximate import CHANGES as APPROXIMATE
-from test_people import STUDY as PEOPLE
+from studies import CAUSAL, CLASSIFICATION
 
 LOOP = "workflow/palimpsest/training/loop.py"
 
@@ -77,7 +76,7 @@ def test_columns_and_rows_of_the_source_in_another_order(clone, finished):
     assert clone.jobs() == set()
 
 
-@pytest.mark.parametrize("study", [APPROXIMATE, PEOPLE], ids=["classification", "causal"])
+@pytest.mark.parametrize("study", [CLASSIFICATION, CAUSAL], ids=["classification", "causal"])
 def test_the_target_data_ends_at_what_models_hang_on(tmp_path, study):
     """It makes all that a run makes of records before any model, and no more: sets of methods and slices of their teachers, too. What it
     left out would be new in the run after it, and train whatever hangs on it."""
