@@ -32,6 +32,14 @@ CLOSED_FORMS = {
     "loo_ensemble": lambda run, s: from_teachers(run),
     "sham": lambda run, s: 0.0,
 }
+# And wherever the model is by then: those that name the model before the request say another thing there, the others the same.
+FORMULAS = CLOSED_FORMS | {
+    "npo": lambda run, s: s.forget_weight * preference(run, s.beta) + s.retain_weight * nll(run, "retain"),
+    "kga": lambda run, s: (
+        abs(kl(run, run.frozen["forget"], run.model, "forget") - gap(run, run.reference))
+        + s.alpha * kl(run, run.reference, run.model, "retain")
+    ),
+}
 # What must be lower after training than before.
 PROMISES = {
     "gradient_ascent": lambda run: -nll(run, "forget"),
@@ -96,6 +104,22 @@ def gap(run: Run, before: torch.nn.Module | None = None) -> float:
     return kl(run, run.frozen["extra"], before or run.model, "extra")
 
 
+def likelihoods(run: Run, model: torch.nn.Module) -> list[float]:
+    """Of each text of the forget set, alone: the product of the probabilities of what counts."""
+    data, found = run.sets["forget"], []
+    with torch.no_grad():
+        for number in range(len(data.lengths)):
+            logits, targets, _ = run.predict(model, data.batch(np.array([number])))
+            found.append(float(torch.softmax(logits, -1)[torch.arange(len(targets)), targets].prod()))
+    return found
+
+
+def preference(run: Run, beta: float) -> float:
+    """Zhang et al. 2024, eq. 3: mean over texts of (2 / beta) log(1 + (p / p_ref)^beta)."""
+    ratios = np.divide(likelihoods(run, run.model), likelihoods(run, run.reference))
+    return float(np.mean(2 / beta * np.log(1 + ratios**beta)))
+
+
 def prepared(name: str, track: str):
     run, module = run_of(track), importlib.import_module(METHODS[name].module)
     settings = module.Settings()
@@ -153,6 +177,27 @@ def test_the_value_at_initialisation_is_the_closed_form(name, track):
         assert float(value(objective, run.model)) == pytest.approx(CLOSED_FORMS[name](run, settings), rel=1e-9)
 
 
+def move(model: torch.nn.Module, far: float) -> None:
+    """Every weight, by a draw of its own: to where the model is no longer what it was."""
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(far * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+
+
+@pytest.mark.parametrize(("name", "track"), TRAINED)
+def test_the_value_elsewhere_is_its_formula(name, track):
+    """So far away that each of its terms is another than at the start, and what is before the request is told from what is now."""
+    run, settings, objective = prepared(name, track)
+    assert run.reference is not run.model
+    move(run.model, 0.2)
+    with torch.no_grad():
+        found = float(value(objective, run.model))
+    assert found == pytest.approx(FORMULAS[name](run, settings), rel=1e-9)
+    if name in ("npo", "kga"):
+        assert found != pytest.approx(CLOSED_FORMS[name](run, settings), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("name", "track", "options", "closed_form"),
     [
@@ -176,10 +221,8 @@ def test_so_it_is_with_other_settings(name, track, options, closed_form):
 def test_the_gradient_is_that_of_central_differences(name, track):
     """Along random directions, in float64, away from initialisation, where the terms of some methods have other slopes."""
     run, _, objective = prepared(name, track)
-    generator = torch.Generator().manual_seed(4)
-    with torch.no_grad():
-        for weight in run.model.parameters():
-            weight.add_(0.02 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+    move(run.model, 0.02)
+    generator = torch.Generator().manual_seed(5)
     for _ in range(3):
         run.model.zero_grad()
         value(objective, run.model).backward()

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from palimpsest.errors import UserError
-from palimpsest.losses import cross_entropy_sum, kl_sum
 from palimpsest.tracks.classification import predict
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
@@ -76,31 +75,6 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_is_trained(tmp_path, mo
     with pytest.raises(UserError, match="there is no GPU"):
         run(tmp_path, SETTINGS | {"gpus": 1, "precision": "bf16"})
     assert not (tmp_path / "resume").exists()
-
-
-def test_cross_entropy_sum_by_hand():
-    """Logits (0, log 3): p = (1/4, 3/4), so label 0 costs log 4 and label 1 costs log(4/3); together log(16/3)."""
-    logits = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])
-    assert cross_entropy_sum(logits, torch.tensor([0, 1])).item() == pytest.approx(math.log(16 / 3), abs=1e-6)
-
-
-def test_what_nobody_says_costs_nothing():
-    """Teacher (1/4, 3/4, 0), student (1/2, 1/2, 0): KL = 1/4 log(1/2) + 3/4 log(3/2); a student that never says what the teacher does is
-    infinitely far. The gradient is that of the two columns: student minus teacher."""
-    teacher = torch.tensor([[0.25, 0.75, 0.0]]).log()
-    logits = torch.tensor([[0.0, 0.0, -math.inf]], requires_grad=True)
-    kl_sum(teacher, logits).backward()
-    assert kl_sum(teacher, logits).item() == pytest.approx(0.25 * math.log(0.5) + 0.75 * math.log(1.5), abs=1e-6)
-    assert logits.grad.tolist() == [pytest.approx([0.25, -0.25, 0.0], abs=1e-6)]
-    assert kl_sum(teacher, torch.tensor([[0.0, -math.inf, 0.0]])).item() == math.inf
-
-
-def test_cross_entropy_gradient_is_softmax_minus_label():
-    logits = torch.randn(5, 3, dtype=torch.float32, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    labels = torch.tensor([0, 1, 2, 1, 0])
-    cross_entropy_sum(logits, labels).backward()
-    expected = torch.softmax(logits.detach(), -1) - torch.nn.functional.one_hot(labels, 3)
-    assert torch.allclose(logits.grad, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ anything was forgotten, knew unseen text of the same kind, D_n: by memorization 
 paper has it, by the log-likelihood of the true label of a classifier.
 
 Where this departs: "no better" is "at most", where the code has "less": of short texts the extraction likelihood of unseen ones is 0, and
-nothing is less. Of large sets 200 texts are watched, drawn at random; the extraction likelihood is that of 16 of them that are longer than
-n tokens, for it is slow, is asked where the accuracy alone would stop, and is left out of the rule where either set has none. The paper's
-chunks, of which one is forgotten after another, are requests: the ledger cuts them.
+nothing is less. It is asked before the first update too, where the code makes an epoch first: a later request may find its text forgotten
+with those before it. Of large sets 200 texts are watched, drawn at random; the extraction likelihood is that of 16 of them that are longer
+than n tokens, for it is slow, is asked where the accuracy alone would stop, and is left out of the rule where either set has none. The
+paper's chunks, of which one is forgotten after another, are requests: the ledger cuts them.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ that count. G is a number: it has no gradient.
 Where this departs from the released code: there padding counts, sums are divided by texts for language models and by texts times labels for
 classifiers, so that alpha means another thing for each length; and the stop value is compared with the gap of a single batch. Here all are
 means over what counts, and it stops once the gap difference over the whole of D_f and D_n is at most ``portion`` of what it began with
-(``stop_portion`` of the code, which has no default). Both terms have the model that knows the text first, as the code has it of language
-models; of classifiers it has G = KL(A_D || A_n), which a model that is to D_f as A_D is to D_n would not reach: ``direction: released``. As
-in the code, the absolute value is that of a batch's means, and each update sees ``inner_steps`` batches of D_r. There is no
-inverse-square-root schedule with 1,000 updates of warm-up here, which the text experiments have; for classifiers the code weighs D_r by 1 -
-its ratio of 0.1 and takes ten batches of it: alpha 0.9 and inner_steps 10 here.
+(``stop_portion`` of the code, which has no default). It looks after each pass over D_f and makes at most ``epochs`` of them, where the code
+looks every 200 updates and makes 5,000 or 12,000: a gap that is still open then is reported. Both terms have the model that knows the text
+first, as the code has it of language models; of classifiers it has G = KL(A_D || A_n), which a model that is to D_f as A_D is to D_n would
+not reach: ``direction: released``. As in the code, the absolute value is that of a batch's means, and each update sees ``inner_steps``
+batches of D_r. There is no inverse-square-root schedule with 1,000 updates of warm-up, which the text experiments have; for classifiers
+the code weighs D_r by 1 - its ratio of 0.1 and takes ten batches of it: alpha 0.9 and inner_steps 10 here.
 """
 
 from __future__ import annotations

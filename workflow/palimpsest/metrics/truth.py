@@ -2,6 +2,9 @@
 
 An item is a question with one correct answer and wrong ones, K or as many as it has. ``correct`` (n,), ``wrong`` (n, K) or n sequences:
 the mean NLL of each answer's tokens in nats, the end of text included. ``weights`` of items: None, (n,) or (B, n).
+
+TOFU's code adds 1e-10 to what it divides by, which is seen only where every answer is that unlikely, in a model that was ruined: of answers
+of 30, 28 and 29 nats R is 4.5, with it 0.004. Here there is none: such ratios are computed from differences, and nothing is divided by 0.
 """
 
 from __future__ import annotations
