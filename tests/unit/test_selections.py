@@ -324,6 +324,20 @@ def test_curves_are_the_mean_of_the_seeds_at_each_update():
     assert shown.loc[cell, "oracle"] == value((metrics, None), "perplexity", method="oracle", set="forget")
 
 
+def test_in_curves_a_seed_that_stopped_stays_where_it_was():
+    """The line ends at the mean of what the seeds end with; an update that no seed of a method made is none of its line."""
+    metrics, watched = causal()
+    watched.loc[watched["seed"] == 2, "value"] += 1.0
+    stopped = (watched["seed"] == 2) & (watched["method"] == "npo") & (watched["update"] > 10)
+    shown = SELECTIONS["curves"](metrics, watched[~stopped], SETTINGS).set_index(["method", "set", "update"])
+    ends = watched[(watched["request"] == "r2") & (watched["metric"] == "perplexity")].set_index(["seed", "method", "set", "update"])[
+        "value"
+    ]
+    assert shown.loc[("npo", "forget", 20), "value"] == pytest.approx((ends[1, "npo", "forget", 20] + ends[2, "npo", "forget", 10]) / 2)
+    none = SELECTIONS["curves"](metrics, watched[(watched["method"] != "npo") | (watched["update"] <= 10)], SETTINGS)
+    assert none.loc[none["method"] == "npo", "update"].max() == 10 and none["update"].max() > 10
+
+
 def test_exposure_is_shown_by_repetitions_of_both_kinds_of_secrets():
     metrics, watched = causal()
     shown = SELECTIONS["canaries"](metrics, watched, SETTINGS).set_index(["set", "method", "repetitions"])

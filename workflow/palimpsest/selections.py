@@ -208,11 +208,11 @@ def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.
 
 
 def curves(metrics: pd.DataFrame, watched: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Perplexity of forgotten and of retained text over the updates of each method for the newest request, mean of the seeds that came so
-    far, with the least and the most of them; and as `oracle` what the retrained model has."""
+    """Perplexity of forgotten and of retained text over the updates of each method for the newest request: mean of the seeds, the least
+    and the most of them; as `oracle` what the retrained model has. A seed that stopped stays where it was: that model is its result."""
     chosen = watched[(watched["request"] == settings["states"][-1]) & (watched["metric"] == "perplexity") & watched["set"].isin(WATCHED)]
-    found = chosen.groupby(["method", "set", "update"], as_index=False)["value"].agg(["mean", "min", "max"])
-    found = found.rename(columns={"mean": "value", "min": "low", "max": "high"})
+    seeds = chosen.pivot(index=["method", "set", "update"], columns="seed", values="value").groupby(["method", "set"]).ffill()
+    found = pd.DataFrame({"value": seeds.mean(axis=1), "low": seeds.min(axis=1), "high": seeds.max(axis=1)}).reset_index()
     now = newest(metrics, settings)
     told = now[(now["method"] == "oracle") & (now["metric"] == "perplexity")].set_index("set")["value"]
     found["oracle"] = found["set"].map(told)
