@@ -330,9 +330,8 @@ def test_in_curves_a_seed_that_stopped_stays_where_it_was():
     watched.loc[watched["seed"] == 2, "value"] += 1.0
     stopped = (watched["seed"] == 2) & (watched["method"] == "npo") & (watched["update"] > 10)
     shown = SELECTIONS["curves"](metrics, watched[~stopped], SETTINGS).set_index(["method", "set", "update"])
-    ends = watched[(watched["request"] == "r2") & (watched["metric"] == "perplexity")].set_index(["seed", "method", "set", "update"])[
-        "value"
-    ]
+    chosen = watched[(watched["request"] == "r2") & (watched["metric"] == "perplexity")]
+    ends = chosen.set_index(["seed", "method", "set", "update"])["value"]
     assert shown.loc[("npo", "forget", 20), "value"] == pytest.approx((ends[1, "npo", "forget", 20] + ends[2, "npo", "forget", 10]) / 2)
     none = SELECTIONS["curves"](metrics, watched[(watched["method"] != "npo") | (watched["update"] <= 10)], SETTINGS)
     assert none.loc[none["method"] == "npo", "update"].max() == 10 and none["update"].max() > 10
