@@ -41,6 +41,7 @@ onstart:
     lift_rate_limit()
     tell_start()
     hold_earlier()
+    start_warm()
 
 
 onsuccess:

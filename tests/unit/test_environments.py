@@ -49,7 +49,7 @@ def rules() -> list[tuple[str, str, str]]:
 def needed(step: str) -> dict[str, set[str]]:
     """Package -> modules that import it, of all that a step imports, inside functions too."""
     found: dict[str, set[str]] = {}
-    for module in closure(f"palimpsest.steps.{step}", "palimpsest.__main__", *BY_NAME.get(step, ())):
+    for module in closure(f"palimpsest.steps.{step}", "palimpsest.cli", *BY_NAME.get(step, ())):
         for node in ast.walk(ast.parse(_file_of(module).read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []

@@ -59,7 +59,7 @@ def test_a_new_method_changes_no_digest(package):
 
 
 def test_every_step_is_a_module_and_the_graph_imports_nothing_heavy():
-    from palimpsest.__main__ import STEPS
+    from palimpsest.cli import STEPS
 
     for step in STEPS:
         assert provenance.closure(f"palimpsest.steps.{step}")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from stepping import call, scores
 
-from palimpsest.__main__ import main
+from palimpsest.cli import main
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError
 from palimpsest.scoring.ensembles import read_scores

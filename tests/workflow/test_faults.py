@@ -129,7 +129,7 @@ def test_sigterm_leaves_nothing_half_written(whole, clone):
 
 def test_a_state_counts_for_the_very_same_training_alone(whole, clone, monkeypatch):
     """Other code, packages, settings, slices or start: what a killed training left is of no use to this one."""
-    from palimpsest.__main__ import main
+    from palimpsest.cli import main
     from palimpsest.errors import UserError
     from palimpsest.steps import train as step
 
@@ -182,7 +182,7 @@ DIGESTS = (f"{TEACHERS}/1/r0/training.json", "results/tiny/seed1/shards/1x2/1/2/
 @pytest.mark.parametrize("step", DAMAGED)
 def test_what_is_damaged_is_named_before_it_is_used(step, whole, clone, monkeypatch, capsys):
     """A flipped bit, the first half alone, nothing at all: the file and the remedy are told, and no output is touched."""
-    from palimpsest.__main__ import main
+    from palimpsest.cli import main
 
     monkeypatch.chdir(clone.folder)
     argv, draw = next(command for command in reversed(whole.commands) if command[0] == step), random.Random(8)

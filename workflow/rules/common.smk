@@ -1,4 +1,5 @@
 # What the rules share: the study, its plan, and in common/ functions from wildcards to files and settings. No rule stands here.
+import atexit
 import base64
 import json
 import os
@@ -29,6 +30,7 @@ from palimpsest.data.ledger import START, read_ledger
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.sources import fetched_name, locate_all
 from palimpsest.earlier import Earlier
+from palimpsest.engine import asking, warm
 from palimpsest.errors import Problem, UserError
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import is_method, method_of, name_pattern

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import shutil
 from pathlib import Path
 
@@ -26,8 +25,6 @@ from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.language_modelling import LanguageModellingExamples
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
-
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def add_arguments(parser) -> None:

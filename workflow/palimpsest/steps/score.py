@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from palimpsest.randomness import seed_of
 from palimpsest.scoring.tokens import ALTERNATIVE, ANSWER
 from palimpsest.tracks import SCORERS, TRACKS
 
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 TOLD = ("record_id", "kind", "number", "compressed")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import platform
 import shutil
 from importlib.metadata import version
@@ -27,7 +26,6 @@ from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.schedule import stage_epochs
 
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 PACKAGES = ("palimpsest", "torch", "transformers", "tokenizers", "accelerate", "safetensors", "numpy")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import logging
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +30,6 @@ from palimpsest.steps.train import installed_versions
 from palimpsest.tracks import SCORERS, TRACKS
 from palimpsest.training.loop import train
 
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 WATCHED = 200  # examples of a set that are watched while a method trains
 
 

@@ -50,6 +50,7 @@ elif workflow.is_main_process:
     enter_folder()
 elif workflow.remote_exec:
     os.environ.pop(running.VARIABLE, None)  # a job on a cluster may outlive the run that asked for it
+STEPS_ARE_COLD = os.environ.pop(asking.VARIABLE, None) == "0"  # what another run, or the one on a cluster's front end, keeps is its own
 
 
 def lift_rate_limit():
@@ -57,6 +58,14 @@ def lift_rate_limit():
     second for every job that has finished: half a core after 400 jobs of 900."""
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+
+
+def start_warm():
+    """On this machine steps are started from a process that has imported already; it ends with this one."""
+    if workflow.local_exec and workflow.is_main_process and not STEPS_ARE_COLD:
+        process = warm.start()
+        if process:
+            atexit.register(warm.end, process)
 
 
 def tell_start():

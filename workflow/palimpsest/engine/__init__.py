@@ -1,0 +1,1 @@
+"""What keeps runs whole and cheap: the processes that steps are started from."""

@@ -1,0 +1,119 @@
+"""Ask the run's warm process (warm.py) to run a step, and stand for that step. Every job pays for what is imported here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+
+VARIABLE = "PALIMPSEST_WARM"  # the name of the socket of the run's warm process; 0: steps compute by themselves
+HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+
+
+def ask(arguments: list[str]) -> int | None:
+    """Exit status of a step that the warm process ran in this one's place; None where it is to be computed here.
+
+    That is so by hand and on a cluster, on a GPU, which does not survive a fork, and where the process is gone, refuses (it was started
+    in another environment), or has threads. A step that was ended by a signal ends this process by the same.
+    """
+    name = os.environ.get(VARIABLE, "0")
+    if name == "0" or _gpus(arguments):
+        return None
+    numbers = [getattr(signal, name) for name in HANDED_ON if hasattr(signal, name)]
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    came: list[int] = []  # before the step was there
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in numbers}
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            step = _begun(connection, name, arguments)
+            if step is None:
+                return None
+            for number in numbers:
+                signal.signal(number, lambda number, _: os.kill(step, number))
+            before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, lambda *_: _pause(step))
+            for number in came:
+                os.kill(step, number)
+            came.clear()
+            code, killed_by = _ended(connection)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            os.kill(os.getpid(), number)
+    if killed_by is not None:
+        if killed_by != signal.SIGKILL:
+            signal.signal(killed_by, signal.SIG_DFL)
+        os.kill(os.getpid(), killed_by)
+    return code
+
+
+def _begun(connection: socket.socket, name: str, arguments: list[str]) -> int | None:
+    """The process of the step, which has this one's folder and standard streams; None where it is to be computed here."""
+    request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ), "code": code()}
+    body = json.dumps(request).encode()
+    try:
+        connection.connect(address(name))
+        if not same_user(connection):
+            return None
+        socket.send_fds(connection, [len(body).to_bytes(8, "big")], [0, 1, 2])
+        connection.sendall(body)
+        return json.loads(_line(connection) or "null")
+    except OSError:
+        return None
+
+
+def _ended(connection: socket.socket) -> tuple[int, int | None]:
+    """(exit status, the signal that ended the step or None). Where nobody is left to say so, it was killed."""
+    try:
+        told = _line(connection)
+    except OSError:
+        told = b""
+    return tuple(json.loads(told)) if told else (1, signal.SIGKILL)
+
+
+def _line(connection: socket.socket) -> bytes:
+    """Up to a line break or the end, no more: empty where the other side has gone."""
+    found = b""
+    while not found.endswith(b"\n"):
+        byte = connection.recv(1)
+        if not byte:
+            return b""
+        found += byte
+    return found
+
+
+def _pause(step: int) -> None:
+    """Ctrl-Z: stop both, and go on with both."""
+    os.kill(step, signal.SIGSTOP)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    os.kill(step, signal.SIGCONT)
+
+
+def _gpus(arguments: list[str]) -> int:
+    """How many GPUs a step asks for."""
+    if "--settings" not in arguments:
+        return 0
+    try:
+        settings = json.loads(arguments[arguments.index("--settings") + 1])
+        return settings.get("gpus", 0) or settings.get("training", {}).get("gpus", 0)
+    except (IndexError, ValueError, AttributeError):
+        return 0  # the step says what is wrong with them
+
+
+def address(name: str) -> str:
+    """Of a socket that is no file (Linux alone): it is gone with its last process."""
+    return f"\0palimpsest-{name}"
+
+
+def same_user(connection: socket.socket) -> bool:
+    """Whether this user has the process on the other side: anybody may connect to such a socket, or take the name of one that is gone."""
+    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return user == os.geteuid()
+
+
+def code() -> list[str]:
+    """What would run here: the interpreter with its packages, and where this one lies."""
+    return [sys.prefix, sys.version, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
