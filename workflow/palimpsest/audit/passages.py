@@ -28,7 +28,9 @@ SENTENCE_END = re.compile(r"[.!?\u2026\u3002\n\r]+")
 def words(text: str) -> list[str]:
     """The words of a text, without case and accents; an apostrophe or hyphen parts words."""
     if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        text = unicodedata.normalize("NFKD", text)
+        accents = "".join(filter(unicodedata.combining, set(text)))
+        text = text.translate(str.maketrans("", "", accents)) if accents else text
     return WORD.findall(text.casefold())
 
 
