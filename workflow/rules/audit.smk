@@ -38,8 +38,6 @@ rule certificate:
         "results/{study}/certificates/{request}.json",
     log:
         "results/{study}/logs/certificates/{request}.log",
-    benchmark:
-        "results/{study}/benchmarks/certificates/{request}.jsonl"
     wildcard_constraints:
         request=LIVE_CERTIFICATES,
     conda:

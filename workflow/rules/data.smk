@@ -40,8 +40,6 @@ rule records:
         candidates="results/{study}/data/candidates.parquet" if TRACK == "causal" else [],
     log:
         "results/{study}/logs/records.log",
-    benchmark:
-        "results/{study}/benchmarks/records.jsonl"
     conda:
         "../../envs/train.yaml"
     resources:
@@ -235,8 +233,6 @@ rule tokenizer:
         corpus="results/pretrained/{tokenizer}/corpus.json",
     log:
         "results/pretrained/logs/{tokenizer}/tokenizer.log",
-    benchmark:
-        "results/pretrained/benchmarks/{tokenizer}.jsonl"
     conda:
         "../../envs/train.yaml"
     resources:

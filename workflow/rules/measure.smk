@@ -185,8 +185,6 @@ rule tabulate:
         ),
     log:
         "results/{study}/logs/tabulate.log",
-    benchmark:
-        "results/{study}/benchmarks/tabulate.jsonl"
     conda:
         "../../envs/plot.yaml"
     resources:

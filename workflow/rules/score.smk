@@ -6,21 +6,20 @@ if TRACK == "causal":
 
     rule score:
         input:
-            models=scored_models,
+            models=ancient(scored_models),
+            reports=reports_of(scored_models, state_oracle),
             digests=state_digests,
             heldout=ancient("results/{study}/sets/heldout.parquet"),
             trained=ancient("results/{study}/sets/trained.parquet"),
             forget=ancient(state_forget),
             candidates="results/{study}/data/candidates.parquet",
-            reference=state_oracle,
+            reference=ancient(state_oracle),
         output:
             heldout="results/{study}/seed{seed}/scores/{model}/{version}/heldout.parquet",
             trained="results/{study}/seed{seed}/scores/{model}/{version}/trained.parquet",
             forget="results/{study}/seed{seed}/scores/{model}/{version}/forget.parquet",
         log:
             "results/{study}/logs/score/seed{seed}/{model}/{version}.log",
-        benchmark:
-            "results/{study}/benchmarks/score/seed{seed}/{model}/{version}.jsonl"
         conda:
             "../../envs/train.yaml"
         threads: STUDY["training"]["threads"]
@@ -44,15 +43,14 @@ else:
 
     rule score:
         input:
-            models=scored_models,
+            models=ancient(scored_models),
+            reports=reports_of(scored_models),
             digest="results/{study}/sets/{set}.json",
             records=ancient("results/{study}/sets/{set}.parquet"),
         output:
             "results/{study}/seed{seed}/scores/{model}/{version}/{set}.parquet",
         log:
             "results/{study}/logs/score/seed{seed}/{model}/{version}/{set}.log",
-        benchmark:
-            "results/{study}/benchmarks/score/seed{seed}/{model}/{version}/{set}.jsonl"
         conda:
             "../../envs/train.yaml"
         threads: STUDY["training"]["threads"]

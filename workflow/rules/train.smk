@@ -3,16 +3,16 @@
 
 rule pretrain:
     input:
-        tokenizer=lambda w: f"results/pretrained/{STUDY['pretraining'][w.recipe]['tokenizer']}/tokenizer.json",
+        tokenizer=ancient(recipe_tokenizer),
+        reports=reports_of(recipe_tokenizer),
         corpus=lambda w: fetched(CORPORA[TOKENIZER], f"results/pretrained/{TOKENIZER}/corpus"),
     output:
         model="results/pretrained/{recipe}/model.safetensors",
         config="results/pretrained/{recipe}/config.json",
         report="results/pretrained/{recipe}/training.json",
+        run="results/pretrained/{recipe}/run.json",
     log:
         "results/pretrained/logs/{recipe}/pretrain.log",
-    benchmark:
-        "results/pretrained/benchmarks/{recipe}.jsonl"
     conda:
         "../../envs/train.yaml"
     threads: STUDY["training"]["threads"]
@@ -37,23 +37,24 @@ rule pretrain:
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
-# Training hangs on the digests of its slices; the slices themselves are no reason to run again.
+# Training hangs on the digests of its slices and on the reports of what it starts from; the slices and models themselves are no reason to
+# run again: Snakemake compares what is larger than a megabyte by its date.
 rule train:
     input:
         digests=slice_digests_of,
         slices=ancient(slices_of),
-        previous=previous_of,
-        start=start_of,
+        previous=ancient(previous_of),
+        start=ancient(start_of),
+        reports=reports_of(previous_of, start_of),
     output:
         model="results/{study}/seed{seed}/{checkpoint}/model.safetensors",
         config="results/{study}/seed{seed}/{checkpoint}/config.json",
         tokenizer="results/{study}/seed{seed}/{checkpoint}/tokenizer.json",
         tokenizer_config="results/{study}/seed{seed}/{checkpoint}/tokenizer_config.json",
         report="results/{study}/seed{seed}/{checkpoint}/training.json",
+        run="results/{study}/seed{seed}/{checkpoint}/run.json",
     log:
         "results/{study}/logs/train/seed{seed}/{checkpoint}.log",
-    benchmark:
-        "results/{study}/benchmarks/train/seed{seed}/{checkpoint}.jsonl"
     conda:
         "../../envs/train.yaml"
     threads: STUDY["training"]["threads"]

@@ -3,9 +3,10 @@
 
 rule unlearn:
     input:
-        model=unlearned_from,
-        beside=beside_files,
-        teachers=teachers_of,
+        model=ancient(unlearned_from),
+        beside=ancient(beside_files),
+        teachers=ancient(teachers_of),
+        reports=reports_of(unlearned_from, beside_files, teachers_of),
         forget_digests=lambda w: forgets(w.method, w.state, "json"),
         forget=ancient(lambda w: forgets(w.method, w.state)),
         retain_digests=retained_digests,
@@ -19,10 +20,9 @@ rule unlearn:
         tokenizer="results/{study}/seed{seed}/methods/{method}/{state}/tokenizer.json",
         tokenizer_config="results/{study}/seed{seed}/methods/{method}/{state}/tokenizer_config.json",
         report="results/{study}/seed{seed}/methods/{method}/{state}/training.json",
+        run="results/{study}/seed{seed}/methods/{method}/{state}/run.json",
     log:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
-    benchmark:
-        "results/{study}/benchmarks/unlearn/seed{seed}/{method}/{state}.jsonl"
     conda:
         "../../envs/train.yaml"
     threads: STUDY["training"]["threads"]
@@ -49,17 +49,17 @@ rule beside:
     input:
         digests=beside_digests,
         slices=ancient(beside_sets),
-        start=fresh_start,
+        start=ancient(fresh_start),
+        reports=reports_of(fresh_start),
     output:
         model="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/model.safetensors",
         config="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/config.json",
         tokenizer="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/tokenizer.json",
         tokenizer_config="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/tokenizer_config.json",
         report="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/training.json",
+        run="results/{study}/seed{seed}/methods/{method}/{state}/{beside}/run.json",
     log:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}-{beside}.log",
-    benchmark:
-        "results/{study}/benchmarks/unlearn/seed{seed}/{method}/{state}-{beside}.jsonl"
     conda:
         "../../envs/train.yaml"
     threads: STUDY["training"]["threads"]

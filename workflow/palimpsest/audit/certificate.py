@@ -18,6 +18,7 @@ from palimpsest.data.shards import parse_sharding, place
 from palimpsest.files import read_json
 from palimpsest.plan import SINGLE, Plan
 from palimpsest.tables import ALL_SEEDS, tidy
+from palimpsest.training.report import read_reports
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "certificate.schema.yaml"
 SHOWN = (
@@ -94,7 +95,7 @@ def _before(plan: Plan, request: str, seed: int, place: tuple[str, int, int]) ->
 
 def _replacement(plan: Plan, seed: int, old: str, new, held: bool) -> dict:
     folder = study_folder(plan) / f"seed{seed}"
-    report = read_json(folder / new.name / "training.json")
+    report = read_reports(folder / new.name)
     return {
         "seed": seed, "checkpoint": new.name, "sha256": report["sha256"], "replaced": old,
         "replaced_sha256": _digest_of(plan, seed, old), "held": held, "trained_on": report["slices"], "records": report["records"],
@@ -156,7 +157,7 @@ def versions(plan: Plan, replaced: list[dict]) -> dict[str, str]:
 
     found: dict[str, set[str]] = {}
     for one in replaced:
-        report = read_json(study_folder(plan) / f"seed{one['seed']}" / one["checkpoint"] / "training.json")
-        for name, version in {"training code": report.get("code", "not recorded"), **report["versions"]}.items():
+        report = read_reports(study_folder(plan) / f"seed{one['seed']}" / one["checkpoint"])
+        for name, version in {"training code": report["code"], **report["versions"]}.items():
             found.setdefault(name, set()).add(version)
     return {name: ", ".join(sorted(known)) for name, known in found.items()} | {"certificate written by palimpsest": __version__}

@@ -12,8 +12,9 @@ from palimpsest.audit.scan import RESULTS, fingerprint_file, study_folder
 from palimpsest.data.identity import recorded
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import read_parquet, records_digest
-from palimpsest.files import file_digest, read_json
+from palimpsest.files import file_digest
 from palimpsest.plan import Plan
+from palimpsest.training.report import read_reports
 
 CHECKS = {
     "weights": "the file has the SHA-256 that training wrote down",
@@ -34,7 +35,7 @@ class Checks:
     def of(self, checkpoint) -> dict[str, bool]:
         """Check -> whether it holds. A model that began from a folder or the hub has no check `start`, and the tokenizer of there, which is
         not looked into either."""
-        report = read_json(self.folder / checkpoint.name / "training.json")
+        report = read_reports(self.folder / checkpoint.name)
         *_, version = self.plan.parse(checkpoint.name)
         salt = self.plan.study["salt"]
         forgotten = {pseudonym(owner, salt) for request in self.plan.requests[: self.plan.order[version]] for owner in request.owners}

@@ -16,6 +16,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import secrets
 import selectors
 import signal
@@ -99,8 +100,9 @@ class Warm:
         except (OSError, ValueError):  # it went away
             request, files = None, []
         if request and self._same(request):
-            with suppress(Exception):  # the step says what does not import
-                importlib.import_module(f"palimpsest.steps.{request['arguments'][0]}")
+            for name in needed(request["arguments"]):
+                with suppress(Exception):  # the step says what does not import
+                    importlib.import_module(name)
             _check_threads()
             gc.freeze()  # what is there is looked through no more, and so stays shared
             process = os.fork()
@@ -164,6 +166,13 @@ class Warm:
             os._exit(status)  # the interpreter's own end would take all apart that is shared
         finally:
             os._exit(1)
+
+
+def needed(arguments: list[str]) -> list[str]:
+    """Modules that a step imports as it begins: itself, and those of this package that its settings name."""
+    text = arguments[arguments.index("--settings") + 1] if "--settings" in arguments[:-1] else ""
+    named = re.findall(r'"(palimpsest(?:\.\w+)+)"', text)
+    return ["palimpsest.cli", f"palimpsest.steps.{arguments[0]}" if arguments else "palimpsest.cli", *named]
 
 
 def _status(arguments: list[str]) -> int:

@@ -144,7 +144,6 @@ METRICS: dict[str, Metric] = {
         Metric("lpd", "down", 0, inf, "Wang et al. 2023", "mean relative distance of a text's perplexity from the oracle's"),
         Metric("pdlp", "match", 0, 1, "Wang et al. 2023", "share of texts less likely than under the base"),
         Metric("retrained_tokens", "down", 0, inf, "Bourtoule et al. 2021", "tokens trained to serve a request"),
-        Metric("retrained_seconds", "down", 0, inf, "Bourtoule et al. 2021", "seconds trained to serve a request"),
         Metric("retrained_share", "down", 0, inf, "Bourtoule et al. 2021", "tokens over those of a full retraining"),
         Metric("expected_share", "down", 0, inf, "Bourtoule et al. 2021", "expected cost over a full retraining's"),
         Metric("expected_curve", "down", 0, inf, "Bourtoule et al. 2021", "expected_share of requests for other numbers of owners"),

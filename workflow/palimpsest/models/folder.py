@@ -8,7 +8,7 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.files import file_digest, read_json
 
 LOADED = (".json", ".safetensors", ".txt", ".model", ".jinja")  # weights, configs, vocabularies
-REPORTS = ("training.json", "corpus.json")  # what the step that wrote a folder says of it
+REPORTS = ("training.json", "run.json", "corpus.json")  # what the step that wrote a folder says of it
 REMEDY = "remove the file and run snakemake again, which makes it anew, to the same bytes"
 
 

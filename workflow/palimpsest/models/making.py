@@ -6,19 +6,19 @@ import difflib
 from pathlib import Path
 
 import torch
+import transformers
+from transformers import PreTrainedModel
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import file_digests, replacing_files
 from palimpsest.randomness import seed_of
 
 
-def make(kind: str, settings: dict, tokenizer, names: tuple, **head) -> torch.nn.Module:
+def make(kind: str, settings: dict, tokenizer, names: tuple, **head) -> PreTrainedModel:
     """A fresh model by the study's `model` section; every random weight follows from ``names``.
 
     kind: the auto class of transformers that gives it its head; head: settings of the head, such as num_labels.
     """
-    import transformers
-
     torch.manual_seed(seed_of(*names))
     if settings["init"] != "scratch":
         return load(kind, settings["init"], tokenizer, **head)
@@ -35,10 +35,8 @@ def make(kind: str, settings: dict, tokenizer, names: tuple, **head) -> torch.nn
         raise UserError(Problem("no model can be built of these settings", "model.config", found, remedy=remedy)) from None
 
 
-def load(kind: str, source: str | Path, tokenizer, **head) -> torch.nn.Module:
+def load(kind: str, source: str | Path, tokenizer, **head) -> PreTrainedModel:
     """A model from a folder or a hub id, in float32, with room for every token of ``tokenizer``."""
-    import transformers
-
     head |= {"dtype": torch.float32}  # whatever the file holds: in half precision most updates would be rounded away
     try:
         model = getattr(transformers, kind).from_pretrained(str(source), trust_remote_code=False, use_safetensors=True, **head)
@@ -53,9 +51,7 @@ def load(kind: str, source: str | Path, tokenizer, **head) -> torch.nn.Module:
 
 def save_model_folder(model, tokenizer, folder: Path) -> dict[str, str]:
     """Write a folder that loads with plain ``from_pretrained``, and return the SHA-256 of each file; the weights come last and whole."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     with replacing_files(folder) as beside:
         model.save_pretrained(beside, max_shard_size="1TB")
         tokenizer.save_pretrained(beside)

@@ -1,4 +1,4 @@
-"""What a request cost: tokens and seconds trained for it, against a full retraining and, of shards, against the expectation."""
+"""What a request cost: tokens trained for it, against a full retraining and, of shards, against the expectation."""
 
 from __future__ import annotations
 
@@ -32,14 +32,12 @@ def run(args) -> None:
     """
     wanted = args.settings
     full, evidence = read_json(args.full, "records", "tokens"), read_json(args.evidence, "owners")
-    trained = [read_json(path, "tokens", "seconds") for path in args.trained]
     where = {key: wanted[key] for key in ("study", "seed", "model")}
     method = wanted.get("method") or ("oracle" if wanted["sharding"] == SINGLE else "sisa")
     where |= {"request": wanted["state"], "method": method, "shards": wanted.get("sharding", SINGLE)}
     owners = len(evidence["owners"])
-    tokens, seconds = (sum(report[key] for report in trained) for key in ("tokens", "seconds"))
-
-    numbers = {"retrained_tokens": tokens, "retrained_seconds": seconds, "retrained_share": tokens / full["tokens"]}
+    tokens = sum(read_json(path, "tokens")["tokens"] for path in args.trained)
+    numbers = {"retrained_tokens": tokens, "retrained_share": tokens / full["tokens"]}
     rows = [row(where, "train", name, value, owners) for name, value in numbers.items()]
     if "sharding" in wanted:
         rows += _expected(where, wanted, full["records"], owners)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy as np
 from palimpsest.data.corpus import lines
 from palimpsest.data.identity import identities
 from palimpsest.errors import Problem, UserError
-from palimpsest.files import write_json
 from palimpsest.models.causal import make_causal
 from palimpsest.models.folder import check_tokenizer
 from palimpsest.models.making import save_model_folder
@@ -25,6 +23,7 @@ from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.language_modelling import LanguageModellingExamples
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.report import write_reports
 
 
 def add_arguments(parser) -> None:
@@ -55,8 +54,7 @@ def run(args) -> None:
         "names": list(names), "epochs": epochs, "blocks": len(chosen), "sources": sources, "versions": versions, "code": code,
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
-    write_json(args.output / "training.json", report | details)
-    shutil.rmtree(resume, ignore_errors=True)
+    write_reports(args.output, report | details, resume)
 
 
 def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.ndarray:

@@ -16,7 +16,6 @@ from palimpsest.models.folder import check_model
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import seed_of
 from palimpsest.scoring.tokens import ALTERNATIVE, ANSWER
-from palimpsest.tracks import SCORERS, TRACKS
 
 TOLD = ("record_id", "kind", "number", "compressed")
 
@@ -30,16 +29,16 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `sharding`, `shards` (of the models, in order), `track`, `head`, `model` (the study's, as far as texts are encoded by it),
-    `batch_size`, `threads`, `gpus`; of causal models `written`, of how many records of each split and part it is asked to write the
-    completion (0 for none), `ngram`, n of EL_n, and `beams` and `samples`, by how many of them a secret is sought.
+    """settings: `sharding`, `shards` (of the models, in order), `track` and `scorer` (their modules), `head`, `model` (the study's, as far
+    as texts are encoded by it), `batch_size`, `threads`, `gpus`; of causal models `written`, of how many records of each split and part it
+    is asked to write the completion (0 for none), `ngram`, n of EL_n, and `beams` and `samples`, by how many of them a secret is sought.
 
     A set without files or records has no rows; a record of several sets has rows in the last of them alone. Rows: record_id, sharding,
     shard, with candidates also their kind and number ('' and 0 for what the record itself holds) and how many bytes the completion takes
     compressed; the scorer's `score`; of causal models its `tell`.
     """
     wanted = args.settings
-    track, scorer = (importlib.import_module(modules[wanted["track"]]) for modules in (TRACKS, SCORERS))
+    track, scorer = (importlib.import_module(wanted[name]) for name in ("track", "scorer"))
     torch.set_num_threads(wanted["threads"])
     device = device_of(wanted["gpus"])
     candidates = read_parquet(args.candidates) if args.candidates else None

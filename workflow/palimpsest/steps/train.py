@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import platform
-import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,16 +13,16 @@ import pandas as pd
 from palimpsest.data.identity import identities
 from palimpsest.data.storage import read_parquet, records_digest
 from palimpsest.errors import Problem, UserError
-from palimpsest.files import read_json, write_json
+from palimpsest.files import read_json
 from palimpsest.models.folder import check_model, check_tokenizer, loaded_files
 from palimpsest.models.making import check_context, save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
-from palimpsest.tracks import TRACKS
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.report import write_reports
 from palimpsest.training.schedule import stage_epochs
 
 PACKAGES = ("palimpsest", "torch", "transformers", "tokenizers", "accelerate", "safetensors", "numpy")
@@ -39,12 +38,13 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `track`, `head` and the study's `model` and `training`.
+    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `track` (its module), `head` and the study's `model` and
+    `training`.
 
     A slice may be empty: a request emptied it. Without any record the weights stay as they were.
     """
     wanted, model_settings = args.settings, args.settings["model"]
-    track = importlib.import_module(TRACKS[wanted["track"]])
+    track = importlib.import_module(wanted["track"])
     folder = args.previous or args.start
     sources = {} if folder or args.tokenizer else identities(loaded_files(Path(model_settings["init"])))
     start = _start(args, model_settings["init"], sources)
@@ -61,7 +61,7 @@ def run(args) -> None:
     epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
     versions = installed_versions()
     # All that the weights depend on: a checkpoint made by other code or packages does not lead to the same bits.
-    code = code_digest(__name__, TRACKS[wanted["track"]])
+    code = code_digest(__name__, wanted["track"])
     fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items())))
     objective = Objective({"train": Part(examples, negative_log_likelihood(track.predict))})
     resume = args.output / "resume"
@@ -75,8 +75,7 @@ def run(args) -> None:
         "sources": sources, "versions": versions, "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
-    write_json(args.output / "training.json", report | details)
-    shutil.rmtree(resume, ignore_errors=True)
+    write_reports(args.output, report | details, resume)
 
 
 def _start(args, init: str, sources: dict[str, list]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from palimpsest.data.storage import read_parquet, records_digest, whole_texts
 from palimpsest.devices import device_of
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.errors import Problem, UserError
-from palimpsest.files import read_json, write_json
+from palimpsest.files import read_json
 from palimpsest.methods.unlearning import Frozen, Run
 from palimpsest.models.folder import check_model
 from palimpsest.models.making import save_model_folder
@@ -27,8 +26,8 @@ from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.provenance import code_digest
 from palimpsest.randomness import numpy_generator, seed_of
 from palimpsest.steps.train import installed_versions
-from palimpsest.tracks import SCORERS, TRACKS
 from palimpsest.training.loop import train
+from palimpsest.training.report import write_reports
 
 WATCHED = 200  # examples of a set that are watched while a method trains
 
@@ -50,13 +49,12 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `study`, `seed`, `method`, `implementation`, `state`, `options` of the method, `unseen` (whether it needs text never
-    trained on), `beside` (names of further models),
-    `sharding` (of the teachers) and `salt`, `track`, `head`, the study's `model`, `ngram` of EL_n, and `threads`, `gpus`,
-    `precision`.
+    trained on), `beside` (names of further models), `sharding` (of the teachers) and `salt`, `track` and `scorer` (their modules), `head`,
+    the study's `model`, `ngram` of EL_n, and `threads`, `gpus`, `precision`.
     """
     wanted = args.settings
-    track, method = importlib.import_module(TRACKS[wanted["track"]]), importlib.import_module(wanted["implementation"])
-    scorer, settings = importlib.import_module(SCORERS[wanted["track"]]), method.Settings(**wanted["options"])
+    track, scorer, method = (importlib.import_module(wanted[name]) for name in ("track", "scorer", "implementation"))
+    settings = method.Settings(**wanted["options"])
     torch.set_num_threads(wanted["threads"])
     start, tokenizer = check_model(args.model), load_tokenizer(args.model)
     frames = sets_of(args, wanted)
@@ -73,7 +71,7 @@ def run(args) -> None:
         {name: track.encode(frame, tokenizer, wanted["model"])[0] for name, frame in frames.items() if len(frame)},
         track.predict,
         names=(wanted["study"], wanted["seed"], wanted["method"], wanted["state"]),
-        generates=wanted["track"] != "classification",
+        generates=track.GENERATES,
         device=device,
         precision=wanted["precision"],
         frozen=Frozen(beside, lambda name: load(beside[name])),
@@ -85,7 +83,7 @@ def run(args) -> None:
     training |= {"batch_size": settings.batch_size or len(frames["forget"]), "checkpoint_seconds": args.checkpoint_seconds}
     versions = installed_versions()
     digests = {name: records_digest(frame) for name, frame in frames.items()}
-    code = code_digest(__name__, wanted["implementation"], TRACKS[wanted["track"]], SCORERS[wanted["track"]])
+    code = code_digest(__name__, wanted["implementation"], wanted["track"], wanted["scorer"])
     known = (sorted(part.items()) for part in (wanted, others, digests, versions))
     fingerprint = str(seed_of(*known, start, code))
     if hasattr(method, "begin"):
@@ -97,11 +95,11 @@ def run(args) -> None:
     files = save_model_folder(model, tokenizer, args.output)
     details = {
         "seed": wanted["seed"], "names": [str(name) for name in given.names], "epochs": settings.epochs, "previous": start,
-        "versions": versions, "records": {name: len(frame) for name, frame in frames.items()}, "options": dataclasses.asdict(settings),
+        "versions": versions, "code": code, "records": {name: len(frame) for name, frame in frames.items()},
+        "options": dataclasses.asdict(settings),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
-    write_json(args.output / "training.json", report | details | {"unseen": watch.unseen})
-    shutil.rmtree(resume, ignore_errors=True)
+    write_reports(args.output, report | details | {"unseen": watch.unseen}, resume)
 
 
 def sets_of(args, wanted: dict) -> dict[str, pd.DataFrame]:

@@ -1,6 +1,7 @@
 """What differs between kinds of models, and nowhere else: a track is a module of this folder with
 
     FIELDS                                        text fields of a record
+    GENERATES                                     whether its models write text
     make(model, tokenizer, head, *names)          a fresh model by the study's `model` section; head: settings of its head
     load(folder, tokenizer, head)                 a model from a folder
     encode(records, tokenizer, model)             -> (Examples, texts that were cut)

@@ -13,6 +13,7 @@ from palimpsest.tracks.predictions import Predictions
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
 FIELDS = ("prompt", "completion")
+GENERATES = True
 
 
 def make(settings: dict, tokenizer, head: dict, *names: object) -> torch.nn.Module:

@@ -12,6 +12,7 @@ from palimpsest.tracks.predictions import Predictions
 from palimpsest.training.classification import ClassificationExamples
 
 FIELDS = ("text",)
+GENERATES = False
 
 
 def make(settings: dict, tokenizer, head: dict, *names: object) -> torch.nn.Module:

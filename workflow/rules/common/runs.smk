@@ -50,7 +50,8 @@ elif workflow.is_main_process:
     enter_folder()
 elif workflow.remote_exec:
     os.environ.pop(running.VARIABLE, None)  # a job on a cluster may outlive the run that asked for it
-STEPS_ARE_COLD = os.environ.pop(asking.VARIABLE, None) == "0"  # what another run, or the one on a cluster's front end, keeps is its own
+# What another run keeps, or the one on a cluster's front end, is its own.
+STEPS_ARE_COLD = os.environ.pop(asking.VARIABLE, None) == "0"
 
 
 def lift_rate_limit():

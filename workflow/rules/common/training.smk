@@ -10,6 +10,19 @@ def checkpoint_of(wildcards):
     return PLAN.checkpoint(int(wildcards.seed), sharding, shard, stage, version)
 
 
+def reports_of(*functions):
+    """What the steps that made models and tokenizers say of them, their digests among it: the same whenever the same came out, as a model's
+    date is not, nor its run.json."""
+    names = {"model.safetensors": "training.json", "tokenizer.json": "corpus.json"}
+
+    def reports(wildcards):
+        found = [function(wildcards) for function in functions]
+        paths = [Path(path) for one in found for path in ([one] if isinstance(one, str) else one)]
+        return [str(path.with_name(names[path.name])) for path in paths if path.name in names]
+
+    return reports
+
+
 def slices_of(wildcards):
     return [f"{RESULTS}/seed{wildcards.seed}/shards/{part}.parquet" for part in checkpoint_of(wildcards).slices]
 
@@ -31,7 +44,7 @@ def start_of(wildcards):
 @cache
 def start_digests():
     """Of a local model folder; a training that began from it wrote them down, so that they need not be computed each time."""
-    reports = (Path(f"{RESULTS}/seed{seed}/{name}/training.json") for seed, name in checkpoints_in(PLAN.latest))
+    reports = (Path(f"{RESULTS}/seed{seed}/{name}/run.json") for seed, name in checkpoints_in(PLAN.latest))
     return list(digests(START_FILES, next(filter(None, map(recorded, reports)), {})).values())
 
 
@@ -42,6 +55,10 @@ def start_content(wildcards):
 def start_options(wildcards):
     previous = checkpoint_of(wildcards).previous
     return f"--previous {RESULTS}/seed{wildcards.seed}/{previous}" if previous else beside_start(wildcards)
+
+
+def recipe_tokenizer(wildcards):
+    return f"results/pretrained/{STUDY['pretraining'][wildcards.recipe]['tokenizer']}/tokenizer.json"
 
 
 def pretrain_settings(wildcards):
@@ -75,7 +92,7 @@ def train_settings_of(seed, sharding, shard, stage, slices):
         shard=shard,
         stage=stage,
         slices=slices,
-        track=TRACK,
+        track=TRACKS[TRACK],
         head=HEAD,
         model=MODEL,
         training={key: value for key, value in STUDY["training"].items() if key != "checkpoint_seconds"},

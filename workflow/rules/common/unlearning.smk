@@ -99,7 +99,7 @@ def fresh_start(wildcards):
         return [f"results/pretrained/{STUDY['model']['recipe']}/model.safetensors"]
     if STUDY["model"]["init"] == "scratch":
         return [f"results/pretrained/{TOKENIZER}/tokenizer.json"]
-    return list(map(ancient, map(str, START_FILES)))
+    return list(map(str, START_FILES))
 
 
 def beside_start(wildcards):
@@ -142,7 +142,8 @@ def unlearn_settings(wildcards):
         beside=beside_names(wildcards.method, wildcards.state),
         sharding=teachers_sharding(wildcards.method),
         salt=STUDY["salt"] if method_of(wildcards.method).teachers else "",
-        track=TRACK,
+        track=TRACKS[TRACK],
+        scorer=SCORERS[TRACK],
         head=HEAD,
         model=ENCODING,
         ngram=STUDY["evaluation"]["ngram"],
