@@ -69,7 +69,8 @@ def main(argv: list[str]) -> int:
     step_parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON", help="settings of the step")
     step.add_arguments(step_parser)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for library in ("httpx", "fontTools"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     if running.VARIABLE in os.environ:
         running.follow(os.environ[running.VARIABLE])
     try:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class Passages:
 
 def _tags(said: list[str], lengths: set[int], salt: str):
     """(length, 16 bits for each window of that many consecutive words), for each of ``lengths`` that the text reaches."""
-    values = np.fromiter((_value(word, salt) for word in said), dtype=np.uint64, count=len(said))
+    values = np.fromiter(map(_values(salt).__getitem__, said), dtype=np.uint64, count=len(said))
     sums, power = np.zeros_like(values), 1
     for length in range(1, min(max(lengths, default=0), len(said)) + 1):
         sums = sums[: len(said) - length + 1] + values[length - 1 :] * np.uint64(power)
@@ -90,9 +90,18 @@ def _tags(said: list[str], lengths: set[int], salt: str):
             yield length, (sums * np.uint64(MIX)) >> np.uint64(48)
 
 
-@lru_cache(maxsize=1 << 18)
-def _value(word: str, salt: str) -> int:
-    return int(pseudonym(word, salt)[:16], 16)
+class _Values(dict):
+    """Word -> 64 bits of its keyed hash, computed once: the files of a study say the same words again and again."""
+
+    def __init__(self, salt: str):
+        self.salt = salt
+
+    def __missing__(self, word: str) -> int:
+        self[word] = value = int(pseudonym(word, self.salt)[:16], 16)
+        return value
+
+
+_values = cache(_Values)
 
 
 def distinctive(forgotten: Iterable[str], retained: Iterable[str], salt: str) -> tuple[Passages, int]:

@@ -73,7 +73,7 @@ class Warm:
         self.environment = dict(os.environ)
         os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # of an allocator that pyarrow loads, and does not use
         self.asking: dict[int, socket.socket] = {}  # by the process that was forked for it
-        self.tried: set[str] = set()
+        self.learnt: dict[str, list[str]] = {}  # step -> modules that it had to import, in their order
         self.told, self.tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.tell.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
         self.ended, wake = os.pipe()
@@ -84,6 +84,7 @@ class Warm:
 
     def serve(self) -> None:
         """Until standard input ends."""
+        gc.disable()  # what is imported stays
         for file, answer in ((0, None), (self.listening, self.accept), (self.told, self.learn), (self.ended, self.reap)):
             self.selector.register(file, selectors.EVENT_READ, answer)
         while True:
@@ -99,9 +100,9 @@ class Warm:
             request, files = _received(connection) if same_user(connection) else (None, [])
         except (OSError, ValueError):  # it went away
             request, files = None, []
-        if request and self._same(request):
-            for name in needed(request["arguments"]):
-                with suppress(Exception):  # the step says what does not import
+        if request and request["arguments"] and self._same(request):
+            for name in (*needed(request["arguments"]), *self.learnt.pop(request["arguments"][0], [])):
+                with suppress(Exception):  # the step says what does not import; and some modules are made by others, and have no file
                     importlib.import_module(name)
             _check_threads()
             gc.freeze()  # what is there is looked through no more, and so stays shared
@@ -132,18 +133,16 @@ class Warm:
                     _say(connection, [1, os.WTERMSIG(status)])
 
     def learn(self) -> None:
-        """Import what a step had to import, in its order."""
-        for name in self.told.recv(MOST).decode().split():
-            if name not in sys.modules and name not in self.tried:
-                self.tried.add(name)
-                with suppress(Exception):  # some modules are made by others, and have no file
-                    importlib.import_module(name)
+        """What a step had to import is imported before the next one of its kind."""
+        step, *names = self.told.recv(MOST).decode().split()
+        self.learnt[step] = names
 
     # --- in the process that was forked ---------------------------------------------------------------------------
 
     def _become(self, connection: socket.socket, request: dict, files: list[int]) -> None:
         """Be the step; does not return."""
         try:
+            gc.enable()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for one in (self.selector, self.listening, self.told, *self.asking.values()):
@@ -161,7 +160,8 @@ class Warm:
             threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
             status = _status(request["arguments"])
             with suppress(OSError):
-                self.tell.send(" ".join(name for name in list(sys.modules) if name not in known).encode(), socket.MSG_DONTWAIT)
+                late = [name for name in list(sys.modules) if name not in known]
+                self.tell.send(" ".join([request["arguments"][0], *late]).encode(), socket.MSG_DONTWAIT)
                 _say(connection, [status, None])
             os._exit(status)  # the interpreter's own end would take all apart that is shared
         finally:
@@ -169,10 +169,10 @@ class Warm:
 
 
 def needed(arguments: list[str]) -> list[str]:
-    """Modules that a step imports as it begins: itself, and those of this package that its settings name."""
+    """Modules that a step comes to: what tables need, itself, and those of this package that its settings name."""
     text = arguments[arguments.index("--settings") + 1] if "--settings" in arguments[:-1] else ""
     named = re.findall(r'"(palimpsest(?:\.\w+)+)"', text)
-    return ["palimpsest.cli", f"palimpsest.steps.{arguments[0]}" if arguments else "palimpsest.cli", *named]
+    return ["palimpsest.cli", "pandas", "pyarrow.parquet", f"palimpsest.steps.{arguments[0]}", *named]
 
 
 def _status(arguments: list[str]) -> int:

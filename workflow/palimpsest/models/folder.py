@@ -26,6 +26,12 @@ def check_model(folder: Path) -> str:
     return report["sha256"]
 
 
+def tokenizer_digest(folder: Path) -> str:
+    """The same text for folders of models whose tokenizers are of the same bytes."""
+    files = read_json(folder / "training.json", "files")["files"]
+    return " ".join(digest for name, digest in sorted(files.items()) if name not in ("config.json", "generation_config.json"))
+
+
 def check_tokenizer(folder: Path) -> str:
     """The same for a tokenizer that this workflow trained: SHA-256 of its tokenizer.json."""
     files = read_json(folder / "corpus.json", "files")["files"]

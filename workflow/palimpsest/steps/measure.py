@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,6 @@ class Measure:
 
     def __init__(self, where: dict, split: str, wanted: dict):
         self.where, self.split, self.wanted = where, split, wanted
-        self.weights = None
 
     def _row(self, metric: str, n: int, function: Callable, group: str) -> dict:
         """function(weights) -> value or replicates."""
@@ -81,10 +81,7 @@ class Measure:
         return row(self.where, self.split, metric, function(None), n, spread, group)
 
     def samples(self, n: int) -> np.ndarray:
-        if self.weights is None:
-            generator = numpy_generator(self.wanted["study"], "bootstrap", self.split)
-            self.weights = bootstrap_weights(n, self.wanted["bootstrap"], generator)
-        return self.weights
+        return _samples(n, self.wanted["bootstrap"], self.wanted["study"], self.split)
 
     def utility(self, part: pd.DataFrame, labels: np.ndarray, group: str) -> Iterator[dict]:
         decided, score = _columns(part, "decision"), _columns(part, "score")
@@ -136,6 +133,11 @@ class Measure:
             theirs, ours = _columns(oracle, kind), _columns(part, kind)
             if np.isfinite(function(theirs, ours)):
                 yield self._row(function.__name__, len(part), lambda w, f=function, p=theirs, q=ours: f(p, q, w), group)
+
+
+@lru_cache(maxsize=2)
+def _samples(n: int, replicates: int, study: str, split: str) -> np.ndarray:
+    return bootstrap_weights(n, replicates, numpy_generator(study, "bootstrap", split))
 
 
 def _columns(frame: pd.DataFrame, kind: str) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.devices import device_of
 from palimpsest.metrics.membership import zlib_sizes
-from palimpsest.models.folder import check_model
+from palimpsest.models.folder import check_model, tokenizer_digest
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import seed_of
 from palimpsest.scoring.tokens import ALTERNATIVE, ANSWER
@@ -47,12 +47,16 @@ def run(args) -> None:
     for folder in (folder for folder in (*args.model, args.reference) if folder):
         check_model(folder)
     found: dict[Path, list[pd.DataFrame]] = {path: [] for path in args.output}
+    encoded: dict[str, dict] = {}  # by their tokenizer, which many models share
     for shard, folder in zip(wanted["shards"], args.model, strict=True):
         tokenizer = load_tokenizer(folder)
         model = track.load(folder, tokenizer, wanted["head"]).to(device)
         reference = track.load(args.reference, tokenizer, wanted["head"]).to(device) if args.reference else None
+        alike = tokenizer_digest(folder)
+        if alike not in encoded:
+            encoded[alike] = {path: track.encode(records, tokenizer, wanted["model"])[0] for path, records in told.items()}
         for path, records in told.items():
-            examples, _ = track.encode(records, tokenizer, wanted["model"])
+            examples = encoded[alike][path]
             frame = records[[name for name in TOLD if name in records]].assign(sharding=wanted["sharding"], shard=shard)
             if candidates is None:
                 frame = frame.assign(**scorer.score(model, examples, wanted["batch_size"]))
