@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import random
 import re
@@ -34,18 +33,41 @@ class Finished(Clone):
 
 
 def kept(clone: Clone) -> dict[str, str]:
-    """File below results/ -> digest, of all but logs and benchmarks; of a training's report all but what the machine had to do with."""
+    """File below results/ -> digest, of all but logs and what varies from run to run: how trainings ran, dates of certificates."""
     from palimpsest.files import file_digest
 
     found = {}
     for path in sorted(clone.path("results").rglob("*")):
         name = str(path.relative_to(clone.folder))
-        if path.is_file() and "/logs/" not in name and "/benchmarks/" not in name:
+        if path.is_file() and "/logs/" not in name and "/certificates/" not in name and path.name != "run.json":
             found[name] = file_digest(path)
-            if path.name == "training.json":
-                report = json.loads(path.read_text())
-                found[name] = json.dumps({key: value for key, value in report.items() if key not in ("seconds", "peak_mb")})
     return found
+
+
+def warm_process(started: subprocess.Popen) -> psutil.Process:
+    """The process from which a run starts its steps."""
+    (found,) = [one for one in psutil.Process(started.pid).children() if "palimpsest.engine.warm" in one.cmdline()]
+    return found
+
+
+def running_in(clone: Clone) -> list[psutil.Process]:
+    """All processes that work in the folder of a clone, and are no zombies."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(clone.folder.resolve()) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def nothing_runs(clone: Clone) -> bool:
+    """Whether all that a run started has ended, or does within some seconds."""
+    until = time.monotonic() + 10
+    while running_in(clone) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not running_in(clone)
 
 
 def without_last_model(clone: Clone) -> Clone:

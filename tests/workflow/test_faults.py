@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 
+import psutil
 import pytest
 
 from faults import (
@@ -25,8 +26,10 @@ from faults import (
     goes_on_after,
     in_training,
     kept,
+    nothing_runs,
     obey_permissions,
     said_by_last,
+    warm_process,
     without_last_model,
 )
 from harness import MARK, Clone
@@ -59,7 +62,7 @@ def test_a_training_that_is_killed_goes_on_from_there(whole, clone):
         started = clone.start("teachers", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         killed_after += draw.randrange(5, UPDATES // 3)
         in_training(started, clone, killed_after).kill()
-        assert started.wait(timeout=600) != 0
+        assert started.wait(timeout=600) != 0 and nothing_runs(clone)
         assert list(clone.path(f"{LAST}/resume").iterdir()), "Snakemake left the states of the training alone"
     assert clone.snakemake("teachers") == 0, clone.output
     assert killed_after <= goes_on_after(clone) < UPDATES
@@ -79,6 +82,7 @@ def test_snakemake_killed_ten_times(whole, clone):
             (os.kill if killed % 2 else os.killpg)(started.pid, signal.SIGKILL)
             started.wait()
             killed += 1
+            assert nothing_runs(clone)
         else:  # it came to its end: from the beginning
             assert kept(clone) == whole.files
             shutil.rmtree(clone.path("results"))
@@ -110,6 +114,39 @@ def test_jobs_end_with_the_run_that_started_them(clone):
     assert f"An earlier run in this folder was killed: {started.pid}@" in clone.output and goes_on_after(clone) >= 3
 
 
+def test_ctrl_c_ends_all_of_it(whole, clone):
+    """The terminal sends it to Snakemake and its jobs; each ends, and the next run goes on."""
+    started = without_last_model(clone).start("teachers", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    in_training(started, clone, 10)
+    os.killpg(started.pid, signal.SIGINT)
+    assert started.wait(timeout=600) != 0 and nothing_runs(clone)
+    assert "KeyboardInterrupt" in said_by_last(clone)
+    assert clone.snakemake("teachers") == 0 and goes_on_after(clone) >= 10, clone.output
+    assert kept(clone) == whole.files
+
+
+def test_without_its_warm_process_a_run_goes_on(whole, clone):
+    """Killed while it trains: the training ends as it would have, what comes after it starts cold."""
+    shutil.rmtree(clone.path("results/tiny/seed1/scores"))
+    started = without_last_model(clone).start(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    in_training(started, clone, 10)
+    warm_process(started).kill()
+    clone.output, _ = started.communicate(timeout=600)
+    assert started.returncode == 0 and nothing_runs(clone), clone.output
+    assert "train, started warm," in said_by_last(clone)
+    assert "decide took" in clone.path("results/tiny/logs/decide/seed1/sisa_vote/r0.log").read_text()
+    assert kept(clone) == whole.files
+
+
+def test_a_run_may_do_without(whole, clone, monkeypatch):
+    monkeypatch.setenv("PALIMPSEST_WARM", "0")
+    started = without_last_model(clone).start("teachers", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    in_training(started, clone, 10)
+    assert not [one for one in psutil.Process(started.pid).children() if "palimpsest.engine.warm" in one.cmdline()]
+    started.communicate(timeout=600)
+    assert "train took" in said_by_last(clone) and kept(clone) == whole.files
+
+
 def test_sigterm_leaves_nothing_half_written(whole, clone):
     """To a job, to Snakemake alone (which lets its jobs end), and to all of them, as a machine that shuts down does."""
     without_last_model(clone)
@@ -120,7 +157,7 @@ def test_sigterm_leaves_nothing_half_written(whole, clone):
             os.killpg(started.pid, signal.SIGTERM)
         else:
             {"job": job, "snakemake": started}[stop].terminate()
-        assert started.wait(timeout=600) != 0
+        assert started.wait(timeout=600) != 0 and nothing_runs(clone)
         there = {name: digest for name, digest in kept(clone).items() if "/resume/" not in name}
         assert there.items() <= whole.files.items(), f"what is there after SIGTERM to {stop} is whole"
     assert clone.snakemake("teachers") == 0, clone.output

@@ -46,18 +46,18 @@ STEPS = (
 )
 
 
-def program(argv: list[str]) -> int:
-    """``main`` as a process of its own."""
+def program(argv: list[str], started: str = "") -> int:
+    """``main`` as a process of its own; ``started`` says how, for the log."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is half-written is removed on the way out
     # A short job is mostly imports, a million objects that stay: by default Python looks through them again and again, and once more as
     # it ends, which is a third of the time of such a job.
     gc.set_threshold(500_000)
-    status = main(argv)
+    status = main(argv, started)
     gc.freeze()
     return status
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], started: str = "") -> int:
     """Run one step; a problem of the user's is told without a traceback and ends with 1."""
     began = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m palimpsest", description="What the rules call, and what can be called by hand.")
@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
         return 1
     used = resource.getrusage(resource.RUSAGE_SELF)
     logging.info(
-        "%s took %.2f s, %.2f s of them of the processor, and at most %.0f MB",
-        name, time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024,
+        "%s%s took %.2f s, %.2f s of them of the processor, and at most %.0f MB",
+        name, started, time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024,
     )  # fmt: skip
     return 0

@@ -155,13 +155,15 @@ class Warm:
                 if name in request["environment"]:
                     os.environ[name] = request["environment"][name]
             tempfile.tempdir = None
+            sys.argv[:] = [f"{code()[-1]}/__main__.py", *request["arguments"]]
             known = set(sys.modules)
             _say(connection, os.getpid())
             threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
             status = _status(request["arguments"])
+            late = [name for name in list(sys.modules) if name not in known]
             with suppress(OSError):
-                late = [name for name in list(sys.modules) if name not in known]
                 self.tell.send(" ".join([request["arguments"][0], *late]).encode(), socket.MSG_DONTWAIT)
+            with suppress(OSError):
                 _say(connection, [status, None])
             os._exit(status)  # the interpreter's own end would take all apart that is shared
         finally:
@@ -180,7 +182,7 @@ def _status(arguments: list[str]) -> int:
     from palimpsest.cli import program
 
     try:
-        return program(arguments)
+        return program(arguments, started=", started warm,")
     except SystemExit as ending:
         if isinstance(ending.code, str):
             print(ending.code, file=sys.stderr)

@@ -63,6 +63,8 @@ def load_tokenizer(source: str | Path):
             "give a local folder with tokenizer.json, or a hub id that can be reached from here",
         )
         raise UserError(Problem("the tokenizer cannot be loaded", "model.init", found, remedy=remedy)) from None
+    if "local_files_only" in tokenizer.init_kwargs:  # would be saved as HF_HUB_OFFLINE has it, which is no part of a tokenizer
+        tokenizer.init_kwargs["local_files_only"] = False
     if tokenizer.pad_token_id is None:
         tokenizer.add_special_tokens({"pad_token": PAD})
     tokenizer.padding_side = "right"
