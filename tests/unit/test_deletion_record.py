@@ -136,11 +136,11 @@ def test_checks_look_at_the_files_themselves(study, plan):
         "sha256": file_digest(weights),
         "slices": [records_digest(kept)],
         "previous": None,
-        "device": "cpu",
         "start": "small",
         "start_sha256": "0",
     }
     write_json(weights.with_name("training.json"), told)
+    write_json(weights.with_name("run.json"), {"device": "cpu"})
     checkpoint = plan.checkpoint(1, "1x1", 1, 1, "r1")
     assert Checks(plan, 1).of(checkpoint) == {name: name != "start" for name in CHECKS if name != "tokenizer"}
     pretrained = Path("results/pretrained/small/model.safetensors")

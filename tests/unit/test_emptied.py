@@ -50,7 +50,7 @@ def trained(tmp_path):
             "shard": 1,
             "stage": stage,
             "slices": 2,
-            "track": "classification",
+            "track": "palimpsest.tracks.classification",
             "head": {"classes": 2},
         }
         call("train", "--slice", *slices, *options, "--output", tmp_path / name, **settings, model=MODEL, training=TRAINING | training)

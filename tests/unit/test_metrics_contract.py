@@ -150,7 +150,7 @@ NOT_OVER_RECORDS = {
     # A text's own number, whose mean is `weighted_mean`, as probability's is: their hand values are in test_extraction and test_remember.
     *("rouge_l_recall", "extraction_likelihood", "beam_extraction", "sampling_extraction"),
     *("forget_quality", "model_utility", "exposure", "exposure_sampled"),
-    *("retrained_tokens", "retrained_seconds", "retrained_share", "expected_share"),
+    *("retrained_tokens", "retrained_share", "expected_share"),
     *("expected_curve", "fit_cost", "cost_by_chance", "gap_by_chance", "random_share", "patterns_per_record"),
 }
 

@@ -127,8 +127,8 @@ def test_ctrl_c_ends_all_of_it(whole, clone):
 
 def test_without_its_warm_process_a_run_goes_on(whole, clone):
     """Killed while it trains: the training ends as it would have, what comes after it starts cold."""
-    shutil.rmtree(clone.path("results/tiny/seed1/scores"))
-    started = without_last_model(clone).start(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    shutil.rmtree(clone.path("results"))
+    started = clone.start(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     in_training(started, clone, 10)
     warm_process(started).kill()
     clone.output, _ = started.communicate(timeout=600)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,19 @@ def test_dates_of_a_start_run_nothing(clone, started):
     for path in clone.path("start").iterdir():
         os.utime(path)
     assert clone.jobs("teachers") == set()
+
+
+def test_what_is_trained_again_to_the_same_bytes_starts_nothing_after_it(clone):
+    """Its model is larger than a megabyte, of which Snakemake sees the date alone; how long it took is another time than before."""
+    clone.run()
+    last = clone.path("results/tiny/seed1/teachers/1x2/1/2/r0")
+    before = {path.name: path.read_bytes() for path in last.iterdir()}
+    assert len(before["model.safetensors"]) > 1_000_000
+    shutil.rmtree(last)
+    assert clone.run("teachers") == {"train/seed1/teachers/1x2/1/2/r0"}
+    after = {path.name: path.read_bytes() for path in last.iterdir()}
+    assert [name for name in after if after[name] != before[name]] == ["run.json"] and after.keys() == before.keys()
+    assert clone.jobs() == set()
 
 
 def test_every_file_of_a_start_that_is_loaded_counts(clone):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harness import MARK, METHODS, owner_in, posts, steps
-from palimpsest.audit.certificate import replacements, versions
+from palimpsest.audit.certificate import replacements
 from palimpsest.audit.fingerprints import load
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.pseudonyms import pseudonym
@@ -91,19 +91,6 @@ def test_a_model_that_saw_the_owner_gets_no_certificate(clone):
         found = replacements(Plan(settings, read_ledger(clone.path("ledger.tsv"))), "r1", "r1")
     failed = {one["checkpoint"]: [name for name, holds in one["checks"].items() if not holds] for one in found}
     assert failed == {"oracle/r1": [], "teachers/3x2/1/1/r1": ["records"], "teachers/3x2/1/2/r1": ["records", "previous"]}
-
-
-def test_of_a_model_that_an_earlier_version_trained_no_code_is_known(clone):
-    """Its report, adopted by --touch, does not say."""
-    path = clone.path("results/tiny/seed1/oracle/r1/training.json")
-    report = json.loads(path.read_text())
-    code = report.pop("code")
-    path.write_text(json.dumps(report))
-    plan = Plan({"study": "tiny", "salt": "tiny", "seeds": [1], "sharding": ["1x1"]}, read_ledger(clone.path("ledger.tsv")))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(clone.folder)
-        replaced = [{"seed": 1, "checkpoint": name} for name in ("oracle/r1", "base")]
-        assert versions(plan, replaced)["training code"] == f"{code}, not recorded"
 
 
 def test_the_audit_finds_what_is_planted_anywhere(clone):

@@ -18,7 +18,11 @@ def reports_of(*functions):
     def reports(wildcards):
         found = [function(wildcards) for function in functions]
         paths = [Path(path) for one in found for path in ([one] if isinstance(one, str) else one)]
-        return [str(path.with_name(names[path.name])) for path in paths if path.name in names]
+        return [
+            str(path.with_name(names[path.name]))
+            for path in paths
+            if path.name in names and str(path) not in map(str, START_FILES)
+        ]
 
     return reports
 
