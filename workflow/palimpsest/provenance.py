@@ -10,6 +10,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from palimpsest.engine.memory import MEMORY
+
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -32,7 +34,7 @@ def _imports(tree: ast.AST) -> set[str]:
                 raise ValueError("relative imports are not followed; import from palimpsest by its full name")
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in names if name.split(".")[0] == PACKAGE.name and _file_of(name)}
+    return {name for name in names if name.split(".")[0] == PACKAGE.name}
 
 
 def _without_docstrings(tree: ast.AST) -> ast.AST:
@@ -45,11 +47,18 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
 
 
 @cache
-def _read(module: str) -> tuple[frozenset[str], str]:
-    """(imported modules, canonical text) of a module."""
-    tree = ast.parse(_file_of(module).read_text(encoding="utf-8"))
-    imports = frozenset(_imports(tree))
-    return imports, ast.dump(_without_docstrings(tree), annotate_fields=False)
+def _read(module: str) -> tuple[list[str], str]:
+    """(imported modules, digest of what it does) of a module."""
+    text = _file_of(module).read_text(encoding="utf-8")
+    imports, digest = MEMORY.recall("imports and does", (text,), lambda: _parsed(text))
+    return [name for name in imports if _file_of(name)], digest
+
+
+def _parsed(text: str) -> list:
+    tree = ast.parse(text)
+    imports = sorted(_imports(tree))
+    does = ast.dump(_without_docstrings(tree), annotate_fields=False)
+    return [imports, hashlib.sha256(does.encode()).hexdigest()]
 
 
 def closure(*modules: str) -> list[str]:

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError, validators
 
 from palimpsest.data.readers import READERS
+from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import METHODS, is_method
 
@@ -41,7 +41,15 @@ def schema() -> dict:
 
 
 def schema_problems(config: dict, where: str) -> list[Problem]:
-    """All that the schema finds wrong with a study, each told once."""
+    """All that the schema finds wrong with a study, each told once. What was found right once is not looked at again."""
+    try:
+        contents = repr(config), repr(schema()), Path(__file__).read_text(encoding="utf-8")
+    except (ValueError, RecursionError):  # a number of thousands of digits, a mapping that holds itself
+        return _problems(config, where)
+    return [] if MEMORY.recall("fits the schema", contents, lambda: not _problems(config, where)) else _problems(config, where)
+
+
+def _problems(config: dict, where: str) -> list[Problem]:
     errors = list(_validator()(schema()).iter_errors(config))
     mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
     told = [error for error in errors if error.validator != "enum" or not (tuple(error.absolute_path) in mistyped or _variant(error))]
@@ -71,6 +79,7 @@ def nearest(word: object, known: Iterable) -> str:
 @cache
 def _validator() -> type:
     """JSON Schema takes 1.0 for an integer, Python True for one, YAML `.nan` for a number, and `$` a line break at the end."""
+    from jsonschema import Draft202012Validator, ValidationError, validators
 
     def is_integer(checker, value) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
@@ -86,7 +95,7 @@ def _validator() -> type:
     return validators.extend(Draft202012Validator, {"pattern": pattern}, type_checker=types)
 
 
-def _explain(error: ValidationError, where: str) -> Problem:
+def _explain(error, where: str) -> Problem:
     key = ".".join(str(part) for part in error.absolute_path) or "the study"
     place, value, kind, rule = f"{where}, {key}", error.instance, error.validator, error.validator_value
     if kind == "additionalProperties":

@@ -31,6 +31,7 @@ from palimpsest.data.shards import parse_sharding
 from palimpsest.data.sources import fetched_name, locate_all
 from palimpsest.earlier import Earlier
 from palimpsest.engine import asking, warm
+from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import Problem, UserError
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import is_method, method_of, name_pattern
@@ -41,6 +42,10 @@ from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
 from palimpsest.study import load_study, served_shardings, together, tokenizer_of
 from palimpsest.tracks import SCORERS, TRACKS
+
+if not MEMORY.path:
+    MEMORY.open(Path(".snakemake/palimpsest.json"))
+    atexit.register(MEMORY.save)
 
 try:
     STUDY = load_study(config, ROOT / "config", workflow.overwrite_configfiles)
