@@ -129,16 +129,18 @@ def trained(folder: Path, study: dict, tokens: pd.Series, count: int) -> None:
     write_ledger(folder, plan.requests)
     cells = cells_of(study, seed, SHARDING, tokens)
     reports = {
-        (version, sharding): [f"results/{STUDY}/seed{seed}/{name}/training.json" for name in plan.trained_for(seed, sharding, version)]
+        (version, sharding): [f"results/{STUDY}/seed{seed}/{name}/{{}}.json" for name in plan.trained_for(seed, sharding, version)]
         for version in plan.names
         for sharding in (SHARDING, SINGLE)
     }
-    snakemake(folder, *(path for paths in reports.values() for path in paths))
+    snakemake(folder, *(path.format("training") for paths in reports.values() for path in paths))
     print(f"\n{'request':>8}{'stages':>8}{'planned':>12}{'trained':>12}{'from scratch':>14}{'share':>8}{'of seconds':>12}")
     for version in plan.names:
         sums = {}
         for sharding in (SHARDING, SINGLE):
-            found = [read_json(folder / path) for path in reports[version, sharding]]
+            found = [
+                read_json(folder / path.format("training")) | read_json(folder / path.format("run")) for path in reports[version, sharding]
+            ]
             sums[sharding] = [sum(report[key] for report in found) for key in ("tokens", "seconds")]
         (ours, seconds), (full, full_seconds) = sums[SHARDING], sums[SINGLE]
         counted, stages = planned_tokens(plan, seed, SHARDING, version, tokens, cells), len(reports[version, SHARDING])

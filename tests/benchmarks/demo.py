@@ -1,12 +1,12 @@
-"""Where the time of the demo goes: wall time, how busy its cores are, and what each step spends, on imports and on training too.
+"""What the demo costs, and a deletion from it: processor and wall seconds in all, and what each step spends.
 
-Run by hand on a quiet machine: ``python tests/benchmarks/demo.py --cores 2``. The demo runs in a fresh copy, in a temporary folder.
+Run by hand: ``python tests/benchmarks/demo.py --rounds 5``. Each round is a fresh copy in a temporary folder: the demo, then one more
+request, of one owner. ``--cold`` runs it without the warm process, ``--latest`` as a study in production (`requests: latest`).
 
-How to read it: each job notes its own start, end, processor time and peak memory as Python starts and ends; the interpreter's own start and
-end, some hundredths of a second, are not seen. Busy is the share of cores x wall time in which jobs ran; the rest is Snakemake's: the
-graph before the first job, and choosing and starting jobs. ``imports`` sums the time of all modules that a job loads, the late ones
-included; the loop of trainings is what `training.json` says that updates took. ``--plain`` leaves the import clock off, which itself takes
-some hundredths of a second a job.
+How to read it: processor seconds of Snakemake and all that it started, which hold on a machine that has other work to do, too; wall
+seconds do not. The table is the last round's, by what each step says of itself in its log: a step that was started warm has what it needs
+imported. What is left of the total is Snakemake's, the warm process's imports, and some 0.04 s a job to start Python and ask. `training`
+is the time of all updates, as run.json tells it.
 """
 
 from __future__ import annotations
@@ -15,96 +15,82 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 
+import yaml
 from graph import clone
 
-KINDS = {
-    "data": ("records", "index", "request", "slice", "probe", "fingerprint", "tokenizer", "fetch"),
-    "training": ("train",),
-    "scoring": ("score",),
-    "decisions and numbers": ("decide", "epsilon", "measure", "membership", "cost", "tabulate", "certificate", "page"),
-    "drawing": ("draw", "readme"),
-}
-NOTE = """
-import sys
-
-if "palimpsest" in sys.orig_argv[:4]:
-    import atexit, json, os, resource, time
-
-    start = time.time()
-
-    def note():
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        found = {"start": start, "end": time.time(), "step": sys.orig_argv[sys.orig_argv.index("palimpsest") + 1]}
-        found |= {"cpu": used.ru_utime + used.ru_stime, "mb": used.ru_maxrss / 1024}
-        found["log"] = os.readlink("/proc/self/fd/1")
-        with open(os.path.join(os.environ["PALIMPSEST_NOTES"], f"{os.getpid()}-{start}.json"), "w") as file:
-            json.dump(found, file)
-
-    atexit.register(note)
-"""
+OWNER = "u011"
+SAID = re.compile(r"INFO (\w+)(, started warm,)? took ([\d.]+) s, ([\d.]+) s of them of the processor, and at most (\d+) MB")
 
 
-def run(folder: Path, cores: int, plain: bool) -> tuple[float, list[dict]]:
-    """Wall seconds of the demo in ``folder``, and what its jobs noted."""
-    (folder / "notes").mkdir()
-    (folder / "notes" / "sitecustomize.py").write_text(NOTE, encoding="utf-8")
-    clock = {} if plain else {"PYTHONPROFILEIMPORTTIME": "1"}
-    environment = os.environ | {"PYTHONPATH": str(folder / "notes"), "PALIMPSEST_NOTES": str(folder / "notes")} | clock
+def used() -> float:
+    """Processor seconds of all processes that ended and were waited for."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def run(folder: Path, cores: int, cold: bool, study: str | None) -> dict[str, float]:
+    """Snakemake in ``folder``; what it took."""
+    environment = os.environ | ({"PALIMPSEST_WARM": "0"} if cold else {})
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
-    began = time.time()
-    with open(folder / "said.txt", "w") as said:
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", str(cores)], cwd=folder, env=environment, stdout=said, stderr=said
-        )
-    wall = time.time() - began
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *(["--configfile", study] if study else [])]
+    began, before, since = time.monotonic(), used(), time.time()
+    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
-        sys.exit((folder / "said.txt").read_text(encoding="utf-8")[-3000:])
-    jobs = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "notes").glob("*.json")]
-    for job in jobs:
-        lines = re.findall(r"^import time: +(\d+) \|", Path(job["log"]).read_text(encoding="utf-8"), flags=re.MULTILINE)
-        job["imports"] = sum(map(int, lines)) / 1e6
-        job["begin"] = job["start"] - began
-    return wall, jobs
+        sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
+    runs = [path for path in folder.glob("results/*/seed*/**/run.json") if path.stat().st_mtime >= since]
+    training = sum(json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in runs)
+    return {"cpu": used() - before, "wall": time.monotonic() - began, "training": training, "since": since}
+
+
+def steps(folder: Path, since: float) -> dict[str, list[tuple[float, float, int]]]:
+    """Step -> (seconds, processor seconds, MB) of each job since then."""
+    found = defaultdict(list)
+    for path in folder.glob("results/*/logs/**/*.log"):
+        if path.stat().st_mtime >= since:
+            for name, _, seconds, cpu, memory in SAID.findall(path.read_text(encoding="utf-8")):
+                found[name].append((float(seconds), float(cpu), int(memory)))
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--latest", action="store_true")
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = clone(Path(scratch) / "demo")
-        wall, jobs = run(folder, wanted.cores, wanted.plain)
-        loops = [json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in folder.glob("results/demo/seed*/**/training.json")]
-    steps = defaultdict(list)
-    for job in jobs:
-        steps[job["step"]].append(job)
-    busy = sum(job["end"] - job["start"] for job in jobs)
-    share = busy / wall / wanted.cores
-    print(f"wall {wall:.1f} s, {len(jobs)} jobs, {wanted.cores} cores; busy {busy:.1f} s, {share:.0%} of cores x wall time")
-    print(f"graph, until the first job {min(job['begin'] for job in jobs):.1f} s; loop of all trainings {sum(loops):.1f} s")
-    print(f"largest job {max(job['mb'] for job in jobs):.0f} MB\n")
-    print(f"{'':24}{'jobs':>5}{'s':>8}{'share':>7}{'cpu s':>8}{'imports':>9}{'MB':>6}")
-    for kind, names in KINDS.items():
-        _line(kind, [job for name in names for job in steps.get(name, [])], busy)
-        for name in names:
-            _line(f"  {name}", steps.pop(name, []), busy)
-    assert not steps, f"steps of no kind: {', '.join(steps)}"
-
-
-def _line(title: str, jobs: list[dict], busy: float) -> None:
-    if jobs:
-        seconds = sum(job["end"] - job["start"] for job in jobs)
-        cpu, imports = (sum(job[key] for job in jobs) for key in ("cpu", "imports"))
-        peak = max(job["mb"] for job in jobs)
-        print(f"{title:24}{len(jobs):>5}{seconds:>8.1f}{seconds / busy:>7.0%}{cpu:>8.1f}{imports:>9.1f}{peak:>6.0f}")
+    rounds = defaultdict(list)
+    for _ in range(wanted.rounds):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder, study = clone(Path(scratch) / "demo"), None
+            if wanted.latest:
+                config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
+                study = "latest.yaml"
+                (folder / study).write_text(yaml.safe_dump({**config, "requests": "latest", "also": None}), encoding="utf-8")
+            rounds["whole"].append(run(folder, wanted.cores, wanted.cold, study))
+            tables = {"whole": steps(folder, 0)}
+            with open(folder / "config/ledgers/demo.tsv", "a", encoding="utf-8") as ledger:
+                ledger.write(f"r3\t{OWNER}\n")
+            rounds["deletion"].append(run(folder, wanted.cores, wanted.cold, study))
+            tables["deletion"] = steps(folder, rounds["deletion"][-1]["since"])
+    for name, found in rounds.items():
+        print(f"\n{name}, {wanted.rounds} rounds, {wanted.cores} cores: median [least, most]")
+        for what in ("cpu", "training", "wall"):
+            values = [one[what] for one in found]
+            print(f"  {what:9} {median(values):8.1f} s  [{min(values):.1f}, {max(values):.1f}]")
+        print(f"  {'':12}{'jobs':>5}{'s':>8}{'cpu s':>8}{'a job':>8}{'MB':>6}")
+        for step, jobs in sorted(tables[name].items(), key=lambda item: -sum(cpu for _, cpu, _ in item[1])):
+            seconds, cpu = (sum(job[column] for job in jobs) for column in (0, 1))
+            print(f"  {step:12}{len(jobs):>5}{seconds:>8.1f}{cpu:>8.1f}{cpu / len(jobs):>8.2f}{max(memory for *_, memory in jobs):>6}")
 
 
 if __name__ == "__main__":
