@@ -27,11 +27,11 @@ from graph import clone
 from palimpsest.data.ledger import HEADER, START, Request
 from palimpsest.data.shards import parse_sharding, place
 from palimpsest.data.storage import read_parquet
-from palimpsest.files import read_json
 from palimpsest.metrics.cost import expected_cost, full_cost
 from palimpsest.models.tokenizers import encode, load_tokenizer
 from palimpsest.plan import SINGLE, Plan
 from palimpsest.randomness import numpy_generator
+from palimpsest.training.report import read_reports
 from palimpsest.training.schedule import stage_epochs
 
 SHARDING, SEEDS, STUDY = "5x3", (1, 2, 3), "deletion"
@@ -129,18 +129,16 @@ def trained(folder: Path, study: dict, tokens: pd.Series, count: int) -> None:
     write_ledger(folder, plan.requests)
     cells = cells_of(study, seed, SHARDING, tokens)
     reports = {
-        (version, sharding): [f"results/{STUDY}/seed{seed}/{name}/{{}}.json" for name in plan.trained_for(seed, sharding, version)]
+        (version, sharding): [f"results/{STUDY}/seed{seed}/{name}" for name in plan.trained_for(seed, sharding, version)]
         for version in plan.names
         for sharding in (SHARDING, SINGLE)
     }
-    snakemake(folder, *(path.format("training") for paths in reports.values() for path in paths))
+    snakemake(folder, *(f"{path}/training.json" for paths in reports.values() for path in paths))
     print(f"\n{'request':>8}{'stages':>8}{'planned':>12}{'trained':>12}{'from scratch':>14}{'share':>8}{'of seconds':>12}")
     for version in plan.names:
         sums = {}
         for sharding in (SHARDING, SINGLE):
-            found = [
-                read_json(folder / path.format("training")) | read_json(folder / path.format("run")) for path in reports[version, sharding]
-            ]
+            found = [read_reports(folder / path) for path in reports[version, sharding]]
             sums[sharding] = [sum(report[key] for report in found) for key in ("tokens", "seconds")]
         (ours, seconds), (full, full_seconds) = sums[SHARDING], sums[SINGLE]
         counted, stages = planned_tokens(plan, seed, SHARDING, version, tokens, cells), len(reports[version, SHARDING])

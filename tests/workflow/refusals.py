@@ -26,7 +26,7 @@ def results(clone: Clone) -> dict[str, str]:
     """Every file below results/ that is no log, hidden ones too -> its digest."""
     files = (path for path in clone.path("results").rglob("*") if path.is_file())
     names = {str(path.relative_to(clone.folder)): path for path in files}
-    return {name: file_digest(path) for name, path in names.items() if not re.match(r"results/\w+/(logs|benchmarks)/", name)}
+    return {name: file_digest(path) for name, path in names.items() if not re.match(r"results/\w+/logs/", name)}
 
 
 def told(clone: Clone, *arguments: str, problems: int = 1, made: tuple[str, ...] = (), **options) -> str:

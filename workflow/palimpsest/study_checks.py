@@ -114,11 +114,11 @@ def _name_checks(study: dict, where: str) -> Iterator[Problem]:
     if study["study"] == "pretrained":
         remedy = "results/pretrained/ is shared by all studies: rename it"
         yield Problem("the name is taken", f"{where}, study", "'pretrained'", "another name", remedy)
-    for name in {"logs", "benchmarks"} & set(study["tokenizers"]):
-        yield Problem("the name is taken", f"{where}, tokenizers", repr(name), remedy="logs and benchmarks are folders: rename it")
-    for name in {"logs", "benchmarks", *study["tokenizers"]} & set(study["pretraining"]):
+    for name in {"logs"} & set(study["tokenizers"]):
+        yield Problem("the name is taken", f"{where}, tokenizers", repr(name), remedy="logs is a folder: rename it")
+    for name in {"logs", *study["tokenizers"]} & set(study["pretraining"]):
         remedy = "each has its folder below results/pretrained/: rename one"
-        yield Problem("the name is taken", f"{where}, pretraining", repr(name), "none of a tokenizer, nor logs or benchmarks", remedy)
+        yield Problem("the name is taken", f"{where}, pretraining", repr(name), "none of a tokenizer, nor logs", remedy)
 
 
 def _data_checks(study: dict, where: str) -> Iterator[Problem]:
