@@ -32,3 +32,11 @@ def scores(path, sharding, shard_probabilities: dict[int, list[float]], ids):
     ]  # fmt: skip
     write_parquet(pd.concat(parts), path)
     return path
+
+
+def read_records(data: dict, paths, **options):
+    """`palimpsest.data.reading.read_records` of a study's section `data`, in which the reader is a name."""
+    from palimpsest.data import reading
+    from palimpsest.data.readers import READERS
+
+    return reading.read_records(data | {"reader": READERS[data["reader"]]}, paths, **options)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from stepping import read_records
 
 from palimpsest.data.groups import check_calibration, index_of
 from palimpsest.data.ledger import read_ledger
-from palimpsest.data.readers import read_records
 from palimpsest.errors import UserError
 from palimpsest.steps.readme import filled, key_tables
 from palimpsest.study import check_study, schema

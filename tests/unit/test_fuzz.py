@@ -16,11 +16,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from stepping import call
+from stepping import call, read_records
 from test_records import SECRET, records
 
 from palimpsest.data.ledger import Request
-from palimpsest.data.readers import read_records
 from palimpsest.data.records import check_records
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import columns_of, read_parquet, records_digest, write_parquet

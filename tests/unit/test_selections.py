@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from itertools import product
 
 import numpy as np
@@ -11,14 +12,13 @@ import pytest
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS, method_of
 from palimpsest.selections import shardings
-from palimpsest.steps.draw import figure
 from palimpsest.tables import row, table, tidy
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
 SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS), "orders": {"npo": "sequential", "npo-batch": "batch"}}
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
 CAUSAL = ("frontier", "sequence", "profile", "curves", "truth_ratio", "canaries")  # figures of causal models
-SELECTIONS = {name: figure(name).select for name in FIGURES}
+SELECTIONS = {name: importlib.import_module(f"palimpsest.plots.{name}").select for name in FIGURES}
 
 
 def example(families=tuple(GROUPS), ensembles=ENSEMBLES, seeds=(1, 2), states=("r0", "r1", "r2")):

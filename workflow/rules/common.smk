@@ -27,10 +27,12 @@ from palimpsest.audit.purges import FILE as PURGED, purged_upto, served
 from palimpsest.data.canaries import Canaries
 from palimpsest.data.identity import digests, recorded
 from palimpsest.data.ledger import START, read_ledger
+from palimpsest.data.readers import READERS
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.sources import fetched_name, locate_all
 from palimpsest.earlier import Earlier
 from palimpsest.engine import asking, warm
+from palimpsest.engine.asking import modules_named
 from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import Problem, UserError
 from palimpsest.figures import FIGURES
@@ -114,9 +116,14 @@ def settings(**values):
 
 
 @cache
-def code(step, *modules):
-    """Digest of what a step's code does."""
-    return code_digest(f"palimpsest.steps.{step}", *modules)
+def code(step, told=""):
+    """Digest of what a step's code does, and the modules that its settings name."""
+    return code_digest(f"palimpsest.steps.{step}", *modules_named(told))
+
+
+def code_for(step, told):
+    """The same where the settings depend on wildcards."""
+    return lambda wildcards: code(step, told(wildcards))
 
 
 def owners_digest(owners):

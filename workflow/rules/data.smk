@@ -46,12 +46,12 @@ rule records:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        settings=settings(track=TRACK, **STUDY["data"]),
+        settings=records_settings(),
         source=source_option,
         content=source_content,
         purged=purged_option,
         candidates=f"--candidates {RESULTS}/data/candidates.parquet" if TRACK == "causal" else "",
-        code=code("records"),
+        code=code("records", records_settings()),
     shell:
         "python -m palimpsest records --settings {params.settings:q} {params.source} {params.purged}"
         " {params.candidates} --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
@@ -243,6 +243,6 @@ rule tokenizer:
         corpus=corpus_option,
         content=corpus_content,
         folder=subpath(output.tokenizer, parent=True),
-        code=tokenizer_code,
+        code=code_for("tokenizer", tokenizer_settings),
     shell:
         "python -m palimpsest tokenizer --settings {params.settings:q} {params.corpus} --output {params.folder:q} > {log:q} 2>&1"

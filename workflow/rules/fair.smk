@@ -22,7 +22,7 @@ rule decide:
         settings=decide_settings,
         ledger=ledger_option,
         owners=forgotten,
-        code=decide_code,
+        code=code_for("decide", decide_settings),
     shell:
         "python -m palimpsest decide --settings {params.settings:q} --scores {input.scores:q} --index {input.index:q} {params.ledger}"
         " --output {output.decisions:q} --rules {output.rules:q} > {log:q} 2>&1"
@@ -46,7 +46,7 @@ rule epsilon:
         settings=epsilon_settings,
         ledger=ledger_option,
         owners=forgotten,
-        code=lambda w: code("epsilon", method_of(w.method).module),
+        code=code_for("epsilon", epsilon_settings),
     shell:
         "python -m palimpsest epsilon --settings {params.settings:q} --scores {input.scores:q} --index {input.index:q} {params.ledger}"
         " --output {output:q} > {log:q} 2>&1"

@@ -30,15 +30,8 @@ for FIGURE in figure_names():
             mem_mb=memory(1500),
             runtime="10m",
         params:
-            settings=settings(
-                figure=FIGURE,
-                width=STUDY["figures"]["width"],
-                dpi=STUDY["figures"]["dpi"],
-                families=STUDY["fairness"]["groups"],
-                states=PLAN.shown,
-                **({"orders": served_both_ways()} if FIGURE == "sequence" else {}),
-            ),
-            code=code("draw", f"palimpsest.plots.{FIGURE}"),
+            settings=figure_settings(FIGURE),
+            code=code("draw", figure_settings(FIGURE)),
         shell:
             "python -m palimpsest draw --settings {params.settings:q} --metrics {input.metrics:q} --epsilon {input.epsilon:q}"
             " --training {input.training:q} --truth {input.truth:q}"

@@ -31,7 +31,7 @@ if TRACK == "causal":
             settings=score_settings,
             reference=reference_option,
             folders=lambda wildcards, input: [str(Path(path).parent) for path in input.models],
-            code=score_code,
+            code=code_for("score", score_settings),
         message:
             "Scoring {wildcards.model} as of {wildcards.version}, seed {wildcards.seed}"
         shell:
@@ -61,7 +61,7 @@ else:
         params:
             settings=score_settings,
             folders=lambda wildcards, input: [str(Path(path).parent) for path in input.models],
-            code=score_code,
+            code=code_for("score", score_settings),
         message:
             "Scoring {wildcards.set} with {wildcards.model} as of {wildcards.version}, seed {wildcards.seed}"
         shell:

@@ -68,7 +68,7 @@ rule train:
         content=start_content,
         saving=saving_option,
         folder=subpath(output.model, parent=True),
-        code=train_code,
+        code=code_for("train", train_settings),
     message:
         "Training {wildcards.checkpoint} of seed {wildcards.seed}"
     shell:

@@ -36,7 +36,7 @@ rule unlearn:
         folders=folders_option,
         saving=saving_option,
         folder=subpath(output.model, parent=True),
-        code=unlearn_code,
+        code=code_for("unlearn", unlearn_settings),
     message:
         "Unlearning {wildcards.state} by {wildcards.method}, seed {wildcards.seed}"
     shell:
@@ -72,7 +72,7 @@ rule beside:
         start=beside_start,
         saving=saving_option,
         folder=subpath(output.model, parent=True),
-        code=train_code,
+        code=code_for("train", beside_settings),
     message:
         "Training the {wildcards.beside} model of {wildcards.method} for {wildcards.state}, seed {wildcards.seed}"
     shell:

@@ -27,3 +27,8 @@ def candidates_frame(answers: Iterable[tuple[str, str, list[str]]]) -> DataFrame
         rows += [(record_id, "perturbed", number, text) for number, text in enumerate(wrong, 1)]
     frame = pd.DataFrame(rows, columns=COLUMNS).astype({name: "int64" if name == "number" else "str" for name in COLUMNS})
     return frame.sort_values(["record_id", "kind", "number"], ignore_index=True)
+
+
+def no_candidates(data: dict, paths: list) -> DataFrame:
+    """Of a reader that knows none."""
+    return candidates_frame([])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -112,6 +113,11 @@ def same_user(connection: socket.socket) -> bool:
     """Whether this user has the process on the other side: anybody may connect to such a socket, or take the name of one that is gone."""
     _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     return user == os.geteuid()
+
+
+def modules_named(settings: str) -> list[str]:
+    """Modules of this package that the settings of a step, as JSON, name: it imports them."""
+    return sorted(set(re.findall(r'"(palimpsest(?:\.\w+)+)"', settings)))
 
 
 def code() -> list[str]:

@@ -16,7 +16,6 @@ import importlib
 import json
 import logging
 import os
-import re
 import secrets
 import selectors
 import signal
@@ -29,7 +28,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from palimpsest.engine.asking import VARIABLE, address, code, same_user
+from palimpsest.engine.asking import VARIABLE, address, code, modules_named, same_user
 
 # Of one thread each, as the steps that it serves: a pool of threads does not survive a fork. What Snakemake sets for its jobs.
 ONE_THREAD = dict.fromkeys(
@@ -172,9 +171,8 @@ class Warm:
 
 def needed(arguments: list[str]) -> list[str]:
     """Modules that a step comes to: what tables need, itself, and those of this package that its settings name."""
-    text = arguments[arguments.index("--settings") + 1] if "--settings" in arguments[:-1] else ""
-    named = re.findall(r'"(palimpsest(?:\.\w+)+)"', text)
-    return ["palimpsest.cli", "pandas", "pyarrow.parquet", f"palimpsest.steps.{arguments[0]}", *named]
+    settings = arguments[arguments.index("--settings") + 1] if "--settings" in arguments[:-1] else ""
+    return ["palimpsest.cli", "pandas", "pyarrow.parquet", f"palimpsest.steps.{arguments[0]}", *modules_named(settings)]
 
 
 def _status(arguments: list[str]) -> int:

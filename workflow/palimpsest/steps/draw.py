@@ -29,18 +29,18 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `figure` (its name), `width` (inches), `dpi` (of png); `states` (the newest last) and `families` (fitted ones)."""
-    name = args.settings["figure"]
+    """settings: `figure` (its module), `width` (inches), `dpi` (of png); `states` (the newest last) and `families` (fitted ones)."""
+    figure = importlib.import_module(args.settings["figure"])
     if args.metrics:
-        wanted = getattr(figure(name), "further", "epsilon")
+        wanted = getattr(figure, "further", "epsilon")
         if wanted == "training":
             further = watched(read_json(path, "names", "watched") for path in args.training)
         else:
             paths, columns = (args.truth, TRUTH_COLUMNS) if wanted == "truth" else (args.epsilon, EPSILON_COLUMNS)
             further = joined((read_parquet(path) for path in paths), columns)
-        write_csv(figure(name).select(read_parquet(args.metrics), further, args.settings), args.data, digits=6)
+        write_csv(figure.select(read_parquet(args.metrics), further, args.settings), args.data, digits=6)
     with common.styled():
-        made = drawn(name, read(args.data), args.settings)
+        made = drawn(figure, read(args.data), args.settings)
         for path in args.output:
             common.save(made, path)
 
@@ -58,14 +58,9 @@ def watched(reports: Iterable[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["seed", "request", "method", "update", "set", "metric", "value"])
 
 
-def figure(name: str):
-    """The module of a figure, looked up by name, so that the code of one figure is no input of another."""
-    return importlib.import_module(f"palimpsest.plots.{name}")
-
-
-def drawn(name: str, frame: pd.DataFrame, style: dict):
-    """The figure of a small table."""
-    return common.empty(style) if frame.empty else figure(name).draw(frame, style)
+def drawn(figure, frame: pd.DataFrame, style: dict):
+    """The figure of a small table, by the module of the figure."""
+    return common.empty(style) if frame.empty else figure.draw(frame, style)
 
 
 def read(path: Path) -> pd.DataFrame:

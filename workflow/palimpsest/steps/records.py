@@ -8,7 +8,7 @@ from pathlib import Path
 
 from palimpsest.data.identity import identities
 from palimpsest.data.ledger import forgotten_owners, read_ledger
-from palimpsest.data.readers import read_candidates, read_records
+from palimpsest.data.reading import read_candidates, read_records
 from palimpsest.data.records import check_records
 from palimpsest.data.storage import records_digest, write_parquet
 from palimpsest.files import read_json, write_json
@@ -24,10 +24,10 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings is the study's `data` section and its `track`."""
+    """settings is the study's `data` section, with the module of its `reader`, and its `track`."""
     classes, track = args.settings["classes"], args.settings["track"]
     frame, report = read_records(args.settings, args.source, classes=classes, track=track)
-    check_records(frame, where=", ".join(map(str, args.source)) or args.settings["reader"], classes=classes, track=track)
+    check_records(frame, where=", ".join(map(str, args.source)) or args.settings["reader"].rpartition(".")[2], classes=classes, track=track)
     counts = dataclasses.asdict(report)
     if args.purged:
         upto = read_json(args.purged)["purges"][-1]["upto"]

@@ -20,7 +20,7 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings is one entry of the study's `tokenizers`."""
+    """settings is one entry of the study's `tokenizers`, with the modules of its lexicons."""
     settings = args.settings
     texts = list(_texts(settings, args.corpus))
     if settings["algorithm"] == "bpe":
@@ -35,8 +35,7 @@ def run(args) -> None:
 def _texts(settings: dict, files: list[Path]) -> Iterator[str]:
     for source in settings["corpus"]:
         if "lexicon" in source:
-            # By name: the rule adds this module to the code digest of the tokenizers that use it, and of no other.
-            words = importlib.import_module(f"palimpsest.data.{source['lexicon']}").lexicon()
+            words = importlib.import_module(source["lexicon"]).lexicon()
             yield from [" ".join(words)] if settings["algorithm"] == "bpe" else words  # of which a word after a space is another piece
     columns = {source["column"] for source in settings["corpus"] if "column" in source}
     for path in files:

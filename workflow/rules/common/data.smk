@@ -31,6 +31,10 @@ def corpus_of(wildcards, function, *arguments):
     return function(CORPORA.get(name, []), f"results/pretrained/{name}/corpus", *arguments)
 
 
+def records_settings():
+    return settings(track=TRACK, **STUDY["data"] | {"reader": READERS[STUDY["data"]["reader"]]})
+
+
 def source_content(wildcards=None):
     return source_of(content, f"{RESULTS}/data/records.json")
 

@@ -108,10 +108,6 @@ def decide_settings(wildcards):
     )
 
 
-def decide_code(wildcards):
-    return code("decide", decides(wildcards.method))
-
-
 def decision_files(seed, method, state):
     return f"{RESULTS}/seed{seed}/decisions/{method}/{state}.parquet"
 

@@ -54,10 +54,6 @@ def score_settings(wildcards):
     )
 
 
-def score_code(wildcards):
-    return code("score", TRACKS[TRACK], SCORERS[TRACK])
-
-
 def score_files(seed, sharding, state, set_="heldout"):
     """Scores of an ensemble in a state, oldest version first; later ones take precedence shard by shard."""
     return [

@@ -20,6 +20,17 @@ def figure_names():
     return [name for name in FIGURES if shown[name]]
 
 
+def figure_settings(name):
+    return settings(
+        figure=f"palimpsest.plots.{name}",
+        width=STUDY["figures"]["width"],
+        dpi=STUDY["figures"]["dpi"],
+        families=STUDY["fairness"]["groups"],
+        states=PLAN.shown,
+        **({"orders": served_both_ways()} if name == "sequence" else {}),
+    )
+
+
 def table_files():
     return [f"{RESULTS}/tables/{name}" for name in ("metrics.parquet", "metrics.csv", "summary.md")]
 

@@ -108,14 +108,10 @@ def saving_option(wildcards, input):
     return f"--checkpoint-seconds {STUDY['training']['checkpoint_seconds']}"
 
 
-def train_code(wildcards):
-    return code("train", TRACKS[TRACK])
-
-
 def tokenizer_settings(wildcards):
-    return settings(**STUDY["tokenizers"][wildcards.tokenizer])
-
-
-def tokenizer_code(wildcards):
-    corpus = STUDY["tokenizers"][wildcards.tokenizer]["corpus"]
-    return code("tokenizer", *(f"palimpsest.data.{source['lexicon']}" for source in corpus if "lexicon" in source))
+    tokenizer = STUDY["tokenizers"][wildcards.tokenizer]
+    corpus = [
+        source | ({"lexicon": f"palimpsest.data.{source['lexicon']}"} if "lexicon" in source else {})
+        for source in tokenizer["corpus"]
+    ]
+    return settings(**tokenizer | {"corpus": corpus})

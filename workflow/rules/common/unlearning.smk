@@ -149,7 +149,3 @@ def unlearn_settings(wildcards):
         ngram=STUDY["evaluation"]["ngram"],
         **{key: training[key] for key in ("threads", "gpus", "precision")},
     )
-
-
-def unlearn_code(wildcards):
-    return code("unlearn", method_of(wildcards.method).module, TRACKS[TRACK], SCORERS[TRACK])

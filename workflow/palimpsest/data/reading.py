@@ -1,18 +1,18 @@
-"""Readers: from the files of a source to records. One dict names them all."""
+"""From the rows of a source, which a reader gives, to records."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
+import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from palimpsest.data.records import SPLITS, name_rows, nearest, record_problems, shown, split_counts
+from palimpsest.data.records import SPLITS, name_rows, record_problems, shown, split_counts
 from palimpsest.data.storage import COLUMNS, FIELDS, TEXTS, columns_of
-from palimpsest.data.tables import as_text, plain, read_table_records
+from palimpsest.data.tables import as_text, plain
 from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import seed_of
 
@@ -35,81 +35,16 @@ class ReadReport:
         return f"{self.read} rows read{dropped}; " + ", ".join(f"{n} {split}" for split, n in self.by_split.items())
 
 
-def _table(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
-    options = {name: data[name] for name in ("encoding", "quotes") if name in data}
-    return read_table_records(paths, data.get("columns", {}), data.get("keep", ()), **options), data
-
-
-def _forum(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
-    from palimpsest.data.forum import forum
-
-    return forum(owners=data["owners"], posts=data["posts"], seed=data["seed"]), data
-
-
-def _hatexplain(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
-    from palimpsest.data import hatexplain
-
-    return hatexplain.read_hatexplain(paths), {**hatexplain.SETTINGS, **data}
-
-
-def _people(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
-    from palimpsest.data.people import people
-
-    return people(owners=data["owners"], records=data["records"], seed=data["seed"]), data
-
-
-def _tofu(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
-    from palimpsest.data.positions import SETTINGS
-    from palimpsest.data.tofu import read_tofu
-
-    return read_tofu(paths, authors=data["authors"]), {**SETTINGS, **data}
-
-
-def _canaries(data: dict, paths: list[Path]) -> tuple[DataFrame, dict]:
-    from palimpsest.data.canaries import Canaries, read_canaries
-    from palimpsest.data.positions import SETTINGS
-
-    rows = read_canaries(paths, articles=data["articles"], words=data["words"], canaries=Canaries(**data["canaries"]))
-    return rows, {**SETTINGS, **data}
-
-
-# (data section, files) -> (rows with columns of COLUMNS and others to keep, the section with the reader's defaults)
-READERS: dict[str, Callable[[dict, list[Path]], tuple[DataFrame, dict]]] = {
-    "table": _table,
-    "forum": _forum,
-    "hatexplain": _hatexplain,
-    "people": _people,
-    "tofu": _tofu,
-    "canaries": _canaries,
-}
-
-
 def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFrame:
     """Other completions of ``records`` (candidates.py); none where the reader has none."""
-    from palimpsest.data.candidates import candidates_frame
-
-    if data["reader"] == "people":
-        from palimpsest.data.people import people_candidates
-
-        found = people_candidates(owners=data["owners"], records=data["records"], seed=data["seed"])
-    elif data["reader"] == "tofu":
-        from palimpsest.data.tofu import read_tofu, tofu_candidates
-
-        found, unmatched = tofu_candidates(paths, read_tofu(paths, authors=data["authors"]))
-        logging.info("items of the perturbed files that no record has: %s", unmatched)
-    elif data["reader"] == "canaries":
-        from palimpsest.data.canaries import Canaries, canary_candidates
-
-        found = canary_candidates(Canaries(**data["canaries"]))
-    else:
-        found = candidates_frame([])
+    found = importlib.import_module(data["reader"]).candidates(data, paths)
     return found[found["record_id"].isin(records["record_id"])].reset_index(drop=True)
 
 
 def read_records(
     data: dict, paths: list[Path], *, classes: int | None = None, track: str = "classification"
 ) -> tuple[DataFrame, ReadReport]:
-    """The records of a study's ``data`` section, and what became of the rows.
+    """The records of a study's ``data`` section, whose `reader` is the module of one, and what became of the rows.
 
     Columns: record_id, owner, the fields of the track (text and label, or prompt and completion; label is int64, all others str; without
     a prompt it is ""), split (one of SPLITS), then the kept ones (str, "" where missing); sorted by record_id, so that the order of files
@@ -125,12 +60,9 @@ def read_records(
 
     Raises one UserError with all problems; labels are held against ``classes`` where it is given.
     """
-    reader = data.get("reader")
-    if reader not in READERS:
-        remedy = nearest(reader, READERS)
-        raise UserError(Problem("unknown reader", "data.reader", repr(reader), ", ".join(READERS), remedy))
-    where = ", ".join(map(str, paths)) or f"reader {reader!r}"
-    raw, settings = READERS[reader](data, paths)
+    reader = importlib.import_module(data["reader"])
+    where = ", ".join(map(str, paths)) or f"reader {reader.__name__.rpartition('.')[2]!r}"
+    raw, settings = reader.read(data, paths)
     raw = as_text(raw, where)
     if track == "causal":
         raw["prompt"] = raw["prompt"].fillna("") if "prompt" in raw else ""
