@@ -9,7 +9,11 @@ import json
 import numpy as np
 import pandas as pd
 
+from palimpsest import tables
 from palimpsest.data.storage import write_parquet
+from palimpsest.metrics import COMPUTED, described
+
+DESCRIBED = described(*COMPUTED)
 
 
 def call(step: str, *arguments, **settings) -> None:
@@ -40,3 +44,8 @@ def read_records(data: dict, paths, **options):
     from palimpsest.data.readers import READERS
 
     return reading.read_records(data | {"reader": READERS[data["reader"]]}, paths, **options)
+
+
+def tidy(frames, level: float = 0.95):
+    """`palimpsest.tables.tidy`, told of every metric."""
+    return tables.tidy(frames, level, DESCRIBED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from stepping import DESCRIBED
 
 from palimpsest.audit.certificate import against_oracle
 from palimpsest.audit.page import page
@@ -31,7 +32,7 @@ CERTIFICATE = {
     ],
 )
 def test_a_number_is_written_and_shown_though_it_be_infinite_or_none(tmp_path, metric, value, interval, written, shown):
-    (told,) = against_oracle([table([row(WHERE, "forget", metric, value, 10, interval)])], level=0.95)
+    (told,) = against_oracle([table([row(WHERE, "forget", metric, value, 10, interval)])], level=0.95, described=DESCRIBED)
     assert tuple(told[end] for end in ("value", "ci_low", "ci_high")) == written
     write_json(tmp_path / "certificate.json", CERTIFICATE | {"metrics": [told]})
     assert f"<td>{shown}</td></tr>" in page(read_json(tmp_path / "certificate.json"))

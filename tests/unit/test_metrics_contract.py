@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from palimpsest.metrics import METRICS, truth
+from palimpsest.metrics import COMPUTED, METRICS, truth
 from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls
 from palimpsest.metrics import divergence as div
@@ -157,6 +157,10 @@ NOT_OVER_RECORDS = {
 
 def test_every_metric_over_records_is_tested_here():
     assert set(CALLS) | NOT_OVER_RECORDS == set(METRICS)
+
+
+def test_every_metric_is_computed_by_a_step():
+    assert {name for names in COMPUTED.values() for name in names} == set(METRICS)
 
 
 @pytest.mark.parametrize("name", METRICS)

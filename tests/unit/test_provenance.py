@@ -21,11 +21,11 @@ def package(tmp_path, monkeypatch):
         for name, change in edit.items():
             path = copy.joinpath(*name.split("__")).with_suffix(".py")
             path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-        provenance._read.cache_clear()
+        provenance._facts.cache_clear()
         return provenance.code_digest(f"palimpsest.steps.{step}", *modules)
 
     yield digest
-    provenance._read.cache_clear()
+    provenance._facts.cache_clear()
 
 
 def test_comments_docstrings_and_layout_do_not_count(package):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from stepping import call
+from stepping import call, tidy
 
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError
@@ -17,7 +17,7 @@ from palimpsest.remembered import planted as table_of_secrets
 from palimpsest.scoring.tokens import read_token_rows
 from palimpsest.steps.remember import Measure, answers, check, one_of_each, truth_ratios
 from palimpsest.summary import summarise
-from palimpsest.tables import row, table, tidy
+from palimpsest.tables import row, table
 
 WANTED = {
     "study": "s", "seed": 1, "method": "npo", "state": "r1", "shards": "1x1", "model": "gpt2", "bootstrap": 20, "level": 0.95, "space": 4,

@@ -8,11 +8,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from stepping import tidy
 
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS, method_of
 from palimpsest.selections import shardings
-from palimpsest.tables import row, table, tidy
+from palimpsest.tables import row, table
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
 SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS), "orders": {"npo": "sequential", "npo-batch": "batch"}}

@@ -7,6 +7,7 @@ from argparse import Namespace
 import numpy as np
 import pandas as pd
 import pytest
+from stepping import DESCRIBED, tidy
 from test_selections import ENSEMBLES, SETTINGS, example, value
 
 from palimpsest.data.storage import read_parquet, write_parquet
@@ -29,7 +30,7 @@ def tabulate_into(folder, frames):
         files.append(folder / f"{number}.parquet")
         write_parquet(frame, files[-1])
     names = {name: folder / f"metrics.{name}" for name in ("parquet", "csv", "summary", "html")}
-    tabulate.run(Namespace(settings=SETTINGS, metrics=files, **names))
+    tabulate.run(Namespace(settings=SETTINGS | {"metrics": DESCRIBED}, metrics=files, **names))
     return names
 
 
@@ -60,7 +61,7 @@ def test_intervals_stay_within_the_range_of_their_metric():
         row(where, "test", metric, value, 100, (value - 0.03, value + 0.03))
         for metric, value in (("equalized_odds_max", 0.02), ("agreement", 0.99), ("fit_cost", 0.99))
     ]
-    merged = tabulate.tidy([table(rows)], level=0.95)
+    merged = tidy([table(rows)], level=0.95)
     ends = merged[merged["seed"] == "all"].set_index("metric")[["ci_low", "ci_high"]]
     np.testing.assert_allclose(ends.loc["equalized_odds_max"], [0, 0.05], atol=1e-12)
     np.testing.assert_allclose(ends.loc["agreement"], [0.96, 1])

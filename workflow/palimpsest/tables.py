@@ -10,22 +10,20 @@ otherwise. ``n`` counts the records, for costs the owners, for model_utility its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from palimpsest.files import replacing
-from palimpsest.metrics import METRICS
 from palimpsest.metrics.student import t_quantile
 
-COLUMNS = [
-    "study", "seed", "request", "method", "shards", "model", "set", "metric", "group",
-    "value", "n", "ci_low", "ci_high", "direction", "source",
+NUMBERS = [
+    "study", "seed", "request", "method", "shards", "model", "set", "metric", "group", "value", "n", "ci_low", "ci_high",
 ]  # fmt: skip
+COLUMNS = [*NUMBERS, "direction", "source"]
 ENDS = ["value", "ci_low", "ci_high"]
-LOGARITHMIC = [name for name, metric in METRICS.items() if metric.scale == "log"]
 KEYS = ["study", "request", "method", "shards", "model", "set", "metric", "group"]
 ALL_SEEDS = "all"
 TRUTH_COLUMNS = ["seed", "request", "method", "set", "preference"]  # of truth ratios item by item
@@ -37,22 +35,21 @@ def row(where: dict, set_: str, metric: str, value: float, n: int, interval=(np.
     No interval leaves its own value out: a largest difference grows when records are resampled, so that one near 0 can lie below all
     replicates. Its interval then starts at the value.
     """
-    described, (low, high) = METRICS[metric], np.array([np.minimum(interval[0], value), np.maximum(interval[1], value)], dtype=float)
+    low, high = np.array([np.minimum(interval[0], value), np.maximum(interval[1], value)], dtype=float)
     return where | {
         "set": set_, "metric": metric, "group": group, "value": float(value), "n": int(n),
         "ci_low": float(low), "ci_high": float(high),
-        "direction": described.direction, "source": described.source,
     }  # fmt: skip
 
 
-def table(rows: Iterable[dict]) -> pd.DataFrame:
+def table(rows: Iterable[dict], columns: list[str] = NUMBERS) -> pd.DataFrame:
     """Rows as a table in a fixed order of rows and columns."""
-    frame = pd.DataFrame(list(rows), columns=COLUMNS)
+    frame = pd.DataFrame(list(rows), columns=columns)
     frame["seed"] = frame["seed"].astype(str)
     return frame.sort_values(["seed", *KEYS], kind="stable", ignore_index=True)
 
 
-def over_seeds(frame: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def over_seeds(frame: pd.DataFrame, level: float = 0.95, logarithmic: Collection[str] = ()) -> pd.DataFrame:
     """Rows with seed 'all': the mean v over K seeds, and an interval that holds both sources of spread.
 
     With one seed it is that seed's own, the percentile interval of resampled records, as lopsided as it is. With several
@@ -64,14 +61,14 @@ def over_seeds(frame: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     for s comes from few values. Each side is joined on its own, so that lopsided intervals stay so (Zou and Donner 2008). Numbers
     without an interval of their own have b alone, and with one seed none.
 
-    Of metrics on a log scale all this is of log10, and v a geometric mean; a p-value of 0, which has no logarithm, counts as the smallest
+    Of ``logarithmic`` metrics all this is of log10, and v a geometric mean; a p-value of 0, which has no logarithm, counts as the smallest
     positive double, 5e-324.
     """
-    frame, logs = frame.copy(), frame["metric"].isin(LOGARITHMIC)
+    frame, logs = frame.copy(), frame["metric"].isin(logarithmic)
     frame.loc[logs, ENDS] = np.log10(frame.loc[logs, ENDS].clip(lower=np.finfo(float).smallest_subnormal))
     frame = frame.assign(below=frame["value"] - frame["ci_low"], above=frame["ci_high"] - frame["value"])
     merged = frame.groupby(KEYS, sort=True, dropna=False).agg(
-        value=("value", "mean"), n=("n", "mean"), direction=("direction", "first"), source=("source", "first"),
+        value=("value", "mean"), n=("n", "mean"),
         below=("below", "mean"), above=("above", "mean"), spread=("value", "std"), seeds=("value", "count"),
     ).reset_index()  # fmt: skip
     quantiles = {count: t_quantile(level, count - 1) for count in merged["seeds"].unique() if count > 1}
@@ -79,9 +76,9 @@ def over_seeds(frame: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     known = merged["below"].notna() | (merged["seeds"] > 1)
     low, high = (np.hypot(merged[side].astype(float).fillna(0), between).where(known) for side in ("below", "above"))
     merged = merged.assign(ci_low=merged["value"] - low, ci_high=merged["value"] + high, seed=ALL_SEEDS)
-    logs = merged["metric"].isin(LOGARITHMIC)
+    logs = merged["metric"].isin(logarithmic)
     merged.loc[logs, ENDS] = 10 ** merged.loc[logs, ENDS]
-    return merged.assign(n=merged["n"].round().astype("int64"))[COLUMNS]
+    return merged.assign(n=merged["n"].round().astype("int64"))[NUMBERS]
 
 
 def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -90,11 +87,16 @@ def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return pd.concat(held, ignore_index=True)[columns] if held else pd.DataFrame(columns=columns)
 
 
-def tidy(frames: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
-    """The tidy table: every seed, and below them the rows over all seeds."""
-    seeds = table(joined(frames, COLUMNS).to_dict("records"))  # in order, for the last bits of a mean depend on it
-    merged = within_range(over_seeds(seeds, level))
-    return table(pd.concat([seeds, merged]).to_dict("records"))
+def tidy(frames: Iterable[pd.DataFrame], level: float, described: dict[str, dict]) -> pd.DataFrame:
+    """The tidy table: every seed, and below them the rows over all seeds.
+
+    described: of each metric `direction`, `source`, the range `low` to `high`, and `scale`, as metrics.described tells them.
+    """
+    seeds = table(joined(frames, NUMBERS).to_dict("records"))  # in order, for the last bits of a mean depend on it
+    logarithmic = [name for name, metric in described.items() if metric["scale"] == "log"]
+    both = pd.concat([seeds, within_range(over_seeds(seeds, level, logarithmic), described)])
+    told = {key: [described[name][key] for name in both["metric"]] for key in ("direction", "source")}
+    return table(both.assign(**told).to_dict("records"), COLUMNS)
 
 
 def write_csv(frame: pd.DataFrame, path: Path, digits: int) -> None:
@@ -103,7 +105,7 @@ def write_csv(frame: pd.DataFrame, path: Path, digits: int) -> None:
         frame.to_csv(beside, index=False, float_format=f"%.{digits}g", lineterminator="\n")
 
 
-def within_range(frame: pd.DataFrame) -> pd.DataFrame:
+def within_range(frame: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
     """Intervals cut to what their metric can be: those over seeds know nothing of that."""
-    low, high = (frame["metric"].map({name: getattr(metric, end) for name, metric in METRICS.items()}) for end in ("low", "high"))
+    low, high = (frame["metric"].map({name: metric[end] for name, metric in described.items()}) for end in ("low", "high"))
     return frame.assign(ci_low=frame["ci_low"].clip(lower=low), ci_high=frame["ci_high"].clip(upper=high))

@@ -38,6 +38,7 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import is_method, method_of, name_pattern
 from palimpsest.methods.settings import at_once, both_orders, option, options_of, same_at_first
+from palimpsest.metrics import described
 from palimpsest.models.folder import loaded_files
 from palimpsest.plan import SINGLE, Plan
 from palimpsest.provenance import code_digest

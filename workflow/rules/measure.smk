@@ -191,7 +191,7 @@ rule tabulate:
         mem_mb=memory(1500),
         runtime="30m",
     params:
-        settings=settings(families=STUDY["fairness"]["groups"], states=PLAN.shown, level=STUDY["evaluation"]["level"]),
+        settings=tabulate_settings(),
         code=code("tabulate"),
     shell:
         "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q}"

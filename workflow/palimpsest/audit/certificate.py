@@ -28,16 +28,18 @@ SHOWN = (
 SETS = ("test", "train", "retain", "forget", "forget_before")
 
 
-def certify(plan: Plan, request: str, state: str, metrics: list[pd.DataFrame], level: float, sources: list[dict]) -> dict:
-    """The certificate of ``request``, whose deletion holds in ``state``; it fits ``workflow/schemas/certificate.schema.yaml``."""
-    named = plan.requests[plan.order[request] - 1]
+def certify(plan: Plan, request: str, wanted: dict, metrics: list[pd.DataFrame], sources: list[dict]) -> dict:
+    """The certificate of ``request``, whose deletion holds in ``wanted["state"]``, with intervals of ``wanted["level"]``, of metrics as
+    ``wanted["metrics"]`` describes them; it fits ``workflow/schemas/certificate.schema.yaml``."""
+    named, state = plan.requests[plan.order[request] - 1], wanted["state"]
     replaced = replacements(plan, request, state)
     evidence = read_json(study_folder(plan) / "requests" / f"{request}.json")
     certificate = {
         "study": plan.study["study"], "request": request, "state": state, "issued": now(),
         "owners": owners_of(named, plan.study["salt"]), "records": evidence["records"], "replaced": replaced,
         "bit_exact": all(all(one["checks"].values()) for one in replaced),
-        "cost": costs(plan, replaced), "metrics": against_oracle(metrics, level), "versions": versions(plan, replaced),
+        "cost": costs(plan, replaced), "metrics": against_oracle(metrics, wanted["level"], wanted["metrics"]),
+        "versions": versions(plan, replaced),
         "remains": scan(plan, [request], sources).as_dict(), "purged": last_purge(plan, request),
     }  # fmt: skip
     return checked(certificate)
@@ -135,10 +137,10 @@ def costs(plan: Plan, replaced: list[dict]) -> list[dict]:
     ]
 
 
-def against_oracle(metrics: list[pd.DataFrame], level: float) -> list[dict]:
+def against_oracle(metrics: list[pd.DataFrame], level: float, described: dict[str, dict]) -> list[dict]:
     """Numbers of the request's state over all seeds, the oracle's among them where the study has one. JSON knows finite numbers alone: NaN
     is null, and an infinite one, as a perplexity may be, the text 'inf'."""
-    rows = tidy(metrics, level) if metrics else pd.DataFrame(columns=["seed", "metric", "set"])
+    rows = tidy(metrics, level, described) if metrics else pd.DataFrame(columns=["seed", "metric", "set"])
     shown = rows[(rows["seed"] == ALL_SEEDS) & rows["metric"].isin(SHOWN) & rows["set"].isin(SETS)]
     columns = ["method", "shards", "set", "metric", "group", "value", "ci_low", "ci_high"]
     return [

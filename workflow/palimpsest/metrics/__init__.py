@@ -161,3 +161,30 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
+
+# Which step computes which: the tidy table is told of these alone, so that a metric that no step computes changes nothing.
+COMPUTED: dict[str, tuple[str, ...]] = {
+    "measure": (
+        "accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "auroc", "tpr", "fpr", "positive_rate", "group_accuracy",
+        "equalized_odds_max", "equalized_odds_mean", "demographic_parity", "worst_group_accuracy", "agreement",
+        "jensen_shannon", "jensen_shannon_reversed", "kl", "fit_cost", "cost_by_chance", "gap_by_chance", "random_share",
+        "patterns_per_record",
+    ),
+    "remember": (
+        "perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength",
+        "extraction_likelihood", "rouge_l_recall", "truth_ratio_indifference", "truth_ratio_preference",
+        "truth_ratio_probability", "probability_with_options", "forget_quality", "model_utility", "exposure",
+        "exposure_sampled", "beam_extraction", "sampling_extraction", "kl", "jensen_shannon", "jensen_shannon_reversed",
+        "lpd", "pdlp", "membership_auroc", "membership_tpr",
+        *(f"{name}_{attack}" for name in ("membership_auroc", "membership_tpr") for attack in _ATTACKS),
+    ),
+    "membership": ("membership_auroc",),
+    "cost": ("retrained_tokens", "retrained_share", "expected_share", "expected_curve"),
+}  # fmt: skip
+
+
+def described(*steps: str) -> dict[str, dict]:
+    """Metric -> what the tidy table is told of it, of all that some steps compute."""
+    names = dict.fromkeys(name for step in steps for name in COMPUTED[step])
+    kept = ("direction", "source", "low", "high", "scale")
+    return {name: {key: getattr(METRICS[name], key) for key in kept} for name in names}

@@ -18,8 +18,7 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: those of `palimpsest.audit.arguments`; `state` and `level` (of intervals)."""
+    """settings: those of `palimpsest.audit.arguments`; `state`, `level` (of intervals) and `metrics`, described."""
     plan, sources = plan_of(args)
-    wanted = args.settings
     metrics = [read_parquet(path) for path in args.metrics]
-    write_json(args.output, certify(plan, args.request, wanted["state"], metrics, wanted["level"], sources))
+    write_json(args.output, certify(plan, args.request, args.settings, metrics, sources))

@@ -17,9 +17,9 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `states` (the newest last), `families` (fitted ones), and `level` of the intervals (0.95)."""
+    """settings: `states` (the newest last), `families` (fitted ones), `level` of the intervals (0.95), and `metrics`, described."""
     level = args.settings.get("level", 0.95)
-    metrics = tidy((read_parquet(path) for path in args.metrics), level)
+    metrics = tidy((read_parquet(path) for path in args.metrics), level, args.settings["metrics"])
     write_parquet(metrics, args.parquet)
     write_csv(metrics, args.csv, digits=9)
     sections = summarise(metrics, args.settings)

@@ -57,4 +57,4 @@ def audit_settings():
 
 def certificate_settings(wildcards):
     state, level = certified_state(wildcards.request), STUDY["evaluation"]["level"]
-    return settings(state=state, level=level, **audit_settings())
+    return settings(state=state, level=level, metrics=DESCRIBED, **audit_settings())

@@ -231,6 +231,18 @@ def method_cost_settings(wildcards):
     return settings(study=NAME, model=MODEL_NAME, **where)
 
 
+DESCRIBED = described("cost", *(["remember"] if TRACK == "causal" else ["measure", "membership"]))
+
+
+def tabulate_settings():
+    return settings(
+        families=STUDY["fairness"]["groups"],
+        states=PLAN.shown,
+        level=STUDY["evaluation"]["level"],
+        metrics=DESCRIBED,
+    )
+
+
 def epsilon_scores(wildcards):
     return score_files(wildcards.seed, wildcards.sharding, wildcards.state)
 
