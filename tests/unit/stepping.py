@@ -11,9 +11,12 @@ import pandas as pd
 
 from palimpsest import tables
 from palimpsest.data.storage import write_parquet
+from palimpsest.methods.registry import METHODS, facts
 from palimpsest.metrics import COMPUTED, described
 
 DESCRIBED = described(*COMPUTED)
+BESIDE = ("npo-batch", *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble")))
+SHOWN = facts([*METHODS, *BESIDE])  # of a study that has all methods
 
 
 def call(step: str, *arguments, **settings) -> None:

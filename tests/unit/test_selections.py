@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from stepping import tidy
+from stepping import SHOWN, tidy
 
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS, method_of
@@ -16,7 +16,7 @@ from palimpsest.selections import shardings
 from palimpsest.tables import row, table
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
-SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS), "orders": {"npo": "sequential", "npo-batch": "batch"}}
+SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS), "methods": SHOWN, "orders": {"npo": "sequential", "npo-batch": "batch"}}
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
 CAUSAL = ("frontier", "sequence", "profile", "curves", "truth_ratio", "canaries")  # figures of causal models
 SELECTIONS = {name: importlib.import_module(f"palimpsest.plots.{name}").select for name in FIGURES}

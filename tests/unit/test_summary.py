@@ -7,7 +7,7 @@ from argparse import Namespace
 import numpy as np
 import pandas as pd
 import pytest
-from stepping import DESCRIBED, tidy
+from stepping import DESCRIBED, SHOWN, tidy
 from test_selections import ENSEMBLES, SETTINGS, example, value
 
 from palimpsest.data.storage import read_parquet, write_parquet
@@ -30,7 +30,7 @@ def tabulate_into(folder, frames):
         files.append(folder / f"{number}.parquet")
         write_parquet(frame, files[-1])
     names = {name: folder / f"metrics.{name}" for name in ("parquet", "csv", "summary", "html")}
-    tabulate.run(Namespace(settings=SETTINGS | {"metrics": DESCRIBED}, metrics=files, **names))
+    tabulate.run(Namespace(settings=SETTINGS | {"metrics": DESCRIBED, "methods": SHOWN}, metrics=files, **names))
     return names
 
 

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from palimpsest.errors import UserError
-from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of
+from palimpsest.methods.registry import METHODS, facts, is_method, method_of
 from palimpsest.methods.settings import at_once, both_orders, option, options_of, same_at_first
+from palimpsest.methods.shown import in_method_order, tell
 from palimpsest.plots.style import look
 from palimpsest.selections import sequence
 from palimpsest.study import check_study, served_shardings
@@ -30,6 +31,7 @@ def test_a_variant_is_its_method_with_another_label():
 
 def test_variants_stand_after_their_method():
     names = ["sham", "kga-batch", "kga", "base", "sisa", "kga", "npo-batch", "kga-all"]
+    tell(facts(filter(is_method, names)))
     assert in_method_order(names) == ["base", "npo-batch", "kga", "kga-all", "kga-batch", "sham"]
 
 

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import method_of
+from palimpsest.methods.shown import method_of
 
 NONE = "–"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from palimpsest.cells import NONE, lookup, number, retrained, shown
-from palimpsest.methods.registry import in_method_order, method_of
+from palimpsest.methods.shown import in_method_order, method_of
 from palimpsest.plan import SINGLE
 from palimpsest.tables import ALL_SEEDS
 

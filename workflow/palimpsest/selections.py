@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import METHODS, in_method_order, is_method, method_of
+from palimpsest.methods.shown import in_method_order, is_method, method_of, of_teachers, post_processors
 from palimpsest.tables import ALL_SEEDS
 
 # What a page holds; the tidy table holds the rest.
 MOST_FAMILIES, MOST_GROUPS, MOST_ENSEMBLES, MOST_REQUESTS = 6, 8, 3, 6
 BEFORE = ("base", "sisa_vote")  # what post-processing starts from
-OF_TEACHERS = [name for name, method in METHODS.items() if method.needs == "teachers"]
 UNFITTED = ("base", "oracle", "sisa_vote", "sisa_mean")
 # What a profile shows: (set, metric), where the study has it.
 PROFILE = (
@@ -75,7 +74,7 @@ def shardings(values: Iterable[str], most: int | None = None) -> list[str]:
 
 def ensembles(frame: pd.DataFrame, most: int | None = MOST_ENSEMBLES) -> list[str]:
     """Shardings of more than one shard, as far as there are any: one shard is the single model in another name."""
-    found = frame.loc[frame["method"].isin(OF_TEACHERS), "shards"].unique()
+    found = frame.loc[frame["method"].isin(of_teachers()), "shards"].unique()
     several = [name for name in found if parse_sharding(name)[0] > 1]
     return shardings(several or found, most)
 
@@ -86,7 +85,7 @@ def tradeoff(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd
     now = now[now["set"] == "test"]
     pairs = with_family(beside(now, "accuracy", "accuracy"), families).merge(beside(now, "equalized_odds_max", "gap"))
     pairs = pairs.rename(columns={"group": "family"})
-    chosen = pairs[~pairs["method"].isin(OF_TEACHERS) | pairs["shards"].isin(ensembles(pairs))]
+    chosen = pairs[~pairs["method"].isin(of_teachers()) | pairs["shards"].isin(ensembles(pairs))]
     return in_order(
         chosen, family=families, shards=sorted(chosen["shards"].unique(), key=parse_sharding), method=in_method_order(chosen["method"])
     )
@@ -96,9 +95,9 @@ def groups(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.D
     """TPR and FPR of each group on test, before and after post-processing: the base, and the ensemble of most shards."""
     now, families = newest(metrics, settings), settings["families"][:MOST_FAMILIES]
     now = now[(now["set"] == "test") & now["metric"].isin(["tpr", "fpr"])]
-    shown = [name for name, method in METHODS.items() if name in BEFORE or method.fitted]
+    shown = in_method_order([*BEFORE, *post_processors()])
     now = now[now["method"].isin(shown)]
-    now = now[~now["method"].isin(OF_TEACHERS) | now["shards"].isin(ensembles(now, None)[-1:])]
+    now = now[~now["method"].isin(of_teachers()) | now["shards"].isin(ensembles(now, None)[-1:])]
     halves = now["group"].str.split("=", n=1)
     now = now.assign(family=halves.str[0], group=halves.str[1])[
         ["family", "group", "method", "shards", "metric", "value", "ci_low", "ci_high", "n"]
@@ -116,7 +115,7 @@ def shards(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.D
     """
     now = newest(metrics, settings)
     now = now[(now["set"] == "test") & now["method"].isin(UNFITTED) & now["metric"].isin(["accuracy", "equalized_odds_max"])]
-    teachers = now["method"].isin(OF_TEACHERS)
+    teachers = now["method"].isin(of_teachers())
     unsliced = [name for name in now.loc[teachers, "shards"].unique() if parse_sharding(name)[1] == 1]
     if unsliced == ["1x1"] and not teachers.all():
         now = now[~teachers | (now["shards"] != "1x1")]

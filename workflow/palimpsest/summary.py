@@ -11,7 +11,7 @@ import pandas as pd
 
 from palimpsest.cells import lookup, retrained, sharding, shown
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import in_method_order, is_method, method_of
+from palimpsest.methods.shown import in_method_order, is_method, method_of
 from palimpsest.remembered import PLANTED, REMEMBERED, doubts, planted, remembered
 from palimpsest.selections import in_order, newest
 

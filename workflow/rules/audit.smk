@@ -73,9 +73,10 @@ rule certificate_page:
         mem_mb=memory(1000),
         runtime="10m",
     params:
+        settings=settings(methods=facts(STUDY["methods"]), metrics=DESCRIBED),
         code=code("page"),
     shell:
-        "python -m palimpsest page --certificate {input:q} --output {output:q} > {log:q} 2>&1"
+        "python -m palimpsest page --settings {params.settings:q} --certificate {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 # Has no output, so that it looks again whenever it is asked.

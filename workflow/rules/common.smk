@@ -36,7 +36,7 @@ from palimpsest.engine.asking import modules_named
 from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import Problem, UserError
 from palimpsest.figures import FIGURES
-from palimpsest.methods.registry import is_method, method_of, name_pattern
+from palimpsest.methods.registry import METHODS, facts, is_method, method_of, name_pattern
 from palimpsest.methods.settings import at_once, both_orders, option, options_of, same_at_first
 from palimpsest.metrics import described
 from palimpsest.models.folder import loaded_files

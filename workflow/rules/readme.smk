@@ -49,6 +49,7 @@ rule front_page:
     params:
         settings=lambda w: settings(
             states=PLAN.shown,
+            methods=facts(METHODS),
             family=STUDY["fairness"]["groups"][0],
             stages=[[r.name.removeprefix("also_"), Path(r.snakefile).stem] for r in workflow.rules],
         ),

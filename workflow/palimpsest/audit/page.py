@@ -8,8 +8,7 @@ from collections import Counter
 from palimpsest.audit.checks import CHECKS
 from palimpsest.audit.look import KINDS
 from palimpsest.cells import interval
-from palimpsest.methods.registry import is_method, method_of
-from palimpsest.metrics import METRICS
+from palimpsest.methods.shown import is_method, method_of
 from palimpsest.summary import STYLE
 
 MOST = 40  # files and owners that a page names; the json names all
@@ -36,11 +35,11 @@ NOTHING = "<strong>Nothing was found</strong>: no passage of these owners' text,
 BLIND = "The text of this request is not known any more: only names, places and models were looked for."
 
 
-def page(certificate: dict) -> str:
-    """The page of a certificate that fits its schema."""
+def page(certificate: dict, summaries: dict[str, str]) -> str:
+    """The page of a certificate that fits its schema; summaries: metric -> a line for people."""
     title = f"Certificate of deletion: request {certificate['request']} of the study {certificate['study']}"
     body = [f"<h1>{_text(title)}</h1>", *_statement(certificate), *_remains(certificate), *_replaced(certificate)]
-    body += [*_numbers(certificate), "<h2>What this does not prove</h2>", f"<p>{_text(LIMITS)}</p>"]
+    body += [*_numbers(certificate, summaries), "<h2>What this does not prove</h2>", f"<p>{_text(LIMITS)}</p>"]
     body += ["<h2>Made with</h2>", f"<p>{', '.join(f'{_text(name)} {_text(one)}' for name, one in certificate['versions'].items())}</p>"]
     head = [
         "<!DOCTYPE html>", '<html lang="en">', "<head>", '<meta charset="utf-8">', '<meta name="viewport" content="width=device-width">',
@@ -116,7 +115,7 @@ def _replaced(one: dict) -> list[str]:
     return lines + _table(["seed", "before", "its weights", "now", "its weights", "checks"], rows)
 
 
-def _numbers(one: dict) -> list[str]:
+def _numbers(one: dict, summaries: dict[str, str]) -> list[str]:
     costs = [
         [_sharding(entry["sharding"]), str(entry["checkpoints"]), f"{entry['tokens']:,.0f}", f"{entry['seconds']:,.1f}"]
         for entry in one["cost"]
@@ -124,7 +123,7 @@ def _numbers(one: dict) -> list[str]:
     has_oracle = any(row["method"] == "oracle" for row in one["metrics"])
     beside = "Beside the oracle, which was trained from scratch without the owners." if has_oracle else "This study keeps no oracle."
     worth = [
-        [_method(row["method"]), _sharding(row["shards"]), SETS[row["set"]], METRICS[row["metric"]].summary, _family(row), _interval(row)]
+        [_method(row["method"]), _sharding(row["shards"]), SETS[row["set"]], summaries[row["metric"]], _family(row), _interval(row)]
         for row in one["metrics"]
         if not is_method(row["method"]) or not method_of(row["method"]).fitted  # post-processors are in the json
     ]

@@ -89,7 +89,13 @@ def method_of(name: str) -> Method:
     return replace(found, label=f"{found.label}, {variant.replace('_', ' ')}") if variant else found
 
 
-def in_method_order(names: Iterable[str]) -> list[str]:
-    """Each of the names that is a method's, once: as the dict has them, the variants of a method after it."""
+def facts(names: Iterable[str]) -> dict[str, dict]:
+    """What tables and figures are told of methods (shown.py)."""
     places = {name: place for place, name in enumerate(METHODS)}
-    return sorted({name for name in names if is_method(name)}, key=lambda name: (places[without_variant(name)], name))
+    return {
+        name: {
+            "label": method.label, "needs": method.needs, "fitted": method.fitted, "trains": method.trains,
+            "place": [places[without_variant(name)], name],
+        }
+        for name in names for method in [method_of(name)]
+    }  # fmt: skip

@@ -186,5 +186,5 @@ COMPUTED: dict[str, tuple[str, ...]] = {
 def described(*steps: str) -> dict[str, dict]:
     """Metric -> what the tidy table is told of it, of all that some steps compute."""
     names = dict.fromkeys(name for step in steps for name in COMPUTED[step])
-    kept = ("direction", "source", "low", "high", "scale")
+    kept = ("direction", "source", "low", "high", "scale", "summary")
     return {name: {key: getattr(METRICS[name], key) for key in kept} for name in names}

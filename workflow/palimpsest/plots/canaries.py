@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from palimpsest import selections
-from palimpsest.methods.registry import in_method_order
+from palimpsest.methods.shown import in_method_order
 from palimpsest.plots import style as common
 
 select = selections.canaries

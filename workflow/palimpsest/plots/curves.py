@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from palimpsest import selections
-from palimpsest.methods.registry import in_method_order
+from palimpsest.methods.shown import in_method_order
 from palimpsest.plots import style as common
 
 select, further = selections.curves, "training"

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from palimpsest import selections
-from palimpsest.methods.registry import in_method_order, method_of
+from palimpsest.methods.shown import in_method_order, method_of
 from palimpsest.plots import style as common
 
 select = selections.curve

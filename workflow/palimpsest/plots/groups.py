@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from palimpsest import selections
-from palimpsest.methods.registry import method_of
+from palimpsest.methods.shown import method_of, of_teachers
 from palimpsest.plots import style as common
 
 select = selections.groups
@@ -37,7 +37,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         row[1].legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), title="Group", alignment="left", handletextpad=0.3)
     for place, (_, text) in zip(axes[-1], RATES.values(), strict=True):
         place.set_xlabel(text)
-    shardings = frame.loc[frame["method"].isin(common.OF_TEACHERS), "shards"].unique()
+    shardings = frame.loc[frame["method"].isin(of_teachers()), "shards"].unique()
     title = f"Ensembles of {common.shard_words(shardings[0])}" if len(shardings) else None
     common.legend(made, [marks("o", common.GREY, "before post-processing", "white"), marks("o", common.GREY, "after"), GAP], 3, title)
     return made

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from palimpsest import selections
-from palimpsest.methods.registry import is_method, method_of
+from palimpsest.methods.shown import is_method, method_of
 from palimpsest.plots import style as common
 
 select = selections.membership

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from palimpsest import selections
 from palimpsest.cells import number
-from palimpsest.methods.registry import method_of
+from palimpsest.methods.shown import method_of
 from palimpsest.plots import style as common
 
 select = selections.profile

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from palimpsest import selections
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import method_of
+from palimpsest.methods.shown import method_of
 from palimpsest.plots import style as common
 
 select = selections.shards

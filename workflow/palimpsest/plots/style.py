@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from palimpsest.data.shards import parse_sharding
 from palimpsest.files import replacing
-from palimpsest.methods.registry import METHODS, method_of
+from palimpsest.methods.shown import method_of
 from palimpsest.randomness import seed_of
 
 # Okabe and Ito (2008), without their yellow, which is too light to print
@@ -63,7 +63,6 @@ NO_DATES = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-OF_TEACHERS = [name for name, method in METHODS.items() if method.needs == "teachers"]
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,8 @@ def look(name: str) -> Look:
         return Look(look(method).colour, MARKERS[seed_of(variant) % len(MARKERS)], True)
     if method in KNOWN:
         return KNOWN[method]
-    place = list(METHODS).index(method)
-    return Look(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], METHODS[method].fitted)
+    place, _ = method_of(method).place
+    return Look(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], method_of(method).fitted)
 
 
 def figure(style: dict, height: float, rows: int, columns: int, **shared) -> tuple[Figure, np.ndarray]:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from palimpsest import selections
-from palimpsest.methods.registry import in_method_order
+from palimpsest.methods.shown import in_method_order, of_teachers
 from palimpsest.plots import style as common
 
 select = selections.tradeoff
@@ -14,7 +14,7 @@ select = selections.tradeoff
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
     """frame: family, shards, method, and accuracy and gap, each with _low and _high. Single models stand in every column."""
-    single = ~frame["method"].isin(common.OF_TEACHERS)
+    single = ~frame["method"].isin(of_teachers())
     families, shardings = frame["family"].unique(), frame.loc[~single, "shards"].unique()
     columns = list(shardings) or ["1x1"]
     height = 0.9 + (2.6 if len(families) == 1 else 1.75 * len(families))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from palimpsest.data.storage import read_parquet
 from palimpsest.files import read_json
+from palimpsest.methods.shown import tell
 from palimpsest.plots import style as common
 from palimpsest.tables import TRUTH_COLUMNS, joined, write_csv
 
@@ -29,8 +30,10 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `figure` (its module), `width` (inches), `dpi` (of png); `states` (the newest last) and `families` (fitted ones)."""
+    """settings: `figure` (its module), `width` (inches), `dpi` (of png); `states` (the newest last), `families`
+    (fitted ones), and `methods` as they are shown."""
     figure = importlib.import_module(args.settings["figure"])
+    tell(args.settings["methods"])
     if args.metrics:
         wanted = getattr(figure, "further", "epsilon")
         if wanted == "training":

@@ -7,6 +7,7 @@ from pathlib import Path
 from palimpsest.audit.certificate import checked
 from palimpsest.audit.page import page
 from palimpsest.files import read_json, write_text
+from palimpsest.methods.shown import tell
 
 
 def add_arguments(parser) -> None:
@@ -15,5 +16,7 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: none."""
-    write_text(args.output, page(checked(read_json(args.certificate))))
+    """settings: `methods` as they are shown, and `metrics`, described."""
+    tell(args.settings["methods"])
+    summaries = {name: metric["summary"] for name, metric in args.settings["metrics"].items()}
+    write_text(args.output, page(checked(read_json(args.certificate)), summaries))

@@ -14,6 +14,9 @@ from palimpsest.audit.purges import owners_of, served
 from palimpsest.audit.scan import MEMORY, fingerprint_file, scan, study_folder
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import keeping_date, read_json, write_json, write_text
+from palimpsest.methods.registry import facts, is_method
+from palimpsest.methods.shown import tell
+from palimpsest.metrics import METRICS
 
 
 def add_arguments(parser) -> None:
@@ -104,4 +107,5 @@ def update_certificates(plan, left) -> None:
         html = path.with_suffix(".html")
         if html.is_file():
             with keeping_date(html):
-                write_text(html, page(certificate))
+                tell(facts(filter(is_method, {row["method"] for row in certificate["metrics"]})))
+                write_text(html, page(certificate, {name: metric.summary for name, metric in METRICS.items()}))

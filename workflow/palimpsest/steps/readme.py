@@ -8,6 +8,7 @@ from pathlib import Path
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import write_text
+from palimpsest.methods.shown import tell
 
 
 def add_arguments(parser) -> None:
@@ -20,8 +21,10 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `states` (the newest last), `family` of the results that are shown, `stages` (rule and stage, in order)."""
+    """settings: `states` (the newest last), `family` of the results that are shown, `stages` (rule and stage, in order),
+    and `methods` as they are shown."""
     blocks = {}
+    tell(args.settings.get("methods", {}))
     if args.keys:
         from palimpsest.study import schema
 
@@ -54,7 +57,7 @@ def results_table(metrics: Path, states: list[str], family: str) -> str:
     """What the newest state says about test records: single models, and the ensemble of the most shards."""
     from palimpsest.data.shards import parse_sharding
     from palimpsest.data.storage import read_parquet
-    from palimpsest.methods.registry import is_method, method_of
+    from palimpsest.methods.shown import is_method, method_of
     from palimpsest.selections import newest
     from palimpsest.summary import results
 

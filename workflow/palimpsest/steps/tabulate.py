@@ -6,6 +6,7 @@ from pathlib import Path
 
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import write_text
+from palimpsest.methods.shown import tell
 from palimpsest.summary import as_html, as_markdown, summarise
 from palimpsest.tables import tidy, write_csv
 
@@ -17,8 +18,10 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `states` (the newest last), `families` (fitted ones), `level` of the intervals (0.95), and `metrics`, described."""
+    """settings: `states` (the newest last), `families` (fitted ones), `level` of the intervals (0.95), `metrics`, described, and `methods`
+    as they are shown."""
     level = args.settings.get("level", 0.95)
+    tell(args.settings["methods"])
     metrics = tidy((read_parquet(path) for path in args.metrics), level, args.settings["metrics"])
     write_parquet(metrics, args.parquet)
     write_csv(metrics, args.csv, digits=9)

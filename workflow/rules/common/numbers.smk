@@ -240,6 +240,7 @@ def tabulate_settings():
         states=PLAN.shown,
         level=STUDY["evaluation"]["level"],
         metrics=DESCRIBED,
+        methods=facts(STUDY["methods"]),
     )
 
 

@@ -27,6 +27,7 @@ def figure_settings(name):
         dpi=STUDY["figures"]["dpi"],
         families=STUDY["fairness"]["groups"],
         states=PLAN.shown,
+        methods=facts(STUDY["methods"]),
         **({"orders": served_both_ways()} if name == "sequence" else {}),
     )
 
