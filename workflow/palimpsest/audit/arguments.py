@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from palimpsest.audit.purges import purged_upto
-from palimpsest.audit.scan import RESULTS
-from palimpsest.data.ledger import read_ledger
+from palimpsest.audit.planned import KEYS, planned
 from palimpsest.errors import Problem, UserError
 from palimpsest.plan import Plan
 from palimpsest.study import load_study, read_yaml, served_shardings, tokenizer_of
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
-KEYS = ("study", "salt", "seeds", "sharding", "requests")
 
 
 def add_study(parser) -> None:
@@ -36,13 +33,11 @@ def values(pairs: list[str]) -> dict:
 
 
 def plan_of(args) -> tuple[Plan, list[dict]]:
-    """(plan, sources) of the study; settings from a rule hold ``KEYS``, `sources` and `tokenizer`."""
+    """(plan, sources) of the study; settings from a rule are those of ``planned``."""
     study = args.settings
     if not study:
         given = read_yaml(args.configfile) if args.configfile else {"study": args.study} if args.study else {}
         whole = load_study(given | values(args.config), CONFIG)
         study = {key: whole[key] for key in KEYS} | {"sources": whole["data"].get("sources", []), "ledger": whole["ledger"]}
         study |= {"sharding": served_shardings(whole), "tokenizer": tokenizer_of(whole)}
-    ledger = args.ledger or study.get("ledger")
-    requests = read_ledger(ledger)
-    return Plan(study, requests, purged_upto(RESULTS / study["study"], requests, study["salt"], ledger)), study["sources"]
+    return planned(study, args.ledger or study.get("ledger"))
