@@ -28,7 +28,7 @@ import yaml
 from graph import clone
 
 OWNER = "u011"
-SAID = re.compile(r"INFO (\w+)(, started warm,)? took ([\d.]+) s, ([\d.]+) s of them of the processor, and at most (\d+) MB")
+SAID = re.compile(r"INFO (\w+)(, started warm with \d+ MB,)? took ([\d.]+) s, ([\d.]+) s of them of the processor, and at most (\d+) MB")
 
 
 def used() -> float:

@@ -52,6 +52,10 @@ ENDS = {
     "well": "",
     "a status": "sys.exit(3)",
     "a text": "sys.exit('no more')",
+    "an object": "sys.exit([1, 2])",
+    "at once": "os._exit(5)",
+    "what is left to do": "import atexit, threading; atexit.register(print, 'at its end', file=sys.stderr)\n"
+    "threading.Thread(target=lambda: (time.sleep(0.5), print('a thread', file=sys.stderr))).start()",
     "a traceback": "raise ValueError('so')",
     "what a user is told": "raise OSError(28, 'No space left on device', 'x')",
     "Ctrl-C": "raise KeyboardInterrupt",
@@ -89,22 +93,21 @@ class Runs:
         number, self.name = self.keeper.stdout.readline().split()
         self.process = psutil.Process(int(number))
 
-    def start(self, then: str = "", is_warm: bool = True, environment: dict | None = None, **settings) -> subprocess.Popen:
+    def start(self, then: str = "", is_warm: bool = True, environment: dict | None = None, prepare=None, **settings) -> subprocess.Popen:
         own = self.environment | ({VARIABLE: self.name} if is_warm else {}) | (environment or {})
         command = [sys.executable, "-m", "palimpsest", "probe_here", "--settings", json.dumps({"then": then, **settings})]
         command += ["--output", str(self.folder / "told.json")]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=self.folder, env=own, text=True, preexec_fn=prepare, **streams)
 
     def told(self, *arguments, **options) -> dict:
         started = self.start(*arguments, **options)
         assert started.communicate(timeout=60) and started.returncode == 0
         return json.loads((self.folder / "told.json").read_text())
 
-    def waiting(self, then: str = WAITS) -> tuple[subprocess.Popen, psutil.Process]:
+    def waiting(self, then: str = WAITS, **options) -> tuple[subprocess.Popen, psutil.Process]:
         """A step that waits: the process that asked for it, and that in which it runs."""
-        started = self.start(then, left=str(self.folder / "left"))
+        started = self.start(then, left=str(self.folder / "left"), **options)
         while started.stdout.readline() != "waits\n":
             assert started.poll() is None
         return started, psutil.Process(json.loads((self.folder / "told.json").read_text())["pid"])
@@ -162,6 +165,57 @@ def test_a_signal_that_ends_a_step_ends_its_caller_by_the_same(runs, number):
     assert started.wait(timeout=20) == -number and gone(step)
 
 
+def test_a_signal_that_comes_when_the_step_has_ended_changes_nothing(runs):
+    started, step = runs.waiting("print('waits', flush=True)\nwhile not Path('go').exists(): time.sleep(0.01)")
+    started.send_signal(signal.SIGSTOP)
+    (runs.folder / "go").touch()
+    assert gone(step)
+    started.send_signal(signal.SIGTERM)
+    started.send_signal(signal.SIGCONT)
+    assert started.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_before_the_step_is_obeyed(runs, number):
+    """The warm process does not answer: whoever asks gives up, and ends as it would have alone."""
+    runs.process.suspend()
+    started = runs.start(WAITS, left=str(runs.folder / "left"))
+    while psutil.Process(started.pid).status() != psutil.STATUS_SLEEPING:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    started.send_signal(number)
+    assert started.wait(timeout=20) == -number and not (runs.folder / "told.json").exists()
+    runs.process.resume()
+
+
+def test_a_signal_that_is_ignored_is_not_handed_on(runs):
+    """As under nohup."""
+    started, step = runs.waiting(prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    started.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert started.poll() is None and step.is_running()
+    started.kill()
+
+
+def test_streams_that_are_closed_are_none_of_the_step(runs):
+    """Else it would hold the other end of its own line, and not see that its caller has gone."""
+    started, step = runs.waiting(prepare=lambda: os.close(0))
+    started.kill()
+    assert gone(step)
+    started = runs.start(prepare=lambda: os.close(2))
+    assert started.communicate(timeout=60) and started.returncode == 0
+
+
+def test_a_stopped_step_is_gone_with_all_of_its_run(runs):
+    started, step = runs.waiting()
+    started.send_signal(signal.SIGTSTP)
+    while step.status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
+    runs.keeper.kill()
+    started.kill()
+    assert gone(step)
+
+
 def test_a_step_whose_caller_is_killed_is_gone_too(runs):
     started, step = runs.waiting()
     assert step.pid != started.pid
@@ -188,6 +242,21 @@ def test_a_stopped_caller_stops_its_step(runs):
 def test_in_another_environment_a_step_computes_by_itself(runs, environment):
     assert runs.told()["warm"]
     assert not runs.told(environment=environment)["warm"]
+
+
+@pytest.mark.parametrize("limit", ["umask 077", "ulimit -n 200", "nice -n 3"])
+def test_under_other_limits_a_step_computes_by_itself(runs, limit):
+    command = [sys.executable, "-m", "palimpsest", "probe_here", "--output", str(runs.folder / "told.json")]
+    line = f"{limit} {' '.join(command)}" if limit.startswith("nice") else f"{limit}; {' '.join(command)}"
+    subprocess.run(line, shell=True, cwd=runs.folder, env=runs.environment | {VARIABLE: runs.name}, check=True, capture_output=True)
+    assert not json.loads((runs.folder / "told.json").read_text())["warm"]
+
+
+def test_after_an_edit_of_the_code_a_step_computes_by_itself(runs, package):
+    assert runs.told()["warm"]
+    path = package / "palimpsest/errors.py"
+    path.write_text(path.read_text() + "\n# a remark\n")
+    assert not runs.told()["warm"]
 
 
 def test_where_temporary_files_go_may_differ(runs):

@@ -69,7 +69,7 @@ def made(request, tmp_path_factory) -> Clone:
 
 def test_every_step_was_started_warm(made):
     for step, (_, log) in made.commands.items():
-        assert f"{step}, started warm, took" in made.path(log).read_text()
+        assert f"{step}, started warm with " in made.path(log).read_text()
 
 
 def test_a_step_by_itself_writes_the_same_bytes(made):

@@ -133,7 +133,7 @@ def test_without_its_warm_process_a_run_goes_on(whole, clone):
     warm_process(started).kill()
     clone.output, _ = started.communicate(timeout=600)
     assert started.returncode == 0 and nothing_runs(clone), clone.output
-    assert "train, started warm," in said_by_last(clone)
+    assert "train, started warm with " in said_by_last(clone)
     assert "decide took" in clone.path("results/tiny/logs/decide/seed1/sisa_vote/r0.log").read_text()
     assert kept(clone) == whole.files
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from harness import DATA, FIGURES, REPORTED, Clone, certified, owner_in, steps, write_rows
+from newcomers import NEWCOMERS
 from palimpsest.data.shards import place
 from studies import CAUSAL, CLASSIFICATION
 
@@ -84,6 +85,25 @@ def test_the_target_data_ends_at_what_models_hang_on(tmp_path, study):
     clone.change_study(methods=[*study["methods"], "kga-batch"], options=study["options"] | {"kga-batch": {"order": "batch"}})
     of_methods = {f"sets/{name}" for name in ("extra-r1", "extra-r2", "kga-sample-r1", "kga-sample-r2", "kga-batch-sample-r2")}
     assert of_methods < steps(clone.jobs(), *DATA) == clone.jobs("data")
+
+
+def test_what_nothing_uses_yet_runs_nothing(clone):
+    """One after another, so that each has the house as the ones before it left it."""
+    for newcomer in NEWCOMERS:
+        newcomer(clone)
+        assert clone.jobs() == set(), newcomer.__name__
+
+
+def test_editing_a_metric_runs_numbers_alone(clone, finished):
+    """Of those that measure it; nothing is scored or decided again."""
+    clone.edit("workflow/palimpsest/metrics/agreement.py", "weighted_mean((a * b)", "weighted_mean((b * a)")
+    assert clone.jobs() == steps(finished.done, "measure") | REPORTED | certified("r1")
+
+
+def test_editing_what_one_figure_selects_draws_it_alone(clone):
+    kinds = ('["expected_curve", "retrained_share"]', '["retrained_share", "expected_curve"]')
+    clone.edit("workflow/palimpsest/selections.py", *(f"kinds = {one}" for one in kinds))
+    assert clone.jobs() == {"figures/cost"}
 
 
 def test_a_new_method_runs_alone(clone):
@@ -161,13 +181,13 @@ def test_editing_a_plot_module_draws_its_figure(clone, figure):
 
 
 def test_editing_the_shared_style_draws_all_figures(clone):
-    append(clone, "workflow/palimpsest/plots/style.py", "\n\nCHANGED = True\n")
+    clone.edit("workflow/palimpsest/plots/style.py", 'layout="constrained")', 'layout="tight")')
     assert clone.jobs() == FIGURES
 
 
 def test_editing_the_training_loop_trains_again(clone, finished):
     """All models and what hangs on them; no data, no tokenizer."""
-    append(clone, LOOP, "\n\nCHANGED = True\n")
+    clone.edit(LOOP, "CURVE_POINTS = 100", "CURVE_POINTS = 99")
     jobs = clone.jobs()
     assert steps(jobs, "train") == steps(finished.done, "train")
     assert not steps(jobs, "records", "index", "requests", "slices", "sets", "words")

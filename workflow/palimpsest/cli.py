@@ -73,8 +73,9 @@ def main(argv: list[str], started: str = "") -> int:
         logging.getLogger(library).setLevel(logging.WARNING)
     if running.VARIABLE in os.environ:
         running.follow(os.environ[running.VARIABLE])
+    parsed = step_parser.parse_args(argv[1:])
     try:
-        step.run(step_parser.parse_args(argv[1:]))
+        step.run(parsed)
     except (UserError, OSError, MemoryError) as error:
         told = error if isinstance(error, UserError) else UserError(problem_of_system(error))
         print(f"palimpsest {name}: {told}", file=sys.stderr)

@@ -23,6 +23,7 @@ TRANSPARENT = {
     "abstractmethod", "cache", "cached_property", "classmethod", "contextmanager", "dataclass", "inference_mode", "lru_cache", "no_grad",
     "property", "runtime_checkable", "staticmethod", "wraps",
 }  # fmt: skip
+ENTRIES = ("run", "add_arguments")  # of a step
 LOOSE = ""  # stands for the statements of a module that are no definitions
 WHOLE = "*"  # stands for all of a module
 
@@ -31,7 +32,7 @@ Facts = dict
 
 
 def code_digest(*modules: str) -> str:
-    """12 hex digits that change if what ``modules`` do may have changed. Each counts whole: who calls what of it is not known."""
+    """12 hex digits that change if what ``modules`` do may have changed."""
     digest = hashlib.sha256()
     for module, name in reached(*modules):
         digest.update(f"{module} {name} {_facts(module)['definitions'][name][0]}\n".encode())
@@ -42,7 +43,7 @@ def reached(*modules: str) -> list[tuple[str, str]]:
     """(module, definition) of all that counts for ``modules``, sorted; definition '' stands for statements that are none."""
     found: set[tuple[str, str]] = set()
     entered: set[str] = set()
-    waiting = [(module, WHOLE) for module in modules if _file_of(module)]  # a study's own words may look like a module
+    waiting = [root for module in modules if _file_of(module) for root in _roots(module)]  # a study's own words may look like a module
     while waiting:
         module, name = waiting.pop()
         if module not in entered:  # it is imported, and so are those that it imports
@@ -55,6 +56,12 @@ def reached(*modules: str) -> list[tuple[str, str]]:
             for used in _facts(module)["definitions"][name][1]:
                 waiting += _resolved(module, used)
     return sorted(found)
+
+
+def _roots(module: str) -> list[tuple[str, str]]:
+    """What is called of a module: of a step its entries (cli.py), of any other who knows what."""
+    is_step = module.startswith(f"{PACKAGE.name}.steps.")
+    return [(module, name) for name in ENTRIES] if is_step else [(module, WHOLE)]
 
 
 def closure(*modules: str) -> list[str]:

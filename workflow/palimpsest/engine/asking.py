@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 VARIABLE = "PALIMPSEST_WARM"  # the name of the socket of the run's warm process; 0: steps compute by themselves
 HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
@@ -23,27 +25,34 @@ def ask(arguments: list[str]) -> int | None:
     name = os.environ.get(VARIABLE, "0")
     if name == "0" or _gpus(arguments):
         return None
+    _open_standard_streams()
     numbers = [getattr(signal, name) for name in HANDED_ON if hasattr(signal, name)]
     numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     came: list[int] = []  # before the step was there
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in numbers}
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            step = _begun(connection, name, arguments)
+    with socket.socket(socket.AF_UNIX) as connection:
+
+        def give_up(number: int, _) -> None:
+            came.append(number)
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+        before = {number: signal.signal(number, give_up) for number in numbers}
+        try:
+            step = None if came else _begun(connection, name, arguments)
             if step is None:
                 return None
             for number in numbers:
-                signal.signal(number, lambda number, _: os.kill(step, number))
+                signal.signal(number, lambda number, _: _hand_on(step, number))
             before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, lambda *_: _pause(step))
             for number in came:
-                os.kill(step, number)
+                _hand_on(step, number)
             came.clear()
             code, killed_by = _ended(connection)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number in came:
-            os.kill(os.getpid(), number)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for number in came:
+                os.kill(os.getpid(), number)
     if killed_by is not None:
         if killed_by != signal.SIGKILL:
             signal.signal(killed_by, signal.SIG_DFL)
@@ -53,9 +62,9 @@ def ask(arguments: list[str]) -> int | None:
 
 def _begun(connection: socket.socket, name: str, arguments: list[str]) -> int | None:
     """The process of the step, which has this one's folder and standard streams; None where it is to be computed here."""
-    request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ), "code": code()}
-    body = json.dumps(request).encode()
     try:
+        request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ), "same": [code(), limits()]}
+        body = json.dumps(request).encode()
         connection.connect(address(name))
         if not same_user(connection):
             return None
@@ -86,21 +95,33 @@ def _line(connection: socket.socket) -> bytes:
     return found
 
 
+def _hand_on(step: int, number: int) -> None:
+    with suppress(ProcessLookupError):  # it has just ended
+        os.kill(step, number)
+
+
 def _pause(step: int) -> None:
     """Ctrl-Z: stop both, and go on with both."""
-    os.kill(step, signal.SIGSTOP)
+    _hand_on(step, signal.SIGSTOP)
     os.kill(os.getpid(), signal.SIGSTOP)
-    os.kill(step, signal.SIGCONT)
+    _hand_on(step, signal.SIGCONT)
+
+
+def _open_standard_streams() -> None:
+    """A stream that is closed would be replaced by the next file that is opened: the connection itself."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def _gpus(arguments: list[str]) -> int:
     """How many GPUs a step asks for."""
-    if "--settings" not in arguments:
-        return 0
     try:
-        settings = json.loads(arguments[arguments.index("--settings") + 1])
+        settings = json.loads(settings_of(arguments) or "{}")
         return settings.get("gpus", 0) or settings.get("training", {}).get("gpus", 0)
-    except (IndexError, ValueError, AttributeError):
+    except (ValueError, AttributeError):
         return 0  # the step says what is wrong with them
 
 
@@ -115,6 +136,14 @@ def same_user(connection: socket.socket) -> bool:
     return user == os.geteuid()
 
 
+def settings_of(arguments: list[str]) -> str:
+    """The settings that a step is given, as JSON; "" where it has none."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == "--settings" or argument.startswith("--settings="):
+            return following if argument == "--settings" else argument.partition("=")[2]
+    return ""
+
+
 def modules_named(settings: str) -> list[str]:
     """Modules of this package that the settings of a step, as JSON, name: it imports them."""
     return sorted(set(re.findall(r'"(palimpsest(?:\.\w+)+)"', settings)))
@@ -123,3 +152,11 @@ def modules_named(settings: str) -> list[str]:
 def code() -> list[str]:
     """What would run here: the interpreter with its packages, and where this one lies."""
     return [sys.prefix, sys.version, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+
+
+def limits() -> list:
+    """What a process may do, and what the files that it makes may: a step has those of whoever asks for it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    allowed = [list(resource.getrlimit(getattr(resource, name))) for name in sorted(dir(resource)) if name.startswith("RLIMIT_")]
+    return [mask, allowed, os.nice(0), sorted(os.sched_getaffinity(0))]

@@ -27,7 +27,7 @@ class Memory:
 
     def open(self, path: Path) -> None:
         self.path = path
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, TypeError, RecursionError):
             self.before = dict(json.loads(path.read_text(encoding="utf-8")))
 
     def recall(self, question: str, contents: tuple[str, ...], find: Callable[[], object]) -> object:

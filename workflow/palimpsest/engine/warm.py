@@ -11,11 +11,14 @@ they go on, and the next ones compute by themselves.
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import gc
 import importlib
 import json
 import logging
 import os
+import resource
 import secrets
 import selectors
 import signal
@@ -28,7 +31,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from palimpsest.engine.asking import VARIABLE, address, code, modules_named, same_user
+from palimpsest.engine.asking import VARIABLE, address, code, limits, modules_named, same_user, settings_of
 
 # Of one thread each, as the steps that it serves: a pool of threads does not survive a fork. What Snakemake sets for its jobs.
 ONE_THREAD = dict.fromkeys(
@@ -36,7 +39,8 @@ ONE_THREAD = dict.fromkeys(
 )  # fmt: skip
 # What the shell sets for each command, and where temporary files go, which Python asks when it makes one.
 PASSING = ("_", "PWD", "OLDPWD", "SHLVL", "TMPDIR", "TMP", "TEMP", "TEMPDIR")
-PATIENCE = 10.0  # seconds for a request to arrive
+OWN = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # of an allocator that pyarrow loads, and does not use
+PATIENCE = 2.0  # seconds for a request to arrive
 MOST = 1 << 20  # bytes of the names of modules
 
 
@@ -56,12 +60,17 @@ def start() -> subprocess.Popen | None:
         return subprocess.Popen(
             [sys.executable, "-m", __spec__.name, str(listening.fileno())], pass_fds=[listening.fileno()], start_new_session=True,
             env=os.environ | ONE_THREAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=None if sys.stderr else subprocess.DEVNULL,
         )  # fmt: skip
 
 
 def end(process: subprocess.Popen) -> None:
     process.stdin.close()
-    process.wait()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:  # somebody has stopped it
+        process.kill()
+        process.wait()
 
 
 class Warm:
@@ -69,9 +78,11 @@ class Warm:
 
     def __init__(self, listening: socket.socket):
         self.listening, self.selector = listening, selectors.DefaultSelector()
-        self.environment = dict(os.environ)
-        os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # of an allocator that pyarrow loads, and does not use
+        self.environment, self.same = dict(os.environ), [code(), limits()]
+        os.environ.update(OWN)
         self.asking: dict[int, socket.socket] = {}  # by the process that was forked for it
+        self.streams = os.dup(1), os.dup(2)
+        self.sources: dict[str, tuple[int, int]] = {}  # as they were when they were imported
         self.learnt: dict[str, list[str]] = {}  # step -> modules that it had to import, in their order
         self.told, self.tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.tell.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
@@ -84,6 +95,8 @@ class Warm:
     def serve(self) -> None:
         """Until standard input ends."""
         gc.disable()  # what is imported stays
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a step is ready to be interrupted
         for file, answer in ((0, None), (self.listening, self.accept), (self.told, self.learn), (self.ended, self.reap)):
             self.selector.register(file, selectors.EVENT_READ, answer)
         while True:
@@ -99,41 +112,75 @@ class Warm:
             request, files = _received(connection) if same_user(connection) else (None, [])
         except (OSError, ValueError):  # it went away
             request, files = None, []
-        if request and request["arguments"] and self._same(request):
+        process = self._fork(connection, request, files) if request and self._same(request) else None
+        for file in files:
+            os.close(file)
+        if process is None:
+            connection.close()
+        else:
+            self.asking[process] = connection
+            self.selector.register(connection, selectors.EVENT_READ, lambda: self.drop(process))
+
+    def _fork(self, connection: socket.socket, request: dict, files: list[int]) -> int | None:
+        """The process of a step; None where there can be none. What imports say is said where the step says it."""
+        for standard in (1, 2):
+            os.dup2(files[standard], standard)
+        try:
             for name in (*needed(request["arguments"]), *self.learnt.pop(request["arguments"][0], [])):
                 with suppress(Exception):  # the step says what does not import; and some modules are made by others, and have no file
                     importlib.import_module(name)
+            if self._edited():
+                return None
             _check_threads()
             gc.freeze()  # what is there is looked through no more, and so stays shared
             process = os.fork()
             if not process:
                 self._become(connection, request, files)
-            self.asking[process] = connection
-        else:
-            connection.close()
-        for file in files:
-            os.close(file)
+            return process
+        except OSError:  # too many processes
+            return None
+        finally:
+            sys.stderr.flush()
+            for standard, file in zip((1, 2), self.streams, strict=True):
+                os.dup2(file, standard)
 
     def _same(self, request: dict) -> bool:
         """Whether a step would find here what it finds where it was asked for."""
         theirs, own = ({k: v for k, v in one.items() if k not in PASSING} for one in (request["environment"], self.environment))
-        return theirs == own and request["code"] == code()
+        return bool(request["arguments"]) and theirs == own and request["same"] == self.same
+
+    def _edited(self) -> bool:
+        """Whether a file of this package is another than was imported: a step is made of what is there when it starts."""
+        for name, module in list(sys.modules.items()):
+            if name.split(".")[0] == __package__.split(".")[0] and getattr(module, "__file__", None):
+                status = os.stat(module.__file__)
+                stamp = status.st_mtime_ns, status.st_size
+                if self.sources.setdefault(name, stamp) != stamp:
+                    return True
+        return False
+
+    def drop(self, process: int) -> None:
+        """Nobody waits for a step any more: end it, even one that is stopped."""
+        self.selector.unregister(self.asking[process])
+        os.kill(process, signal.SIGKILL)
 
     def reap(self) -> None:
-        """Tell of steps that a signal ended; any other has told its exit status itself."""
+        """Tell how steps ended; one that came to its end has told it itself, and is not listened to twice."""
         with suppress(BlockingIOError):
             os.read(self.ended, 1 << 16)
         while self.asking:
             process, status = os.waitpid(-1, os.WNOHANG)
             if not process:
                 return
-            with self.asking.pop(process) as connection, suppress(OSError):
-                if os.WIFSIGNALED(status):
-                    _say(connection, [1, os.WTERMSIG(status)])
+            with self.asking.pop(process) as connection:
+                with suppress(KeyError):
+                    self.selector.unregister(connection)
+                with suppress(OSError):
+                    _say(connection, [1, os.WTERMSIG(status)] if os.WIFSIGNALED(status) else [os.WEXITSTATUS(status), None])
 
     def learn(self) -> None:
         """What a step had to import is imported before the next one of its kind."""
-        step, *names = self.told.recv(MOST).decode().split()
+        step, *names = self.told.recv(MOST).decode().split(" ")
         self.learnt[step] = names
 
     # --- in the process that was forked ---------------------------------------------------------------------------
@@ -146,14 +193,19 @@ class Warm:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for one in (self.selector, self.listening, self.told, *self.asking.values()):
                 one.close()
+            _wake_with_parent()
             for standard, file in enumerate(files):
                 os.dup2(file, standard)
                 os.close(file)
+            for file in self.streams:
+                os.close(file)
             os.chdir(request["folder"])
-            for name in PASSING:
+            for name in (*PASSING, *OWN):
+                os.environ.pop(name, None)
                 if name in request["environment"]:
                     os.environ[name] = request["environment"][name]
             tempfile.tempdir = None
+            sys.path[0] = request["folder"]
             sys.argv[:] = [f"{code()[-1]}/__main__.py", *request["arguments"]]
             known = set(sys.modules)
             _say(connection, os.getpid())
@@ -171,23 +223,31 @@ class Warm:
 
 def needed(arguments: list[str]) -> list[str]:
     """Modules that a step comes to: what tables need, itself, and those of this package that its settings name."""
-    settings = arguments[arguments.index("--settings") + 1] if "--settings" in arguments[:-1] else ""
-    return ["palimpsest.cli", "pandas", "pyarrow.parquet", f"palimpsest.steps.{arguments[0]}", *modules_named(settings)]
+    named = modules_named(settings_of(arguments))
+    return ["palimpsest.cli", "pandas", "pyarrow.parquet", f"palimpsest.steps.{arguments[0]}", *named]
 
 
 def _status(arguments: list[str]) -> int:
-    """The exit status of a step, after all that Python does as a program ends."""
+    """The exit status of a step, after what Python does as a program ends."""
     from palimpsest.cli import program
 
+    had = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     try:
-        return program(arguments, started=", started warm,")
+        try:
+            if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            return program(arguments, started=f", started warm with {had:.0f} MB,")
+        finally:
+            threading._shutdown()  # waits for threads; multiprocessing ends its processes so, too
+            atexit._run_exitfuncs()
     except SystemExit as ending:
-        if isinstance(ending.code, str):
+        if ending.code is not None and not isinstance(ending.code, int):
             print(ending.code, file=sys.stderr)
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     except KeyboardInterrupt:
-        traceback.print_exc()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        traceback.print_exc()
+        sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGINT)
     except BaseException:
         traceback.print_exc()
@@ -196,6 +256,11 @@ def _status(arguments: list[str]) -> int:
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _wake_with_parent() -> None:
+    """A step that is stopped goes on when the warm process ends, to see whether anybody waits for it (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGCONT)
 
 
 def _end_with(connection: socket.socket) -> None:
@@ -209,6 +274,8 @@ def _received(connection: socket.socket) -> tuple[dict, list[int]]:
     """A request, and the standard streams of the process that asks."""
     connection.settimeout(PATIENCE)
     head, files, *_ = socket.recv_fds(connection, 8, 3)
+    if len(files) != 3:
+        raise ValueError("a request comes with three streams")
     with connection.makefile("rb") as body:
         request = json.loads(body.read(int.from_bytes(head, "big")))
     connection.settimeout(None)

@@ -64,7 +64,11 @@ def lift_rate_limit():
 def start_warm():
     """On this machine steps are started from a process that has imported already; it ends with this one."""
     if workflow.local_exec and workflow.is_main_process and not STEPS_ARE_COLD:
-        process = warm.start()
+        try:
+            process = warm.start()
+        except OSError as error:
+            logger.warning(f"No process could be kept to start steps from, which takes longer: {error}")
+            return
         if process:
             atexit.register(warm.end, process)
 
