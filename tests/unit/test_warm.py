@@ -339,6 +339,14 @@ def test_two_runs_do_not_share_one(runs, package, tmp_path):
     assert gone(other.process) and runs.told()["warm"]
 
 
+def test_it_stays_while_many_steps_come_and_go(runs):
+    """Their ends and their callers' come in any order."""
+    for _ in range(5):
+        started = [runs.start() for _ in range(8)]
+        assert [one.wait(timeout=60) for one in started] == [0] * 8
+    assert runs.told()["warm"]
+
+
 def test_requests_at_once_are_all_served(runs):
     started = [runs.start("sys.exit(wanted['number'])", number=number) for number in range(12)]
     assert [one.wait(timeout=60) for one in started] == list(range(12))

@@ -1,18 +1,24 @@
-"""Warm or cold, a step writes the same bytes: one of each kind that a run started warm is run again by itself."""
+"""Each kind of step, run again by itself: it writes the bytes that it wrote when a run started it warm, and all that it runs counts."""
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from faults import kept
 from harness import Clone
+from palimpsest import provenance
+from palimpsest.engine.asking import modules_named, settings_of
+from palimpsest.engine.warm import ONE_THREAD
 from studies import CAUSAL, CLASSIFICATION
 
 CLASSIFIERS = CLASSIFICATION | {
@@ -72,16 +78,61 @@ def test_every_step_was_started_warm(made):
         assert f"{step}, started warm with " in made.path(log).read_text()
 
 
-def test_a_step_by_itself_writes_the_same_bytes(made):
-    """In another environment, too: of what the hub's library is told there, nothing is left."""
-    before, environment = kept(made), {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-    environment |= {"PYTHONPATH": str(made.path("workflow")), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+@pytest.fixture(scope="module")
+def traced(made, tmp_path_factory) -> dict[str, set[tuple[str, str]]]:
+    """Each step run again by itself, in another environment, too; step -> the definitions of the package that ran, by their modules.
+
+    On the way: it has written the same bytes.
+    """
+    folder = tmp_path_factory.mktemp("trace")
+    shutil.copy(Path(__file__).with_name("tracing.py"), folder / "sitecustomize.py")
+    package, before, found = made.path("workflow/palimpsest"), kept(made), {}
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"} | ONE_THREAD
+    environment |= {"PYTHONPATH": f"{folder}:{made.path('workflow')}", "PALIMPSEST_PACKAGE": str(package)}
     for step, (command, _) in made.commands.items():
         option = {"records": "--records", "tabulate": "--parquet"}.get(step, "--output")
-        written = made.path(command[command.index(option) + 1])
+        written, trace = made.path(command[command.index(option) + 1]), folder / f"{step}.json"
         shutil.rmtree(written) if step in ("train", "unlearn") else written.unlink() if written.is_file() else None
         done = subprocess.run(
-            [sys.executable, "-m", "palimpsest", *command], cwd=made.folder, env=environment, capture_output=True, text=True
-        )
+            [sys.executable, "-m", "palimpsest", *command],
+            cwd=made.folder, env=environment | {"PALIMPSEST_TRACE": str(trace)}, capture_output=True, text=True,
+        )  # fmt: skip
         assert done.returncode == 0 and f"{step} took" in done.stderr and written.exists(), done.stderr
         assert kept(made) == before, step
+        found[step] = {one for file, line in json.loads(trace.read_text()) for one in definitions_at(package, file, line)}
+    return found
+
+
+def definitions_at(package: Path, file: str, line: int) -> list[tuple[str, str]]:
+    """(module, definition) of what stands at the top of a file around a line."""
+    path = Path(file).relative_to(package.parent).with_suffix("")
+    module = ".".join(path.parent.parts if path.name == "__init__" else path.parts)
+    for statement in ast.parse(Path(file).read_text()).body:
+        first = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", ()))])
+        if first <= line <= statement.end_lineno:
+            return [(module, name) for name in provenance._defined(statement)]
+    return []
+
+
+# What starts steps, tells of them and keeps runs apart makes no result.
+AROUND = ("palimpsest.__main__", "palimpsest.cli", "palimpsest.running", "palimpsest.provenance")
+
+
+def test_a_step_by_itself_writes_the_same_bytes(traced, made):
+    assert traced.keys() == made.commands.keys()
+
+
+def test_every_definition_that_ran_counts_in_the_digest_of_its_step(traced, made):
+    for step, ran in traced.items():
+        counted = set(provenance.reached(f"palimpsest.steps.{step}", *modules_named(settings_of(made.commands[step][0]))))
+        missing = {one for one in ran if one[0] not in AROUND and not one[0].startswith("palimpsest.engine.")} - counted
+        assert not missing, f"{step} runs what does not count: {sorted(missing)}"
+        assert len(ran & counted) > 3, step
+
+
+def test_a_definition_that_is_not_counted_would_be_seen(traced, made, monkeypatch):
+    """The check above, with one definition taken out of the count."""
+    exported = provenance._exported
+    monkeypatch.setattr(provenance, "_exported", lambda module, name: [] if name == "read_parquet" else exported(module, name))
+    with pytest.raises(AssertionError, match="read_parquet"):
+        test_every_definition_that_ran_counts_in_the_digest_of_its_step(traced, made)

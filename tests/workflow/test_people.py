@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from harness import Clone, steps
+from newcomers import NEWCOMERS, trained_method
 from studies import CAUSAL, FORGETTING, UNLEARNING
 
 
@@ -62,6 +63,34 @@ def test_a_method_moves_what_it_promises_beyond_the_sham(made, method):
 
 def test_a_second_run_has_nothing_to_do(made):
     assert made.jobs() == set()
+
+
+def test_what_nothing_uses_yet_runs_nothing(clone):
+    for newcomer in NEWCOMERS:
+        newcomer(clone)
+        assert clone.jobs() == set(), newcomer.__name__
+
+
+def test_a_method_of_ones_own_trains_alone(clone):
+    """And the sham, which goes as far as the farthest of all methods."""
+    trained_method(clone)
+    clone.change_study(methods=[*CAUSAL["methods"], "further"], options=CAUSAL["options"] | {"further": {"learning_rate": 1.0e-3}})
+    models = {f"{step}/seed1/{name}/r1" for step in ("unlearn", "score", "remember", "cost") for name in ("further", "sham")}
+    reported = {"tabulate", "certificates/r1", "certificates/r1-page"}
+    assert {job for job in clone.jobs() if not job.startswith("figures/")} == models | reported
+
+
+def test_editing_the_loss_of_a_method_trains_it_alone(clone):
+    old = 'batch["reference"], settings.beta)'
+    clone.edit("workflow/palimpsest/methods/npo.py", old, old.replace("settings", "1 * settings"))
+    models = {f"{step}/seed1/{name}/r1" for step in ("unlearn", "score") for name in ("npo", "sham")}
+    assert steps(clone.jobs(), "train", "unlearn", "score") == models
+
+
+def test_editing_a_metric_scores_nothing(clone, made):
+    clone.edit("workflow/palimpsest/metrics/truth.py", "np.minimum(ratios, 1 / ratios)", "np.minimum(1 / ratios, ratios)")
+    jobs = clone.jobs()
+    assert steps(jobs, "remember") == steps(made.done, "remember") and not steps(jobs, "train", "unlearn", "score", "cost")
 
 
 def test_settings_of_one_method_train_that_method_alone(clone):

@@ -161,8 +161,9 @@ class Warm:
 
     def drop(self, process: int) -> None:
         """Nobody waits for a step any more: end it, even one that is stopped."""
-        self.selector.unregister(self.asking[process])
-        os.kill(process, signal.SIGKILL)
+        if process in self.asking:  # else it has been reaped while this was waiting to be looked at
+            self.selector.unregister(self.asking[process])
+            os.kill(process, signal.SIGKILL)
 
     def reap(self) -> None:
         """Tell how steps ended; one that came to its end has told it itself, and is not listened to twice."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from palimpsest.methods.settings import Training
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.settings import Training
 
 if TYPE_CHECKING:
     import torch

@@ -19,8 +19,8 @@ from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.randomness import numpy_generator
 from palimpsest.tables import row, table
 
-UTILITY = {name: getattr(classification, name) for name in ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1")}
-GAPS = ("equalized_odds_max", "equalized_odds_mean", "demographic_parity", "worst_group_accuracy")
+UTILITY = (classification.accuracy, classification.balanced_accuracy, classification.macro_f1, classification.micro_f1)
+GAPS = (fairness.equalized_odds_max, fairness.equalized_odds_mean, fairness.demographic_parity, fairness.worst_group_accuracy)
 RATES = {"tpr": "tpr", "fpr": "fpr", "positive_rate": "positive_rate", "group_accuracy": "accuracy"}
 
 
@@ -85,8 +85,8 @@ class Measure:
 
     def utility(self, part: pd.DataFrame, labels: np.ndarray, group: str) -> Iterator[dict]:
         decided, score = _columns(part, "decision"), _columns(part, "score")
-        for name, function in UTILITY.items():
-            yield self._row(name, len(labels), lambda w, f=function: f(labels, decided, w), group)
+        for function in UTILITY:
+            yield self._row(function.__name__, len(labels), lambda w, f=function: f(labels, decided, w), group)
         yield self._row("auroc", len(labels), lambda w: _auroc(labels, score, w), group)
         if self.wanted["classes"] == 2:
             cost = self._cost(labels, decided[:, 1])
@@ -108,12 +108,11 @@ class Measure:
     def fairness(self, part: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, family: str, own: bool) -> Iterator[dict]:
         """``own``: these are the records that the method was fitted on."""
         positive = _columns(part, "decision")[:, 1]
-        for name in GAPS:
-            function = getattr(fairness, name)
+        for function in GAPS:
             if own:
-                yield row(self.where, self.split, name, function(labels, positive, groups), len(labels), group=family)
+                yield row(self.where, self.split, function.__name__, function(labels, positive, groups), len(labels), group=family)
             else:
-                yield self._row(name, len(labels), lambda w, f=function: f(labels, positive, groups, w), family)
+                yield self._row(function.__name__, len(labels), lambda w, f=function: f(labels, positive, groups, w), family)
         point = fairness.group_rates(labels, positive, groups)
         spread = fairness.group_rates(labels, positive, groups, self.samples(len(labels)))
         for metric, field in RATES.items():

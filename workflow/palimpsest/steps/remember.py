@@ -23,7 +23,11 @@ from palimpsest.remembered import DISTINCT, LEARNT
 from palimpsest.scoring.tokens import ALTERNATIVE, ANSWER, PARAPHRASE, PERTURBED, read_token_rows, token_scores_of
 from palimpsest.tables import TRUTH_COLUMNS, joined, row, table
 
-MEMORY = ("perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength")
+MEMORY = (
+    memorization.perplexity, memorization.probability, memorization.memorization_accuracy, memorization.exact_memorization,
+    memorization.extraction_strength,
+)  # fmt: skip
+TRUTH = (truth.truth_ratio_indifference, truth.truth_ratio_preference, truth.truth_ratio_probability)
 WRITTEN = {"rouge_l": "rouge_l_recall", "extraction_likelihood": "extraction_likelihood"}
 EXTRACTED = {"beam_extracted": "beam_extraction", "sampling_hit_rate": "sampling_extraction"}
 ITSELF = {"forget_quality": 1.0, "lpd": 0.0} | dict.fromkeys(DIVERGENCES, 0.0)  # what the oracle has, held against itself
@@ -86,7 +90,7 @@ def run(args) -> None:
             found += measure.membership(*(one_of_each(rows, index) for rows in (forget, sets["holdout"], oracle, outside)))
         found += measure.against_oracle(forget, oracle)
         if args.base:
-            found += measure.distance("pdlp", forget, same(forget, args.base))
+            found += measure.distance(divergence.pdlp, forget, same(forget, args.base))
     check(wanted, found)
     write_parquet(truth_ratios(sets, wanted), args.truth)
     write_parquet(table(found), args.output)
@@ -136,9 +140,8 @@ class Measure:
 
     def memory(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         scores = token_scores_of(rows[rows["kind"] == ANSWER])
-        for metric in MEMORY:
-            function = getattr(memorization, metric)
-            yield self._row(name, metric, len(scores), lambda w, f=function: f(scores, w))
+        for function in MEMORY:
+            yield self._row(name, function.__name__, len(scores), lambda w, f=function: f(scores, w))
 
     def written(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """Of the records that the model was asked to write."""
@@ -153,9 +156,8 @@ class Measure:
         if not len(correct):
             return
         ratios = truth.truth_ratio(correct, wrong)
-        for metric in ("truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability"):
-            function = getattr(truth, metric)
-            yield self._row(name, metric, len(ratios), lambda w, f=function: f(ratios, w))
+        for function in TRUTH:
+            yield self._row(name, function.__name__, len(ratios), lambda w, f=function: f(ratios, w))
 
     def planted(self, name: str, rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[dict]:
         """Of planted secrets, by how often they stood in the text: mean bits of exposure, and the shares that can be got out."""
@@ -223,12 +225,12 @@ class Measure:
         if len(ids):
             quality = truth.forget_quality(truth.truth_ratio(correct, wrong), truth.truth_ratio(*oracle), ids, oracle_ids)
             yield row(self.where, "forget", "forget_quality", quality, len(ids))
-        yield from self.distance("lpd", ours, theirs)
+        yield from self.distance(divergence.lpd, ours, theirs)
 
-    def distance(self, metric: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
+    def distance(self, function: Callable, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
         """How far perplexities of the forgotten texts are from those under another model."""
         reference, mine = (memorization.perplexity_per_text(token_scores_of(rows[rows["kind"] == ANSWER])) for rows in (theirs, ours))
-        yield self._row("forget", metric, len(mine), lambda w: getattr(divergence, metric)(reference, mine, w))
+        yield self._row("forget", function.__name__, len(mine), lambda w: function(reference, mine, w))
 
 
 def one_of_each(rows: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
