@@ -97,7 +97,9 @@ def objective_of(method: str, model: torch.nn.Module, work: Work) -> tuple[Objec
     """A method's objective, the reference asked where it has one, and its settings."""
     module = METHODS[method][0]
     settings = module.Settings(learning_rate=RATE, epochs=work.epochs, batch_size=BATCH)
-    return module.objective(Run(model, work.sets, causal.predict, ("benchmark",)), settings), dataclasses.asdict(settings)
+    return module.objective(
+        Run(model, work.sets, causal.predict, ("benchmark",), again=lambda: copy.deepcopy(model)), settings
+    ), dataclasses.asdict(settings)
 
 
 def loop(method: str, model: torch.nn.Module, work: Work) -> tuple[int, None]:

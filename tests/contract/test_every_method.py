@@ -78,7 +78,7 @@ def run_of(track: str) -> Run:
     sets = {"forget": examples(track, 5, 1), "retain": examples(track, 9, 2), "extra": examples(track, 4, 3)}
     frozen = {"forget": tiny(track, 1), "extra": tiny(track, 2)}
     predict, teachers = importlib.import_module(TRACKS[track]).predict, Teachers(3, lambda number: tiny(track, 10 + number), SAW)
-    return Run(tiny(track), sets, predict, ("contract",), track == "causal", frozen=frozen, teachers=teachers)
+    return Run(tiny(track), sets, predict, ("contract",), track == "causal", frozen=frozen, teachers=teachers, again=lambda: tiny(track))
 
 
 def whole(run: Run, name: str) -> dict[str, torch.Tensor]:
@@ -183,6 +183,15 @@ def move(model: torch.nn.Module, far: float) -> None:
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(far * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+
+
+def test_the_reference_is_the_model_on_disk_whenever_it_is_asked_for():
+    """Also by a loss that is first computed after a resume, when the weights have moved already."""
+    run = run_of("causal")
+    start = [weight.clone() for weight in run.model.parameters()]
+    move(run.model, 0.2)
+    assert all(torch.equal(*pair) for pair in zip(run.reference.parameters(), start, strict=True))
+    assert not any(weight.requires_grad for weight in run.reference.parameters()) and not run.reference.training
 
 
 @pytest.mark.parametrize(("name", "track"), TRAINED)

@@ -17,7 +17,7 @@ def watch(known: dict[str, dict[str, float]], unseen: dict[str, float], slow: di
     track = SimpleNamespace(subset=lambda examples, some: examples.name)
     sets = {name: SimpleNamespace(name=name, lengths=[1]) for name in known}
     settings = gradient_ascent.Settings()
-    return Watch(track, scorer, Run(None, sets, None, ("s",)), gradient_ascent, settings, None, 10, unseen)
+    return Watch(track, scorer, Run(None, sets, None, ("s",), again=None), gradient_ascent, settings, None, 10, unseen)
 
 
 @pytest.mark.parametrize(("unseen", "stops"), [({}, False), ({"accuracy": 0.4}, True)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -36,7 +35,8 @@ class Frozen(Mapping):
 
 @dataclass(frozen=True)
 class Run:
-    """model: the one that learnt the forget set, and is to be trained; sets: examples by name (forget, retain, extra);
+    """model: the one that learnt the forget set, and is to be trained; again: loads it as it lies on disk; sets: examples by name
+    (forget, retain, extra);
     predict: of the track; generates: whether it is one of text; frozen: other models by name; names: what keys every draw;
     device: where models compute, and precision in which arithmetic; teachers: of disjoint owners, where the method needs them."""
 
@@ -49,6 +49,7 @@ class Run:
     precision: str = "no"
     frozen: Mapping[str, torch.nn.Module] = field(default_factory=dict)
     teachers: Teachers | None = None
+    again: Callable[[], torch.nn.Module] = field(kw_only=True)
 
     def arithmetic(self):
         """That of the training, for passes outside of it: what is compared must be rounded alike."""
@@ -68,9 +69,8 @@ class Run:
 
     @cached_property
     def reference(self) -> torch.nn.Module:
-        """A frozen copy of the model as it was when first asked for: before training, that is."""
-        model = copy.deepcopy(self.model).to(self.device).eval()
-        return model.requires_grad_(False)
+        """The model as it was before this request, frozen; whenever it is first asked for, after a resume, too."""
+        return self.again().to(self.device).eval().requires_grad_(False)
 
     def mean(self, loss: Loss, model: torch.nn.Module, name: str, batch_size: int = 32) -> float:
         """A loss over a whole set, by prediction."""

@@ -76,6 +76,7 @@ def run(args) -> None:
         precision=wanted["precision"],
         frozen=Frozen(beside, lambda name: load(beside[name])),
         teachers=teachers_of(args, wanted, frames, method.leaves_out(settings), load) if args.teachers else None,
+        again=lambda: load(args.model),
     )
     logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
 
