@@ -75,6 +75,12 @@ def package(tmp_path_factory) -> Path:
     return folder
 
 
+def heard() -> None:
+    """Signals that whoever runs the tests may have had ignored, as nohup and shells do in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Runs:
     """Starts steps as a rule does, with or without the warm process."""
 
@@ -88,7 +94,7 @@ class Runs:
         )
         # A process that keeps a warm one, as Snakemake does.
         self.keeper = subprocess.Popen(
-            [sys.executable, "-c", code], env=self.environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", code], env=self.environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heard
         )
         number, self.name = self.keeper.stdout.readline().split()
         self.process = psutil.Process(int(number))
@@ -97,8 +103,13 @@ class Runs:
         own = self.environment | ({VARIABLE: self.name} if is_warm else {}) | (environment or {})
         command = [sys.executable, "-m", "palimpsest", "probe_here", "--settings", json.dumps({"then": then, **settings})]
         command += ["--output", str(self.folder / "told.json")]
+
+        def before() -> None:
+            heard()
+            prepare and prepare()
+
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=self.folder, env=own, text=True, preexec_fn=prepare, **streams)
+        return subprocess.Popen(command, cwd=self.folder, env=own, text=True, preexec_fn=before, **streams)
 
     def told(self, *arguments, **options) -> dict:
         started = self.start(*arguments, **options)

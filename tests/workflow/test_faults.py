@@ -116,7 +116,8 @@ def test_jobs_end_with_the_run_that_started_them(clone):
 
 def test_ctrl_c_ends_all_of_it(whole, clone):
     """The terminal sends it to Snakemake and its jobs; each ends, and the next run goes on."""
-    started = without_last_model(clone).start("teachers", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    started = without_last_model(clone).start("teachers", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **quiet)
     in_training(started, clone, 10)
     os.killpg(started.pid, signal.SIGINT)
     assert started.wait(timeout=600) != 0 and nothing_runs(clone)
