@@ -342,6 +342,22 @@ def test_a_library_with_a_thread_ends_it_and_steps_compute_by_themselves(runs, p
     assert not runs.told()["warm"]
 
 
+def test_a_step_that_cannot_be_begun_is_computed_by_whoever_asks(runs, monkeypatch):
+    """Its folder is gone before the warm process gets there."""
+    runs.process.suspend()
+    folder = runs.folder / "below"
+    folder.mkdir()
+    own = runs.environment | {VARIABLE: runs.name}
+    command = [sys.executable, "-m", "palimpsest", "probe_here", "--output", str(runs.folder / "told.json")]
+    started = subprocess.Popen(command, cwd=folder, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    folder.rmdir()
+    runs.process.resume()
+    _, said = started.communicate(timeout=60)
+    assert "FileNotFoundError" in said and not (runs.folder / "told.json").exists() and started.returncode == 1
+    assert runs.told()["warm"]
+
+
 def test_two_runs_do_not_share_one(runs, package, tmp_path):
     other = Runs(package, tmp_path)
     for one in (runs, other):

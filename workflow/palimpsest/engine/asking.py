@@ -70,7 +70,8 @@ def _begun(connection: socket.socket, name: str, arguments: list[str]) -> int | 
             return None
         socket.send_fds(connection, [len(body).to_bytes(8, "big")], [0, 1, 2])
         connection.sendall(body)
-        return json.loads(_line(connection) or "null")
+        answer = json.loads(_line(connection) or "null")
+        return answer if isinstance(answer, int) else None  # it did not come so far as to be the step
     except OSError:
         return None
 

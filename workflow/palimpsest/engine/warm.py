@@ -218,6 +218,8 @@ class Warm:
             with suppress(OSError):
                 _say(connection, [status, None])
             os._exit(status)  # the interpreter's own end would take all apart that is shared
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
 
