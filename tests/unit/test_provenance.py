@@ -53,6 +53,12 @@ def test_a_method_counts_for_itself_only(package):
     assert before[0] != after[0] and before[1] == after[1]
 
 
+def test_what_a_module_passes_on_counts(package):
+    """The oracle decides as the base does: its module holds an import alone."""
+    before = package("decide", "palimpsest.methods.oracle")
+    assert package("decide", "palimpsest.methods.oracle", methods__base=lambda text: text.replace("return ", "return 1 and ")) != before
+
+
 def test_a_new_method_changes_no_digest(package):
     before = package("decide", "palimpsest.methods.sisa_vote")
     assert package("decide", "palimpsest.methods.sisa_vote", methods__registry=lambda text: text + "\nMORE = 1\n") == before

@@ -67,7 +67,7 @@ def made(request, tmp_path_factory) -> Clone:
     corpus.write_text(corpus.read_text() * 40)
     clone.run()
     clone.commands = {}
-    for command, log in re.findall(r"python -m palimpsest (.*) > (\S+\.log) 2>&1", clone.output):
+    for command, log in sorted(re.findall(r"python -m palimpsest (.*) > (\S+\.log) 2>&1", clone.output), reverse=True):
         clone.commands.setdefault(command.split()[0], (shlex.split(command), log))
     assert clone.commands.keys() == steps
     return clone

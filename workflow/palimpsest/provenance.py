@@ -49,8 +49,9 @@ def reached(*modules: str) -> list[tuple[str, str]]:
         if module not in entered:  # it is imported, and so are those that it imports
             entered.add(module)
             waiting += [(one, LOOSE) for one in (module, *_parents(module), *_imported(module))]
-        if name == WHOLE:
-            waiting += [(module, one) for one in _facts(module)["definitions"]]
+        if name == WHOLE:  # also definitions that it only passes on
+            passed = (one for imported in _facts(module)["imports"] for one in _resolved(module, imported))
+            waiting += [(module, one) for one in _facts(module)["definitions"]] + [one for one in passed if one[1] != WHOLE]
         elif (module, name) not in found and name in _facts(module)["definitions"]:
             found.add((module, name))
             for used in _facts(module)["definitions"][name][1]:
