@@ -1,13 +1,16 @@
-"""What one deletion costs with five shards of three slices: against training from scratch, and against what theory expects.
+"""What one deletion costs with five shards of three slices: against training from scratch, and
+against what theory expects.
 
-Run by hand: ``PYTHONPATH=workflow python tests/benchmarks/deletion_cost.py`` (a forum of 600 invented owners), or with
-``--mirror FOLDER`` for HateXplain, in which each post is an owner. The workflow runs in a fresh copy, in a temporary folder.
+Run by hand: ``PYTHONPATH=workflow python tests/benchmarks/deletion_cost.py`` (a forum of 600
+invented owners), or with ``--mirror FOLDER`` for HateXplain, in which each post is an owner. The
+workflow runs in a fresh copy, in a temporary folder.
 
-How to read it: *planned* takes each owner as the only one who asks, under three seeds, and counts the tokens of the stages that the plan
-trains again; the share is that of training one model from scratch on what remains. The interval (95 %) is that of the mean over requests.
-*expected* is `metrics.cost.expected_cost` (Bourtoule et al. 2021, for owners placed by a hash), in which every slice is as large as any
-other. *Trained* serves ``--real`` requests one after another in the workflow and sets the tokens that `training.json` counts beside the
-plan's; these must be equal.
+How to read it: *planned* takes each owner as the only one who asks, under three seeds, and counts
+the tokens of the stages that the plan trains again; the share is that of training one model from
+scratch on what remains. The interval (95 %) is that of the mean over requests. *expected* is
+`metrics.cost.expected_cost` (Bourtoule et al. 2021, for owners placed by a hash), in which every
+slice is as large as any other. *Trained* serves ``--real`` requests one after another in the
+workflow and sets the tokens that `training.json` counts beside the plan's; these must be equal.
 """
 
 from __future__ import annotations
@@ -41,7 +44,13 @@ def write_study(folder: Path, mirror: Path | None) -> dict:
     """The demo's study with more owners, or HateXplain's, reduced to what trains."""
     name = "studies/hatexplain.yaml" if mirror else "config.yaml"
     study = yaml.safe_load((folder / "config" / name).read_text(encoding="utf-8"))
-    study |= {"study": STUDY, "seeds": list(SEEDS), "sharding": [SHARDING], "methods": ["oracle", "sisa_vote"], "ledger": "ledger.tsv"}
+    study |= {
+        "study": STUDY,
+        "seeds": list(SEEDS),
+        "sharding": [SHARDING],
+        "methods": ["oracle", "sisa_vote"],
+        "ledger": "ledger.tsv",
+    }
     if mirror:
         study["mirror"] = str(mirror.resolve())
     else:
@@ -57,9 +66,21 @@ def write_ledger(folder: Path, requests: list[Request]) -> None:
 
 
 def snakemake(folder: Path, *targets: str) -> None:
-    command = [sys.executable, "-m", "snakemake", "--cores", "all", "--configfile", "study.yaml", "--", *targets]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "all",
+        "--configfile",
+        "study.yaml",
+        "--",
+        *targets,
+    ]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True
+    )
     if done.returncode:
         sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
 
@@ -71,7 +92,11 @@ def train_tokens(folder: Path, study: dict) -> pd.Series:
     snakemake(folder, records, f"results/pretrained/{tokenizer}/tokenizer.json")
     frame = read_parquet(folder / records)
     frame = frame[frame["split"] == "train"]
-    ids, _ = encode(load_tokenizer(folder / "results" / "pretrained" / tokenizer), frame["text"].tolist(), study["model"]["max_length"])
+    ids, _ = encode(
+        load_tokenizer(folder / "results" / "pretrained" / tokenizer),
+        frame["text"].tolist(),
+        study["model"]["max_length"],
+    )
     return pd.Series([len(row) for row in ids], index=frame["owner"]).groupby(level=0).sum()
 
 
@@ -84,8 +109,11 @@ def cells_of(study: dict, seed: int, sharding: str, tokens: pd.Series) -> np.nda
     return cells
 
 
-def planned_tokens(plan: Plan, seed: int, sharding: str, version: str, tokens: pd.Series, cells: np.ndarray) -> int:
-    """Tokens of all stages that exist because of ``version``, by what is left in their slices then."""
+def planned_tokens(
+    plan: Plan, seed: int, sharding: str, version: str, tokens: pd.Series, cells: np.ndarray
+) -> int:
+    """Tokens of all stages that exist because of ``version``, by what is left in their slices
+    then."""
     left = cells.copy()
     for request in plan.requests[: plan.order[version]]:
         left -= cells_of(plan.study, seed, sharding, tokens[list(request.owners)])
@@ -95,20 +123,31 @@ def planned_tokens(plan: Plan, seed: int, sharding: str, version: str, tokens: p
 
 
 def planned(study: dict, tokens: pd.Series, requests: int) -> None:
-    """Print the share that each of ``requests`` owners would cost alone, next to the expectation."""
+    """Print the share that each of ``requests`` owners would cost alone, next to the
+    expectation."""
     shards, slices = parse_sharding(SHARDING)
     epochs = study["training"]["epochs"]
-    expected = expected_cost(len(tokens), shards, slices, stage_epochs(epochs, slices), 1) / full_cost(len(tokens) - 1, epochs)
-    print(f"{len(tokens)} owners, {tokens.sum():,} training tokens, {SHARDING}, {epochs} epochs; shares of training from scratch")
+    expected = expected_cost(
+        len(tokens), shards, slices, stage_epochs(epochs, slices), 1
+    ) / full_cost(len(tokens) - 1, epochs)
+    print(
+        f"{len(tokens)} owners, {tokens.sum():,} training tokens, {SHARDING}, {epochs} epochs; "
+        "shares of training from scratch"
+    )
     print(f"{'seed':>6}{'requests':>10}{'expected':>10}{'mean':>8}{'interval':>18}{'off by':>8}")
     pooled = []
     for seed in SEEDS:
         asking = numpy_generator("benchmark", "deletion", seed).permutation(tokens.index)[:requests]
-        cells = {sharding: cells_of(study, seed, sharding, tokens) for sharding in (SHARDING, SINGLE)}
+        cells = {
+            sharding: cells_of(study, seed, sharding, tokens) for sharding in (SHARDING, SINGLE)
+        }
         shares = []
         for owner in asking:
             plan = Plan(study, [Request("r1", (owner,))])
-            ours, full = (planned_tokens(plan, seed, sharding, "r1", tokens, found) for sharding, found in cells.items())
+            ours, full = (
+                planned_tokens(plan, seed, sharding, "r1", tokens, found)
+                for sharding, found in cells.items()
+            )
             shares.append(ours / full)
         pooled += shares
         _line(str(seed), shares, expected)
@@ -118,38 +157,59 @@ def planned(study: dict, tokens: pd.Series, requests: int) -> None:
 def _line(title: str, shares: list[float], expected: float) -> None:
     mean, half = np.mean(shares), 1.96 * np.std(shares, ddof=1) / np.sqrt(len(shares))
     interval = f"[{mean - half:.4f}, {mean + half:.4f}]"
-    print(f"{title:>6}{len(shares):>10}{expected:>10.4f}{mean:>8.4f}{interval:>18}{mean / expected - 1:>+8.1%}", flush=True)
+    print(
+        f"{title:>6}{len(shares):>10}{expected:>10.4f}{mean:>8.4f}{interval:>18}"
+        f"{mean / expected - 1:>+8.1%}",
+        flush=True,
+    )
 
 
 def trained(folder: Path, study: dict, tokens: pd.Series, count: int) -> None:
-    """Serve ``count`` requests of one owner each in the workflow; print planned and trained tokens, and the time it took."""
+    """Serve ``count`` requests of one owner each in the workflow; print planned and trained tokens,
+    and the time it took."""
     seed = SEEDS[0]
     owners = numpy_generator("benchmark", "deletion", "real").permutation(tokens.index)[:count]
     plan = Plan(study, [Request(f"r{number}", (owner,)) for number, owner in enumerate(owners, 1)])
     write_ledger(folder, plan.requests)
     cells = cells_of(study, seed, SHARDING, tokens)
     reports = {
-        (version, sharding): [f"results/{STUDY}/seed{seed}/{name}" for name in plan.trained_for(seed, sharding, version)]
+        (version, sharding): [
+            f"results/{STUDY}/seed{seed}/{name}"
+            for name in plan.trained_for(seed, sharding, version)
+        ]
         for version in plan.names
         for sharding in (SHARDING, SINGLE)
     }
     snakemake(folder, *(f"{path}/training.json" for paths in reports.values() for path in paths))
-    print(f"\n{'request':>8}{'stages':>8}{'planned':>12}{'trained':>12}{'from scratch':>14}{'share':>8}{'of seconds':>12}")
+    print(
+        f"\n{'request':>8}{'stages':>8}{'planned':>12}{'trained':>12}{'from scratch':>14}"
+        f"{'share':>8}{'of seconds':>12}"
+    )
     for version in plan.names:
         sums = {}
         for sharding in (SHARDING, SINGLE):
             found = [read_reports(folder / path) for path in reports[version, sharding]]
             sums[sharding] = [sum(report[key] for report in found) for key in ("tokens", "seconds")]
         (ours, seconds), (full, full_seconds) = sums[SHARDING], sums[SINGLE]
-        counted, stages = planned_tokens(plan, seed, SHARDING, version, tokens, cells), len(reports[version, SHARDING])
+        counted, stages = (
+            planned_tokens(plan, seed, SHARDING, version, tokens, cells),
+            len(reports[version, SHARDING]),
+        )
         name = "(start)" if version == START else version
-        print(f"{name:>8}{stages:>8}{counted:>12,}{ours:>12,}{full:>14,}{ours / full:>8.3f}{seconds / full_seconds:>12.3f}")
+        print(
+            f"{name:>8}{stages:>8}{counted:>12,}{ours:>12,}{full:>14,}"
+            f"{ours / full:>8.3f}{seconds / full_seconds:>12.3f}"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--mirror", type=Path, help="folder that holds hatexplain/, wikitext2/ and novels/")
-    parser.add_argument("--requests", type=int, default=600, help="owners whose deletion is planned, for each seed")
+    parser.add_argument(
+        "--mirror", type=Path, help="folder that holds hatexplain/, wikitext2/ and novels/"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=600, help="owners whose deletion is planned, for each seed"
+    )
     parser.add_argument("--real", type=int, default=5, help="requests that are served")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

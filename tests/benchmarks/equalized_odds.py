@@ -1,7 +1,9 @@
-"""Time and memory of EqualizedOdds at a million records, next to fairlearn on the vote and to the linear program.
+"""Time and memory of EqualizedOdds at a million records, next to fairlearn on the vote and to the
+linear program.
 
-Run by hand, on one core: ``OMP_NUM_THREADS=1 PYTHONPATH=workflow python tests/benchmarks/equalized_odds.py``.
-Each figure is the median of three runs; memory is the rise of the process's peak over the moment before the call.
+Run by hand, on one core: ``OMP_NUM_THREADS=1 PYTHONPATH=workflow python
+tests/benchmarks/equalized_odds.py``. Each figure is the median of three runs; memory is the rise of
+the process's peak over the moment before the call.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ CORRELATION = 0.6
 
 
 def population(shards: int, groups: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Correlated votes (n, S) uint8, labels (n,) and names of groups (n,): base rates and skill differ by group."""
+    """Correlated votes (n, S) uint8, labels (n,) and names of groups (n,): base rates and skill
+    differ by group."""
     rng = numpy_generator("benchmark", "equalized odds", shards, groups)
     group = rng.integers(0, groups, RECORDS)
     label = (rng.random(RECORDS) < np.linspace(0.3, 0.6, groups)[group]).astype(np.uint8)
@@ -34,7 +37,9 @@ def population(shards: int, groups: int) -> tuple[np.ndarray, np.ndarray, np.nda
     shared = skill + np.sqrt(CORRELATION) * rng.normal(size=RECORDS)
     votes = np.empty((RECORDS, shards), dtype=np.uint8)
     for shard in range(shards):
-        votes[:, shard] = shared + np.sqrt(1 - CORRELATION) * rng.normal(size=RECORDS) > rng.normal(0, 0.2)
+        votes[:, shard] = shared + np.sqrt(1 - CORRELATION) * rng.normal(size=RECORDS) > rng.normal(
+            0, 0.2
+        )
     return votes, label, np.array([f"group {a}" for a in range(groups)])[group]
 
 
@@ -53,11 +58,14 @@ def measure(call: Callable[[], object], runs: int = 3) -> tuple[float, float, ob
 
 
 def direct_program(votes: np.ndarray, label: np.ndarray, group: np.ndarray, eps: float) -> float:
-    """Least error by a linear program in 2**S probabilities for each group, and the corner of the box of rates."""
+    """Least error by a linear program in 2**S probabilities for each group, and the corner of the
+    box of rates."""
     pattern = votes @ (1 << np.arange(votes.shape[1]))
     names, member = np.unique(group, return_inverse=True)
     groups, cells = len(names), 2 ** votes.shape[1]
-    counts = np.bincount((member * 2 + label) * cells + pattern, minlength=2 * groups * cells).reshape(groups, 2, cells)
+    counts = np.bincount(
+        (member * 2 + label) * cells + pattern, minlength=2 * groups * cells
+    ).reshape(groups, 2, cells)
     rows = np.zeros((2, groups, groups * cells + 2))
     for a in range(groups):
         for rate in (0, 1):
@@ -85,7 +93,11 @@ def fairlearn_on_majority(votes: np.ndarray, label: np.ndarray, group: np.ndarra
     majority = (2 * votes.sum(axis=1, dtype=np.int64) > votes.shape[1]).astype(int)[:, None]
     given = Given().fit(majority, label)
     optimizer = ThresholdOptimizer(
-        estimator=given, constraints="equalized_odds", prefit=True, predict_method="predict", objective="accuracy_score"
+        estimator=given,
+        constraints="equalized_odds",
+        prefit=True,
+        predict_method="predict",
+        objective="accuracy_score",
     )
     return optimizer.fit(majority, label, sensitive_features=group)
 
@@ -98,18 +110,30 @@ def main() -> None:
         for eps in TOLERANCES:
             rule = EqualizedOdds(eps=eps)
             fit, fit_mib, _ = measure(lambda rule=rule, data=data: rule.fit(*data))
-            use, use_mib, _ = measure(lambda rule=rule, data=data: rule.predict(data[0], data[2], numpy_generator(0)))
-            print(f"S={shards} G={groups} eps={eps}: fit {fit:.3f} ({fit_mib:.0f}), predict {use:.3f} ({use_mib:.0f})")
+            use, use_mib, _ = measure(
+                lambda rule=rule, data=data: rule.predict(data[0], data[2], numpy_generator(0))
+            )
+            print(
+                f"S={shards} G={groups} eps={eps}: fit {fit:.3f} ({fit_mib:.0f}), predict "
+                f"{use:.3f} ({use_mib:.0f})"
+            )
             print(f"    cost {rule.cost_:.6f}, patterns per record {rule.patterns_per_record_:.4f}")
             if shards == 15:
                 solve, mib, cost = measure(lambda data=data, eps=eps: direct_program(*data, eps))
-                print(f"    linear program in 2**S: {solve:.3f} ({mib:.0f}), cost off by {abs(cost - rule.cost_):.0e}")
+                print(
+                    f"    linear program in 2**S: {solve:.3f} ({mib:.0f}), cost off by "
+                    f"{abs(cost - rule.cost_):.0e}"
+                )
         fit, mib, _ = measure(lambda data=data: fairlearn_on_majority(*data))
         print(f"    fairlearn fit on the majority vote: {fit:.3f} ({mib:.0f})")
 
 
 def _peak_mib() -> float:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) / 1024
 
 

@@ -1,25 +1,31 @@
-"""What it takes to unlearn and to score: this project's loop next to a plain transformers.Trainer that minimises the same loss, its token
-scores next to a plain loop over texts, and one pass for all metrics of single tokens next to a pass for each.
+"""What it takes to unlearn and to score: this project's loop next to a plain transformers.Trainer
+that minimises the same loss, its token scores next to a plain loop over texts, and one pass for all
+metrics of single tokens next to a pass for each.
 
-Run by hand on a quiet machine: ``OMP_NUM_THREADS=1 PYTHONPATH=workflow python tests/benchmarks/unlearning.py --mirror FOLDER``, which takes
-TOFU's questions and the text of their tokenizer from there; without it, texts are invented ids as long as these. The model is an untrained
-GPT-2 of 4 layers, 256 wide, 8,000 pieces, without dropout. Before anything is timed, both must give the same loss of a batch, for a model
-that is not the reference any more.
+Run by hand on a quiet machine: ``OMP_NUM_THREADS=1 PYTHONPATH=workflow python
+tests/benchmarks/unlearning.py --mirror FOLDER``, which takes TOFU's questions and the text of their
+tokenizer from there; without it, texts are invented ids as long as these. The model is an untrained
+GPT-2 of 4 layers, 256 wide, 8,000 pieces, without dropout. Before anything is timed, both must give
+the same loss of a batch, for a model that is not the reference any more.
 
-How to read it: each contender runs in a process of its own, on one thread, after a try on a single batch; they take turns, and a line has
-the median of ``--rounds``. Tokens are those of the texts, prompts included, never padding: of both sets in all epochs. ``ratio`` is the
-first contender's tokens a second over this one's, and ``target`` whether it reaches what is promised; ``by cpu`` is the ratio by processor
-time, which neighbours on a shared machine disturb less. ``MB`` is the most memory that the process held, ``above`` how much more than once
-its modules were there.
+How to read it: each contender runs in a process of its own, on one thread, after a try on a single
+batch; they take turns, and a line has the median of ``--rounds``. Tokens are those of the texts,
+prompts included, never padding: of both sets in all epochs. ``ratio`` is the first contender's
+tokens a second over this one's, and ``target`` whether it reaches what is promised; ``by cpu`` is
+the ratio by processor time, which neighbours on a shared machine disturb less. ``MB`` is the most
+memory that the process held, ``above`` how much more than once its modules were there.
 
-What makes the loop faster than Trainer: the head and the softmax over the vocabulary are taken at the tokens that count alone, not at
-prompts and padding; the batches of the forget set hold texts of like length; and the reference of npo is asked once before the training,
-where the released code asks it in every step, for which it keeps a second model. ``reference once`` is a Trainer that is spared the latter.
-What is asked before the training is part of the time. Trainer's pairs of a text to forget and one to retain are the same in every epoch,
-its tensors are made beforehand, and its cross entropy is of flattened logits: quicker than of transposed ones, as the released code has it.
+What makes the loop faster than Trainer: the head and the softmax over the vocabulary are taken at
+the tokens that count alone, not at prompts and padding; the batches of the forget set hold texts of
+like length; and the reference of npo is asked once before the training, where the released code
+asks it in every step, for which it keeps a second model. ``reference once`` is a Trainer that is
+spared the latter. What is asked before the training is part of the time. Trainer's pairs of a text
+to forget and one to retain are the same in every epoch, its tensors are made beforehand, and its
+cross entropy is of flattened logits: quicker than of transposed ones, as the released code has it.
 
-Of the scores, ``the same values`` gives whether each token is the likeliest, and the mean and the deviation of what could stand there, as
-token scores do; ``log-probabilities`` gives those alone, which is less work.
+Of the scores, ``the same values`` gives whether each token is the likeliest, and the mean and the
+deviation of what could stand there, as token scores do; ``log-probabilities`` gives those alone,
+which is less work.
 """
 
 from __future__ import annotations
@@ -45,7 +51,13 @@ from targets import verdict
 from texts import LONGEST, PIECES, questions
 from torch.nn.functional import cross_entropy, logsigmoid
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoConfig, AutoModelForCausalLM, PrinterCallback, Trainer, TrainingArguments
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    PrinterCallback,
+    Trainer,
+    TrainingArguments,
+)
 
 from palimpsest.methods import gradient_difference, npo
 from palimpsest.methods.unlearning import Run
@@ -63,12 +75,18 @@ TARGET = 1.3  # for the loop and the scores
 BATCH, RATE = 32, 1e-5
 BETA = npo.Settings().beta
 SETS = ("forget", "retain")
-IMPORTED = ["palimpsest.steps.remember", "palimpsest.training.loop", "transformers.models.gpt2.modeling_gpt2", "transformers.trainer"]
+IMPORTED = [
+    "palimpsest.steps.remember",
+    "palimpsest.training.loop",
+    "transformers.models.gpt2.modeling_gpt2",
+    "transformers.trainer",
+]
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """texts: n / 2 to forget, n / 2 to retain; completions: of the texts, as they are written; config: of the model."""
+    """texts: n / 2 to forget, n / 2 to retain; completions: of the texts, as they are written;
+    config: of the model."""
 
     texts: LanguageModellingExamples
     completions: list[str]
@@ -86,7 +104,9 @@ class Work:
     def one_batch(self) -> Work:
         """An epoch on a batch of each set."""
         chosen = np.concatenate([half[:BATCH] for half in self.halves.values()])
-        return Work(causal.subset(self.texts, chosen), [self.completions[i] for i in chosen], 1, self.config)
+        return Work(
+            causal.subset(self.texts, chosen), [self.completions[i] for i in chosen], 1, self.config
+        )
 
     def model(self) -> torch.nn.Module:
         torch.manual_seed(seed_of("benchmark"))
@@ -98,7 +118,8 @@ def objective_of(method: str, model: torch.nn.Module, work: Work) -> tuple[Objec
     module = METHODS[method][0]
     settings = module.Settings(learning_rate=RATE, epochs=work.epochs, batch_size=BATCH)
     return module.objective(
-        Run(model, work.sets, causal.predict, ("benchmark",), again=lambda: copy.deepcopy(model)), settings
+        Run(model, work.sets, causal.predict, ("benchmark",), again=lambda: copy.deepcopy(model)),
+        settings,
     ), dataclasses.asdict(settings)
 
 
@@ -107,42 +128,63 @@ def loop(method: str, model: torch.nn.Module, work: Work) -> tuple[int, None]:
     objective, settings = objective_of(method, model, work)
     settings |= {"threads": 1, "gpus": 0, "precision": "no", "checkpoint_seconds": 1e9}
     with tempfile.TemporaryDirectory() as folder:
-        _, report = train(model, objective, settings, work.epochs, ("benchmark",), Path(folder), "benchmark")
+        _, report = train(
+            model, objective, settings, work.epochs, ("benchmark",), Path(folder), "benchmark"
+        )
     return report["tokens"], None
 
 
 class GradientDifference(Trainer):
-    """Of pairs of texts: descent on those to retain, ascent on those to forget, by the model's own loss."""
+    """Of pairs of texts: descent on those to retain, ascent on those to forget, by the model's own
+    loss."""
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         return model(**inputs["retain"]).loss - model(**inputs["forget"]).loss
 
 
 class NegativePreference(Trainer):
-    """Of pairs of texts. ``frozen``: the reference, asked in each step, unless the pairs hold what it said (`known`)."""
+    """Of pairs of texts. ``frozen``: the reference, asked in each step, unless the pairs hold what
+    it said (`known`)."""
 
     frozen: torch.nn.Module | None = None
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         losses = summed(model, inputs["forget"])
         with torch.no_grad():
-            known = inputs["known"] if self.frozen is None else summed(self.frozen, inputs["forget"])
-        return -2 / BETA * logsigmoid(BETA * (losses - known)).mean() + model(**inputs["retain"]).loss
+            known = (
+                inputs["known"] if self.frozen is None else summed(self.frozen, inputs["forget"])
+            )
+        return (
+            -2 / BETA * logsigmoid(BETA * (losses - known)).mean() + model(**inputs["retain"]).loss
+        )
 
 
-METHODS = {"gradient_difference": (gradient_difference, GradientDifference), "npo": (npo, NegativePreference)}
+METHODS = {
+    "gradient_difference": (gradient_difference, GradientDifference),
+    "npo": (npo, NegativePreference),
+}
 
 
 def summed(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """(B,) summed negative log-likelihood of each text's answer, in nats."""
-    logits, labels = model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1], batch["labels"][:, 1:]
-    return cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape).sum(dim=1)
+    logits, labels = (
+        model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1],
+        batch["labels"][:, 1:],
+    )
+    return (
+        cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+        .view(labels.shape)
+        .sum(dim=1)
+    )
 
 
 def padded(texts: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """To the longest of them; (B, T) each."""
     fill = {"input_ids": 0, "attention_mask": 0, "labels": -100}
-    return {key: pad_sequence([text[key] for text in texts], batch_first=True, padding_value=value) for key, value in fill.items()}
+    return {
+        key: pad_sequence([text[key] for text in texts], batch_first=True, padding_value=value)
+        for key, value in fill.items()
+    }
 
 
 def collate(pairs: list[dict]) -> dict:
@@ -155,21 +197,43 @@ def labelled(examples: LanguageModellingExamples) -> list[dict[str, torch.Tensor
     found = []
     for tokens, answers in zip(examples.token_ids, examples.answers, strict=True):
         ids = torch.tensor(tokens)
-        found.append({"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": ids.where(torch.tensor(answers), -100)})
+        found.append(
+            {
+                "input_ids": ids,
+                "attention_mask": torch.ones_like(ids),
+                "labels": ids.where(torch.tensor(answers), -100),
+            }
+        )
     return found
 
 
 def trainer_of(method: str, model: torch.nn.Module, work: Work, once: bool = False) -> Trainer:
     """once: the reference is asked here, not in each step."""
-    pairs = [dict(zip(SETS, pair, strict=True)) for pair in zip(*map(labelled, work.sets.values()), strict=True)]
+    pairs = [
+        dict(zip(SETS, pair, strict=True))
+        for pair in zip(*map(labelled, work.sets.values()), strict=True)
+    ]
     if once:
         with torch.inference_mode():
-            known = [summed(model.eval(), padded([pair["forget"] for pair in pairs[i : i + BATCH]])) for i in range(0, len(pairs), BATCH)]
-        pairs = [pair | {"known": value} for pair, value in zip(pairs, torch.cat(known), strict=True)]
+            known = [
+                summed(model.eval(), padded([pair["forget"] for pair in pairs[i : i + BATCH]]))
+                for i in range(0, len(pairs), BATCH)
+            ]
+        pairs = [
+            pair | {"known": value} for pair, value in zip(pairs, torch.cat(known), strict=True)
+        ]
     arguments = TrainingArguments(
-        output_dir=tempfile.gettempdir(), per_device_train_batch_size=BATCH, num_train_epochs=work.epochs, learning_rate=RATE, use_cpu=True,
-        save_strategy="no", report_to="none", disable_tqdm=True, dataloader_pin_memory=False, remove_unused_columns=False,
-    )  # fmt: skip
+        output_dir=tempfile.gettempdir(),
+        per_device_train_batch_size=BATCH,
+        num_train_epochs=work.epochs,
+        learning_rate=RATE,
+        use_cpu=True,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        remove_unused_columns=False,
+    )
     trainer = METHODS[method][1](model, arguments, train_dataset=pairs, data_collator=collate)
     trainer.remove_callback(PrinterCallback)
     if method == "npo" and not once:
@@ -184,7 +248,8 @@ def plain(method: str, once: bool, model: torch.nn.Module, work: Work) -> tuple[
 
 
 def check_losses(work: Work) -> None:
-    """AssertionError unless the loop and Trainer minimise the same: of one batch, under a model that moved away from the reference."""
+    """AssertionError unless the loop and Trainer minimise the same: of one batch, under a model
+    that moved away from the reference."""
     work = work.one_batch()
     start, moved = work.model(), work.model()
     with torch.no_grad():
@@ -193,11 +258,20 @@ def check_losses(work: Work) -> None:
     every = np.arange(len(work.completions) // 2)
     for method, once in (("gradient_difference", False), ("npo", False), ("npo", True)):
         objective, _ = objective_of(method, start, work)
-        means = {name: part.loss(moved, part.examples.batch(every)) / part.divisor(every) for name, part in objective.parts.items()}
-        ours, trainer = objective.joined(means).float().detach(), trainer_of(method, start, work, once)
+        means = {
+            name: part.loss(moved, part.examples.batch(every)) / part.divisor(every)
+            for name, part in objective.parts.items()
+        }
+        ours, trainer = (
+            objective.joined(means).float().detach(),
+            trainer_of(method, start, work, once),
+        )
         theirs = trainer.compute_loss(moved, collate(trainer.train_dataset)).detach()
         torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-4)
-        print(f"{method}{' (reference once)' if once else ''}: a loss of {ours:.5f} nats here, {theirs:.5f} by Trainer")
+        print(
+            f"{method}{' (reference once)' if once else ''}: a loss of {ours:.5f} nats here, "
+            f"{theirs:.5f} by Trainer"
+        )
 
 
 def scores(model: torch.nn.Module, work: Work) -> tuple[int, np.ndarray]:
@@ -207,18 +281,26 @@ def scores(model: torch.nn.Module, work: Work) -> tuple[int, np.ndarray]:
 
 @torch.inference_mode()
 def plain_scores(moments: bool, model: torch.nn.Module, work: Work) -> tuple[int, np.ndarray]:
-    """The same from batches in the order of the texts, with logits of every position; ``moments``: all that token scores hold."""
+    """The same from batches in the order of the texts, with logits of every position; ``moments``:
+    all that token scores hold."""
     found, texts = [], labelled(work.texts)
     model.eval()
     for start in range(0, len(texts), BATCH):
         batch = padded(texts[start : start + BATCH])
-        logits, labels = model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1], batch["labels"][:, 1:]
+        logits, labels = (
+            model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1],
+            batch["labels"][:, 1:],
+        )
         every = torch.log_softmax(logits, dim=-1)
         values = [every.gather(2, labels.clamp(min=0)[..., None])[..., 0]]
         if moments:
             p = every.exp()
             mean = (p * every).sum(dim=-1)
-            values += [logits.argmax(dim=-1) == labels, mean, (p * (every - mean[..., None]).square()).sum(dim=-1).sqrt()]
+            values += [
+                logits.argmax(dim=-1) == labels,
+                mean,
+                (p * (every - mean[..., None]).square()).sum(dim=-1).sqrt(),
+            ]
         found.append([value[labels != -100] for value in values])
     return int(work.texts.lengths.sum()), torch.cat([values[0] for values in found]).numpy()
 
@@ -236,11 +318,14 @@ def metrics(together: bool, model: torch.nn.Module, work: Work) -> tuple[int, np
     sizes = zlib_sizes(work.completions)
     passed = partial(token_scores, model, work.texts, BATCH)
     known = passed() if together else None
-    return int(work.texts.lengths.sum()), np.hstack([metric(known or passed(), sizes) for metric in METRICS])
+    return int(work.texts.lengths.sum()), np.hstack(
+        [metric(known or passed(), sizes) for metric in METRICS]
+    )
 
 
 class Measured(NamedTuple):
-    """Seconds by the clock and of the processor, tokens, MB at most, how many more than at the start, and what was computed."""
+    """Seconds by the clock and of the processor, tokens, MB at most, how many more than at the
+    start, and what was computed."""
 
     wall: float
     cpu: float
@@ -251,7 +336,8 @@ class Measured(NamedTuple):
 
 
 def measured(contender: Callable, work: Work) -> Measured:
-    """In a process that does nothing else: modules that load late, and first calls, stay out of the time."""
+    """In a process that does nothing else: modules that load late, and first calls, stay out of the
+    time."""
     torch.set_num_threads(1)
     start = psutil.Process().memory_info().rss / 2**20
     contender(work.one_batch().model(), work.one_batch())
@@ -264,7 +350,12 @@ def measured(contender: Callable, work: Work) -> Measured:
 
 
 def compare(
-    title: str, contenders: dict[str, Callable], work: Work, rounds: int, target: float | None = None, tolerance: float = 0.0
+    title: str,
+    contenders: dict[str, Callable],
+    work: Work,
+    rounds: int,
+    target: float | None = None,
+    tolerance: float = 0.0,
 ) -> None:
     """Print a line a contender. AssertionError where one computes other values than the first."""
     context, found = get_context("forkserver"), {name: [] for name in contenders}
@@ -273,22 +364,35 @@ def compare(
         for number in range(rounds):
             for name in list(contenders)[:: 1 if number % 2 == 0 else -1]:
                 found[name].append(processes.submit(measured, contenders[name], work).result())
-    columns = f"{'seconds':>9}{'tokens/s':>10}{'range':>18}{'ratio':>8}{'by cpu':>8}{'target':>14}{'MB':>7}{'above':>7}"
+    columns = (
+        f"{'seconds':>9}{'tokens/s':>10}{'range':>18}{'ratio':>8}{'by cpu':>8}{'target':>14}"
+        f"{'MB':>7}{'above':>7}"
+    )
     print(f"\n{title}\n{'':38}{columns}")
     first, first_rates = next(iter(found)), None
     for name, runs in found.items():
         if runs[0].values is not None:
-            np.testing.assert_allclose(runs[0].values, found[first][0].values, rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                runs[0].values, found[first][0].values, rtol=tolerance, atol=tolerance
+            )
         rates = [
-            median(run.tokens / seconds for run, seconds in zip(runs, taken, strict=True)) for taken in list(zip(*runs, strict=True))[:2]
+            median(run.tokens / seconds for run, seconds in zip(runs, taken, strict=True))
+            for taken in list(zip(*runs, strict=True))[:2]
         ]
         first_rates = first_rates or rates
         ratios = [ours / theirs for ours, theirs in zip(first_rates, rates, strict=True)]
         walls = sorted(run.tokens / run.wall for run in runs)
         spread = f"{walls[0]:,.0f} - {walls[-1]:,.0f}"
         reached = "" if name == first or target is None else verdict(ratios[0], target)
-        line = f"{name:38}{median(run.wall for run in runs):>9.2f}{rates[0]:>10,.0f}{spread:>18}{ratios[0]:>8.2f}{ratios[1]:>8.2f}"
-        print(f"{line}{reached:>14}{median(run.mb for run in runs):>7,.0f}{median(run.above for run in runs):>7,.0f}", flush=True)
+        line = (
+            f"{name:38}{median(run.wall for run in runs):>9.2f}{rates[0]:>10,.0f}{spread:>18}"
+            f"{ratios[0]:>8.2f}{ratios[1]:>8.2f}"
+        )
+        print(
+            f"{line}{reached:>14}{median(run.mb for run in runs):>7,.0f}"
+            f"{median(run.above for run in runs):>7,.0f}",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -301,17 +405,32 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     wanted = parser.parse_args()
     torch.set_num_threads(1)
-    shape = {"n_layer": wanted.layers, "n_embd": wanted.width, "n_head": 4, "vocab_size": PIECES, "n_positions": LONGEST}
+    shape = {
+        "n_layer": wanted.layers,
+        "n_embd": wanted.width,
+        "n_head": 4,
+        "vocab_size": PIECES,
+        "n_positions": LONGEST,
+    }
     special = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": 0}
     config = shape | special | {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
     texts, completions, _ = questions(2 * wanted.records, wanted.mirror)
     work = Work(texts, completions, wanted.epochs, config)
     lengths, counted = work.texts.lengths, work.texts.counted
-    print(f"{len(lengths)} texts of {lengths.mean():.0f} tokens (at most {lengths.max()}), {counted.mean():.0f} of which count")
+    print(
+        f"{len(lengths)} texts of {lengths.mean():.0f} tokens (at most {lengths.max()}), "
+        f"{counted.mean():.0f} of which count"
+    )
     check_losses(work)
 
-    title = f"GPT-2 {wanted.layers} x {wanted.width}, batches of {BATCH} and as many to retain, {wanted.epochs} epochs"
-    contenders = {"this loop": partial(loop, "gradient_difference"), "Trainer": partial(plain, "gradient_difference", False)}
+    title = (
+        f"GPT-2 {wanted.layers} x {wanted.width}, batches of {BATCH} and as many to retain, "
+        f"{wanted.epochs} epochs"
+    )
+    contenders = {
+        "this loop": partial(loop, "gradient_difference"),
+        "Trainer": partial(plain, "gradient_difference", False),
+    }
     compare(f"gradient_difference, {title}", contenders, work, wanted.rounds, TARGET)
     contenders = {
         "this loop": partial(loop, "npo"),
@@ -324,9 +443,24 @@ def main() -> None:
         "plain loop, log-probabilities": partial(plain_scores, False),
         "plain loop, the same values": partial(plain_scores, True),
     }
-    compare(f"Scores of {len(lengths)} texts, batches of {BATCH}", contenders, work, wanted.rounds, TARGET, 1e-4)
-    contenders = {"one pass for all": partial(metrics, True), "a pass for each": partial(metrics, False)}
-    compare(f"{len(METRICS)} metrics of {len(lengths)} texts, batches of {BATCH}", contenders, work, wanted.rounds)
+    compare(
+        f"Scores of {len(lengths)} texts, batches of {BATCH}",
+        contenders,
+        work,
+        wanted.rounds,
+        TARGET,
+        1e-4,
+    )
+    contenders = {
+        "one pass for all": partial(metrics, True),
+        "a pass for each": partial(metrics, False),
+    }
+    compare(
+        f"{len(METRICS)} metrics of {len(lengths)} texts, batches of {BATCH}",
+        contenders,
+        work,
+        wanted.rounds,
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ from palimpsest.methods.registry import METHODS, facts
 from palimpsest.metrics import COMPUTED, described
 
 DESCRIBED = described(*COMPUTED)
-BESIDE = ("npo-batch", *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble")))
+BESIDE = (
+    "npo-batch",
+    *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble")),
+)
 SHOWN = facts([*METHODS, *BESIDE])  # of a study that has all methods
 
 
@@ -42,7 +45,8 @@ def scores(path, sharding, shard_probabilities: dict[int, list[float]], ids):
 
 
 def read_records(data: dict, paths, **options):
-    """`palimpsest.data.reading.read_records` of a study's section `data`, in which the reader is a name."""
+    """`palimpsest.data.reading.read_records` of a study's section `data`, in which the reader is a
+    name."""
     from palimpsest.data import reading
     from palimpsest.data.readers import READERS
 

@@ -1,4 +1,5 @@
-"""The audit looks into files of every kind that the workflow writes, and finds a planted sentence however it is packed."""
+"""The audit looks into files of every kind that the workflow writes, and finds a planted sentence
+however it is packed."""
 
 from __future__ import annotations
 
@@ -39,12 +40,18 @@ from palimpsest.plan import Plan
 
 SALT = "salt"
 SENTENCE = 'Ann\u2019s caf\u00e9 "Zum Hirsch" opens at nine & closes when the last guest is gone'
-OTHERS = ["Nothing of the kind was ever said by anybody else in this town.", "Another quiet day, and then another one."]
+OTHERS = [
+    "Nothing of the kind was ever said by anybody else in this town.",
+    "Another quiet day, and then another one.",
+]
 
 
 @pytest.fixture(scope="module")
 def records():
-    rows = [("p1", "ann", SENTENCE), *((f"p{number}", "ben", text) for number, text in enumerate(OTHERS, 2))]
+    rows = [
+        ("p1", "ann", SENTENCE),
+        *((f"p{number}", "ben", text) for number, text in enumerate(OTHERS, 2)),
+    ]
     return pd.DataFrame(rows, columns=["record_id", "owner", "text"])
 
 
@@ -189,16 +196,22 @@ TOKENISED = {
     "x.html": lambda ids: uri("application/json", json.dumps(ids).encode()),
     "x.txt": lambda ids: f"tokens: {ids}".encode(),
     "x.arrow": lambda ids: arrow(input_ids=[ids]),
-    "column.csv": lambda ids: pd.DataFrame({"id": ids, "score": np.linspace(0, 1, len(ids))}).to_csv().encode(),
+    "column.csv": lambda ids: (
+        pd.DataFrame({"id": ids, "score": np.linspace(0, 1, len(ids))}).to_csv().encode()
+    ),
     "column.tsv": lambda ids: pd.DataFrame({"id": ids, "score": 0.5}).to_csv(sep="\t").encode(),
     "column.txt": lambda ids: pd.DataFrame({"id": ids, "score": 0.5}).to_string().encode(),
-    "column.jsonl": lambda ids: "\n".join(json.dumps({"at": at, "id": one, "p": 0.1}) for at, one in enumerate(ids)).encode(),
+    "column.jsonl": lambda ids: "\n".join(
+        json.dumps({"at": at, "id": one, "p": 0.1}) for at, one in enumerate(ids)
+    ).encode(),
     "column.json": lambda ids: pd.DataFrame({"id": ids, "score": 0.5}).to_json().encode(),
     "float.parquet": lambda ids: parquet(token=[*map(float, ids), None]),
     "ignored.parquet": lambda ids: parquet(labels=[[-100, -100, *ids]]),
     "float.json": lambda ids: json.dumps([*map(float, ids)]).encode(),
     "float.csv": lambda ids: pd.DataFrame({"id": [*ids, None], "score": 0.5}).to_csv().encode(),
-    "map.arrow": lambda ids: feather(pa.map_(pa.int32(), pa.float64()), [[(one, 0.5) for one in ids]]),
+    "map.arrow": lambda ids: feather(
+        pa.map_(pa.int32(), pa.float64()), [[(one, 0.5) for one in ids]]
+    ),
     "x.db": lambda ids: database(position=range(len(ids)), token=ids),
     "x.pkl": lambda ids: pickle.dumps({"ids": ids}),
 }
@@ -221,21 +234,33 @@ def test_tokens_in_arrays_are_found(folder, fingerprint, tokenizer):
     np.save(folder / "x.npy", ids)
     np.savez_compressed(folder / "x.npz", ids=ids.astype(np.int32))
     save_file({"ids": ids.astype(np.int16), "w": np.zeros(9, np.float32)}, folder / "x.safetensors")
-    assert found(fingerprint)[0] == {(f"results/x.{kind}", "tokens") for kind in ("npy", "npz", "safetensors")}
+    assert found(fingerprint)[0] == {
+        (f"results/x.{kind}", "tokens") for kind in ("npy", "npz", "safetensors")
+    }
 
 
 BYTE_LEVEL = pre_tokenizers.ByteLevel(add_prefix_space=False)
 PIECES = {
     "WordPiece": lambda tokenizer: tokenizer.tokenize(SENTENCE, add_special_tokens=True),
-    "byte-level BPE": lambda _: [word[at : at + 3] for word, _ in BYTE_LEVEL.pre_tokenize_str(SENTENCE) for at in range(0, len(word), 3)],
-    "SentencePiece": lambda _: [f"\u2581{word}"[at : at + 3] for word in SENTENCE.split() for at in range(0, len(word) + 1, 3)],
+    "byte-level BPE": lambda _: [
+        word[at : at + 3]
+        for word, _ in BYTE_LEVEL.pre_tokenize_str(SENTENCE)
+        for at in range(0, len(word), 3)
+    ],
+    "SentencePiece": lambda _: [
+        f"\u2581{word}"[at : at + 3]
+        for word in SENTENCE.split()
+        for at in range(0, len(word) + 1, 3)
+    ],
 }
 WRITTEN = {
     "x.json": lambda pieces: json.dumps({"n": 1, "tokens": pieces}).encode(),
     "x.parquet": lambda pieces: parquet(tokens=[["a", "b"], pieces]),
     "column.parquet": lambda pieces: parquet(score=range(len(pieces)), token=pieces),
     "column.csv": lambda pieces: pd.DataFrame({"token": pieces, "score": 0.5}).to_csv().encode(),
-    "column.jsonl": lambda pieces: "\n".join(json.dumps({"at": at, "token": one}) for at, one in enumerate(pieces)).encode(),
+    "column.jsonl": lambda pieces: "\n".join(
+        json.dumps({"at": at, "token": one}) for at, one in enumerate(pieces)
+    ).encode(),
     "x.txt": lambda pieces: str(pieces).encode(),
     "x.log": lambda pieces: " ".join(pieces).encode(),
 }
@@ -249,31 +274,48 @@ def test_a_sentence_in_pieces_of_words_is_found(folder, fingerprint, tokenizer, 
 
 
 def test_rows_about_forgotten_records_are_found(folder, fingerprint):
-    """By owner or record id in a column of that name; a retained record, or the same word in another column, is not."""
+    """By owner or record id in a column of that name; a retained record, or the same word in
+    another column, is not."""
     scores = {"record_id": ["p1", "p2"], "logp": [-1.0, -2.0]}
     (folder / "scores.parquet").write_bytes(parquet(**scores))
     (folder / "scores.csv").write_text("record_id,logp\np2,-1\np1,-2\n")
     (folder / "one.jsonl").write_text('{"owner": "ann", "n": 1}\n')
     (folder / "kept.parquet").write_bytes(parquet(record_id=["p2"], note=["p1"]))
-    assert found(fingerprint)[0] == {(f"results/{name}", "names") for name in ("scores.parquet", "scores.csv", "one.jsonl")}
+    assert found(fingerprint)[0] == {
+        (f"results/{name}", "names") for name in ("scores.parquet", "scores.csv", "one.jsonl")
+    }
 
 
 def test_what_cannot_be_looked_into_is_told(folder, fingerprint):
-    broken = {"a.parquet": b"PAR1" + bytes(100), "b.gz": gzip.compress(TEXT)[:-20], "c.zip": b"PK\x03\x04nonsense", "d.npy": b"\x93NUMPYx"}
+    broken = {
+        "a.parquet": b"PAR1" + bytes(100),
+        "b.gz": gzip.compress(TEXT)[:-20],
+        "c.zip": b"PK\x03\x04nonsense",
+        "d.npy": b"\x93NUMPYx",
+    }
     for name, data in broken.items():
         (folder / name).write_bytes(data)
     hits, report = found(fingerprint)
     assert set(report.unread) == {f"results/{name}" for name in broken} and not hits
 
 
-def test_what_is_of_no_known_kind_is_told_unless_the_workflow_writes_it(folder, fingerprint, tokenizer):
-    """What Snakemake and the workflow write, and pictures, are no news; a row of ids is read, though its kind is not known."""
+def test_what_is_of_no_known_kind_is_told_unless_the_workflow_writes_it(
+    folder, fingerprint, tokenizer
+):
+    """What Snakemake and the workflow write, and pictures, are no news; a row of ids is read,
+    though its kind is not known."""
     from matplotlib.figure import Figure
 
     ids = np.array(tokenizer(SENTENCE)["input_ids"])
     (folder / "ids.bin").write_bytes(ids.astype(np.uint16).tobytes())
     (folder / "floats.bin").write_bytes(np.linspace(0, 1, 999).tobytes())
-    known = {"empty": b"", "lock": b"123", "f.pdf": drawn(42, "hello"), "x.db": database(a=[1]), "io.pkl": pickle.dumps({"a": (1, 2.5)})}
+    known = {
+        "empty": b"",
+        "lock": b"123",
+        "f.pdf": drawn(42, "hello"),
+        "x.db": database(a=[1]),
+        "io.pkl": pickle.dumps({"a": (1, 2.5)}),
+    }
     for name, data in known.items():
         (folder / name).write_bytes(data)
     for kind in ("png", "svg"):
@@ -321,7 +363,7 @@ def test_large_files_are_looked_into_piece_by_piece(folder, fingerprint, tokeniz
     assert logs <= hits and set(report.unread) == {"results/random.bin", "results/x.gz"}
 
 
-# --- folders ------------------------------------------------------------------------------------------------------
+# --- folders --------------------------------------------------------------------------------------
 
 
 def test_links_are_followed_once(folder, fingerprint, tmp_path):
@@ -363,24 +405,47 @@ def test_caches_of_the_hub_are_found_as_the_libraries_name_them(tmp_path, monkey
     from datasets.naming import camelcase_to_snakecase
     from huggingface_hub.file_download import repo_folder_name
 
-    for name in ("HF_HOME", "HF_DATASETS_CACHE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_XET_CACHE", "XDG_CACHE_HOME"):
+    for name in (
+        "HF_HOME",
+        "HF_DATASETS_CACHE",
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_XET_CACHE",
+        "XDG_CACHE_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     home = tmp_path / ".cache/huggingface"
     sources = [{"hub": "Hate-speech-CNERG/HateXPlain"}, {"hub": "imdb"}, {"path": "x"}]
     kept = [
         home / "datasets" / f"Hate-speech-CNERG___{camelcase_to_snakecase('HateXPlain')}",
-        home / "datasets/imdb", home / "datasets/downloads",
-        home / "hub" / repo_folder_name(repo_id=sources[0]["hub"], repo_type="dataset"), home / "xet",
-    ]  # fmt: skip
+        home / "datasets/imdb",
+        home / "datasets/downloads",
+        home / "hub" / repo_folder_name(repo_id=sources[0]["hub"], repo_type="dataset"),
+        home / "xet",
+    ]
     for path in [*kept, home / "datasets/other___data", home / "hub/models--imdb"]:
         path.mkdir(parents=True)
     assert hub_caches(sources) == sorted(kept) and hub_caches(sources[2:]) == []
-    assert hub_caches([{"hub": "hate-speech-cnerg/hatexplain"}, {"hub": "IMDB"}]) == sorted(kept), "case is no matter"
-    for name, value in {"XDG_CACHE_HOME": "c", "HF_HOME": "h", "HF_DATASETS_CACHE": "d", "HF_HUB_CACHE": "u", "HF_XET_CACHE": "x"}.items():
+    assert hub_caches([{"hub": "hate-speech-cnerg/hatexplain"}, {"hub": "IMDB"}]) == sorted(kept), (
+        "case is no matter"
+    )
+    for name, value in {
+        "XDG_CACHE_HOME": "c",
+        "HF_HOME": "h",
+        "HF_DATASETS_CACHE": "d",
+        "HF_HUB_CACHE": "u",
+        "HF_XET_CACHE": "x",
+    }.items():
         monkeypatch.setenv(name, str(tmp_path / value))
-        folders = {"XDG_CACHE_HOME": ("c/huggingface/datasets/imdb",), "HF_HOME": ("h/datasets/imdb", "h/xet")}.get(
-            name, {"d": ("d/imdb", "d/downloads"), "u": ("u/datasets--imdb",), "x": ("x",)}.get(value, ())
+        folders = {
+            "XDG_CACHE_HOME": ("c/huggingface/datasets/imdb",),
+            "HF_HOME": ("h/datasets/imdb", "h/xet"),
+        }.get(
+            name,
+            {"d": ("d/imdb", "d/downloads"), "u": ("u/datasets--imdb",), "x": ("x",)}.get(
+                value, ()
+            ),
         )
         for inner in folders:
             (tmp_path / inner).mkdir(parents=True)
@@ -391,7 +456,9 @@ def test_packing_without_end_is_told():
     data = TEXT
     for _ in range(8):
         data = gzip.compress(data)
-    assert "packed more than 5 times" in [piece.value for piece in said(data) if piece.kind == "unread"]
+    assert "packed more than 5 times" in [
+        piece.value for piece in said(data) if piece.kind == "unread"
+    ]
 
 
 def test_pickles_are_never_opened(folder, fingerprint):
@@ -404,7 +471,11 @@ def test_pickles_are_never_opened(folder, fingerprint):
     (folder / "trap.npy").write_bytes(data.getvalue())
     (folder / "trap.pt").write_bytes(pickle.dumps([Trap(), SENTENCE]))
     hits, report = found(fingerprint)
-    assert not (folder / "sprung").exists() and hits == {("results/trap.pt", "text")} and "results/trap.npy" in report.unread
+    assert (
+        not (folder / "sprung").exists()
+        and hits == {("results/trap.pt", "text")}
+        and "results/trap.npy" in report.unread
+    )
 
 
 def test_a_fingerprint_survives_its_file_and_tells_nothing(tmp_path, fingerprint):
@@ -415,7 +486,7 @@ def test_a_fingerprint_survives_its_file_and_tells_nothing(tmp_path, fingerprint
     assert fingerprint.names == {pseudonym("ann", SALT), pseudonym("p1", SALT)}
 
 
-# --- models -------------------------------------------------------------------------------------------------------
+# --- models ---------------------------------------------------------------------------------------
 
 
 TRAINED = {"r1": ["ann"], "r2": ["ben"]}
@@ -429,19 +500,32 @@ def plan():
 
 
 def test_models_are_known_by_their_place(plan):
-    """A checkpoint learnt from an owner if it is older than the request and covers the owner's shard and slice."""
+    """A checkpoint learnt from an owner if it is older than the request and covers the owner's
+    shard and slice."""
     from palimpsest.data.shards import place
 
     shard, part = place("ann", "2x2", SALT, 1)
     for stage in (1, 2):
         expected = {"r1"} if part <= stage else set()
-        assert "r1" not in requests_within(plan, f"seed1/teachers/2x2/{3 - shard}/{stage}/r0", TRAINED)
-        assert requests_within(plan, f"seed1/teachers/2x2/{shard}/{stage}/r0", TRAINED) & {"r1"} == expected
+        assert "r1" not in requests_within(
+            plan, f"seed1/teachers/2x2/{3 - shard}/{stage}/r0", TRAINED
+        )
+        assert (
+            requests_within(plan, f"seed1/teachers/2x2/{shard}/{stage}/r0", TRAINED) & {"r1"}
+            == expected
+        )
         assert "r1" not in requests_within(plan, f"seed1/teachers/2x2/{shard}/{stage}/r1", TRAINED)
     assert requests_within(plan, "seed1/base", TRAINED) == {"r1", "r2"}
-    assert requests_within(plan, "seed1/base", TRAINED | {"r1": []}) == {"r2"}, "who has no training records taught nothing"
-    assert requests_within(plan, "seed1/oracle/r1", TRAINED) == {"r2"} and requests_within(plan, "seed1/oracle/r2", TRAINED) == set()
-    assert requests_within(plan, "seed1/oracle/unknown", TRAINED) == {"r1", "r2"}, "what the ledger does not know is taken for the oldest"
+    assert requests_within(plan, "seed1/base", TRAINED | {"r1": []}) == {"r2"}, (
+        "who has no training records taught nothing"
+    )
+    assert (
+        requests_within(plan, "seed1/oracle/r1", TRAINED) == {"r2"}
+        and requests_within(plan, "seed1/oracle/r2", TRAINED) == set()
+    )
+    assert requests_within(plan, "seed1/oracle/unknown", TRAINED) == {"r1", "r2"}, (
+        "what the ledger does not know is taken for the oldest"
+    )
 
 
 def test_models_their_copies_and_half_trained_ones_are_found(folder, fingerprint, plan):
@@ -457,14 +541,20 @@ def test_models_their_copies_and_half_trained_ones_are_found(folder, fingerprint
     (folder / "copy.bin").write_bytes(base.read_bytes())
     (folder / "copy.gz").write_bytes(gzip.compress(base.read_bytes()))
     models = learnt_from_forgotten(Path("results/s"), plan)
-    dead = {"base/model.safetensors", "base/resume/step3/model.safetensors", "oracle/r1/model.safetensors", "decisions/m/r0.json"}
+    dead = {
+        "base/model.safetensors",
+        "base/resume/step3/model.safetensors",
+        "oracle/r1/model.safetensors",
+        "decisions/m/r0.json",
+    }
     assert set(models) == {f"results/s/seed1/{name}" for name in dead}
     hits, _ = found(fingerprint, models, {file_digest(base): {"r1"}})
     assert hits == {(path, "model") for path in (*models, "results/copy.bin", "results/copy.gz")}
 
 
 def test_no_passage_reaches_from_one_record_into_the_next(folder, fingerprint):
-    """Half of it ends one text and half begins another: in a column of texts nobody said it; in one of single words somebody did."""
+    """Half of it ends one text and half begins another: in a column of texts nobody said it; in one
+    of single words somebody did."""
     words = SENTENCE.split()[:8]  # one window of it
     texts = [f"so it was: {' '.join(words[:4])}", f"{' '.join(words[4:])} and no more"]
     pd.DataFrame({"text": texts}).to_parquet(folder / "texts.parquet")

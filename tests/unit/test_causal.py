@@ -1,4 +1,5 @@
-"""Causal models from scratch and from folders: names decide the weights, a saved folder scores the same, failures say what to do."""
+"""Causal models from scratch and from folders: names decide the weights, a saved folder scores the
+same, failures say what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +17,12 @@ from palimpsest.training.language_modelling import LanguageModellingExamples
 
 SIZES = {
     "gpt2": {"n_layer": 1, "n_embd": 16, "n_head": 2},
-    "llama": {"num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32},
+    "llama": {
+        "num_hidden_layers": 1,
+        "hidden_size": 16,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    },
 }
 TEXTS = ["the cat sat", "the dog sat on the mat and the cat", "a mat"]
 
@@ -28,19 +34,30 @@ def tokenizer():
 
 def scratch(architecture, tokenizer, *names):
     config = SIZES[architecture] | {"initializer_range": 0.3}
-    return make_causal({"init": "scratch", "architecture": architecture, "config": config, "max_length": 32}, tokenizer, *names)
+    return make_causal(
+        {"init": "scratch", "architecture": architecture, "config": config, "max_length": 32},
+        tokenizer,
+        *names,
+    )
 
 
 def likelihoods(model, tokenizer):
     ids, _ = encode(tokenizer, TEXTS, 32)
-    return score_tokens(*counted_logits(model.eval(), LanguageModellingExamples(ids, tokenizer.pad_token_id).batch(np.arange(3))))[0]
+    return score_tokens(
+        *counted_logits(
+            model.eval(), LanguageModellingExamples(ids, tokenizer.pad_token_id).batch(np.arange(3))
+        )
+    )[0]
 
 
 @pytest.mark.parametrize("architecture", SIZES)
 def test_names_decide_the_weights_whatever_was_drawn_before(architecture, tokenizer):
     first = scratch(architecture, tokenizer, "study", 1).state_dict()
     torch.rand(7)
-    again, other = scratch(architecture, tokenizer, "study", 1).state_dict(), scratch(architecture, tokenizer, "study", 2).state_dict()
+    again, other = (
+        scratch(architecture, tokenizer, "study", 1).state_dict(),
+        scratch(architecture, tokenizer, "study", 2).state_dict(),
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
 
@@ -52,15 +69,21 @@ def test_a_saved_folder_is_a_start_that_says_the_same(architecture, tokenizer, t
     before = likelihoods(model, tokenizer)
     loaded = load_causal(tmp_path, load_tokenizer(tmp_path))
     start = make_causal({"init": str(tmp_path), "max_length": 32}, tokenizer, "another study", 2)
-    assert torch.equal(likelihoods(loaded, tokenizer), before) and torch.equal(likelihoods(start, tokenizer), before)
+    assert torch.equal(likelihoods(loaded, tokenizer), before) and torch.equal(
+        likelihoods(start, tokenizer), before
+    )
 
 
 @pytest.mark.parametrize("architecture", SIZES)
 def test_a_start_in_half_precision_is_trained_in_float32(architecture, tokenizer, tmp_path):
-    """As many models of the hub are kept: an update of 1e-5 is less than the last bit of most weights in bfloat16."""
+    """As many models of the hub are kept: an update of 1e-5 is less than the last bit of most
+    weights in bfloat16."""
     save_model_folder(scratch(architecture, tokenizer, "study", 1).bfloat16(), tokenizer, tmp_path)
     start = make_causal({"init": str(tmp_path), "max_length": 32}, tokenizer, "study", 2)
-    assert {parameter.dtype for parameter in (*start.parameters(), *load_causal(tmp_path, tokenizer).parameters())} == {torch.float32}
+    assert {
+        parameter.dtype
+        for parameter in (*start.parameters(), *load_causal(tmp_path, tokenizer).parameters())
+    } == {torch.float32}
 
 
 def test_room_for_every_token(tokenizer, tmp_path):
@@ -68,7 +91,12 @@ def test_room_for_every_token(tokenizer, tmp_path):
     larger = load_tokenizer(tmp_path)
     larger.add_special_tokens({"additional_special_tokens": ["<|question|>"]})
     model = load_causal(tmp_path, larger)
-    assert model.get_input_embeddings().num_embeddings == len(larger) == model.get_output_embeddings().out_features == len(tokenizer) + 1
+    assert (
+        model.get_input_embeddings().num_embeddings
+        == len(larger)
+        == model.get_output_embeddings().out_features
+        == len(tokenizer) + 1
+    )
 
 
 def test_a_model_that_cannot_be_had_says_what_to_do(tokenizer, tmp_path, monkeypatch):

@@ -11,13 +11,29 @@ from palimpsest.audit.page import page
 from palimpsest.files import read_json, write_json
 from palimpsest.tables import row, table
 
-WHERE = {"study": "s", "seed": 1, "request": "r1", "method": "npo", "shards": "1x1", "model": "gpt2"}
+WHERE = {
+    "study": "s",
+    "seed": 1,
+    "request": "r1",
+    "method": "npo",
+    "shards": "1x1",
+    "model": "gpt2",
+}
 NONE = (np.nan, np.nan)
 CERTIFICATE = {
-    "study": "s", "request": "r1", "state": "r1", "issued": "2026-01-01", "owners": [], "records": {}, "replaced": [], "bit_exact": True,
-    "cost": [], "versions": {}, "purged": None,
+    "study": "s",
+    "request": "r1",
+    "state": "r1",
+    "issued": "2026-01-01",
+    "owners": [],
+    "records": {},
+    "replaced": [],
+    "bit_exact": True,
+    "cost": [],
+    "versions": {},
+    "purged": None,
     "remains": {"findings": [], "unread": {}, "unmarked": {}, "blind": [], "files": 0, "bytes": 0},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -31,8 +47,16 @@ CERTIFICATE = {
         ("forget_quality", 1e-10, NONE, (1e-10, None, None), "1e-10"),
     ],
 )
-def test_a_number_is_written_and_shown_though_it_be_infinite_or_none(tmp_path, metric, value, interval, written, shown):
-    (told,) = against_oracle([table([row(WHERE, "forget", metric, value, 10, interval)])], level=0.95, described=DESCRIBED)
+def test_a_number_is_written_and_shown_though_it_be_infinite_or_none(
+    tmp_path, metric, value, interval, written, shown
+):
+    (told,) = against_oracle(
+        [table([row(WHERE, "forget", metric, value, 10, interval)])],
+        level=0.95,
+        described=DESCRIBED,
+    )
     assert tuple(told[end] for end in ("value", "ci_low", "ci_high")) == written
     write_json(tmp_path / "certificate.json", CERTIFICATE | {"metrics": [told]})
-    assert f"<td>{shown}</td></tr>" in page(read_json(tmp_path / "certificate.json"), {metric: "it"})
+    assert f"<td>{shown}</td></tr>" in page(
+        read_json(tmp_path / "certificate.json"), {metric: "it"}
+    )

@@ -29,13 +29,15 @@ def study():
 
 
 def test_every_key_of_the_schema_is_explained():
-    """The page holds what the schema makes of itself; a key that was added or described anew makes them differ."""
+    """The page holds what the schema makes of itself; a key that was added or described anew makes
+    them differ."""
     remedy = "run: PYTHONPATH=workflow python -m palimpsest readme --keys --page config/README.md"
     assert filled(PAGE, {"keys": key_tables(schema())}, "config/README.md") == PAGE, remedy
 
 
 def test_every_key_has_a_row():
-    """Found by a walk of its own through the schema: all that stands under `properties`, wherever it is."""
+    """Found by a walk of its own through the schema: all that stands under `properties`, wherever
+    it is."""
 
     def names(node):
         if isinstance(node, dict):
@@ -44,15 +46,19 @@ def test_every_key_has_a_row():
                     yield from child
                 yield from names(child)
 
-    rows = {key.rpartition(".")[2] for key in re.findall(r"^\| `([\w.]+)`", PAGE, flags=re.MULTILINE)}
+    rows = {
+        key.rpartition(".")[2] for key in re.findall(r"^\| `([\w.]+)`", PAGE, flags=re.MULTILINE)
+    }
     sections = set(re.findall(r"^### (\w+)$", PAGE, flags=re.MULTILINE))
     assert set(names(schema())) <= rows | sections
 
 
 def test_the_walk_through_is_a_study(study, tmp_path):
-    """11 rows of 6 customers: 5 to learn from, 4 to fit post-processors on (each city with either verdict), 2 to report on.
+    """11 rows of 6 customers: 5 to learn from, 4 to fit post-processors on (each city with either
+    verdict), 2 to report on.
 
-    'bad' is 1: rows 1, 3, 6, 8 and 10. Light, lamp or shade stand in rows 1, 2 and 5 as words; 'Bright' is none.
+    'bad' is 1: rows 1, 3, 6, 8 and 10. Light, lamp or shade stand in rows 1, 2 and 5 as words;
+    'Bright' is none.
     """
     source = tmp_path / "reviews.csv"
     source.write_text(blocks("csv")[0], encoding="utf-8")
@@ -72,7 +78,9 @@ def test_the_walk_through_is_a_study(study, tmp_path):
 
 
 def test_the_causal_study_of_the_page_is_one():
-    study = check_study({"study": "shop", **yaml.safe_load(blocks("yaml")[1])}, where="config/README.md")
+    study = check_study(
+        {"study": "shop", **yaml.safe_load(blocks("yaml")[1])}, where="config/README.md"
+    )
     assert study["track"] == "causal" and study["model"]["prompt"].endswith("{completion}")
 
 

@@ -1,4 +1,5 @@
-"""What is written down of a deletion: whose text it was, what learnt from it, and that nobody takes a damaged note for another."""
+"""What is written down of a deletion: whose text it was, what learnt from it, and that nobody takes
+a damaged note for another."""
 
 from __future__ import annotations
 
@@ -37,19 +38,27 @@ def study(tmp_path, monkeypatch):
         ("b1", "ben", "a short remark about the weather of last week in town"),
         ("c1", "cid", "nothing to see here at all"),
     ]
-    records = pd.DataFrame(rows, columns=["record_id", "owner", "text"]).assign(label=0, split=["train", "test", "train"])
+    records = pd.DataFrame(rows, columns=["record_id", "owner", "text"]).assign(
+        label=0, split=["train", "test", "train"]
+    )
     write_parquet(records, Path("results/s/data/records.parquet"))
     return Path("results/s")
 
 
 @pytest.fixture
 def plan():
-    return Plan({"study": "s", "salt": SALT, "seeds": [1], "requests": "all", "sharding": ["1x1"]}, [REQUEST])
+    return Plan(
+        {"study": "s", "salt": SALT, "seeds": [1], "requests": "all", "sharding": ["1x1"]},
+        [REQUEST],
+    )
 
 
 def evidence(study: Path, trained: tuple[str, ...], records: int = 2) -> None:
     known = owners_of(Request("r1", trained), SALT)
-    write_json(study / "requests/r1.json", {"owners": owners_of(REQUEST, SALT), "trained": known, "records": {"train": records}})
+    write_json(
+        study / "requests/r1.json",
+        {"owners": owners_of(REQUEST, SALT), "trained": known, "records": {"train": records}},
+    )
 
 
 def model(study: Path, name: str, seed: int) -> Path:
@@ -66,7 +75,13 @@ def test_a_note_that_was_damaged_is_not_believed(tmp_path):
     write_sealed(path, {"said": [1, "a"]})
     assert read_sealed(path, "call home") == {"said": [1, "a"]}
     whole = path.read_text()
-    for text in (whole.replace("1", "2", 1), whole[:20], "{}", "[]", json.dumps({"said": [1, "a"]})):
+    for text in (
+        whole.replace("1", "2", 1),
+        whole[:20],
+        "{}",
+        "[]",
+        json.dumps({"said": [1, "a"]}),
+    ):
         path.write_text(text)
         with pytest.raises(UserError, match="call home"):
             read_sealed(path, "call home")
@@ -81,52 +96,76 @@ def test_a_damaged_record_of_purges_is_never_to_be_removed(tmp_path, text):
 
 
 def test_who_has_no_training_records_taught_no_model(study, plan):
-    """By hand: where nobody of the request has training records, the oracle has the bytes of the base, and neither learnt from them."""
+    """By hand: where nobody of the request has training records, the oracle has the bytes of the
+    base, and neither learnt from them."""
     base, oracle = model(study, "base", 1), model(study, "oracle/r1", 1)
     evidence(study, trained=())
     assert learnt_from_forgotten(study, plan) == {} and digests(study, {}) == {}
     evidence(study, trained=("ann",))
     assert learnt_from_forgotten(study, plan) == {base.as_posix(): {"r1"}}
-    assert digests(study, {base.as_posix(): {"r1"}}) == {}, "training without the forgotten gave the same bytes"
+    assert digests(study, {base.as_posix(): {"r1"}}) == {}, (
+        "training without the forgotten gave the same bytes"
+    )
     oracle.unlink()
     oracle.with_name("training.json").unlink()
     assert digests(study, {base.as_posix(): {"r1"}}) == {file_digest(base): {"r1"}}
 
 
 def test_folders_that_are_no_checkpoints_are_passed_over(study, plan):
-    names = ("seed1/base", "seed1-backup/base", "seed1/teachers/old/1x1/1/r0", "seed1/teachers/1x1/1/1/r0")
+    names = (
+        "seed1/base",
+        "seed1-backup/base",
+        "seed1/teachers/old/1x1/1/r0",
+        "seed1/teachers/1x1/1/1/r0",
+    )
     for name in names:
         (study / name).mkdir(parents=True)
-    assert [path.relative_to(study).as_posix() for path in checkpoints(study)] == [names[0], names[3]]
+    assert [path.relative_to(study).as_posix() for path in checkpoints(study)] == [
+        names[0],
+        names[3],
+    ]
     assert learnt_from_forgotten(study, plan) == {}
 
 
 def test_a_quote_by_somebody_who_stays_may_stay(study, plan):
-    """Before it, ann's text is found where it is planted; after it, the passage that is quoted says nothing of her any more."""
+    """Before it, ann's text is found where it is planted; after it, the passage that is quoted says
+    nothing of her any more."""
     records = pd.read_parquet(study / "data/records.parquet")
     save(take(records, REQUEST, set(), SALT), study / "fingerprints/r1.json")
     evidence(study, trained=("ann",))
     write_parquet(records[records["owner"] == "cid"], study / "data/records.parquet")
     Path("results/note.txt").write_text(QUOTE)
-    assert {finding.path for finding in scan(plan, ["r1"]).findings if finding.kind == "text"} == {"results/note.txt"}
+    assert {finding.path for finding in scan(plan, ["r1"]).findings if finding.kind == "text"} == {
+        "results/note.txt"
+    }
     quoting = records[records["owner"] == "cid"].assign(record_id="c2", text=QUOTE)
-    write_parquet(pd.concat([records[records["owner"] == "cid"], quoting]), study / "data/records.parquet")
+    write_parquet(
+        pd.concat([records[records["owner"] == "cid"], quoting]), study / "data/records.parquet"
+    )
     report = scan(plan, ["r1"])
-    assert not [finding for finding in report.findings if finding.kind == "text"] and report.blind == []
+    assert (
+        not [finding for finding in report.findings if finding.kind == "text"]
+        and report.blind == []
+    )
 
 
 def test_an_audit_says_when_it_cannot_know_the_text(study, plan):
-    """The evidence counts two records; a fingerprint that was taken after the source had lost one of them is blind for it."""
+    """The evidence counts two records; a fingerprint that was taken after the source had lost one
+    of them is blind for it."""
     records = pd.read_parquet(study / "data/records.parquet")
     evidence(study, trained=("ann",))
     assert scan(plan, ["r1"]).blind == ["r1"], "no fingerprint at all"
     for lost, blind in (([], []), (["a1"], ["r1"]), (["a1", "b1"], ["r1"])):
-        save(take(records[~records["record_id"].isin(lost)], REQUEST, set(), SALT), study / "fingerprints/r1.json")
+        save(
+            take(records[~records["record_id"].isin(lost)], REQUEST, set(), SALT),
+            study / "fingerprints/r1.json",
+        )
         assert scan(plan, ["r1"]).blind == blind
 
 
 def test_checks_look_at_the_files_themselves(study, plan):
-    """Another slice, sealed as it should be, under the digest that was trained on: the check of records fails, and no other."""
+    """Another slice, sealed as it should be, under the digest that was trained on: the check of
+    records fails, and no other."""
     rows = pd.read_parquet(study / "data/records.parquet")
     kept, path = rows[rows["owner"] == "cid"], study / "seed1/shards/1x1/1/1/r1.parquet"
     write_parquet(kept, path)
@@ -142,7 +181,9 @@ def test_checks_look_at_the_files_themselves(study, plan):
     write_json(weights.with_name("training.json"), told)
     write_json(weights.with_name("run.json"), {"device": "cpu"})
     checkpoint = plan.checkpoint(1, "1x1", 1, 1, "r1")
-    assert Checks(plan, 1).of(checkpoint) == {name: name != "start" for name in CHECKS if name != "tokenizer"}
+    assert Checks(plan, 1).of(checkpoint) == {
+        name: name != "start" for name in CHECKS if name != "tokenizer"
+    }
     pretrained = Path("results/pretrained/small/model.safetensors")
     pretrained.parent.mkdir(parents=True)
     pretrained.write_bytes(b"weights")
@@ -155,11 +196,18 @@ def test_checks_look_at_the_files_themselves(study, plan):
     plan.requests.append(Request("r2", ("dan",)))
     moved.replace(path)
     checks._slice.cache_clear()
-    assert [name for name, holds in Checks(plan, 1).of(checkpoint).items() if not holds] == ["records"]
+    assert [name for name, holds in Checks(plan, 1).of(checkpoint).items() if not holds] == [
+        "records"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("corpus", "clean"), [("old maps and mills\nof a lighthouse", True), (f"Once, {ANN.upper()}!", False), ("the source itself", False)]
+    ("corpus", "clean"),
+    [
+        ("old maps and mills\nof a lighthouse", True),
+        (f"Once, {ANN.upper()}!", False),
+        ("the source itself", False),
+    ],
 )
 def test_a_tokenizer_that_read_the_forgotten_proves_nothing(study, plan, corpus, clean):
     """By a passage in its corpus, or since its corpus is a source of the records."""
@@ -167,23 +215,45 @@ def test_a_tokenizer_that_read_the_forgotten_proves_nothing(study, plan, corpus,
 
     text = Path("corpus.txt")
     text.write_text(corpus)
-    save(take(pd.read_parquet(study / "data/records.parquet"), REQUEST, set(), SALT), study / "fingerprints/r1.json")
-    write_json(Path("results/pretrained/words/corpus.json"), {"sources": {"corpus.txt": [1, 1, file_digest(text)]}, "files": {}})
+    save(
+        take(pd.read_parquet(study / "data/records.parquet"), REQUEST, set(), SALT),
+        study / "fingerprints/r1.json",
+    )
+    write_json(
+        Path("results/pretrained/words/corpus.json"),
+        {"sources": {"corpus.txt": [1, 1, file_digest(text)]}, "files": {}},
+    )
     source = file_digest(text) if corpus == "the source itself" else "other"
     write_json(study / "data/records.json", {"sources": {"posts.csv": [1, 1, source]}})
     assert _untouched(plan, "words") is clean
 
 
 def test_text_is_known_again_without_the_words_that_a_tokenizer_lacks(study, plan):
-    """Read back from ids, 'qqq' is gone in the middle of a window; the same words of somebody who stays are no mark."""
+    """Read back from ids, 'qqq' is gone in the middle of a window; the same words of somebody who
+    stays are no mark."""
     said = "nine small boats qqq left the harbour before the storm came in from the west"
-    records = pd.DataFrame({"record_id": ["a1", "c1"], "owner": ["ann", "cid"], "text": [said, "nine small boats left"]})
+    records = pd.DataFrame(
+        {
+            "record_id": ["a1", "c1"],
+            "owner": ["ann", "cid"],
+            "text": [said, "nine small boats left"],
+        }
+    )
 
     def read_back(texts):
         return [text.replace("qqq ", "") for text in texts]
 
     request = Request("r1", ("ann",))
-    without, known = take(records, request, set(), SALT), take(records, request, set(), SALT, read_back)
+    without, known = (
+        take(records, request, set(), SALT),
+        take(records, request, set(), SALT, read_back),
+    )
     heard = read_back([said])[0]
-    assert not without.passages.found(" ".join(heard.split()[:8])) and known.passages.found(" ".join(heard.split()[:8]))
-    assert known.passages.found(said) and not known.passages.found("nine small boats left") and known.unmarked == 0
+    assert not without.passages.found(" ".join(heard.split()[:8])) and known.passages.found(
+        " ".join(heard.split()[:8])
+    )
+    assert (
+        known.passages.found(said)
+        and not known.passages.found("nine small boats left")
+        and known.unmarked == 0
+    )

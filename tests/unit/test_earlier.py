@@ -1,4 +1,5 @@
-"""Results that were there before a run: of jobs that did not finish they come back, with date and record."""
+"""Results that were there before a run: of jobs that did not finish they come back, with date and
+record."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from palimpsest.earlier import Earlier
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    """Two results of job 1 and one of job 2, all from the year 2001, with Snakemake's records of the first and the last."""
+    """Two results of job 1 and one of job 2, all from the year 2001, with Snakemake's records of
+    the first and the last."""
     monkeypatch.chdir(tmp_path)
     Path("results").mkdir()
     Path("records").mkdir()
@@ -28,7 +30,10 @@ def results(tmp_path, monkeypatch):
 
 
 def state() -> dict[str, tuple[str, float]]:
-    return {str(path): (path.read_text(), path.stat().st_mtime) for path in sorted(Path(".").glob("*/*"))}
+    return {
+        str(path): (path.read_text(), path.stat().st_mtime)
+        for path in sorted(Path(".").glob("*/*"))
+    }
 
 
 def fail(*names: str) -> None:
@@ -45,7 +50,9 @@ def test_of_a_failed_job_all_is_as_it_was(results):
     assert {path: file for path, file in state().items() if path.startswith("results")} == {
         f"results/{name}": (f"old {name}", 10**9) for name in "abc"
     }
-    assert {path.name: path.read_text() for path in Path("records").iterdir()} == records and not Path("held").exists()
+    assert {
+        path.name: path.read_text() for path in Path("records").iterdir()
+    } == records and not Path("held").exists()
 
 
 def test_what_finished_jobs_made_stays(results):
@@ -62,7 +69,10 @@ def test_a_copy_that_snakemake_put_back_itself_gets_its_date_and_record_again(re
     fail("c")
     Path("results/c").write_text("old c")
     assert results.put_back({1}) == ["results/c"]
-    assert state()["results/c"] == ("old c", 10**9) and Path("records/c").read_text() == "how c was made"
+    assert (
+        state()["results/c"] == ("old c", 10**9)
+        and Path("records/c").read_text() == "how c was made"
+    )
 
 
 def test_jobs_that_never_ran_keep_their_files(results):
@@ -76,13 +86,20 @@ def test_records_in_a_database_are_left_alone(results, tmp_path):
     results.record = lambda path: None
     results.hold(1, ["results/a"])
     fail("a")
-    assert results.put_back(set()) == ["results/a"] and Path("records/a").read_text() == "how it failed"
+    assert (
+        results.put_back(set()) == ["results/a"]
+        and Path("records/a").read_text() == "how it failed"
+    )
 
 
 def test_dropping_forgets_all(results):
     fail("a")
     results.drop()
-    assert results.put_back(set()) == [] and not Path("held").exists() and not Path("results/a").exists()
+    assert (
+        results.put_back(set()) == []
+        and not Path("held").exists()
+        and not Path("results/a").exists()
+    )
 
 
 def test_without_hard_links_nothing_is_held(results, monkeypatch):

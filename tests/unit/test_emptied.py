@@ -15,26 +15,52 @@ from palimpsest.files import file_digest
 from palimpsest.models.tokenizers import encode, save_tokenizer, train_wordpiece
 
 MODEL = {
-    "init": "scratch", "architecture": "gpt2", "config": {"n_layer": 1, "n_embd": 16, "n_head": 2}, "tokenizer": "words", "max_length": 16,
-}  # fmt: skip
+    "init": "scratch",
+    "architecture": "gpt2",
+    "config": {"n_layer": 1, "n_embd": 16, "n_head": 2},
+    "tokenizer": "words",
+    "max_length": 16,
+}
 TRAINING = {
-    "epochs": 2, "batch_size": 4, "micro_batch_size": None, "learning_rate": 0.01, "warmup_share": 0.0, "weight_decay": 0.01,
-    "clip_norm": 1.0, "precision": "no", "threads": 1, "gpus": 0,
-}  # fmt: skip
+    "epochs": 2,
+    "batch_size": 4,
+    "micro_batch_size": None,
+    "learning_rate": 0.01,
+    "warmup_share": 0.0,
+    "weight_decay": 0.01,
+    "clip_norm": 1.0,
+    "precision": "no",
+    "threads": 1,
+    "gpus": 0,
+}
 OWNERS = [f"owner{number}" for number in range(12)]
 
 
 def records(owners: list[str]) -> pd.DataFrame:
     """One of each owner."""
-    rows = [{"record_id": name, "owner": name, "text": f"the {('dog', 'cat')[n % 2]} sat", "label": n % 2} for n, name in enumerate(owners)]
-    return pd.DataFrame(rows, columns=["record_id", "owner", "text", "label"]).assign(split="train").astype({"label": int})
+    rows = [
+        {
+            "record_id": name,
+            "owner": name,
+            "text": f"the {('dog', 'cat')[n % 2]} sat",
+            "label": n % 2,
+        }
+        for n, name in enumerate(owners)
+    ]
+    return (
+        pd.DataFrame(rows, columns=["record_id", "owner", "text", "label"])
+        .assign(split="train")
+        .astype({"label": int})
+    )
 
 
 @pytest.fixture
 def trained(tmp_path):
     """A function that trains a stage on all of 2 slices: the first of them is empty."""
     (tmp_path / "words").mkdir()
-    files = save_tokenizer(train_wordpiece(["the cat sat", "the dog sat"], 60, True), tmp_path / "words")
+    files = save_tokenizer(
+        train_wordpiece(["the cat sat", "the dog sat"], 60, True), tmp_path / "words"
+    )
     (tmp_path / "words/corpus.json").write_text(json.dumps({"files": files}))
     for number, owners in enumerate(([], OWNERS), 1):
         frame = records(OWNERS).head(0) if not owners else records(owners)
@@ -53,26 +79,57 @@ def trained(tmp_path):
             "track": "palimpsest.tracks.classification",
             "head": {"classes": 2},
         }
-        call("train", "--slice", *slices, *options, "--output", tmp_path / name, **settings, model=MODEL, training=TRAINING | training)
+        call(
+            "train",
+            "--slice",
+            *slices,
+            *options,
+            "--output",
+            tmp_path / name,
+            **settings,
+            model=MODEL,
+            training=TRAINING | training,
+        )
         return json.loads((tmp_path / name / "training.json").read_text())
 
     return train
 
 
 def test_an_empty_first_slice_leaves_the_fresh_weights_and_the_next_trains(trained, tmp_path):
-    """No record, no update: whatever the learning rate, the first stage is the start. The second learns from its 12 records: 1.33 of 2
-    epochs over 2 slices are floor(4 / 3) = 1 and floor(8 / 3) - 1 = 1, of ceil(12 / 4) = 3 updates.
+    """No record, no update: whatever the learning rate, the first stage is the start. The second
+    learns from its 12 records: 1.33 of 2 epochs over 2 slices are floor(4 / 3) = 1 and floor(8 / 3)
+    - 1 = 1, of ceil(12 / 4) = 3 updates.
     """
     start = ("--tokenizer", tmp_path / "words")
     first, other = trained(1, "first", *start), trained(1, "other", *start, learning_rate=1.0)
-    assert (first["records"], first["steps"], first["tokens"], first["curve"]) == (0, 0, 0, []) and first["sha256"] == other["sha256"]
+    assert (first["records"], first["steps"], first["tokens"], first["curve"]) == (
+        0,
+        0,
+        0,
+        [],
+    ) and first["sha256"] == other["sha256"]
     second = trained(2, "second", "--previous", tmp_path / "first")
     assert (second["records"], second["steps"]) == (12, 3) and second["sha256"] != first["sha256"]
 
 
 def test_how_often_a_state_is_saved_changes_no_bit(trained, tmp_path):
-    first = [trained(1, f"a{seconds}", "--tokenizer", tmp_path / "words", "--checkpoint-seconds", seconds) for seconds in (0, 60)]
-    second = [trained(2, f"b{seconds}", "--previous", tmp_path / f"a{seconds}", "--checkpoint-seconds", seconds) for seconds in (0, 60)]
+    first = [
+        trained(
+            1, f"a{seconds}", "--tokenizer", tmp_path / "words", "--checkpoint-seconds", seconds
+        )
+        for seconds in (0, 60)
+    ]
+    second = [
+        trained(
+            2,
+            f"b{seconds}",
+            "--previous",
+            tmp_path / f"a{seconds}",
+            "--checkpoint-seconds",
+            seconds,
+        )
+        for seconds in (0, 60)
+    ]
     assert first[0]["sha256"] == first[1]["sha256"] and second[0]["sha256"] == second[1]["sha256"]
 
 
@@ -84,14 +141,32 @@ def cut(tmp_path, gone: list[str], sharding: str, shard: int, slice_: int) -> pd
     """A slice after a request of ``gone``."""
     write_parquet(records(OWNERS), tmp_path / "records.parquet")
     (tmp_path / "ledger.tsv").write_text("\t".join(["request\towners\nr1", *gone]) + "\n")
-    files = ("--records", tmp_path / "records.parquet", "--ledger", tmp_path / "ledger.tsv", "--output", tmp_path / "out.parquet")
-    settings = {"salt": "s", "seed": 1, "sharding": sharding, "shard": shard, "slice": slice_, "version": "r1"}
+    files = (
+        "--records",
+        tmp_path / "records.parquet",
+        "--ledger",
+        tmp_path / "ledger.tsv",
+        "--output",
+        tmp_path / "out.parquet",
+    )
+    settings = {
+        "salt": "s",
+        "seed": 1,
+        "sharding": sharding,
+        "shard": shard,
+        "slice": slice_,
+        "version": "r1",
+    }
     call("slice", *files, "--digest", tmp_path / "out.json", **settings)
     return read_parquet(tmp_path / "out.parquet")
 
 
 def owners_in(sharding: str, shard: int, *slices: int) -> list[str]:
-    return [owner for owner in OWNERS if place(owner, sharding, "s", 1) in {(shard, part) for part in slices}]
+    return [
+        owner
+        for owner in OWNERS
+        if place(owner, sharding, "s", 1) in {(shard, part) for part in slices}
+    ]
 
 
 def test_a_slice_may_be_emptied(tmp_path):
@@ -112,11 +187,21 @@ def test_an_emptied_shard_stops_before_anything_is_written(tmp_path, slice_):
 
 
 def test_a_start_counts_by_what_is_loaded_from_it(tmp_path):
-    """Weights, configs and vocabularies, in any order of time; not notes, nor what a training said of the folder."""
+    """Weights, configs and vocabularies, in any order of time; not notes, nor what a training said
+    of the folder."""
     from palimpsest.models.folder import loaded_files
 
     loaded = ["config.json", "merges.txt", "model.safetensors", "spiece.model", "tokenizer.json"]
-    for name in [*reversed(loaded), "README.md", "training.json", "corpus.json", ".cache.json", "pytorch_model.bin"]:
+    for name in [
+        *reversed(loaded),
+        "README.md",
+        "training.json",
+        "corpus.json",
+        ".cache.json",
+        "pytorch_model.bin",
+    ]:
         (tmp_path / name).write_text(name)
-    assert [path.name for path in loaded_files(tmp_path)] == loaded and loaded_files(tmp_path / "nowhere") == []
+    assert [path.name for path in loaded_files(tmp_path)] == loaded and loaded_files(
+        tmp_path / "nowhere"
+    ) == []
     assert len({file_digest(path) for path in loaded_files(tmp_path)}) == len(loaded)

@@ -1,4 +1,5 @@
-"""envs/*.yaml: the environment of a rule holds what the step that the rule calls imports, as pyproject.toml pins it."""
+"""envs/*.yaml: the environment of a rule holds what the step that the rule calls imports, as
+pyproject.toml pins it."""
 
 from __future__ import annotations
 
@@ -17,14 +18,21 @@ from palimpsest.provenance import _file_of, closure
 from palimpsest.tracks import SCORERS, TRACKS
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE_OF = {"yaml": "pyyaml", "rouge_score": "rouge-score"}  # where a module is not called as its package
-# Modules that import these in functions which no step of such an environment calls; what reads a user's --config, no rule does.
+# where a module is not called as its package
+PACKAGE_OF = {"yaml": "pyyaml", "rouge_score": "rouge-score"}
+# Modules that import these in functions which no step of such an environment calls; what reads a
+# user's --config, no rule does.
 UNCALLED = {
-    "torch": {"palimpsest.randomness"}, "tokenizers": {"palimpsest.audit.look"}, "rouge-score": {"palimpsest.metrics.extraction"},
+    "torch": {"palimpsest.randomness"},
+    "tokenizers": {"palimpsest.audit.look"},
+    "rouge-score": {"palimpsest.metrics.extraction"},
     "snakemake": {"palimpsest.audit.arguments"},
-}  # fmt: skip
+}
 # Named to a step by its settings.
-DECIDING, TRAINING = ([method.module for method in METHODS.values() if method.trains == trains] for trains in (False, True))
+DECIDING, TRAINING = (
+    [method.module for method in METHODS.values() if method.trains == trains]
+    for trains in (False, True)
+)
 BY_NAME = {
     "decide": DECIDING,
     "epsilon": DECIDING,
@@ -39,10 +47,14 @@ def rules() -> list[tuple[str, str, str]]:
     """(file and number, its step, its environment) of every rule that calls a step."""
     found = []
     for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
-        for number, text in enumerate(re.split(r"^ *rule\b", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]):
+        for number, text in enumerate(
+            re.split(r"^ *rule\b", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        ):
             step = re.search(r"python -m palimpsest (\w+)", text)
             if step:
-                found.append((f"{path.stem}-{number}", step[1], re.search(r"envs/(\w+)\.yaml", text)[1]))
+                found.append(
+                    (f"{path.stem}-{number}", step[1], re.search(r"envs/(\w+)\.yaml", text)[1])
+                )
     return found
 
 
@@ -53,24 +65,40 @@ def needed(step: str) -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(_file_of(module).read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
-            for name in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"palimpsest"}:
+            for name in (
+                {name.split(".")[0] for name in names}
+                - set(sys.stdlib_module_names)
+                - {"palimpsest"}
+            ):
                 found.setdefault(PACKAGE_OF.get(name, name), set()).add(module)
     return found
 
 
 def held(environment: str) -> dict[str, str]:
     """Package -> requirement."""
-    pip = yaml.safe_load((ROOT / f"envs/{environment}.yaml").read_text(encoding="utf-8"))["dependencies"][-1]["pip"]
+    pip = yaml.safe_load((ROOT / f"envs/{environment}.yaml").read_text(encoding="utf-8"))[
+        "dependencies"
+    ][-1]["pip"]
     return {re.split(r"[=>]=", requirement)[0]: requirement for requirement in pip}
 
 
-@pytest.mark.parametrize(("step", "environment"), [rule[1:] for rule in rules()], ids=[rule[0] for rule in rules()])
+@pytest.mark.parametrize(
+    ("step", "environment"), [rule[1:] for rule in rules()], ids=[rule[0] for rule in rules()]
+)
 def test_an_environment_holds_what_its_steps_import(step, environment):
-    lacking = {name: modules for name, modules in needed(step).items() if name not in held(environment)}
-    assert not {name: modules for name, modules in lacking.items() if not modules <= UNCALLED.get(name, set())}
+    lacking = {
+        name: modules for name, modules in needed(step).items() if name not in held(environment)
+    }
+    assert not {
+        name: modules
+        for name, modules in lacking.items()
+        if not modules <= UNCALLED.get(name, set())
+    }
 
 
 @pytest.mark.parametrize("environment", ["plot", "train"])
 def test_environments_pin_what_the_project_pins(environment):
-    pinned = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    pinned = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "dependencies"
+    ]
     assert set(held(environment).values()) <= set(pinned)

@@ -1,4 +1,5 @@
-"""EqualizedOdds as its users meet it: cells, unseen cells, draws, the dictionary for auditors, and every error."""
+"""EqualizedOdds as its users meet it: cells, unseen cells, draws, the dictionary for auditors, and
+every error."""
 
 from __future__ import annotations
 
@@ -46,9 +47,21 @@ def problems_of(call):
         ({"realise": ["mix"]}, VOTES, LABELS, GROUPS, ["realise", "['mix']"]),
         ({"pool_below": 0}, VOTES, LABELS, GROUPS, ["pool_below", "whole number from 1"]),
         ({"pool_below": 2.5}, VOTES, LABELS, GROUPS, ["pool_below", "2.5"]),
-        ({}, np.where(VOTES == 1, 2, 0), LABELS, GROUPS, ["votes other than 0 and 1", "5 records, first in row 0"]),
+        (
+            {},
+            np.where(VOTES == 1, 2, 0),
+            LABELS,
+            GROUPS,
+            ["votes other than 0 and 1", "5 records, first in row 0"],
+        ),
         ({}, VOTES - 1, LABELS, GROUPS, ["votes other than 0 and 1"]),
-        ({}, np.where(VOTES == 1, np.nan, 0.0), LABELS, GROUPS, ["votes other than 0 and 1", "5 records"]),
+        (
+            {},
+            np.where(VOTES == 1, np.nan, 0.0),
+            LABELS,
+            GROUPS,
+            ["votes other than 0 and 1", "5 records"],
+        ),
         ({}, VOTES * 0.5, LABELS, GROUPS, ["votes other than 0 and 1"]),
         ({}, VOTES.astype(str), LABELS, GROUPS, ["votes are not numbers", "<U"]),
         ({}, [[1, 0], [1]] * 4, LABELS, GROUPS, ["votes are not numbers", "different length"]),
@@ -62,12 +75,24 @@ def problems_of(call):
         ({}, VOTES, LABELS, GROUPS[:, None], ["groups are not one-dimensional", "(8, 1)"]),
         ({}, VOTES, LABELS, [["a"]] * 8, ["hashed"]),
         ({}, VOTES, LABELS, ["a", None] * 4, ["no group", "4 missing, first in row 1"]),
-        ({}, VOTES, LABELS, np.array([0, 1, 0, 1, 0, 1, 0, np.nan]), ["no group", "1 missing, first in row 7"]),
+        (
+            {},
+            VOTES,
+            LABELS,
+            np.array([0, 1, 0, 1, 0, 1, 0, np.nan]),
+            ["no group", "1 missing, first in row 7"],
+        ),
         ({}, VOTES, LABELS, pd.Series(["a", pd.NA] * 4), ["no group", "4 missing"]),
         ({}, VOTES[:7], LABELS, GROUPS, ["lengths differ", "votes 7, labels 8, groups 8"]),
         ({}, VOTES, LABELS[:5], GROUPS, ["lengths differ", "labels 5"]),
         ({}, VOTES[:0], LABELS[:0], GROUPS[:0], ["no records"]),
-        ({}, VOTES, np.array([1, 1, 0, 0, 1, 1, 1, 1]), GROUPS, ["'b' has 0 negatives and 4 positives", "undefined"]),
+        (
+            {},
+            VOTES,
+            np.array([1, 1, 0, 0, 1, 1, 1, 1]),
+            GROUPS,
+            ["'b' has 0 negatives and 4 positives", "undefined"],
+        ),
     ],
 )
 def test_fit_errors(settings, votes, labels, groups, said):
@@ -82,13 +107,20 @@ def test_problems_are_told_together():
     labels, groups = np.array([0, 0, 1, 1, 0, 1, 0, 1]), np.array(list("aabbcccc"))
     messages = problems_of(lambda: EqualizedOdds(eps=2, cells="x").fit(VOTES * 3, labels, groups))
     assert len(messages) == 4
-    assert "'a' has 2 negatives and 0 positives, group 'b' has 0 negatives and 2 positives" in messages[3]
+    assert (
+        "'a' has 2 negatives and 0 positives, group 'b' has 0 negatives and 2 positives"
+        in messages[3]
+    )
     assert "'c'" not in messages[3]
 
 
 def test_many_bad_groups_are_cut_short():
     messages = problems_of(lambda: EqualizedOdds().fit(np.ones((30, 1)), np.ones(30), range(30)))
-    assert "group 9 has" in messages[0] and "group 10 has" not in messages[0] and "20 more" in messages[0]
+    assert (
+        "group 9 has" in messages[0]
+        and "group 10 has" not in messages[0]
+        and "20 more" in messages[0]
+    )
 
 
 def test_a_failed_fit_leaves_the_rule_as_it_was():
@@ -101,31 +133,48 @@ def test_a_failed_fit_leaves_the_rule_as_it_was():
 def test_probability_errors():
     assert "call fit first" in problems_of(lambda: EqualizedOdds().probability(VOTES, GROUPS))[0]
     rule = EqualizedOdds().fit(VOTES, LABELS, GROUPS)
-    (unseen,) = problems_of(lambda: rule.probability(VOTES, ["a", "c", "d", "a", "b", "b", "b", "c"]))
+    (unseen,) = problems_of(
+        lambda: rule.probability(VOTES, ["a", "c", "d", "a", "b", "b", "b", "c"])
+    )
     assert "did not see" in unseen and "'c', 'd'" in unseen and "'a', 'b'" in unseen
     both = problems_of(lambda: rule.probability(VOTES[:, :1], ["q"] * 7))
     assert len(both) == 3
-    assert "1 shards" in both[0] and "2, as fitted" in both[0] and "lengths differ" in both[1] and "'q'" in both[2]
-    assert "votes other than" in problems_of(lambda: rule.predict(VOTES * 2, GROUPS, np.random.default_rng(0)))[0]
+    assert (
+        "1 shards" in both[0]
+        and "2, as fitted" in both[0]
+        and "lengths differ" in both[1]
+        and "'q'" in both[2]
+    )
+    assert (
+        "votes other than"
+        in problems_of(lambda: rule.predict(VOTES * 2, GROUPS, np.random.default_rng(0)))[0]
+    )
 
 
 def test_bad_votes_are_found_beyond_the_first_block_of_rows():
     votes = np.zeros((200_000, 2), dtype=np.int8)
     votes[[70_001, 199_999], [1, 0]] = 3
-    messages = problems_of(lambda: EqualizedOdds().fit(votes, np.arange(200_000) % 2, np.zeros(200_000)))
+    messages = problems_of(
+        lambda: EqualizedOdds().fit(votes, np.arange(200_000) % 2, np.zeros(200_000))
+    )
     assert "2 records, first in row 70001" in messages[0]
 
 
 @pytest.mark.parametrize("shards", [1, 8, 9, 63])
 def test_every_shard_has_its_own_bit(shards):
-    """One record of each label shows shard i alone: 1 + S cells, named by their votes; the fitted shares are exact.
+    """One record of each label shows shard i alone: 1 + S cells, named by their votes; the fitted
+    shares are exact.
 
     The number of rows crosses a block, and the last cell is met only in the last row.
     """
     single = np.vstack((np.zeros((1, shards), dtype=int), np.eye(shards, dtype=int)))
     votes = np.concatenate((np.zeros((70_000, shards), dtype=int), np.repeat(single, 2, axis=0)))
     labels = np.arange(len(votes)) % 2
-    cells = EqualizedOdds().fit(votes, labels, np.zeros(len(votes), dtype=int)).to_dict()["groups"][0]["cells"]
+    cells = (
+        EqualizedOdds()
+        .fit(votes, labels, np.zeros(len(votes), dtype=int))
+        .to_dict()["groups"][0]["cells"]
+    )
     assert {cell["cell"] for cell in cells} == {"".join(map(str, row)) for row in single}
     counts = {cell["cell"]: (cell["negatives"], cell["positives"]) for cell in cells}
     assert counts.pop("0" * shards) == (35_001, 35_001)
@@ -144,13 +193,18 @@ def test_count_sees_only_how_many():
 
 
 def test_pooled_lies_between_pattern_and_count():
-    """pool_below = 1 pools nothing, a bound above n pools everything; between, frequent patterns stand alone."""
+    """pool_below = 1 pools nothing, a bound above n pools everything; between, frequent patterns
+    stand alone."""
     votes, labels, groups = sample(5, records=9000)
-    pattern, count = (EqualizedOdds(cells=cells).fit(votes, labels, groups) for cells in ("pattern", "count"))
+    pattern, count = (
+        EqualizedOdds(cells=cells).fit(votes, labels, groups) for cells in ("pattern", "count")
+    )
     for pool_below, other in ((1, pattern), (len(votes) + 1, count)):
         rule = EqualizedOdds(cells="pooled", pool_below=pool_below).fit(votes, labels, groups)
         assert rule.cost_ == pytest.approx(other.cost_, abs=1e-14)
-        np.testing.assert_allclose(rule.probability(votes, groups), other.probability(votes, groups), atol=1e-12)
+        np.testing.assert_allclose(
+            rule.probability(votes, groups), other.probability(votes, groups), atol=1e-12
+        )
     pooled = EqualizedOdds(cells="pooled").fit(votes, labels, groups)
     assert pooled.pool_below == 50
     assert pattern.cost_ < pooled.cost_ < count.cost_
@@ -160,7 +214,9 @@ def test_pooled_lies_between_pattern_and_count():
     assert min(cell["negatives"] + cell["positives"] for cell in alone) >= 50
     mine = votes[groups == 0]
     for name in alone:
-        assert (mine == [int(vote) for vote in name["cell"]]).all(axis=1).sum() == name["negatives"] + name["positives"]
+        assert (mine == [int(vote) for vote in name["cell"]]).all(axis=1).sum() == name[
+            "negatives"
+        ] + name["positives"]
 
 
 def test_a_pattern_with_just_enough_records_stands_alone():
@@ -168,18 +224,23 @@ def test_a_pattern_with_just_enough_records_stands_alone():
     names = []
     for pool_below in (2, 3):
         rule = EqualizedOdds(cells="pooled", pool_below=pool_below).fit(VOTES, LABELS, GROUPS)
-        names.append([[cell["cell"] for cell in group["cells"]] for group in rule.to_dict()["groups"]])
+        names.append(
+            [[cell["cell"] for cell in group["cells"]] for group in rule.to_dict()["groups"]]
+        )
     counts = ["count=0", "count=1", "count=2"]
     assert names == [[["00", "count=1", "count=2"], counts], [counts, counts]]
 
 
 @pytest.mark.parametrize("cells", ["pattern", "count", "pooled"])
 def test_unseen_cells_get_the_false_positive_rate(cells):
-    """The groups show no record with three or four votes; a pooled rule knows a rare pattern by its count."""
+    """The groups show no record with three or four votes; a pooled rule knows a rare pattern by its
+    count."""
     votes, labels, groups = sample(4)
     kept = votes.sum(axis=1) < 3
     kept &= (votes != [0, 1, 0, 1]).any(axis=1)
-    rule = EqualizedOdds(cells=cells, pool_below=10_000).fit(votes[kept], labels[kept], groups[kept])
+    rule = EqualizedOdds(cells=cells, pool_below=10_000).fit(
+        votes[kept], labels[kept], groups[kept]
+    )
     for a in range(3):
         new = rule.probability([[1, 1, 1, 1], [0, 1, 0, 1], [1, 0, 1, 0]], [a] * 3)
         assert new[0] == rule.fpr_[a]
@@ -195,7 +256,9 @@ def test_predict_draws_from_the_given_generator():
     assert decisions.dtype == np.int64 and set(decisions) == {0, 1}
     np.testing.assert_array_equal(decisions, numpy_generator("draw").random(len(p)) < p)
     certain = (p == 0) | (p == 1)
-    many = np.mean([rule.predict(votes, groups, numpy_generator("draw", i)) for i in range(200)], axis=0)
+    many = np.mean(
+        [rule.predict(votes, groups, numpy_generator("draw", i)) for i in range(200)], axis=0
+    )
     np.testing.assert_array_equal(many[certain], p[certain])
     assert np.abs(many - p).max() < 6 * 0.5 / np.sqrt(200)  # six standard errors
 
@@ -210,12 +273,20 @@ def test_one_record_is_decided_as_in_a_batch():
 
 
 def test_dictionary_holds_the_whole_rule():
-    """From the cells of the dictionary, read back from JSON, an auditor computes the rates and the cost anew."""
+    """From the cells of the dictionary, read back from JSON, an auditor computes the rates and the
+    cost anew."""
     votes, labels, groups = sample(5)
     names = np.array(["x", "y", "z"])[groups]
-    rule = EqualizedOdds(eps=0.02, cost_fp=np.float32(2), realise="window").fit(votes, labels, names)
+    rule = EqualizedOdds(eps=0.02, cost_fp=np.float32(2), realise="window").fit(
+        votes, labels, names
+    )
     found = json.loads(json.dumps(rule.to_dict()))
-    assert (found["eps"], found["cost_fp"], found["shards"], found["records"]) == (0.02, 2.0, 5, 4000)
+    assert (found["eps"], found["cost_fp"], found["shards"], found["records"]) == (
+        0.02,
+        2.0,
+        5,
+        4000,
+    )
     assert [group["group"] for group in found["groups"]] == ["x", "y", "z"]
     cost = 0.0
     for number, group in enumerate(found["groups"]):
@@ -257,7 +328,10 @@ def test_groups_may_be_any_hashable(names, ordered):
 def test_input_types_make_no_difference(kind):
     votes, labels, groups = sample(5)
     expected = EqualizedOdds().fit(votes, labels, groups).to_dict()
-    assert EqualizedOdds().fit(votes.astype(kind), labels.astype(kind), groups.tolist()).to_dict() == expected
+    assert (
+        EqualizedOdds().fit(votes.astype(kind), labels.astype(kind), groups.tolist()).to_dict()
+        == expected
+    )
     frame = pd.DataFrame(votes.astype(kind))
     assert EqualizedOdds().fit(frame, pd.Series(labels), pd.Series(groups)).to_dict() == expected
     assert EqualizedOdds().fit(np.asfortranarray(votes), labels, groups).to_dict() == expected
@@ -266,7 +340,9 @@ def test_input_types_make_no_difference(kind):
 def test_inputs_are_left_alone():
     votes, labels, groups = sample(5)
     copies = votes.copy(), labels.copy(), groups.copy()
-    EqualizedOdds(cells="pooled").fit(votes, labels, groups).predict(votes, groups, np.random.default_rng(0))
+    EqualizedOdds(cells="pooled").fit(votes, labels, groups).predict(
+        votes, groups, np.random.default_rng(0)
+    )
     for array, copy in zip((votes, labels, groups), copies, strict=True):
         np.testing.assert_array_equal(array, copy)
 

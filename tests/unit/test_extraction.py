@@ -8,7 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from palimpsest.metrics.extraction import beam_extracted, extraction_likelihood, rouge_l_recall, sampling_hit_rate
+from palimpsest.metrics.extraction import (
+    beam_extracted,
+    extraction_likelihood,
+    rouge_l_recall,
+    sampling_hit_rate,
+)
 
 
 def naive_extraction_likelihood(suffixes, sequence, n):
@@ -29,25 +34,29 @@ def naive_extraction_likelihood(suffixes, sequence, n):
 def test_extraction_likelihood_by_hand():
     """T = 5, n = 2, x = 1 2 3 2 3; three prefixes have a true suffix of two tokens or more.
 
-    i = 1: true 2 3 2 3 has {23, 32} and three 2-grams; generated 2 3 2 3: 23, 32, 23 all stand there, 3/3.
-    i = 2: true 3 2 3 has {32, 23} and two; generated 2 3 9: 23 stands there, 39 does not, 1/2.
-    i = 3: true 2 3 has {23} and one; generated 3 2: 32 is in x, but not in this suffix, 0/1.
-    i = 4: no 2-gram is left, so the prefix does not count. EL = (1 + 1/2 + 0) / 3.
+    i = 1: true 2 3 2 3 has {23, 32} and three 2-grams; generated 2 3 2 3: 23, 32, 23 all stand
+    there, 3/3. i = 2: true 3 2 3 has {32, 23} and two; generated 2 3 9: 23 stands there, 39 does
+    not, 1/2. i = 3: true 2 3 has {23} and one; generated 3 2: 32 is in x, but not in this suffix,
+    0/1. i = 4: no 2-gram is left, so the prefix does not count. EL = (1 + 1/2 + 0) / 3.
     """
     suffixes = [[2, 3, 2, 3], [2, 3, 9], [3, 2], [3]]
     assert extraction_likelihood(suffixes, [1, 2, 3, 2, 3], 2) == pytest.approx(1.5 / 3)
 
 
 def test_generated_ngrams_count_as_often_as_they_stand_there():
-    """x = 1 2 2 2 2 3, n = 2, generated 2 2 2 2 2 from the first token: 22 four times, all in the true suffix (22 22 22 23), so 4/4: with
-    sets it would be 1/2. The others: 2 2 2 2 against 2 2 2 3: 3/3; 2 2 2 against 2 2 3: 2/2; 2 2 against 2 3: 0/1. EL = 3/4."""
+    """x = 1 2 2 2 2 3, n = 2, generated 2 2 2 2 2 from the first token: 22 four times, all in the
+    true suffix (22 22 22 23), so 4/4: with sets it would be 1/2. The others: 2 2 2 2 against 2 2 2
+    3: 3/3; 2 2 2 against 2 2 3: 2/2; 2 2 against 2 3: 0/1. EL = 3/4."""
     suffixes = [[2] * 5, [2] * 4, [2] * 3, [2] * 2, [2]]
     assert extraction_likelihood(suffixes, [1, 2, 2, 2, 2, 3], 2) == pytest.approx(3 / 4)
 
 
 def test_a_generation_that_ends_early_is_measured_by_the_true_suffix():
-    """x = 1 2 3 4, n = 1: the generation 2 says one of the three tokens that follow 1, 1/3 (not 1/1); nothing, 0/2; 4 all of one."""
-    assert extraction_likelihood([[2], [], [4]], [1, 2, 3, 4], 1) == pytest.approx((1 / 3 + 0 + 1) / 3)
+    """x = 1 2 3 4, n = 1: the generation 2 says one of the three tokens that follow 1, 1/3 (not
+    1/1); nothing, 0/2; 4 all of one."""
+    assert extraction_likelihood([[2], [], [4]], [1, 2, 3, 4], 1) == pytest.approx(
+        (1 / 3 + 0 + 1) / 3
+    )
 
 
 @pytest.mark.parametrize("n", [1, 3, 10])
@@ -60,13 +69,19 @@ def test_the_ends_of_extraction_likelihood(n):
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_extraction_likelihood_is_its_definition(n):
-    """On random ids of three kinds, where n-grams come again and again; some generations end early."""
+    """On random ids of three kinds, where n-grams come again and again; some generations end
+    early."""
     draw = np.random.default_rng(0)
     for _ in range(20):
         sequence = draw.integers(0, 3, 12).tolist()
-        suffixes = [draw.integers(0, 3, 12 - i).tolist()[: draw.integers(1, 13)] for i in range(1, 12)]
+        suffixes = [
+            draw.integers(0, 3, 12 - i).tolist()[: draw.integers(1, 13)] for i in range(1, 12)
+        ]
         found = extraction_likelihood(suffixes, sequence, n)
-        assert found == pytest.approx(naive_extraction_likelihood(suffixes, sequence, n)) and 0 <= found <= 1
+        assert (
+            found == pytest.approx(naive_extraction_likelihood(suffixes, sequence, n))
+            and 0 <= found <= 1
+        )
 
 
 def test_defects_of_a_caller():
@@ -91,8 +106,9 @@ def test_canaries_by_hand():
 
 
 def test_rouge_by_hand():
-    """Stemmed: the author was write novel / the author write a novel share the, author, write, novel: 4 of the reference's 5 words.
-    b a against a b c: the longest common subsequence is one word of three. Nothing said recalls nothing."""
+    """Stemmed: the author was write novel / the author write a novel share the, author, write,
+    novel: 4 of the reference's 5 words. b a against a b c: the longest common subsequence is one
+    word of three. Nothing said recalls nothing."""
     generated = ["The author writes a novel.", "bbb aaa", "", "more than the reference says"]
     references = ["The author was writing novels", "aaa bbb ccc", "said", "reference says"]
     assert rouge_l_recall(generated, references).tolist() == pytest.approx([4 / 5, 1 / 3, 0, 1])
@@ -121,5 +137,8 @@ def test_no_torch_is_needed():
     """The tables are made without it."""
     import subprocess
 
-    code = "import sys, palimpsest.metrics.extraction as e; e.rouge_l_recall(['a'], ['a']); sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, palimpsest.metrics.extraction as e; e.rouge_l_recall(['a'], ['a']); "
+        "sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,5 @@
-"""Atomic writes: whole or not at all, whatever ends the writer; and what a broken file is told as."""
+"""Atomic writes: whole or not at all, whatever ends the writer; and what a broken file is told
+as."""
 
 from __future__ import annotations
 
@@ -30,14 +31,21 @@ def names(folder) -> list[str]:
 
 
 def run(code: str, *arguments, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        **options,
+    )
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
 def test_a_writer_that_is_killed_leaves_the_old_file_and_the_next_one_cleans_up(name, tmp_path):
     path = tmp_path / "a.json"
     write_text(path, "old")
-    assert run(KILLED.format(kind="replacing", name=name), path).returncode == -getattr(signal, name)
+    assert run(KILLED.format(kind="replacing", name=name), path).returncode == -getattr(
+        signal, name
+    )
     assert path.read_text() == "old" and len(names(tmp_path)) == 2, "what it had begun lies beside"
     write_text(tmp_path / "b.json", "another file")
     assert len(names(tmp_path)) == 3, "only the writer of the same file cleans up"
@@ -82,25 +90,46 @@ def test_an_error_inside_leaves_nothing(tmp_path):
 
 WRITERS = {
     "text": "from palimpsest.files import write_text; write_text(path, 'x' * 200_000)",
-    "table": "import numpy, pandas; from palimpsest.data.storage import write_parquet\n"
-    "write_parquet(pandas.DataFrame({'a': numpy.random.default_rng(1).normal(size=100_000)}), path)",
-    "weights": "import torch; from safetensors.torch import save_file; from palimpsest.files import replacing\n"
-    "with replacing(path) as beside: save_file({'a': torch.zeros(100_000)}, beside)",
-    "state of a training": "import torch; from palimpsest.training.resume import save_state\n"
-    "model = torch.nn.Linear(300, 300); save_state(path, 1, 'print', model, torch.optim.AdamW(model.parameters()), {})",
+    "table": (
+        "import numpy, pandas; from palimpsest.data.storage import write_parquet\n"
+        "numbers = numpy.random.default_rng(1).normal(size=100_000)\n"
+        "write_parquet(pandas.DataFrame({'a': numbers}), path)"
+    ),
+    "weights": (
+        "import torch; from safetensors.torch import save_file\n"
+        "from palimpsest.files import replacing\n"
+        "with replacing(path) as beside: save_file({'a': torch.zeros(100_000)}, beside)"
+    ),
+    "state of a training": (
+        "import torch; from palimpsest.training.resume import save_state\n"
+        "model = torch.nn.Linear(300, 300)\n"
+        "save_state(path, 1, 'print', model, torch.optim.AdamW(model.parameters()), {})"
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_full_disk(kind, tmp_path):
-    """A real failure of write(2), at 100,000 bytes: the file is named, also where a library hides the error; the old one stays."""
-    code = f"from pathlib import Path\nimport sys\npath = Path(sys.argv[1])\ntry:\n    exec({WRITERS[kind]!r})\nexcept OSError as error:\n"
-    code += "    from palimpsest.errors import problem_of_system\n    print(problem_of_system(error))"
+    """A real failure of write(2), at 100,000 bytes: the file is named, also where a library hides
+    the error; the old one stays."""
+    code = (
+        "from pathlib import Path\nimport sys\npath = Path(sys.argv[1])\ntry:\n    "
+        f"exec({WRITERS[kind]!r})\nexcept OSError as error:\n"
+    )
+    code += (
+        "    from palimpsest.errors import problem_of_system\n    print(problem_of_system(error))"
+    )
     path = tmp_path / "out"
     if kind != "state of a training":
         path.write_text("old")
-    done = run(code, path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
-    assert done.stdout.startswith(str(path)) and "File too large" in done.stdout and "ulimit" in done.stdout, done.stdout + done.stderr
+    done = run(
+        code, path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    )
+    assert (
+        done.stdout.startswith(str(path))
+        and "File too large" in done.stdout
+        and "ulimit" in done.stdout
+    ), done.stdout + done.stderr
     if kind == "state of a training":
         assert not list(path.glob("step1"))
     else:
@@ -123,11 +152,14 @@ def test_too_little_memory_is_told():
 def test_equal_values_are_equal_bytes_and_read_back(tmp_path):
     write_json(tmp_path / "a", {"b": 1, "a": [1.5, "ü"]})
     write_json(tmp_path / "b", {"a": [1.5, "ü"], "b": 1})
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() and read_json(tmp_path / "a", "a") == {"b": 1, "a": [1.5, "ü"]}
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() and read_json(
+        tmp_path / "a", "a"
+    ) == {"b": 1, "a": [1.5, "ü"]}
 
 
 def test_a_json_cut_anywhere_is_named(tmp_path):
-    """The last byte is a line break, which may go; every other prefix is no JSON, or lacks a key."""
+    """The last byte is a line break, which may go; every other prefix is no JSON, or lacks a
+    key."""
     path, value = tmp_path / "a.json", {"digest": "ü", "records": 3}
     whole = (json.dumps(value, ensure_ascii=False) + "\n").encode()
     for length in range(len(whole) - 1):

@@ -1,4 +1,5 @@
-"""The embedded forum: deterministic, complete, and with the differences between groups that the demo is about."""
+"""The embedded forum: deterministic, complete, and with the differences between groups that the
+demo is about."""
 
 from __future__ import annotations
 
@@ -20,7 +21,11 @@ def posts():
 
 
 def slang_words():
-    return {word for community in words.COMMUNITIES.values() for word in module._slang(community, "taunts", "praises")}
+    return {
+        word
+        for community in words.COMMUNITIES.values()
+        for word in module._slang(community, "taunts", "praises")
+    }
 
 
 def tokens(text):
@@ -60,7 +65,8 @@ def test_texts_are_unique_short_and_lower_case(posts):
 
 
 def test_a_repeated_text_is_drawn_again(monkeypatch):
-    """One sentence, 112 noun phrases of common words, 11 subjects: by chance alone some of 200 would repeat."""
+    """One sentence, 112 noun phrases of common words, 11 subjects: by chance alone some of 200
+    would repeat."""
     monkeypatch.setattr(module, "SURROUNDINGS", {"bare": 1.0})
     monkeypatch.setattr(module, "STANCES", {"plain": 1.0})
     monkeypatch.setattr(module, "OPENED", 0.0)
@@ -75,7 +81,9 @@ def test_lexicon_holds_all_tokens_of_posts_and_nothing_else(posts):
     written = {token for text in posts.text for token in tokens(text)}
     assert written <= set(known)
     drawn_by_owners = slang_words() | set(words.NAMES)
-    assert set(known) - written <= drawn_by_owners, "4000 posts show every word but rare slang and pets' names"
+    assert set(known) - written <= drawn_by_owners, (
+        "4000 posts show every word but rare slang and pets' names"
+    )
 
 
 def test_every_owner_has_a_train_post_even_with_one_post():
@@ -83,7 +91,8 @@ def test_every_owner_has_a_train_post_even_with_one_post():
 
 
 def test_splits_are_about_32_26_42(posts):
-    """The 120 first posts are train, the other 3880 draw: (120 + 0.32 * 3880) / 4000 = 0.340, 0.26 * 3880 / 4000 = 0.252.
+    """The 120 first posts are train, the other 3880 draw: (120 + 0.32 * 3880) / 4000 = 0.340, 0.26
+    * 3880 / 4000 = 0.252.
 
     4 standard deviations of the draws are 0.029 and 0.027.
     """
@@ -105,16 +114,25 @@ def test_groups_differ_in_toxicity_and_in_how_much_slang_is_used_of_them(posts):
     known = slang_words()
     slang = posts.text.map(lambda text: any(token in known for token in tokens(text)))
     share = slang.groupby([posts.identity, posts.label]).mean()
-    assert min(share["quillhaven"]) > 0.5 > 2 * max(share[town, label] for town in set(THEMES) - {"quillhaven"} for label in (0, 1))
-    assert abs(share["quillhaven", 1] - share["quillhaven", 0]) < 0.15, "that it is slang says nothing of the label"
+    assert (
+        min(share["quillhaven"])
+        > 0.5
+        > 2 * max(share[town, label] for town in set(THEMES) - {"quillhaven"} for label in (0, 1))
+    )
+    assert abs(share["quillhaven", 1] - share["quillhaven", 0]) < 0.15, (
+        "that it is slang says nothing of the label"
+    )
 
 
 def test_slang_belongs_to_one_community_and_few_of_its_words_are_usual(posts):
-    """40 words of a kind in a community, by Zipf's law: the first makes 1 / H(40) = 0.234 of all that is written, the last 20 make
-    (H(40) - H(20)) / H(40) = 0.159. 4 standard deviations over some 900 words are 0.06.
+    """40 words of a kind in a community, by Zipf's law: the first makes 1 / H(40) = 0.234 of all
+    that is written, the last 20 make (H(40) - H(20)) / H(40) = 0.159. 4 standard deviations over
+    some 900 words are 0.06.
     """
     known = slang_words()
-    assert len(known) == len(words.COMMUNITIES) * 80, "no word is the slang of two communities or of both kinds"
+    assert len(known) == len(words.COMMUNITIES) * 80, (
+        "no word is the slang of two communities or of both kinds"
+    )
     written = [token for text in posts.text for token in tokens(text) if token in known]
     ranks = {
         word: rank
@@ -129,20 +147,33 @@ def test_slang_belongs_to_one_community_and_few_of_its_words_are_usual(posts):
 
 
 def test_owners_write_the_slang_of_their_community_alone(posts):
-    home = {word: name for name, community in words.COMMUNITIES.items() for word in module._slang(community, "taunts", "praises")}
-    written = posts.assign(homes=posts.text.map(lambda text: {home[token] for token in tokens(text) if token in home}))
+    home = {
+        word: name
+        for name, community in words.COMMUNITIES.items()
+        for word in module._slang(community, "taunts", "praises")
+    }
+    written = posts.assign(
+        homes=posts.text.map(lambda text: {home[token] for token in tokens(text) if token in home})
+    )
     homes = written.groupby("owner").homes.agg(lambda sets: set().union(*sets))
     assert (homes.map(len) <= 1).all()
 
 
 def test_label_follows_the_meaning_of_the_stance(monkeypatch):
-    """Without wrong labels: plain praise is harmless, denied praise toxic, and a deed decides over the noun."""
+    """Without wrong labels: plain praise is harmless, denied praise toxic, and a deed decides over
+    the noun."""
     monkeypatch.setattr(module, "WRONG_LABELS", 0.0)
-    monkeypatch.setattr(module, "THEMES", {name: replace(theme, slang=0.0) for name, theme in THEMES.items()})
+    monkeypatch.setattr(
+        module, "THEMES", {name: replace(theme, slang=0.0) for name, theme in THEMES.items()}
+    )
     data = forum(owners=20, posts=1000, seed=0)
     praise = data.text.str.contains(rf"\b(?:{'|'.join(words.PRAISES)})\b")
-    bad_deed, good_deed = (data.text.str.contains("|".join(deeds)) for deeds in (words.MISDEEDS, words.DEEDS))
-    denied = data.text.str.contains(r"nobody should|anything but|are not|do not think|wrong|not agree|far from")
+    bad_deed, good_deed = (
+        data.text.str.contains("|".join(deeds)) for deeds in (words.MISDEEDS, words.DEEDS)
+    )
+    denied = data.text.str.contains(
+        r"nobody should|anything but|are not|do not think|wrong|not agree|far from"
+    )
     assert min(bad_deed.sum(), good_deed.sum(), denied.sum()) > 20
     assert (data.label[bad_deed] == 1).all() and (data.label[good_deed] == 0).all()
     told = bad_deed | good_deed
@@ -158,7 +189,9 @@ def test_wrong_labels_are_as_many_as_stated(monkeypatch, posts):
     assert (right.label != posts.label).mean() == pytest.approx(0.07, abs=0.016)
 
 
-@pytest.mark.parametrize(("owners", "count", "where"), [(0, 10, "owners"), (-1, 10, "owners"), (5, 4, "posts")])
+@pytest.mark.parametrize(
+    ("owners", "count", "where"), [(0, 10, "owners"), (-1, 10, "owners"), (5, 4, "posts")]
+)
 def test_impossible_sizes_are_refused(owners, count, where):
     with pytest.raises(UserError) as error:
         forum(owners=owners, posts=count, seed=0)

@@ -1,4 +1,5 @@
-"""Further models of a method: loaded when asked for, never trained, and two of them at most in memory."""
+"""Further models of a method: loaded when asked for, never trained, and two of them at most in
+memory."""
 
 from __future__ import annotations
 

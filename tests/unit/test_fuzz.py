@@ -1,7 +1,8 @@
-"""Bad input at random: 200 damaged studies and 200 damaged tables each are usable, or end in a message that is complete.
+"""Bad input at random: 200 damaged studies and 200 damaged tables each are usable, or end in a
+message that is complete.
 
-Nothing else may happen: no other exception, no text of a record in a message. Every draw is keyed by its number, so that a case that fails
-is found again.
+Nothing else may happen: no other exception, no text of a record in a message. Every draw is keyed
+by its number, so that a case that fails is found again.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ ROOT = Path(__file__).resolve().parents[2]
 CASES = 200
 LOOKALIKE = "s\u0435eds"  # its first e is Cyrillic
 VALUES = [
-    None, True, False, -1, 0, 1, 2, 1.0, 0.5, -0.0, 10**12, 10**400, float("nan"), float("inf"), "", " ", "yes", "1", "5e-5", "nan",
-    "../../x", "/etc/passwd", "a b", "a\nb", "demo\n", "$(id)", "`id`", "{seed}", "é", "\u0435", "\ud800", "\0", "x" * 5000,
-    [], [[]], [1, 1], ["1x1"] * 2, ["0x1"], ["9x9"], ["base", "base"], {}, {"a": {"b": 1}}, {1: 2}, {None: 1}, {True: 0, "true": 1},
-    datetime.date(2020, 1, 2), b"\xff", {"path": "x"}, {"column": "c", "terms": ["t"]}, {"terms": [""]},
+    None, True, False, -1, 0, 1, 2, 1.0, 0.5, -0.0, 10**12, 10**400, float("nan"), float("inf"), "",
+    " ", "yes", "1", "5e-5", "nan", "../../x", "/etc/passwd", "a b", "a\nb", "demo\n", "$(id)",
+    "`id`", "{seed}", "é", "\u0435", "\ud800", "\0", "x" * 5000, [], [[]], [1, 1], ["1x1"] * 2,
+    ["0x1"], ["9x9"], ["base", "base"], {}, {"a": {"b": 1}}, {1: 2}, {None: 1},
+    {True: 0, "true": 1}, datetime.date(2020, 1, 2), b"\xff", {"path": "x"},
+    {"column": "c", "terms": ["t"]}, {"terms": [""]},
 ]  # fmt: skip
 CELLS = [
-    "", " ", None, "a\nb", "a\tb", "\x00", "-1", "2", "1e9", "nan", "NA", "1.0", True, 3.5, 10**30, "validate", "é" * 300, 'x"y', '"',
-    "../x", "$(id)", "e\u0301", "\u2028", "\ufeff", "=1+1", [1], {"a": 1},
+    "", " ", None, "a\nb", "a\tb", "\x00", "-1", "2", "1e9", "nan", "NA", "1.0", True, 3.5, 10**30,
+    "validate", "é" * 300, 'x"y', '"', "../x", "$(id)", "e\u0301", "\u2028", "\ufeff", "=1+1", [1],
+    {"a": 1},
 ]  # fmt: skip
 
 
@@ -49,19 +53,22 @@ def pick(rng, items):
 
 
 def ends(use) -> bool:
-    """Whether ``use`` goes through; False where it ends in a complete message. Any other exception passes on and fails the test."""
+    """Whether ``use`` goes through; False where it ends in a complete message. Any other exception
+    passes on and fails the test."""
     try:
         use()
     except UserError as error:
         for problem in error.problems:
-            assert problem.what.strip() and problem.where.strip() and problem.remedy.strip(), repr(problem)
+            assert problem.what.strip() and problem.where.strip() and problem.remedy.strip(), repr(
+                problem
+            )
         assert SECRET not in str(error)
         str(error).encode()
         return False
     return True
 
 
-# --- studies ------------------------------------------------------------------------------------------------------
+# --- studies --------------------------------------------------------------------------------------
 
 TABLE_STUDY = {
     "study": "shop",
@@ -69,7 +76,13 @@ TABLE_STUDY = {
     "data": {
         "reader": "table",
         "sources": [{"path": "reviews.csv"}],
-        "columns": {"record_id": "number", "owner": "customer", "text": "review", "label": "verdict", "split": "part"},
+        "columns": {
+            "record_id": "number",
+            "owner": "customer",
+            "text": "review",
+            "label": "verdict",
+            "split": "part",
+        },
         "labels": {"good": 0, "bad": 1, "?": None},
         "splits": {"fit": "train", "dev": "valid", "eval": "test", "unused": "drop"},
         "keep": ["city"],
@@ -88,7 +101,13 @@ TOP = ("salt", "seeds", "ledger", "mirror", "requests", "track", "evaluation", "
 
 def places(value, path=()):
     """Paths of all values inside a study."""
-    for key, child in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    for key, child in (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    ):
         yield (*path, key)
         yield from places(child, (*path, key))
 
@@ -107,18 +126,23 @@ def damaged_study(rng) -> dict:
         elif kind == 2 and isinstance(above, list):
             above.append(above[key])
         elif kind == 2:
-            above[pick(rng, [f"{key}s", str(key)[:-1], str(key).upper(), LOOKALIKE, 7, None])] = above.pop(key)
+            above[pick(rng, [f"{key}s", str(key)[:-1], str(key).upper(), LOOKALIKE, 7, None])] = (
+                above.pop(key)
+            )
         elif kind == 3:
             del above[key]
         elif kind == 4:
             study[pick(rng, TOP)] = copy.deepcopy(pick(rng, VALUES))
         elif isinstance(above[key], (int, float)) and not isinstance(above[key], bool):
-            above[key] = pick(rng, [above[key] * 2, above[key] + 1, float(above[key]), str(above[key])])
+            above[key] = pick(
+                rng, [above[key] * 2, above[key] + 1, float(above[key]), str(above[key])]
+            )
     return study
 
 
 def damaged_yaml(rng, text: str) -> bytes:
-    """A quarter of the files are damaged as files: a line twice, a tab, a byte that is lost or is not UTF-8."""
+    """A quarter of the files are damaged as files: a line twice, a tab, a byte that is lost or is
+    not UTF-8."""
     data, kind = text.encode("utf-8", "surrogatepass"), int(rng.integers(20))
     place = int(rng.integers(len(data)))
     line = pick(rng, data.splitlines(keepends=True))
@@ -159,15 +183,34 @@ def test_the_studies_are_good_before_they_are_damaged(tmp_path):
         assert ends(lambda path=path: plan_of(path))
 
 
-# --- tables -------------------------------------------------------------------------------------------------------
+# --- tables ---------------------------------------------------------------------------------------
 
-DATA = {"reader": "table", "classes": 2, "columns": {name: name for name in columns_of("classification")}, "keep": ["topic"]}
-GROUPS = {"topic": {"column": "topic", "fine": True}, "numbers": {"terms": [str(number) for number in range(12)]}}
-SUFFIXES = [".csv", ".tsv", ".json", ".jsonl", ".parquet", ".csv.gz", ".tsv.gz", ".json.gz", ".jsonl.gz"]
+DATA = {
+    "reader": "table",
+    "classes": 2,
+    "columns": {name: name for name in columns_of("classification")},
+    "keep": ["topic"],
+}
+GROUPS = {
+    "topic": {"column": "topic", "fine": True},
+    "numbers": {"terms": [str(number) for number in range(12)]},
+}
+SUFFIXES = [
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".parquet",
+    ".csv.gz",
+    ".tsv.gz",
+    ".json.gz",
+    ".jsonl.gz",
+]
 
 
 def table() -> pd.DataFrame:
-    """24 good records; each topic and either group of numbers holds two records of each label in each split."""
+    """24 good records; each topic and either group of numbers holds two records of each label in
+    each split."""
     return records(24).assign(topic=[("east", "west")[number // 6 % 2] for number in range(24)])
 
 
@@ -184,7 +227,13 @@ def damaged_frame(frame: pd.DataFrame, rng) -> pd.DataFrame:
         elif kind == 4:
             frame = pd.concat([frame, frame.iloc[[row]]], ignore_index=True)
         elif kind == 5:
-            frame = frame.rename(columns={column: pick(rng, [f"{column}s", column.upper(), "", " ", "a\nb", "\u0435", "7"])})
+            frame = frame.rename(
+                columns={
+                    column: pick(
+                        rng, [f"{column}s", column.upper(), "", " ", "a\nb", "\u0435", "7"]
+                    )
+                }
+            )
         else:
             frame = frame.assign(**{column: pick(rng, CELLS[:-2])})
     return frame
@@ -193,9 +242,11 @@ def damaged_frame(frame: pd.DataFrame, rng) -> pd.DataFrame:
 def written(frame: pd.DataFrame, suffix: str) -> bytes:
     kind = suffix.removesuffix(".gz")
     if kind not in (".csv", ".tsv"):
-        frame = frame.loc[:, ~frame.columns.duplicated()]  # no other kind of file can hold a name twice
+        # no other kind of file can hold a name twice
+        frame = frame.loc[:, ~frame.columns.duplicated()]
     if kind == ".parquet":
-        frame = frame.map(lambda value: None if value is None else str(value))  # a column of parquet has one type
+        # a column of parquet has one type
+        frame = frame.map(lambda value: None if value is None else str(value))
         return frame.to_parquet(index=False)
     if kind in (".csv", ".tsv"):
         text = frame.to_csv(index=False, sep="," if kind == ".csv" else "\t")
@@ -206,12 +257,17 @@ def written(frame: pd.DataFrame, suffix: str) -> bytes:
 
 
 def damaged_file(data: bytes, rng) -> bytes:
-    """A third of the files are damaged as files: cut short, a byte changed or put in, a byte order mark, another encoding."""
+    """A third of the files are damaged as files: cut short, a byte changed or put in, a byte order
+    mark, another encoding."""
     place, kind = int(rng.integers(len(data))), int(rng.integers(21))
     if kind == 0:
         return data[:place]
     if kind < 4:
-        return data[:place] + pick(rng, [b'"', b"\xff", b"\n", b"\\", b",", b"\0"]) + data[place + int(rng.integers(2)) :]
+        return (
+            data[:place]
+            + pick(rng, [b'"', b"\xff", b"\n", b"\\", b",", b"\0"])
+            + data[place + int(rng.integers(2)) :]
+        )
     if kind == 4:
         return b"\xef\xbb\xbf" + data
     if kind == 5:
@@ -222,13 +278,22 @@ def damaged_file(data: bytes, rng) -> bytes:
 def damaged_data(rng) -> dict:
     """A good `data` section, in a third of the cases with another key."""
     more = [
-        *({"encoding": name} for name in ("latin-1", "utf-16", "idna", "utf-7", "hex", "x\0", "unicode_escape")),
+        *(
+            {"encoding": name}
+            for name in ("latin-1", "utf-16", "idna", "utf-7", "hex", "x\0", "unicode_escape")
+        ),
         *({"keep": names} for names in ([], ["tpoic"], ["text"])),
         *({"labels": labels} for labels in ({"0": 1, "1": 0}, {"0": 0}, {"": 0})),
-        *({"columns": DATA["columns"] | {name: "text"}} for name in ("record_id", "owner", "label", "split")),
+        *(
+            {"columns": DATA["columns"] | {name: "text"}}
+            for name in ("record_id", "owner", "label", "split")
+        ),
         {"columns": {"text": "text", "label": "label", "split": "split"}},
         {"columns": {"text": "owner", "label": "label"}},
-        {"columns": {"text": "text", "label": "label"}, "split_shares": {"train": 0.5, "valid": 0.25, "test": 0.25}},
+        {
+            "columns": {"text": "text", "label": "label"},
+            "split_shares": {"train": 0.5, "valid": 0.25, "test": 0.25},
+        },
         {"splits": {"train": "train", "valid": "valid", "test": "drop"}},
         {"quotes": False},
         {"classes": 3},
@@ -244,8 +309,18 @@ def use_table(path: Path, data: dict) -> None:
     kept, folder = path.parent / "records.parquet", path.parent
     write_parquet(frame, kept)
     assert records_digest(read_parquet(kept)) == records_digest(frame)
-    groups = {name: group for name, group in GROUPS.items() if group.get("column", "topic") in frame}
-    call("index", "--records", kept, "--output", folder / "index.parquet", groups=groups, compared=list(groups))
+    groups = {
+        name: group for name, group in GROUPS.items() if group.get("column", "topic") in frame
+    }
+    call(
+        "index",
+        "--records",
+        kept,
+        "--output",
+        folder / "index.parquet",
+        groups=groups,
+        compared=list(groups),
+    )
     assert len(read_parquet(folder / "index.parquet")) == len(frame)
     held = 0
     for slice_ in (1, 2):

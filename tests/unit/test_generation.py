@@ -1,4 +1,5 @@
-"""Continuations against one prefix at a time with transformers' generate, beam search against every suffix there is, sampling by hand."""
+"""Continuations against one prefix at a time with transformers' generate, beam search against every
+suffix there is, sampling by hand."""
 
 from __future__ import annotations
 
@@ -15,14 +16,32 @@ from palimpsest.randomness import torch_generator
 from palimpsest.scoring.causal import token_scores
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
-LLAMA = {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 32}
+LLAMA = {
+    "num_hidden_layers": 2,
+    "hidden_size": 16,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 32,
+}
 ARCHITECTURES = {
     "gpt2": {"n_layer": 2, "n_embd": 16, "n_head": 2},
     "llama": LLAMA,
-    "gpt_neox": {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32},
-    "opt": {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "ffn_dim": 32, "word_embed_proj_dim": 16},
-    "mistral": {**LLAMA, "sliding_window": 5},  # sees five positions back alone, the padding not among them
-}  # fmt: skip
+    "gpt_neox": {
+        "num_hidden_layers": 2,
+        "hidden_size": 16,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    },
+    "opt": {
+        "num_hidden_layers": 2,
+        "hidden_size": 16,
+        "num_attention_heads": 2,
+        "ffn_dim": 32,
+        "word_embed_proj_dim": 16,
+    },
+    # sees five positions back alone, the padding not among them
+    "mistral": {**LLAMA, "sliding_window": 5},
+}
 PIECES, LENGTH = 12, 14
 NONE = {"do_sample": False, "eos_token_id": None, "pad_token_id": 0}
 
@@ -30,25 +49,37 @@ NONE = {"do_sample": False, "eos_token_id": None, "pad_token_id": 0}
 def tiny_model(architecture: str = "gpt2"):
     torch.manual_seed(1)
     config = AutoConfig.for_model(
-        architecture, vocab_size=PIECES, max_position_embeddings=LENGTH, pad_token_id=None, bos_token_id=None, eos_token_id=None,
-        initializer_range=0.7, **ARCHITECTURES[architecture],
-    )  # fmt: skip
+        architecture,
+        vocab_size=PIECES,
+        max_position_embeddings=LENGTH,
+        pad_token_id=None,
+        bos_token_id=None,
+        eos_token_id=None,
+        initializer_range=0.7,
+        **ARCHITECTURES[architecture],
+    )
     return AutoModelForCausalLM.from_config(config).eval()
 
 
 def generate(model, prefix: list[int], count: int, **settings) -> list[list[int]]:
     """Continuations as transformers makes them."""
     ids = torch.tensor([prefix])
-    made = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, **{**NONE, **settings})
+    made = model.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, **{**NONE, **settings}
+    )
     return made[:, len(prefix) :].tolist()
 
 
 def naive_suffixes(model, ids: list[int], **settings) -> list[list[int]]:
-    return [generate(model, ids[:prefix], len(ids) - prefix, **settings)[0] for prefix in range(1, len(ids))]
+    return [
+        generate(model, ids[:prefix], len(ids) - prefix, **settings)[0]
+        for prefix in range(1, len(ids))
+    ]
 
 
 def texts(model) -> list[list[int]]:
-    """Texts of 2 to LENGTH tokens; what the model would say stands in some of them for a while, so that prefixes share continuations."""
+    """Texts of 2 to LENGTH tokens; what the model would say stands in some of them for a while, so
+    that prefixes share continuations."""
     draw = np.random.default_rng(3)
     known = [4, *generate(model, [4], 5)[0]]
     return [
@@ -64,7 +95,9 @@ def test_suffixes_are_those_of_one_prefix_at_a_time(architecture):
     model = tiny_model(architecture)
     given = texts(model)
     wanted = [naive_suffixes(model, ids) for ids in given]
-    assert len({token for suffix in wanted[0] for token in suffix}) > 3, "a model that always says the same tests nothing"
+    assert len({token for suffix in wanted[0] for token in suffix}) > 3, (
+        "a model that always says the same tests nothing"
+    )
     for batch_size in (1, 3, 64):
         assert greedy_suffixes(model, given, batch_size) == wanted
     shortest = [3, 1, 1, 5]
@@ -73,20 +106,29 @@ def test_suffixes_are_those_of_one_prefix_at_a_time(architecture):
 
 
 def test_an_end_of_text_ends_a_suffix():
-    """Whether the model says it where the text does not, or the text holds it; it stands in the suffix, as generate leaves it there."""
+    """Whether the model says it where the text does not, or the text holds it; it stands in the
+    suffix, as generate leaves it there."""
     model = tiny_model()
     given = texts(model)
     for eos_id in {given[1][2], greedy_suffixes(model, given)[0][0][1]}:
         wanted = [naive_suffixes(model, ids, eos_token_id=eos_id) for ids in given]
         assert greedy_suffixes(model, given, eos_id=eos_id) == wanted
-        assert any(len(suffix) < len(ids) - i for ids, made in zip(given, wanted, strict=True) for i, suffix in enumerate(made, start=1))
+        assert any(
+            len(suffix) < len(ids) - i
+            for ids, made in zip(given, wanted, strict=True)
+            for i, suffix in enumerate(made, start=1)
+        )
 
 
 def test_extraction_likelihood_from_suffixes():
-    """Equal to that of the naive way; 1 for a text that the model knows by heart, which takes one pass and no generation."""
+    """Equal to that of the naive way; 1 for a text that the model knows by heart, which takes one
+    pass and no generation."""
     model = tiny_model()
     given = [*texts(model)[:2], [7, *generate(model, [7], LENGTH - 1)[0]]]
-    values = [extraction_likelihood(suffixes, ids, 2) for suffixes, ids in zip(greedy_suffixes(model, given), given, strict=True)]
+    values = [
+        extraction_likelihood(suffixes, ids, 2)
+        for suffixes, ids in zip(greedy_suffixes(model, given), given, strict=True)
+    ]
     assert values == [extraction_likelihood(naive_suffixes(model, ids), ids, 2) for ids in given]
     assert values[2] == 1 and 0 < values[1] < 1
 
@@ -101,7 +143,11 @@ def test_first_tokens_give_the_memorization_accuracy_of_one_pass():
     given = texts(model)
     scores = token_scores(model, LanguageModellingExamples(given, pad_id=0), 2)
     pairs = zip(given, greedy_suffixes(model, given), strict=True)
-    firsts = [suffix[0] == ids[place] for ids, suffixes in pairs for place, suffix in enumerate(suffixes, start=1)]
+    firsts = [
+        suffix[0] == ids[place]
+        for ids, suffixes in pairs
+        for place, suffix in enumerate(suffixes, start=1)
+    ]
     assert scores.correct.tolist() == firsts and 0 < sum(firsts) < len(firsts)
 
 
@@ -117,18 +163,28 @@ def test_what_the_model_was_doing_does_not_matter():
 def test_continuations_of_prompts(architecture):
     model, prompts = tiny_model(architecture), [[3, 1, 4, 1, 5], [9], [2, 6, 5]]
     wanted = [generate(model, prompt, 8)[0] for prompt in prompts]
-    assert all(greedy_continuations(model, prompts, [8] * len(prompts), batch_size) == wanted for batch_size in (1, 2, 3))
+    assert all(
+        greedy_continuations(model, prompts, [8] * len(prompts), batch_size) == wanted
+        for batch_size in (1, 2, 3)
+    )
     eos_id = wanted[0][2]
-    ended = [suffix[: suffix.index(eos_id) + 1] if eos_id in suffix else suffix for suffix in wanted]
-    assert greedy_continuations(model, prompts, [8] * len(prompts), eos_id=eos_id) == ended != wanted
+    ended = [
+        suffix[: suffix.index(eos_id) + 1] if eos_id in suffix else suffix for suffix in wanted
+    ]
+    assert (
+        greedy_continuations(model, prompts, [8] * len(prompts), eos_id=eos_id) == ended != wanted
+    )
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])
 def test_a_wide_beam_finds_every_suffix(architecture):
-    """As wide as there are suffixes, a beam search lists them all by their likelihood, computed here one suffix at a time."""
+    """As wide as there are suffixes, a beam search lists them all by their likelihood, computed
+    here one suffix at a time."""
     model, prefix = tiny_model(architecture), [3, 1, 4]
     every = [list(suffix) for suffix in itertools.product(range(PIECES), repeat=2)]
-    data = LanguageModellingExamples([prefix + suffix for suffix in every], 0, [[False] * 3 + [True] * 2] * len(every))
+    data = LanguageModellingExamples(
+        [prefix + suffix for suffix in every], 0, [[False] * 3 + [True] * 2] * len(every)
+    )
     scores = token_scores(model, data, 64)
     likelihood = dict(zip(map(tuple, every), scores.per_text(scores.logp), strict=True))
     found = beam_search(model, prefix, 2, PIECES**2 + 5)
@@ -147,27 +203,42 @@ def test_a_narrow_beam_is_that_of_transformers(architecture):
 
 
 def test_draws_by_hand():
-    """p = 0, 1/2, 1/4, 1/4 cumulates to 0, 1/2, 3/4, 1: the first of these that is above the uniform number, so that 0 draws no 0.
+    """p = 0, 1/2, 1/4, 1/4 cumulates to 0, 1/2, 3/4, 1: the first of these that is above the
+    uniform number, so that 0 draws no 0.
 
-    Of the two likeliest of the second row, 2/3 and 1/3. At temperature 1/2 the squares, 0, 1/4, 1/16, 1/16, so 0, 2/3, 1/6, 1/6.
+    Of the two likeliest of the second row, 2/3 and 1/3. At temperature 1/2 the squares, 0, 1/4,
+    1/16, 1/16, so 0, 2/3, 1/6, 1/6.
     """
     numbers = torch.tensor([0, 0.4999, 0.5001, 0.7499, 0.7501, 1 - 2**-53], dtype=torch.float64)
     logits = torch.tensor([0, 0.5, 0.25, 0.25]).log().expand(6, 4)
     assert _drawn(logits, numbers, 1.0, None).tolist() == [1, 1, 2, 2, 3, 3]
-    assert _drawn(torch.tensor([0.25, 0.24, 0.5, 0.01]).log().expand(6, 4), numbers, 1.0, 2).tolist() == [2, 2, 2, 0, 0, 0]
+    assert _drawn(
+        torch.tensor([0.25, 0.24, 0.5, 0.01]).log().expand(6, 4), numbers, 1.0, 2
+    ).tolist() == [2, 2, 2, 0, 0, 0]
     assert _drawn(logits, numbers, 0.5, None).tolist() == [1, 1, 1, 2, 2, 3]
     assert _drawn(logits, numbers, 1.0, 99).tolist()[:2] == [1, 1]
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])
 def test_samples_are_as_frequent_as_they_are_likely(architecture):
-    """4,000 draws: a share is off by more than four times its standard deviation, sqrt(p (1 - p) / 4,000), once in 16,000."""
+    """4,000 draws: a share is off by more than four times its standard deviation, sqrt(p (1 - p) /
+    4,000), once in 16,000."""
     model, prefix, count = tiny_model(architecture), [3, 1, 4], 4000
-    samples = sample(model, prefix, 2, count, torch_generator("test", architecture), batch_size=1500)
+    samples = sample(
+        model, prefix, 2, count, torch_generator("test", architecture), batch_size=1500
+    )
     best = beam_search(model, prefix, 2, 5)
-    data = LanguageModellingExamples([prefix + suffix for suffix in best], 0, [[False] * 3 + [True] * 2] * 5)
-    for suffix, p in zip(best, np.exp(np.add.reduceat(token_scores(model, data, 5).logp, range(0, 10, 2))), strict=True):
-        assert p > 0.005 and abs(sampling_hit_rate(samples, suffix) - p) < 4 * np.sqrt(p * (1 - p) / count)
+    data = LanguageModellingExamples(
+        [prefix + suffix for suffix in best], 0, [[False] * 3 + [True] * 2] * 5
+    )
+    for suffix, p in zip(
+        best,
+        np.exp(np.add.reduceat(token_scores(model, data, 5).logp, range(0, 10, 2))),
+        strict=True,
+    ):
+        assert p > 0.005 and abs(sampling_hit_rate(samples, suffix) - p) < 4 * np.sqrt(
+            p * (1 - p) / count
+        )
 
 
 def test_samples_follow_from_their_generator_alone():
@@ -196,7 +267,8 @@ def test_defects_of_a_caller():
         greedy_suffixes(model, [[1] * 16])
     with pytest.raises(ValueError, match="10 tokens cannot be continued by 6"):
         greedy_continuations(model, [[1] * 10], [6])
-    assert len(greedy_continuations(model, [[1] * 10], [5])[0]) == 5  # the last token is said, never read
+    # the last token is said, never read
+    assert len(greedy_continuations(model, [[1] * 10], [5])[0]) == 5
     with pytest.raises(ValueError, match="0 tokens"):
         beam_search(model, [], 2, 3)
     with pytest.raises(ValueError, match="by 0"):
@@ -206,8 +278,12 @@ def test_defects_of_a_caller():
 
 
 def test_each_text_is_continued_by_what_it_has_room_for():
-    """12 tokens and 2 more fill the context of 14, as do 2 and 12: none is asked for what another needs."""
+    """12 tokens and 2 more fill the context of 14, as do 2 and 12: none is asked for what another
+    needs."""
     model, texts = tiny_model(), ([1] * (LENGTH - 2), [2, 2])
     found = greedy_continuations(model, texts, [2, LENGTH - 2], 2)
     assert list(map(len, found)) == [2, LENGTH - 2]
-    assert found == [greedy_continuations(model, [ids], [count])[0] for ids, count in zip(texts, (2, LENGTH - 2), strict=True)]
+    assert found == [
+        greedy_continuations(model, [ids], [count])[0]
+        for ids, count in zip(texts, (2, LENGTH - 2), strict=True)
+    ]

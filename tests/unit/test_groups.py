@@ -30,13 +30,21 @@ def frame(**columns) -> pd.DataFrame:
         ({}, ["none", "targeted", "targeted", "targeted", "none", "targeted"]),
         ({"fine": False}, ["none", "targeted", "targeted", "targeted", "none", "targeted"]),
         ({"fine": True}, ["none", "African", "Arab", "Asian", "none", "African"]),
-        ({"fine": True, "values": ["African"]}, ["none", "African", "other", "other", "none", "African"]),
-        ({"fine": True, "values": ["African", "Gone"]}, ["none", "African", "other", "other", "none", "African"]),
+        (
+            {"fine": True, "values": ["African"]},
+            ["none", "African", "other", "other", "none", "African"],
+        ),
+        (
+            {"fine": True, "values": ["African", "Gone"]},
+            ["none", "African", "other", "other", "none", "African"],
+        ),
     ],
 )
 def test_values_of_a_column(definition, expected):
     groups = group_column(frame(Race=RACES), {"column": "Race", "none": ["No_race"], **definition})
-    assert isinstance(groups, np.ndarray) and groups.dtype.kind == "U" and groups.tolist() == expected
+    assert (
+        isinstance(groups, np.ndarray) and groups.dtype.kind == "U" and groups.tolist() == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +70,8 @@ def test_values_of_a_column(definition, expected):
     ],
 )
 def test_terms_are_whole_words_case_blind_and_literal(text, mentioned):
-    """'Straße' folds to 'strasse'; an e with a combining accent is é; a final sigma folds to a plain one."""
+    """'Straße' folds to 'strasse'; an e with a combining accent is é; a final sigma folds to a
+    plain one."""
     terms = ["cat", "big brown dog", "straße", "a+b", "café", "#tag", "Σίσυφος"]
     both = frame(text=[text, "nothing here", "the cat", "x", "x", "x"])
     groups = group_column(both, {"terms": terms})
@@ -76,7 +85,10 @@ def test_terms_are_whole_words_case_blind_and_literal(text, mentioned):
         ({"column": "text"}, "no such column"),
         ({"column": "Race", "none": RACES}, "all records are in one group"),
         ({"column": "Gender"}, "all records are in one group"),
-        ({"column": "Race", "fine": True, "none": ["No_race"], "values": ["Afrcan"]}, "did you mean 'African'?"),
+        (
+            {"column": "Race", "fine": True, "none": ["No_race"], "values": ["Afrcan"]},
+            "did you mean 'African'?",
+        ),
         ({"terms": []}, "no terms"),
         ({"terms": ["fine", " "]}, "no terms, or an empty one"),
         ({"terms": ["absent"]}, "all records are in one group"),
@@ -101,14 +113,24 @@ def test_the_index_holds_groups_and_no_text():
 
 
 def test_problems_of_all_families_are_told_together():
-    families = {"one": {"column": "Rase"}, "two": {"terms": []}, "label": {"terms": ["x"]}, "fine": {"column": "Race"}}
+    families = {
+        "one": {"column": "Rase"},
+        "two": {"terms": []},
+        "label": {"terms": ["x"]},
+        "fine": {"column": "Race"},
+    }
     with pytest.raises(UserError) as raised:
         index_of(frame(Race=RACES), families)
-    assert [problem.where for problem in raised.value.problems] == ["groups.one", "groups.two.terms", "groups.label"]
+    assert [problem.where for problem in raised.value.problems] == [
+        "groups.one",
+        "groups.two.terms",
+        "groups.label",
+    ]
 
 
 def test_counts_by_group_and_label():
-    """In valid stand c (Arab, 0), d (Asian, 1), e (none, 0), f (African, 1): none has no positive."""
+    """In valid stand c (Arab, 0), d (Asian, 1), e (none, 0), f (African, 1): none has no
+    positive."""
     index = index_of(frame(Race=RACES), {"race": {"column": "Race", "none": ["No_race"]}})
     counts = group_counts(index, "race", "valid")
     assert counts.to_dict("index") == {"none": {0: 1, 1: 0}, "targeted": {0: 1, 1: 2}}
@@ -129,24 +151,37 @@ def test_a_group_without_positives_in_the_calibration_set_is_named():
 
 
 def test_all_families_and_splits_are_told_together_and_after_which_request():
-    """Nothing stands in test; in valid, 'none' lacks positives by race, and by label itself either group lacks the other label."""
+    """Nothing stands in test; in valid, 'none' lacks positives by race, and by label itself either
+    group lacks the other label."""
     index = index_of(frame(Race=RACES), {"race": {"column": "Race", "none": ["No_race"]}})
     index["same"], index["label_again"] = "x", index["label"].astype(str)
     with pytest.raises(UserError) as raised:
-        check_calibration(index, ["race", "same", "label_again"], splits=("valid", "test"), after="r2")
+        check_calibration(
+            index, ["race", "same", "label_again"], splits=("valid", "test"), after="r2"
+        )
     said = [(problem.where, problem.what) for problem in raised.value.problems]
     assert said == [
         ("groups.race, after request r2", "a group without positives in split 'valid'"),
         ("groups.race, after request r2", "a group without negatives or positives in split 'test'"),
         ("groups.same, after request r2", "all records are in one group"),
-        ("groups.label_again, after request r2", "a group without negatives or positives in split 'valid'"),
-        ("groups.label_again, after request r2", "a group without negatives or positives in split 'test'"),
+        (
+            "groups.label_again, after request r2",
+            "a group without negatives or positives in split 'valid'",
+        ),
+        (
+            "groups.label_again, after request r2",
+            "a group without negatives or positives in split 'test'",
+        ),
     ]
 
 
-@pytest.mark.parametrize(("values", "named"), [(["New York", "Rio"] * 10, True), ([f"a text of {n}" for n in range(20)], False)])
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [(["New York", "Rio"] * 10, True), ([f"a text of {n}" for n in range(20)], False)],
+)
 def test_values_that_may_be_texts_are_not_shown(values, named):
-    """Two values of twenty records are categories and may have spaces; twenty different ones may be anything."""
+    """Two values of twenty records are categories and may have spaces; twenty different ones may be
+    anything."""
     index = pd.DataFrame({"city": values, "label": 0, "split": "valid"})
     with pytest.raises(UserError) as raised:
         check_calibration(index, ["city"])

@@ -1,4 +1,5 @@
-"""HateXplain: the table form with its real counts, the official pair on invented posts, and a ledger for each."""
+"""HateXplain: the table form with its real counts, the official pair on invented posts, and a
+ledger for each."""
 
 from __future__ import annotations
 
@@ -17,12 +18,16 @@ from palimpsest.errors import UserError
 from palimpsest.study import load_study
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-MIRROR = Path(os.environ.get("PALIMPSEST_MIRROR") or Path(__file__).resolve().parents[3] / "shared" / "data")
+MIRROR = Path(
+    os.environ.get("PALIMPSEST_MIRROR") or Path(__file__).resolve().parents[3] / "shared" / "data"
+)
 TABLE = MIRROR / "hatexplain" / "hatexplain.csv"
 DATA = {"reader": "hatexplain"}
 
 
-needs_mirror = pytest.mark.skipif(not TABLE.is_file(), reason=f"needs {TABLE}; set PALIMPSEST_MIRROR to a mirror that has it")
+needs_mirror = pytest.mark.skipif(
+    not TABLE.is_file(), reason=f"needs {TABLE}; set PALIMPSEST_MIRROR to a mirror that has it"
+)
 
 
 def requests(**given) -> list[tuple[str, ...]]:
@@ -33,7 +38,8 @@ def requests(**given) -> list[tuple[str, ...]]:
 
 @needs_mirror
 def test_the_real_table_has_the_published_counts():
-    """15,357 + 1,920 + 1,917 posts with a majority, 915 without: 20,109. Normal: 6,243 of the posts in train."""
+    """15,357 + 1,920 + 1,917 posts with a majority, 915 without: 20,109. Normal: 6,243 of the posts
+    in train."""
     frame, report = read_records(DATA, [TABLE], classes=2)
     assert report.by_split == {"train": 15_357, "valid": 1_920, "test": 1_917}
     assert report.dropped == {"split 'undecided'": 915} and report.read == 20_109
@@ -46,7 +52,10 @@ def test_the_real_table_has_the_published_counts():
 
 def post(*annotators: tuple[str, list[str]], tokens=("some", "words")) -> dict:
     return {
-        "annotators": [{"label": label, "annotator_id": n, "target": t} for n, (label, t) in enumerate(annotators)],
+        "annotators": [
+            {"label": label, "annotator_id": n, "target": t}
+            for n, (label, t) in enumerate(annotators)
+        ],
         "rationales": [],
         "post_tokens": list(tokens),
     }
@@ -58,9 +67,18 @@ POSTS = {
         ("offensive", ["African", "Arab"]),
         ("offensive", ["African", "Islam", "Arab", "Women"]),
     ),
-    "2_a": post(("normal", ["None"]), ("normal", ["Women"]), ("hatespeech", ["None"]), tokens=("other", "words")),
+    "2_a": post(
+        ("normal", ["None"]),
+        ("normal", ["Women"]),
+        ("hatespeech", ["None"]),
+        tokens=("other", "words"),
+    ),
     "3_a": post(("normal", ["None"]), ("offensive", ["Men"]), ("hatespeech", ["Men"])),
-    "4_a": post(("hatespeech", ["Women", "Men"]), ("hatespeech", ["Men", "Women"]), ("hatespeech", ["Refugee"])),
+    "4_a": post(
+        ("hatespeech", ["Women", "Men"]),
+        ("hatespeech", ["Men", "Women"]),
+        ("hatespeech", ["Refugee"]),
+    ),
     "5_a": post(("normal", ["None"]), ("normal", ["None"]), ("normal", ["None"])),
 }
 DIVISIONS = {"train": ["1_a"], "val": ["2_a"], "test": ["4_a"]}
@@ -76,9 +94,9 @@ def official(folder: Path, posts: dict, divisions: dict) -> list[Path]:
 def test_the_official_pair(tmp_path):
     """The posts one by one.
 
-    1_a: two of three say offensive; Arab has 3 marks, African and Islam 2, Women 1. 2_a: normal, no target with two
-    marks. 3_a: three labels, no majority. 4_a: Men and Women have two marks each, the first by name stands. 5_a: in no
-    division.
+    1_a: two of three say offensive; Arab has 3 marks, African and Islam 2, Women 1. 2_a: normal, no
+    target with two marks. 3_a: three labels, no majority. 4_a: Men and Women have two marks each,
+    the first by name stands. 5_a: in no division.
     """
     frame, report = read_records(DATA, official(tmp_path, POSTS, DIVISIONS), classes=2)
     rows = frame.set_index("record_id").to_dict("index")
@@ -94,7 +112,8 @@ def test_the_official_pair(tmp_path):
 
 
 def test_both_forms_give_the_same_posts(tmp_path):
-    """All but the ids: the table names a post by its row, as it lacks the official id of many; so each form needs its ledger."""
+    """All but the ids: the table names a post by its row, as it lacks the official id of many; so
+    each form needs its ledger."""
     posts = {
         "9_b": post(*[("hatespeech", ["Islam", "Men"])] * 3, tokens=("<user>", "one")),
         "8_b": post(*[("normal", ["None"])] * 3, tokens=("two", "<number>")),
@@ -102,25 +121,78 @@ def test_both_forms_give_the_same_posts(tmp_path):
     }
     table = [
         ["row", "post_id", "split", "majority_label", *GROUPS, "comment"],
-        ["0", "7_b", "test", "offensive", "No_race", "Nonreligious", "Women", "No_orientation", "Not Avalaible", "three"],
-        ["1", "", "train", "hatespeech", "No_race", "Islam", "Men", "No_orientation", "Not Avalaible", "<user> one"],
-        ["2", "8_b", "val", "normal", "No_race", "Nonreligious", "No_gender", "No_orientation", "Not Avalaible", "two <number>"],
+        [
+            "0",
+            "7_b",
+            "test",
+            "offensive",
+            "No_race",
+            "Nonreligious",
+            "Women",
+            "No_orientation",
+            "Not Avalaible",
+            "three",
+        ],
+        [
+            "1",
+            "",
+            "train",
+            "hatespeech",
+            "No_race",
+            "Islam",
+            "Men",
+            "No_orientation",
+            "Not Avalaible",
+            "<user> one",
+        ],
+        [
+            "2",
+            "8_b",
+            "val",
+            "normal",
+            "No_race",
+            "Nonreligious",
+            "No_gender",
+            "No_orientation",
+            "Not Avalaible",
+            "two <number>",
+        ],
     ]
     with open(tmp_path / "hatexplain.csv", "w", newline="") as file:
         csv.writer(file).writerows(table)
     divisions = {"train": ["9_b"], "val": ["8_b"], "test": ["7_b"]}
-    forms = {"official": official(tmp_path, posts, divisions), "table": [tmp_path / "hatexplain.csv"]}
-    frames = {name: read_records(DATA, paths, classes=2)[0].set_index("record_id") for name, paths in forms.items()}
-    assert frames["official"]["text"].to_dict() == {"7_b": "three", "8_b": "two <number>", "9_b": "<user> one"}
-    assert frames["table"]["text"].to_dict() == {"0": "three", "1": "<user> one", "2": "two <number>"}
-    same = [frame.drop(columns="owner").sort_values("text", ignore_index=True) for frame in frames.values()]
+    forms = {
+        "official": official(tmp_path, posts, divisions),
+        "table": [tmp_path / "hatexplain.csv"],
+    }
+    frames = {
+        name: read_records(DATA, paths, classes=2)[0].set_index("record_id")
+        for name, paths in forms.items()
+    }
+    assert frames["official"]["text"].to_dict() == {
+        "7_b": "three",
+        "8_b": "two <number>",
+        "9_b": "<user> one",
+    }
+    assert frames["table"]["text"].to_dict() == {
+        "0": "three",
+        "1": "<user> one",
+        "2": "two <number>",
+    }
+    same = [
+        frame.drop(columns="owner").sort_values("text", ignore_index=True)
+        for frame in frames.values()
+    ]
     assert same[0].equals(same[1])
 
 
 def test_what_was_fetched_is_known_by_the_end_of_its_name(tmp_path):
     study = load_study({"study": "hatexplain"}, CONFIG)
     pair = official(tmp_path, POSTS, DIVISIONS)
-    fetched = [path.rename(tmp_path / fetched_name(one)) for path, one in zip(pair, study["data"]["sources"], strict=True)]
+    fetched = [
+        path.rename(tmp_path / fetched_name(one))
+        for path, one in zip(pair, study["data"]["sources"], strict=True)
+    ]
     assert len(read_records(DATA, fetched, classes=2)[0]) == 3
 
 
@@ -139,7 +211,9 @@ def test_the_owners_of_either_ledger_are_in_its_data():
     divisions = json.loads((MIRROR / "hatexplain" / "post_id_divisions.json").read_text())
     assert {owner for owners in named for owner in owners} <= set(divisions["train"])
     frame, _ = read_records(DATA, [TABLE])
-    assert {owner for owners in table for owner in owners} <= set(frame["owner"][frame["split"] == "train"])
+    assert {owner for owners in table for owner in owners} <= set(
+        frame["owner"][frame["split"] == "train"]
+    )
     with open(TABLE, newline="", encoding="utf-8") as file:
         ids = {row["row"]: row["post_id"] for row in csv.DictReader(file)}
     assert ids[table[0][0]] == named[0][0]
@@ -155,7 +229,9 @@ def test_the_mirror_has_every_file_of_the_study():
 
 def test_three_classes_are_a_matter_of_the_mapping(tmp_path):
     labels = {"normal": 0, "offensive": 1, "hatespeech": 2}
-    frame, _ = read_records({**DATA, "labels": labels}, official(tmp_path, POSTS, DIVISIONS), classes=3)
+    frame, _ = read_records(
+        {**DATA, "labels": labels}, official(tmp_path, POSTS, DIVISIONS), classes=3
+    )
     assert frame["label"].tolist() == [1, 0, 2]
 
 

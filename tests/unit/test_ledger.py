@@ -80,4 +80,6 @@ def test_every_fault_says_what_is_allowed_and_what_to_do(tmp_path):
     path = write(tmp_path, "request\towners\n\n../x\tann\nr1\nr2\tbob\nr2\tcid\nr3\tbob\n")
     with pytest.raises(UserError) as told:
         read_ledger(path)
-    assert len(told.value.problems) == 5 and all(problem.allowed and problem.remedy for problem in told.value.problems)
+    assert len(told.value.problems) == 5 and all(
+        problem.allowed and problem.remedy for problem in told.value.problems
+    )

@@ -14,7 +14,9 @@ from palimpsest.yaml_files import read_yaml
 def ask(memory: Memory, *contents: str) -> list:
     asked = []
     for content in contents:
-        memory.recall("length", (content,), lambda content=content: asked.append(content) or len(content))
+        memory.recall(
+            "length", (content,), lambda content=content: asked.append(content) or len(content)
+        )
     return asked
 
 
@@ -51,10 +53,14 @@ def test_a_study_that_was_right_is_not_checked_again_and_one_that_was_wrong_is(m
     memory, asked = Memory(), []
     monkeypatch.setattr(schema, "MEMORY", memory)
     problems = schema._problems
-    monkeypatch.setattr(schema, "_problems", lambda config, where: asked.append(where) or problems(config, where))
+    monkeypatch.setattr(
+        schema, "_problems", lambda config, where: asked.append(where) or problems(config, where)
+    )
     study = read_yaml(study_files(schema.SCHEMA_PATH.parents[2] / "config")["demo"])
     check_study(study, "first"), check_study(copy.deepcopy(study), "second")
     assert asked == ["first"]
     for changed in (study | {"seeds": ["1"]}, study | {"seeds": [True]}):
-        assert schema.schema_problems(changed, "third") and schema.schema_problems(changed, "fourth")
+        assert schema.schema_problems(changed, "third") and schema.schema_problems(
+            changed, "fourth"
+        )
     assert asked[1:] == ["third", "third", "fourth"] * 2

@@ -1,4 +1,5 @@
-"""Methods that decide from scores: contract tests over the registry, hand-derived votes, and what the FairSISA rules promise."""
+"""Methods that decide from scores: contract tests over the registry, hand-derived votes, and what
+the FairSISA rules promise."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from palimpsest.methods.decision import Calibration
 from palimpsest.methods.registry import METHODS
 from palimpsest.metrics.fairness import equalized_odds_max
 
-DECIDING = [name for name, method in METHODS.items() if not method.trains]  # the others: tests/contract
+# the others: tests/contract
+DECIDING = [name for name, method in METHODS.items() if not method.trains]
 FAIRNESS = {"eps": 0.0, "cost_fp": 1.0, "cost_fn": 1.0, "cells": "pattern", "realise": "mix"}
 
 
@@ -23,10 +25,18 @@ def load(name: str):
 def population(n: int = 4000, teachers: int = 3, seed: int = 0):
     """Correlated teachers whose skill differs by group: probabilities (S, n, 2), labels, groups."""
     generator = np.random.default_rng(seed)
-    groups, labels = generator.choice(["a", "b", "c"], size=n, p=[0.5, 0.3, 0.2]), generator.integers(0, 2, size=n)
+    groups, labels = (
+        generator.choice(["a", "b", "c"], size=n, p=[0.5, 0.3, 0.2]),
+        generator.integers(0, 2, size=n),
+    )
     skill = np.select([groups == "a", groups == "b"], [1.6, 0.9], 0.5)
     shared = generator.normal(size=n)
-    logits = (2 * labels - 1) * skill + 0.6 * shared + 0.8 * generator.normal(size=(teachers, n)) + 0.4 * (groups == "b")
+    logits = (
+        (2 * labels - 1) * skill
+        + 0.6 * shared
+        + 0.8 * generator.normal(size=(teachers, n))
+        + 0.4 * (groups == "b")
+    )
     positive = 1 / (1 + np.exp(-2 * logits))
     return np.stack([1 - positive, positive], axis=-1), labels, groups
 
@@ -51,7 +61,8 @@ def cost(name, data):
 
 
 def test_votes_by_hand():
-    """Three teachers on two records: votes (1, 0, 1) and (0, 0, 1); a tie of probabilities is a vote for the lower class."""
+    """Three teachers on two records: votes (1, 0, 1) and (0, 0, 1); a tie of probabilities is a
+    vote for the lower class."""
     p = np.array([[[0.4, 0.6], [0.5, 0.5]], [[0.9, 0.1], [0.8, 0.2]], [[0.1, 0.9], [0.3, 0.7]]])
     assert votes(p).tolist() == [[1, 0], [0, 0], [1, 1]]
     assert majority(p).tolist() == [1, 0]
@@ -65,7 +76,8 @@ def test_a_tie_goes_to_the_lowest_class():
 
 
 def test_majority_probability_by_hand():
-    """P(at least 2 of 3) with p = (1/2, 1/2, 1/4): 1/4 * 3/4 + 1/4 * 1/4 + 2 * 1/4 * 1/4 = 3/8; of 2, both are needed: 1/4."""
+    """P(at least 2 of 3) with p = (1/2, 1/2, 1/4): 1/4 * 3/4 + 1/4 * 1/4 + 2 * 1/4 * 1/4 = 3/8; of
+    2, both are needed: 1/4."""
     assert majority_probability(np.array([[0.5], [0.5], [0.25]])) == pytest.approx([3 / 8])
     assert majority_probability(np.array([[0.5], [0.5]])) == pytest.approx([1 / 4])
 
@@ -78,7 +90,9 @@ def test_majority_probability_is_never_above_one_by_rounding():
 
 def test_majority_probability_of_sure_votes_is_the_majority(data):
     ballots = votes(data[0])
-    assert majority_probability(ballots.astype(float)) == pytest.approx(majority(data[0]), abs=1e-12)
+    assert majority_probability(ballots.astype(float)) == pytest.approx(
+        majority(data[0]), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", DECIDING)
@@ -105,7 +119,9 @@ def test_contract_labels_of_other_records_do_not_enter(name, data):
 def test_contract_order_of_records_does_not_matter(name, data):
     order = np.random.default_rng(3).permutation(len(data[1]))
     shuffled = (data[0][:, order], data[1][order], data[2][order])
-    assert decide(name, shuffled).probability == pytest.approx(decide(name, data).probability[order], abs=1e-9)
+    assert decide(name, shuffled).probability == pytest.approx(
+        decide(name, data).probability[order], abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in DECIDING if not METHODS[name].fitted])
@@ -125,9 +141,12 @@ def test_fair_members_do_not_make_a_fair_vote(data):
 
 
 def test_the_joint_rule_costs_least_and_fairness_has_a_price(data):
-    """The joint pattern's rules contain those of the one vote; both are among the rules that equalized odds leaves."""
+    """The joint pattern's rules contain those of the one vote; both are among the rules that
+    equalized odds leaves."""
     assert cost("fairsisa_ensemble", data) <= cost("fairsisa_aggregate_first", data) + 1e-12
-    assert decide("fairsisa_ensemble", data, eps=1.0).facts["fit_cost"] < cost("fairsisa_ensemble", data)
+    assert decide("fairsisa_ensemble", data, eps=1.0).facts["fit_cost"] < cost(
+        "fairsisa_ensemble", data
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].fitted])
@@ -145,7 +164,8 @@ def test_random_share_is_counted_of_the_decisions(name, data):
 
 
 def test_a_draw_that_turns_no_vote_is_not_random():
-    """Two teachers always vote 0. The third is right in group a; in b it has FPR 1/3 and TPR 2/3, so that it has to draw in a.
+    """Two teachers always vote 0. The third is right in group a; in b it has FPR 1/3 and TPR 2/3,
+    so that it has to draw in a.
 
     It is outvoted all the same: every decision is 0 for certain, though one of the teachers draws.
     """
@@ -167,7 +187,12 @@ def test_the_allowed_gap_is_kept(data, eps):
 
 def test_one_teacher_is_hardt_on_a_single_model(data):
     single = (data[0][:1], data[1], data[2])
-    rules = ("base_postprocessed", "fairsisa_aggregate_first", "fairsisa_ensemble", "fairsisa_postprocess_first")
+    rules = (
+        "base_postprocessed",
+        "fairsisa_aggregate_first",
+        "fairsisa_ensemble",
+        "fairsisa_postprocess_first",
+    )
     first, *others = (decide(name, single).probability for name in rules)
     for other in others:
         assert other == pytest.approx(first, abs=1e-12)

@@ -12,7 +12,8 @@ from palimpsest.randomness import numpy_generator
 
 
 def test_weights_are_multinomial_counts():
-    """Each row sums to n = 50. A count has mean 1 (here within 5 standard errors) and variance 1 - 1/n = 0.98."""
+    """Each row sums to n = 50. A count has mean 1 (here within 5 standard errors) and variance 1 -
+    1/n = 0.98."""
     weights = bootstrap_weights(50, 2000, numpy_generator("weights"))
     assert weights.shape == (2000, 50) and weights.dtype == np.float64
     assert (weights.sum(axis=1) == 50).all() and (weights == weights.round()).all()
@@ -21,12 +22,15 @@ def test_weights_are_multinomial_counts():
 
 
 def test_weights_follow_the_generator():
-    first, again, other = (bootstrap_weights(20, 5, numpy_generator("follow", name)) for name in "aab")
+    first, again, other = (
+        bootstrap_weights(20, 5, numpy_generator("follow", name)) for name in "aab"
+    )
     assert (first == again).all() and (first != other).any()
 
 
 def test_fewer_draws_spread_a_mean_further():
-    """100 draws of 400 records of variance 1: a standard error of 1/10, not of 1/20; rows sum to the draws."""
+    """100 draws of 400 records of variance 1: a standard error of 1/10, not of 1/20; rows sum to
+    the draws."""
     rng = numpy_generator("fewer")
     values = rng.normal(size=400)
     values = (values - values.mean()) / values.std()
@@ -36,7 +40,8 @@ def test_fewer_draws_spread_a_mean_further():
 
 
 def test_interval_of_a_mean_is_the_normal_one():
-    """Mean of 400 draws of variance 1: 1.96 standard errors of 1/20 either side, estimated from 4,000 replicates."""
+    """Mean of 400 draws of variance 1: 1.96 standard errors of 1/20 either side, estimated from
+    4,000 replicates."""
     rng = numpy_generator("normal")
     values = rng.normal(size=400)
     values = (values - values.mean()) / values.std()
@@ -45,7 +50,8 @@ def test_interval_of_a_mean_is_the_normal_one():
 
 
 def test_percentiles_by_hand():
-    """Of 0..100, the middle 90 % runs from 5 to 95; columns are taken apart, NaN are left out of each."""
+    """Of 0..100, the middle 90 % runs from 5 to 95; columns are taken apart, NaN are left out of
+    each."""
     column = np.arange(101.0)
     assert interval(column, level=0.9) == (pytest.approx(5), pytest.approx(95))
     holes = np.append(column, [np.nan] * 9)

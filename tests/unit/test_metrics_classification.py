@@ -44,7 +44,9 @@ def test_expected_confusion_is_the_mean_over_draws():
     rng = numpy_generator("draws")
     drawn = (rng.random((4000, 20, 1)) > probabilities.cumsum(axis=1)).sum(axis=2)
     mean = one_hot(labels, 3).T @ one_hot(drawn, 3).mean(axis=0)
-    np.testing.assert_allclose(cls.confusion(labels, probabilities), mean, atol=4 * np.sqrt(20 / 4 / 4000))
+    np.testing.assert_allclose(
+        cls.confusion(labels, probabilities), mean, atol=4 * np.sqrt(20 / 4 / 4000)
+    )
 
 
 def test_auroc_by_counting_pairs():
@@ -71,7 +73,8 @@ def test_auroc_turns_over_with_the_sign_and_ignores_the_scale():
 
 
 def test_two_classes_are_compared_by_the_score_of_class_1():
-    """1 - 1e-20 and 1 - 2e-20 are both 1 in double precision: column 0 shows a tie that column 1 does not."""
+    """1 - 1e-20 and 1 - 2e-20 are both 1 in double precision: column 0 shows a tie that column 1
+    does not."""
     small = np.array([1e-20, 2e-20])
     assert cls.macro_auroc(np.array([0, 1]), np.stack([1 - small, small], axis=1)) == 1
 
@@ -90,7 +93,13 @@ def test_parity_with_sklearn(classes, weighted):
     decided = probabilities.argmax(axis=1)
     ours = [
         metric(labels, one_hot(decided, classes), weights)
-        for metric in (cls.confusion, cls.accuracy, cls.balanced_accuracy, cls.macro_f1, cls.micro_f1)
+        for metric in (
+            cls.confusion,
+            cls.accuracy,
+            cls.balanced_accuracy,
+            cls.macro_f1,
+            cls.micro_f1,
+        )
     ]
     theirs = [
         sk.confusion_matrix(labels, decided, sample_weight=weights),
@@ -109,21 +118,28 @@ def test_auroc_parity_with_sklearn(weighted):
     weights, rounded = weights if weighted else None, np.round(probabilities[:, 1], 1)
     theirs = sk.roc_auc_score(labels, rounded, sample_weight=weights)
     assert cls.auroc(labels, rounded, weights) == pytest.approx(theirs, rel=1e-12)
-    assert cls.macro_auroc(labels, np.stack([1 - rounded, rounded], 1), weights) == pytest.approx(theirs, rel=1e-12)
+    assert cls.macro_auroc(labels, np.stack([1 - rounded, rounded], 1), weights) == pytest.approx(
+        theirs, rel=1e-12
+    )
     labels, probabilities, _ = draw(4)
-    theirs = sk.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro", sample_weight=weights)
+    theirs = sk.roc_auc_score(
+        labels, probabilities, multi_class="ovr", average="macro", sample_weight=weights
+    )
     assert cls.macro_auroc(labels, probabilities, weights) == pytest.approx(theirs, rel=1e-12)
 
 
 def test_classes_that_do_not_occur_are_left_out_as_in_sklearn():
     """Class 2 never occurs and is never decided; class 1 is decided but never a label.
 
-    Recall is defined for class 0 alone: 2/3. F1: class 0 has 2 * 2 / (3 + 2) = 4/5, class 1 has 0: mean 2/5.
+    Recall is defined for class 0 alone: 2/3. F1: class 0 has 2 * 2 / (3 + 2) = 4/5, class 1 has 0:
+    mean 2/5.
     """
     labels, decided = np.array([0, 0, 0]), np.array([0, 0, 1])
     assert cls.balanced_accuracy(labels, one_hot(decided, 3)) == pytest.approx(2 / 3)
     assert cls.macro_f1(labels, one_hot(decided, 3)) == pytest.approx(2 / 5)
-    assert cls.macro_f1(labels, one_hot(decided, 3)) == sk.f1_score(labels, decided, average="macro")
+    assert cls.macro_f1(labels, one_hot(decided, 3)) == sk.f1_score(
+        labels, decided, average="macro"
+    )
     assert np.isnan(cls.macro_auroc(labels, one_hot(decided, 3)))
 
 

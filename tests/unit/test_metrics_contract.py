@@ -1,4 +1,5 @@
-"""Every metric over records is listed, stays in its range, and treats weights as repeated records."""
+"""Every metric over records is listed, stays in its range, and treats weights as repeated
+records."""
 
 from __future__ import annotations
 
@@ -38,20 +39,30 @@ class Sample:
     sizes: np.ndarray
 
     def take(self, index) -> Sample:
-        taken = {name: values.take(index) if isinstance(values, TokenScores) else values[index] for name, values in vars(self).items()}
+        taken = {
+            name: values.take(index) if isinstance(values, TokenScores) else values[index]
+            for name, values in vars(self).items()
+        }
         return Sample(**taken)
 
 
 def draw_tokens(rng: np.random.Generator, n: int) -> TokenScores:
     offsets = np.append(0, np.cumsum(rng.integers(2, 9, size=n)))
     logp, correct = -rng.exponential(size=offsets[-1]).round(1), rng.random(offsets[-1]) < 0.7
-    return TokenScores(offsets, logp, correct, -rng.exponential(size=offsets[-1]), rng.exponential(size=offsets[-1]))
+    return TokenScores(
+        offsets,
+        logp,
+        correct,
+        -rng.exponential(size=offsets[-1]),
+        rng.exponential(size=offsets[-1]),
+    )
 
 
 def draw(n: int = 240) -> Sample:
     rng = numpy_generator("metrics contract")
     labels = rng.integers(2, size=n)
-    score = np.round(np.clip(0.5 + 0.2 * (2 * labels - 1) + rng.normal(0, 0.3, n), 0, 1), 1)  # rounded: many ties
+    # rounded: many ties
+    score = np.round(np.clip(0.5 + 0.2 * (2 * labels - 1) + rng.normal(0, 0.3, n), 0, 1), 1)
     probabilities = np.stack([1 - score, score], axis=1)
     decisions = probabilities.copy()  # half of the records are decided by a draw, half not
     decisions[::2] = np.eye(2)[(score[::2] > 0.5).astype(int)]
@@ -104,7 +115,9 @@ def truth_ratio(aggregate):
 
 
 def perplexities(metric):
-    return lambda s, w: metric(mem.perplexity_per_text(s.others_tokens), mem.perplexity_per_text(s.tokens), w)
+    return lambda s, w: metric(
+        mem.perplexity_per_text(s.others_tokens), mem.perplexity_per_text(s.tokens), w
+    )
 
 
 ATTACKS = {
@@ -130,7 +143,10 @@ CALLS = {
     "worst_group_accuracy": fairness(fair.worst_group_accuracy),
     "agreement": lambda s, w: agree.agreement(s.decisions, s.others, w),
     "jensen_shannon": lambda s, w: agree.jensen_shannon(s.probabilities, s.others, w),
-    **{f"membership_auroc{attack}": membership(mia.membership_auroc, score) for attack, score in ATTACKS.items()},
+    **{
+        f"membership_auroc{attack}": membership(mia.membership_auroc, score)
+        for attack, score in ATTACKS.items()
+    },
     **{f"membership_tpr{attack}": membership(tpr, score) for attack, score in ATTACKS.items()},
     "perplexity": memorization(mem.perplexity),
     "probability": memorization(mem.probability),
@@ -142,16 +158,26 @@ CALLS = {
     "truth_ratio_probability": truth_ratio(truth.truth_ratio_probability),
     "probability_with_options": lambda s, w: truth.probability_with_options(s.losses, s.wrong, w),
     "kl": lambda s, w: div.kl(s.others, 0.9 * s.probabilities + 0.05, w),
-    "jensen_shannon_reversed": lambda s, w: div.jensen_shannon_reversed(s.others, 0.9 * s.probabilities + 0.05, w),
+    "jensen_shannon_reversed": lambda s, w: div.jensen_shannon_reversed(
+        s.others, 0.9 * s.probabilities + 0.05, w
+    ),
     "lpd": perplexities(div.lpd),
     "pdlp": perplexities(div.pdlp),
 }
 NOT_OVER_RECORDS = {
-    # A text's own number, whose mean is `weighted_mean`, as probability's is: their hand values are in test_extraction and test_remember.
+    # A text's own number, whose mean is `weighted_mean`, as probability's is: their hand values are
+    # in test_extraction and test_remember.
     *("rouge_l_recall", "extraction_likelihood", "beam_extraction", "sampling_extraction"),
     *("forget_quality", "model_utility", "exposure", "exposure_sampled"),
     *("retrained_tokens", "retrained_share", "expected_share"),
-    *("expected_curve", "fit_cost", "cost_by_chance", "gap_by_chance", "random_share", "patterns_per_record"),
+    *(
+        "expected_curve",
+        "fit_cost",
+        "cost_by_chance",
+        "gap_by_chance",
+        "random_share",
+        "patterns_per_record",
+    ),
 }
 
 
@@ -175,7 +201,9 @@ def test_metric_is_described(name):
 @pytest.mark.parametrize("name", CALLS)
 def test_value_lies_in_the_stated_range(name):
     value = np.asarray(CALLS[name](draw(), None))
-    assert value.shape == ((3,) if name in {"tpr", "fpr", "positive_rate", "group_accuracy"} else ())
+    assert value.shape == (
+        (3,) if name in {"tpr", "fpr", "positive_rate", "group_accuracy"} else ()
+    )
     assert (METRICS[name].low <= value).all() and (value <= METRICS[name].high).all()
 
 
@@ -188,7 +216,8 @@ def test_order_of_records_does_not_matter(name):
 
 @pytest.mark.parametrize("name", CALLS)
 def test_bootstrap_equals_a_loop_over_resampled_records(name):
-    """A row of B weights is the sample with each record repeated as often as it was drawn, measured without weights."""
+    """A row of B weights is the sample with each record repeated as often as it was drawn, measured
+    without weights."""
     sample = draw()
     weights = bootstrap_weights(len(sample.labels), 20, numpy_generator("bootstrap"))
     repeated = [sample.take(np.repeat(np.arange(len(row)), row.astype(int))) for row in weights]
@@ -202,21 +231,29 @@ def test_bootstrap_equals_a_loop_over_resampled_records(name):
 def test_only_ratios_of_weights_matter(name):
     sample = draw()
     weights = numpy_generator("scale").exponential(size=len(sample.labels))
-    np.testing.assert_allclose(CALLS[name](sample, 7 * weights), CALLS[name](sample, weights), rtol=1e-12)
+    np.testing.assert_allclose(
+        CALLS[name](sample, 7 * weights), CALLS[name](sample, weights), rtol=1e-12
+    )
 
 
-@pytest.mark.parametrize("name", sorted(name for name in CALLS if not name.startswith("membership")))
-@pytest.mark.parametrize("weights", [np.ones(239), np.ones((2, 2, 240)), -np.ones(240), np.full(240, np.nan)])
+@pytest.mark.parametrize(
+    "name", sorted(name for name in CALLS if not name.startswith("membership"))
+)
+@pytest.mark.parametrize(
+    "weights", [np.ones(239), np.ones((2, 2, 240)), -np.ones(240), np.full(240, np.nan)]
+)
 def test_wrong_weights_are_refused(name, weights):
     with pytest.raises(ValueError, match="weights"):
         CALLS[name](draw(), weights)
 
 
 def test_the_table_of_metrics_is_light_and_no_metric_imports_torch():
-    """The graph is built from METRICS, so reading it must not import numpy; measuring imports numpy alone."""
+    """The graph is built from METRICS, so reading it must not import numpy; measuring imports numpy
+    alone."""
     code = (
         "import sys, palimpsest.metrics; assert 'numpy' not in sys.modules\n"
-        "from palimpsest.metrics import agreement, bootstrap, classification, cost, divergence, exposure, fairness, membership\n"
+        "from palimpsest.metrics import agreement, bootstrap, classification, cost, divergence, "
+        "exposure, fairness, membership\n"
         "from palimpsest.metrics import memorization, tokens, truth\n"
         "assert not {'torch', 'pandas', 'scipy'} & set(sys.modules)"
     )

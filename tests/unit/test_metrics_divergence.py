@@ -14,7 +14,8 @@ P, Q = np.array([[0.5, 0.5], [0.3, 0.7]]), np.array([[0.75, 0.25], [0.3, 0.7]])
 
 
 def test_kl_by_hand():
-    """KL(p || q) = (log 2/3 + log 2) / 2 = log(4/3) / 2; the other way 3/4 log 3/2 + 1/4 log 1/2. The second record: 0."""
+    """KL(p || q) = (log 2/3 + log 2) / 2 = log(4/3) / 2; the other way 3/4 log 3/2 + 1/4 log 1/2.
+    The second record: 0."""
     np.testing.assert_allclose(div.kl_per_record(P, Q), [np.log(4 / 3) / 2, 0])
     assert div.kl(P, Q) == pytest.approx(np.log(4 / 3) / 4)
     assert div.kl(P, Q, [3, 1]) == pytest.approx(np.log(4 / 3) * 3 / 8)
@@ -23,16 +24,20 @@ def test_kl_by_hand():
 
 @pytest.mark.filterwarnings("error")
 def test_kl_where_probabilities_are_zero():
-    """p = (1, 0), q = (1/2, 1/2): log 2. The other way a class of q's has none of p's probability: inf."""
+    """p = (1, 0), q = (1/2, 1/2): log 2. The other way a class of q's has none of p's probability:
+    inf."""
     certain, open_ = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
     assert div.kl(certain, open_) == pytest.approx(np.log(2))
     assert div.kl(open_, certain) == np.inf
     assert div.kl(certain, certain) == 0
-    assert div.kl(open_, np.array([[1.0, 5e-324]])) == pytest.approx((np.log(0.5) - np.log(5e-324)) / 2 - np.log(2) / 2)
+    assert div.kl(open_, np.array([[1.0, 5e-324]])) == pytest.approx(
+        (np.log(0.5) - np.log(5e-324)) / 2 - np.log(2) / 2
+    )
 
 
 def test_reversed_jensen_shannon_by_hand():
-    """p = (1/4, 3/4), q = (3/4, 1/4), m = (1/2, 1/2): KL(m || p) = KL(m || q) = (log 2 + log 2/3) / 2 = log(4/3) / 2.
+    """p = (1/4, 3/4), q = (3/4, 1/4), m = (1/2, 1/2): KL(m || p) = KL(m || q) = (log 2 + log 2/3) /
+    2 = log(4/3) / 2.
 
     The standard one is KL(p || m) = 1/4 log 1/2 + 3/4 log 3/2.
     """
@@ -56,12 +61,15 @@ def test_parity_with_scipy_and_symmetry():
     m = (p + q) / 2
     expected = (rel_entr(m, p).sum(axis=1) + rel_entr(m, q).sum(axis=1)) / 2
     np.testing.assert_allclose(div.jensen_shannon_reversed_per_record(p, q), expected, rtol=1e-9)
-    assert div.jensen_shannon_reversed(q, p) == pytest.approx(div.jensen_shannon_reversed(p, q), rel=1e-12)
+    assert div.jensen_shannon_reversed(q, p) == pytest.approx(
+        div.jensen_shannon_reversed(p, q), rel=1e-12
+    )
     assert abs(div.kl(p, q) - div.kl(q, p)) > 0.01
 
 
 def test_lpd_and_pdlp_by_hand():
-    """Perplexities 2 -> 3, 4 -> 2, 10 -> 10: |1|/2, |2|/4, 0, mean 1/3; one of three rose. Weights 1, 2, 1: 3/8 and 1/4."""
+    """Perplexities 2 -> 3, 4 -> 2, 10 -> 10: |1|/2, |2|/4, 0, mean 1/3; one of three rose. Weights
+    1, 2, 1: 3/8 and 1/4."""
     before, after = [2, 4, 10], [3, 2, 10]
     assert div.lpd(before, after) == pytest.approx(1 / 3)
     assert div.lpd(before, after, [1, 2, 1]) == pytest.approx(3 / 8)

@@ -12,7 +12,8 @@ from palimpsest.metrics import fairness as fair
 from palimpsest.metrics.bootstrap import interval
 from palimpsest.randomness import numpy_generator
 
-# Group a: labels 1 1 0 0, P(decide 1) 1 1/2 0 1/2. Group b: labels 1 0, P 1/2 0. Group c: labels 1 0 0 0, P 1 1 1 0.
+# Group a: labels 1 1 0 0, P(decide 1) 1 1/2 0 1/2. Group b: labels 1 0, P 1/2 0. Group c: labels 1
+# 0 0 0, P 1 1 1 0.
 LABELS = np.array([1, 1, 0, 0, 1, 0, 1, 0, 0, 0])
 POSITIVE = np.array([1, 0.5, 0, 0.5, 0.5, 0, 1, 1, 1, 0])
 GROUPS = np.array(list("aaaabbcccc"))
@@ -44,7 +45,8 @@ def test_rates_by_hand():
 def test_gaps_by_hand():
     """Pairs ab, ac, bc. TPR gaps 1/4, 1/4, 1/2; FPR gaps 1/4, 5/12, 2/3.
 
-    Largest of all 2/3. Mean over pairs of the half sums: (1/4 + 1/3 + 7/12) / 3 = 7/18. Positive rates: 3/4 - 1/4.
+    Largest of all 2/3. Mean over pairs of the half sums: (1/4 + 1/3 + 7/12) / 3 = 7/18. Positive
+    rates: 3/4 - 1/4.
     """
     assert fair.equalized_odds_max(LABELS, POSITIVE, GROUPS) == pytest.approx(2 / 3)
     assert fair.equalized_odds_mean(LABELS, POSITIVE, GROUPS) == pytest.approx(7 / 18)
@@ -53,7 +55,8 @@ def test_gaps_by_hand():
 
 
 def test_a_gap_in_tpr_alone_counts():
-    """FPR 0 and 0, TPR 1 and 0: the maximum is the TPR gap 1, the mean over the pair 1/2. Then the same with FPR."""
+    """FPR 0 and 0, TPR 1 and 0: the maximum is the TPR gap 1, the mean over the pair 1/2. Then the
+    same with FPR."""
     labels, groups = np.array([1, 0, 1, 0]), np.array(list("aabb"))
     positive = np.array([1, 0, 0, 0])
     for y, p in ((labels, positive), (1 - labels, 1 - positive)):
@@ -83,8 +86,12 @@ def test_parity_with_fairlearn(weighted):
     options = dict(sensitive_features=groups, sample_weight=weights)
     odds = fl.equalized_odds_difference(labels, decided, **options)
     parity = fl.demographic_parity_difference(labels, decided, **options)
-    assert fair.equalized_odds_max(labels, decided, groups, weights) == pytest.approx(odds, rel=1e-12)
-    assert fair.demographic_parity(labels, decided, groups, weights) == pytest.approx(parity, rel=1e-12)
+    assert fair.equalized_odds_max(labels, decided, groups, weights) == pytest.approx(
+        odds, rel=1e-12
+    )
+    assert fair.demographic_parity(labels, decided, groups, weights) == pytest.approx(
+        parity, rel=1e-12
+    )
 
 
 def test_with_two_groups_the_mean_gap_is_fairlearns():
@@ -120,13 +127,18 @@ def test_a_group_of_weight_zero_has_no_rate():
 
 
 def test_a_replicate_without_a_rate_is_nan_and_left_out_of_the_interval():
-    """The second of three replicates did not draw b's only positive: no TPR, but still a positive rate."""
+    """The second of three replicates did not draw b's only positive: no TPR, but still a positive
+    rate."""
     weights = np.ones((3, len(LABELS)))
     weights[1, 4] = 0
     gaps = fair.equalized_odds_max(LABELS, POSITIVE, GROUPS, weights)
     np.testing.assert_allclose(gaps, [2 / 3, np.nan, 2 / 3])
     np.testing.assert_allclose(interval(gaps), [2 / 3, 2 / 3])
-    assert np.isnan(fair.equalized_odds_mean(LABELS, POSITIVE, GROUPS, weights)).tolist() == [False, True, False]
+    assert np.isnan(fair.equalized_odds_mean(LABELS, POSITIVE, GROUPS, weights)).tolist() == [
+        False,
+        True,
+        False,
+    ]
     assert np.isfinite(fair.demographic_parity(LABELS, POSITIVE, GROUPS, weights)).all()
 
 

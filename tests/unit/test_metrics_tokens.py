@@ -10,7 +10,8 @@ from palimpsest.randomness import numpy_generator
 
 
 def ragged(*texts) -> TokenScores:
-    """Scores of texts given as lists; each array holds other numbers, so that none is taken for another."""
+    """Scores of texts given as lists; each array holds other numbers, so that none is taken for
+    another."""
     logp = np.concatenate(texts).astype(np.float32)
     offsets = np.append(0, np.cumsum([len(text) for text in texts]))
     return TokenScores(offsets, logp, logp > -1, 10 * logp, -logp)
@@ -52,12 +53,18 @@ def test_a_mean_does_not_depend_on_the_texts_around_it():
     texts = [-rng.exponential(size=length) for length in rng.integers(1, 30, size=40)]
     order = rng.permutation(40)
     scores = ragged(*texts)
-    np.testing.assert_allclose(scores.per_text(scores.logp), [text.astype(np.float32).mean(dtype=np.float64) for text in texts], rtol=1e-14)
+    np.testing.assert_allclose(
+        scores.per_text(scores.logp),
+        [text.astype(np.float32).mean(dtype=np.float64) for text in texts],
+        rtol=1e-14,
+    )
     taken = scores.take(order)
     np.testing.assert_array_equal(taken.per_text(taken.logp), scores.per_text(scores.logp)[order])
 
 
-@pytest.mark.parametrize("offsets", [[0, 2, 2, 7], [1, 5, 7], [0, 5, 6], [0, 5, 4, 7], [], [[0, 7]], [0.0, 7.0]])
+@pytest.mark.parametrize(
+    "offsets", [[0, 2, 2, 7], [1, 5, 7], [0, 5, 6], [0, 5, 4, 7], [], [[0, 7]], [0.0, 7.0]]
+)
 def test_offsets_that_do_not_fit_are_refused(offsets):
     with pytest.raises(ValueError, match="offsets"):
         TokenScores(np.array(offsets), SCORES.logp, SCORES.correct, SCORES.mean, SCORES.deviation)

@@ -13,12 +13,14 @@ CORRECT, WRONG = np.log([2, 8]), np.log([[8, 2], [2, 2]])
 
 
 def test_truth_ratio_by_hand():
-    """exp(-mean NLL) of the wrong: sqrt(1/8 * 1/2) = 1/4, over 1/2: R = 1/2. sqrt(1/2 * 1/2) = 1/2, over 1/8: R = 4."""
+    """exp(-mean NLL) of the wrong: sqrt(1/8 * 1/2) = 1/4, over 1/2: R = 1/2. sqrt(1/2 * 1/2) = 1/2,
+    over 1/8: R = 4."""
     np.testing.assert_allclose(truth.truth_ratio(CORRECT, WRONG), [1 / 2, 4])
 
 
 def test_aggregates_by_hand():
-    """R = 1/2, 4: min(R, 1/R) = 1/2, 1/4; max(0, 1 - R) = 1/2, 0; 1/(1 + R) = 2/3, 1/5. Weights 3, 1."""
+    """R = 1/2, 4: min(R, 1/R) = 1/2, 1/4; max(0, 1 - R) = 1/2, 0; 1/(1 + R) = 2/3, 1/5. Weights 3,
+    1."""
     ratios = [1 / 2, 4]
     assert truth.truth_ratio_indifference(ratios) == pytest.approx(3 / 8)
     assert truth.truth_ratio_indifference(ratios, [3, 1]) == pytest.approx(7 / 16)
@@ -39,15 +41,24 @@ def test_the_ends_of_the_ratio():
 def test_swapping_truth_and_falsehood_inverts_the_ratio():
     rng = numpy_generator("truth")
     correct, wrong = rng.exponential(2, 50), rng.exponential(2, (50, 1))
-    ratios, swapped = truth.truth_ratio(correct, wrong), truth.truth_ratio(wrong[:, 0], correct[:, None])
+    ratios, swapped = (
+        truth.truth_ratio(correct, wrong),
+        truth.truth_ratio(wrong[:, 0], correct[:, None]),
+    )
     np.testing.assert_allclose(ratios * swapped, 1)
-    assert truth.truth_ratio_indifference(ratios) == pytest.approx(truth.truth_ratio_indifference(swapped))
-    assert truth.truth_ratio_probability(ratios) + truth.truth_ratio_probability(swapped) == pytest.approx(1)
+    assert truth.truth_ratio_indifference(ratios) == pytest.approx(
+        truth.truth_ratio_indifference(swapped)
+    )
+    assert truth.truth_ratio_probability(ratios) + truth.truth_ratio_probability(
+        swapped
+    ) == pytest.approx(1)
 
 
 def test_probability_with_options_by_hand():
     """1/2 / (1/2 + 1/8 + 1/2) = 4/9 and 1/8 / (1/8 + 1/2 + 1/2) = 1/9; the mean 5/18."""
-    np.testing.assert_allclose(truth.probability_with_options_per_item(CORRECT, WRONG), [4 / 9, 1 / 9])
+    np.testing.assert_allclose(
+        truth.probability_with_options_per_item(CORRECT, WRONG), [4 / 9, 1 / 9]
+    )
     assert truth.probability_with_options(CORRECT, WRONG) == pytest.approx(5 / 18)
     assert truth.probability_with_options(CORRECT, WRONG, [2, 1]) == pytest.approx(1 / 3)
 
@@ -56,11 +67,15 @@ def test_probability_with_options_by_hand():
 def test_only_differences_of_losses_matter_to_the_options():
     """All four answers alike: 1/4, however unlikely they are."""
     assert truth.probability_with_options([5000.0], [[5000.0, 5000.0, 5000.0]]) == 0.25
-    assert truth.probability_with_options([5000.0], [[0.0]]) == 0 and truth.probability_with_options([0.0], [[5000.0]]) == 1
+    assert (
+        truth.probability_with_options([5000.0], [[0.0]]) == 0
+        and truth.probability_with_options([0.0], [[5000.0]]) == 1
+    )
 
 
 def test_forget_quality_by_hand():
-    """Four ratios all below four others: the two samples lie apart in 2 of C(8, 4) = 70 orders, so p = 2/70."""
+    """Four ratios all below four others: the two samples lie apart in 2 of C(8, 4) = 70 orders, so
+    p = 2/70."""
     ids = ["a", "b", "c", "d"]
     assert truth.forget_quality([1, 2, 3, 4], [5, 6, 7, 8], ids, ids) == pytest.approx(2 / 70)
 
@@ -68,10 +83,13 @@ def test_forget_quality_by_hand():
 def test_forget_quality_of_the_oracle_and_of_a_model_that_forgot_nothing():
     rng = numpy_generator("forget quality")
     oracle, ids = rng.lognormal(0.5, 0.5, 200), np.arange(200)
-    shift = [truth.forget_quality(oracle * factor, oracle, ids, ids) for factor in (1, 0.8, 0.5, 0.1)]
+    shift = [
+        truth.forget_quality(oracle * factor, oracle, ids, ids) for factor in (1, 0.8, 0.5, 0.1)
+    ]
     assert shift[0] == 1 and shift == sorted(shift, reverse=True) and shift[-1] < 1e-20
     shuffled = truth.forget_quality(rng.permutation(oracle) * 0.8, oracle, ids, ids)
-    assert shuffled == shift[1]  # a test of distributions: the pairs are checked so that the sets are the same
+    # a test of distributions: the pairs are checked so that the sets are the same
+    assert shuffled == shift[1]
 
 
 def test_forget_quality_takes_infinite_ratios():
@@ -105,7 +123,9 @@ def test_model_utility_by_hand():
     """3 / (1/1 + 1/(1/2) + 1/(1/4)) = 3/7. A replicate each: 2 / (1 + 2) and 2 / (2 + 2)."""
     parts = {"probability": 1, "rouge": 1 / 2, "truth": 1 / 4}
     assert truth.model_utility(parts) == pytest.approx(3 / 7)
-    np.testing.assert_allclose(truth.model_utility({"a": np.array([1, 0.5]), "b": 0.5}), [2 / 3, 1 / 2])
+    np.testing.assert_allclose(
+        truth.model_utility({"a": np.array([1, 0.5]), "b": 0.5}), [2 / 3, 1 / 2]
+    )
 
 
 @pytest.mark.filterwarnings("error")
@@ -122,7 +142,13 @@ def test_model_utility_lies_between_its_parts_and_under_their_mean():
 
 
 def test_wrong_input_is_refused():
-    for wrong in (np.ones(2), np.ones((3, 2)), np.ones((2, 0)), np.array([[1], [np.nan]]), np.array([[1], [np.inf]])):
+    for wrong in (
+        np.ones(2),
+        np.ones((3, 2)),
+        np.ones((2, 0)),
+        np.array([[1], [np.nan]]),
+        np.array([[1], [np.inf]]),
+    ):
         with pytest.raises(ValueError, match="NLLs"):
             truth.truth_ratio(np.ones(2), wrong)
     for ratios in ([-1.0], [np.nan], [[1.0]]):

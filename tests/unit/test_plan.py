@@ -1,4 +1,5 @@
-"""Versions follow from the ledger alone, and a request changes the names of what it touches and of nothing else."""
+"""Versions follow from the ledger alone, and a request changes the names of what it touches and of
+nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ def owner_in(cell, sharding, skip=0):
 
 
 def plan(*owners, **changes):
-    return Plan(STUDY | changes, [Request(f"r{number}", (owner,)) for number, owner in enumerate(owners, 1)])
+    return Plan(
+        STUDY | changes, [Request(f"r{number}", (owner,)) for number, owner in enumerate(owners, 1)]
+    )
 
 
 def names(plan, sharding, state):
@@ -34,8 +37,12 @@ def test_placement_is_even_and_nested():
     assert set(cells) == {(shard, part) for shard in (1, 2, 3) for part in (1, 2)}
     assert max(cells.values()) < 1.15 * min(cells.values())
     for owner in OWNERS:
-        assert place(owner, "3x1", "s", 1)[0] == place(owner, "3x4", "s", 1)[0], "the shard does not depend on the slices"
-        assert place(owner, "2x4", "s", 1)[1] == place(owner, "3x4", "s", 1)[1], "nor the slice on the shards"
+        assert place(owner, "3x1", "s", 1)[0] == place(owner, "3x4", "s", 1)[0], (
+            "the shard does not depend on the slices"
+        )
+        assert place(owner, "2x4", "s", 1)[1] == place(owner, "3x4", "s", 1)[1], (
+            "nor the slice on the shards"
+        )
 
 
 def test_placement_depends_on_salt_and_seed():
@@ -50,11 +57,14 @@ def test_a_request_touches_its_shard_from_its_slice_on_and_nothing_else(part):
     old, new = names(before, "4x3", "r0"), names(after, "4x3", "r1")
     changed = {cell for cell in old if old[cell] != new[cell]}
     assert changed == {(2, stage) for stage in range(part, 4)}
-    assert {name for cell, name in new.items() if cell in changed} == {f"teachers/4x3/2/{stage}/r1" for stage in range(part, 4)}
+    assert {name for cell, name in new.items() if cell in changed} == {
+        f"teachers/4x3/2/{stage}/r1" for stage in range(part, 4)
+    }
 
 
 def test_a_checkpoint_names_the_versions_of_its_slices_and_its_start():
-    """r1 touches slice 2, r2 slice 1 of the same shard: after both, slice 2 is still that of r1, its checkpoint that of r2."""
+    """r1 touches slice 2, r2 slice 1 of the same shard: after both, slice 2 is still that of r1,
+    its checkpoint that of r2."""
     now = plan(owner_in((1, 2), "2x3"), owner_in((1, 1), "2x3"))
     checkpoint = now.checkpoint(1, "2x3", 1, 3, "r2")
     assert checkpoint.name == "teachers/2x3/1/3/r2"
@@ -72,7 +82,11 @@ def test_taking_the_last_request_back_brings_back_the_earlier_names():
 
 def test_one_by_one_is_base_and_oracle():
     now = plan(OWNERS[0], OWNERS[1])
-    assert [now.checkpoint(1, "1x1", 1, 1, state).name for state in ("r0", "r1", "r2")] == ["base", "oracle/r1", "oracle/r2"]
+    assert [now.checkpoint(1, "1x1", 1, 1, state).name for state in ("r0", "r1", "r2")] == [
+        "base",
+        "oracle/r1",
+        "oracle/r2",
+    ]
 
 
 def test_names_parse_back():
@@ -84,7 +98,8 @@ def test_names_parse_back():
 
 
 def test_an_ensemble_is_put_together_from_versions():
-    """r1 touches shard 1, r2 shard 3 of 3: in r2 the teachers are of r1, r0 and r2; only those of r2 were scored for r2."""
+    """r1 touches shard 1, r2 shard 3 of 3: in r2 the teachers are of r1, r0 and r2; only those of
+    r2 were scored for r2."""
     now = plan(owner_in((1, 1), "3x1"), owner_in((3, 1), "3x1"))
     assert now.versions(1, "3x1", "r2") == {1: "r1", 2: "r0", 3: "r2"}
     assert now.ensemble_versions(1, "3x1", "r2") == ["r0", "r1", "r2"]
@@ -112,12 +127,19 @@ def test_latest_evaluates_the_newest_state_alone():
 
 
 def test_what_a_purge_took_is_gone_and_the_rest_is_not():
-    """After r1 and a purge: what r1 replaced cannot be made again; what it left alone can, and so can all that comes later."""
+    """After r1 and a purge: what r1 replaced cannot be made again; what it left alone can, and so
+    can all that comes later."""
     first = owner_in((2, 1), "3x2")
     whole, purged = plan(first), Plan(STUDY, plan(first, owner_in((1, 2), "3x2")).requests, "r1")
     old, new = names(whole, "3x2", "r0"), names(whole, "3x2", "r1")
     assert {cell for cell in old if purged.gone(1, old[cell])} == {(2, 1), (2, 2)}
-    assert purged.gone(1, "base") and not purged.gone(1, "oracle/r1") and not purged.gone(1, "oracle/r2")
-    assert not any(purged.gone(1, name) for name in {*new.values(), *names(purged, "3x2", "r2").values()})
+    assert (
+        purged.gone(1, "base")
+        and not purged.gone(1, "oracle/r1")
+        and not purged.gone(1, "oracle/r2")
+    )
+    assert not any(
+        purged.gone(1, name) for name in {*new.values(), *names(purged, "3x2", "r2").values()}
+    )
     assert not any(whole.gone(1, name) for name in {*old.values(), *new.values(), "base"})
     assert (purged.states, purged.shown) == (["r1", "r2"], ["r0", "r1", "r2"])

@@ -1,4 +1,5 @@
-"""Each figure shows what its table says, is labelled, legible, and the same each time it is drawn."""
+"""Each figure shows what its table says, is labelled, legible, and the same each time it is
+drawn."""
 
 from __future__ import annotations
 
@@ -14,7 +15,16 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from test_selections import CAUSAL, GROUPS, OF_TEXT, SELECTIONS, SETTINGS, causal, causal_study, example
+from test_selections import (
+    CAUSAL,
+    GROUPS,
+    OF_TEXT,
+    SELECTIONS,
+    SETTINGS,
+    causal,
+    causal_study,
+    example,
+)
 
 import palimpsest
 from palimpsest.data.storage import write_parquet
@@ -30,7 +40,11 @@ STYLE = {"width": 7.0, "dpi": 100}
 STUDIES = {
     "one family": {"families": ("identity",), "ensembles": ("1x1", "3x2", "5x2")},
     "two families": {"seeds": (1, 2, 3)},
-    "ensembles alone": {"seeds": (1,), "families": ("identity",), "methods": ("sisa_vote", "fairsisa_ensemble")},
+    "ensembles alone": {
+        "seeds": (1,),
+        "families": ("identity",),
+        "methods": ("sisa_vote", "fairsisa_ensemble"),
+    },
     "one seed, one model": {"seeds": (1,), "ensembles": ("1x1",), "families": ("identity",)},
 }
 OTHERS = ("train", "forget", "forget_before")  # costs and membership belong to no method
@@ -42,11 +56,20 @@ class Drawn:
     def __init__(self, wanted):
         settings = SETTINGS | {"families": list(wanted.get("families", GROUPS))}
         methods = wanted.get("methods", METHODS)
-        metrics, epsilon = example(**{key: value for key, value in wanted.items() if key != "methods"})
-        study = metrics[metrics["method"].isin(methods) | metrics["set"].isin(OTHERS)], epsilon[epsilon["method"].isin(methods)]
+        metrics, epsilon = example(
+            **{key: value for key, value in wanted.items() if key != "methods"}
+        )
+        study = (
+            metrics[metrics["method"].isin(methods) | metrics["set"].isin(OTHERS)],
+            epsilon[epsilon["method"].isin(methods)],
+        )
         seeds = {key: wanted[key] for key in ("seeds",) if key in wanted}
-        studies = {name: causal_study(name, **seeds) if name in CAUSAL else study for name in SELECTIONS}
-        self.tables = {name: select(*studies[name], settings) for name, select in SELECTIONS.items()}
+        studies = {
+            name: causal_study(name, **seeds) if name in CAUSAL else study for name in SELECTIONS
+        }
+        self.tables = {
+            name: select(*studies[name], settings) for name, select in SELECTIONS.items()
+        }
 
     @cache  # noqa: B019
     def figure(self, name):
@@ -74,7 +97,11 @@ def panels(made):
 
 def points(axes, label):
     """(n, 2) points of the marker series of an axes that have a label, in their order."""
-    found = [c.lines[0].get_xydata() for c in axes.containers if c.get_label() == label and hasattr(c, "has_xerr")]
+    found = [
+        c.lines[0].get_xydata()
+        for c in axes.containers
+        if c.get_label() == label and hasattr(c, "has_xerr")
+    ]
     found += [line.get_xydata() for line in axes.lines if line.get_label() == label]
     return np.concatenate(found)
 
@@ -90,10 +117,18 @@ def test_axes_are_labelled_in_words(name, drawn):
     made = drawn.figure(name)
     shown = {text.get_text() for text in made.texts}
     for kind in ("x", "y"):
-        labels = {getattr(axes, f"get_{kind}label")() for axes in made.axes} | {getattr(made, f"get_sup{kind}label")()}
-        ticks = {tick.get_text() for axes in panels(made) for tick in getattr(axes, f"get_{kind}ticklabels")()}
+        labels = {getattr(axes, f"get_{kind}label")() for axes in made.axes} | {
+            getattr(made, f"get_sup{kind}label")()
+        }
+        ticks = {
+            tick.get_text()
+            for axes in panels(made)
+            for tick in getattr(axes, f"get_{kind}ticklabels")()
+        }
         assert any(labels) or any(text[:1].isalpha() for text in ticks), (kind, shown)
-    assert all(axes.get_title(loc="left") for axes in panels(made)), "a panel does not say what it shows"
+    assert all(axes.get_title(loc="left") for axes in panels(made)), (
+        "a panel does not say what it shows"
+    )
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -104,11 +139,17 @@ def test_no_text_overlaps_or_is_cut_off(name, drawn, monkeypatch):
 def legible(made, monkeypatch):
     """Of the texts that are really drawn: tick labels outside the limits of their axis are not."""
     texts, draw_text = {}, Text.draw
-    monkeypatch.setattr(Text, "draw", lambda text, renderer: [texts.update({text: None}), draw_text(text, renderer)])
+    monkeypatch.setattr(
+        Text, "draw", lambda text, renderer: [texts.update({text: None}), draw_text(text, renderer)]
+    )
     canvas = FigureCanvasAgg(made)
     canvas.draw()
     page = made.bbox
-    boxes = {text: text.get_window_extent(canvas.get_renderer()) for text in texts if text.get_visible() and text.get_text().strip()}
+    boxes = {
+        text: text.get_window_extent(canvas.get_renderer())
+        for text in texts
+        if text.get_visible() and text.get_text().strip()
+    }
     assert len(boxes) > 10
     for text, box in boxes.items():
         inside = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
@@ -117,7 +158,10 @@ def legible(made, monkeypatch):
         assert not box.overlaps(other_box), f"{one.get_text()!r} overlaps {other.get_text()!r}"
 
 
-TWELVE = [*OF_TEXT, *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble"))]
+TWELVE = [
+    *OF_TEXT,
+    *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble")),
+]
 WORDY = [f"{number}-removal-2024" for number in ("first", "second", "third", "fourth", "fifth")]
 
 
@@ -125,7 +169,10 @@ WORDY = [f"{number}-removal-2024" for number in ("first", "second", "third", "fo
 def crowded():
     """Twelve methods and five requests of long names."""
     assert len(TWELVE) == 12
-    settings = SETTINGS | {"states": ["r0", *WORDY], "orders": {name: "sequential" if name in METHODS else "batch" for name in TWELVE}}
+    settings = SETTINGS | {
+        "states": ["r0", *WORDY],
+        "orders": {name: "sequential" if name in METHODS else "batch" for name in TWELVE},
+    }
     metrics, watched = causal((1,), WORDY, TWELVE)
     names = ("frontier", "sequence", "curves", "canaries", "profile")
     return {name: figure_of(name, SELECTIONS[name](metrics, watched, settings)) for name in names}
@@ -139,7 +186,9 @@ def test_a_crowded_figure_is_legible(name, crowded, monkeypatch):
 def test_short_names_of_requests_stand_level_and_long_ones_upright(crowded):
     level = figure_of("sequence", SELECTIONS["sequence"](*causal_study("sequence"), SETTINGS))
     for made, angle in ((level, 0), (crowded["sequence"], 90)):
-        assert {label.get_rotation() for axes in made.axes for label in axes.get_xticklabels()} == {angle}
+        assert {label.get_rotation() for axes in made.axes for label in axes.get_xticklabels()} == {
+            angle
+        }
     assert level.get_figheight() < crowded["sequence"].get_figheight()
 
 
@@ -147,7 +196,11 @@ def test_short_names_of_requests_stand_level_and_long_ones_upright(crowded):
 def test_what_has_one_tick_keeps_apart_from_what_has_the_next(name, crowded):
     """Ticks are 1 apart; of twelve methods all together stand within 0.6."""
     for axes in panels(crowded[name]):
-        lines = [container.lines[0].get_xdata() for container in axes.containers if hasattr(container, "has_xerr")]
+        lines = [
+            container.lines[0].get_xdata()
+            for container in axes.containers
+            if hasattr(container, "has_xerr")
+        ]
         for at in zip(*lines, strict=True):
             assert 0.4 < max(at) - min(at) < 0.6
 
@@ -155,19 +208,31 @@ def test_what_has_one_tick_keeps_apart_from_what_has_the_next(name, crowded):
 def test_panels_are_set_in_rows_of_three_and_the_lowest_have_tick_labels(crowded):
     shown = panels(crowded["frontier"])
     assert [axes.get_subplotspec().rowspan.start for axes in shown] == [0, 0, 0, 1, 1]
-    assert [any(label.get_visible() for label in axes.get_xticklabels()) for axes in shown] == [False, False, True, True, True]
+    assert [any(label.get_visible() for label in axes.get_xticklabels()) for axes in shown] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_interval_is_inside_its_panel(name):
-    """Also where panels share an axis and a later one reaches further: here the ensembles of 5 shards, with 2.5 times the gap."""
+    """Also where panels share an axis and a later one reaches further: here the ensembles of 5
+    shards, with 2.5 times the gap."""
     metrics, epsilon = example(seeds=(1,), families=("identity",))
     far = (metrics["shards"] == "5x2") & (metrics["metric"] == "equalized_odds_max")
     ends = ["value", "ci_low", "ci_high"]
     metrics[ends] = metrics[ends].where(~far, metrics[ends] * 2.5)
     study = causal_study(name, seeds=(1,)) if name in CAUSAL else (metrics, epsilon)
     for axes in panels(figure_of(name, SELECTIONS[name](*study, SETTINGS))):
-        for bars in [bars for container in axes.containers if hasattr(container, "has_xerr") for bars in container.lines[2]]:
+        for bars in [
+            bars
+            for container in axes.containers
+            if hasattr(container, "has_xerr")
+            for bars in container.lines[2]
+        ]:
             for segment in bars.get_segments():
                 low, high = segment.min(axis=0), segment.max(axis=0)
                 assert axes.get_xlim()[0] <= low[0] and high[0] <= axes.get_xlim()[1]
@@ -177,7 +242,11 @@ def test_every_interval_is_inside_its_panel(name):
 
 def test_tradeoff_plots_the_table(drawn):
     frame, axes_of = drawn.both("tradeoff")
-    for family, axes in zip(frame["family"].unique(), np.array(axes_of).reshape(frame["family"].nunique(), -1), strict=True):
+    for family, axes in zip(
+        frame["family"].unique(),
+        np.array(axes_of).reshape(frame["family"].nunique(), -1),
+        strict=True,
+    ):
         rows = frame[frame["family"] == family]
         for method in sorted({"base", "fairsisa_ensemble"} & set(frame["method"])):
             plotted = np.concatenate([points(one, method) for one in axes])
@@ -189,10 +258,14 @@ def test_groups_plots_the_table(drawn):
     frame, axes_of = drawn.both("groups")
     metrics = [(family, metric) for family in frame["family"].unique() for metric in ("tpr", "fpr")]
     for (family, metric), one in zip(metrics, axes_of, strict=True):
-        rows = frame[(frame["family"] == family) & (frame["metric"] == metric) & (frame["group"] == "none")]
+        rows = frame[
+            (frame["family"] == family) & (frame["metric"] == metric) & (frame["group"] == "none")
+        ]
         assert sorted(points(one, "none")[:, 0]) == sorted(rows["value"])
         labels = [tick.get_text() for tick in one.get_yticklabels()]
-        assert metric == "fpr" or labels == [METHODS[method].label for method in rows["method"].unique()]
+        assert metric == "fpr" or labels == [
+            METHODS[method].label for method in rows["method"].unique()
+        ]
 
 
 def test_shards_plots_the_table(drawn):
@@ -207,7 +280,9 @@ def test_shards_plots_the_table(drawn):
         for x in drawn_[:, 0]:
             at.setdefault(round(x), []).append(x - round(x))
     for offsets in at.values():  # whatever is there stands around its tick, none on another
-        assert sum(offsets) == pytest.approx(0) and len({round(x, 6) for x in offsets}) == len(offsets)
+        assert sum(offsets) == pytest.approx(0) and len({round(x, 6) for x in offsets}) == len(
+            offsets
+        )
 
 
 def test_cost_plots_the_table(drawn):
@@ -219,17 +294,24 @@ def test_cost_plots_the_table(drawn):
         for request in ("r1", "r2"):
             mean = rows[(rows["request"] == request) & (rows["seed"] == "all")]
             assert list(points(axes, request)[:, 1]) == list(mean["value"])
-        assert points(axes, "r1")[0, 0] < 2 < points(axes, "r2")[0, 0]  # both name two owners: side by side
+        # both name two owners: side by side
+        assert points(axes, "r1")[0, 0] < 2 < points(axes, "r2")[0, 0]
 
 
 def test_epsilon_plots_the_table(drawn):
     frame, axes_of = drawn.both("epsilon")
-    keys = [(family, sharding) for family in frame["family"].unique() for sharding in frame["shards"].unique()]
+    keys = [
+        (family, sharding)
+        for family in frame["family"].unique()
+        for sharding in frame["shards"].unique()
+    ]
     for (family, sharding), axes in zip(keys, axes_of, strict=True):
         for set_ in ("valid", "test"):
             method = "fairsisa_ensemble"
             where = {"family": family, "shards": sharding, "method": method, "set": set_}
-            rows = frame[np.logical_and.reduce([frame[key] == wanted for key, wanted in where.items()])]
+            rows = frame[
+                np.logical_and.reduce([frame[key] == wanted for key, wanted in where.items()])
+            ]
             np.testing.assert_array_equal(points(axes, f"{method} {set_}"), rows[["eps", "cost"]])
 
 
@@ -242,29 +324,54 @@ def test_membership_plots_the_table(drawn):
 
 
 def test_whiskers_reach_from_the_value_to_the_ends():
-    """Value 0.5 in [0.4, 0.7]: 0.1 down, 0.2 up; none where there is no interval, nor below the value where the end is above it."""
-    frame = pd.DataFrame({"value": [0.5, 0.5, 0.5], "ci_low": [0.4, np.nan, 0.6], "ci_high": [0.7, np.nan, 0.8]})
+    """Value 0.5 in [0.4, 0.7]: 0.1 down, 0.2 up; none where there is no interval, nor below the
+    value where the end is above it."""
+    frame = pd.DataFrame(
+        {"value": [0.5, 0.5, 0.5], "ci_low": [0.4, np.nan, 0.6], "ci_high": [0.7, np.nan, 0.8]}
+    )
     np.testing.assert_allclose(common.whiskers(frame), [[0.1, 0, 0], [0.2, 0, 0.3]])
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_equal_tables_give_equal_files(name, tmp_path):
-    """From the numbers, from the same in another order, and from the small table: the same bytes, without a date."""
-    metrics, further = causal_study(name) if name in CAUSAL else example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",))
+    """From the numbers, from the same in another order, and from the small table: the same bytes,
+    without a date."""
+    metrics, further = (
+        causal_study(name)
+        if name in CAUSAL
+        else example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",))
+    )
     reports = written(further, tmp_path) if name == "curves" else []
     write_parquet(further if name == "truth_ratio" else further.head(0), tmp_path / "truth")
     tables = metrics, example(seeds=(1,))[1].head(0) if name in CAUSAL else further
     settings = SETTINGS | {"figure": f"palimpsest.plots.{name}", "width": 7.0, "dpi": 60}
-    files = [[tmp_path / f"{turn}.{suffix}" for suffix in ("svg", "pdf", "png")] for turn in ("one", "two", "three")]
+    files = [
+        [tmp_path / f"{turn}.{suffix}" for suffix in ("svg", "pdf", "png")]
+        for turn in ("one", "two", "three")
+    ]
     for outputs, state in zip(files, (None, 3), strict=False):
         for kind, frame in zip(("metrics", "epsilon"), tables, strict=True):
-            write_parquet(frame if state is None else frame.sample(frac=1, random_state=state), tmp_path / kind)
-        given = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"], "training": reports, "truth": [tmp_path / "truth"]}
-        draw.run(Namespace(**given, data=tmp_path / f"{outputs[0].stem}.csv", output=outputs, settings=settings))
+            write_parquet(
+                frame if state is None else frame.sample(frac=1, random_state=state),
+                tmp_path / kind,
+            )
+        given = {
+            "metrics": tmp_path / "metrics",
+            "epsilon": [tmp_path / "epsilon"],
+            "training": reports,
+            "truth": [tmp_path / "truth"],
+        }
+        draw.run(
+            Namespace(
+                **given, data=tmp_path / f"{outputs[0].stem}.csv", output=outputs, settings=settings
+            )
+        )
     draw.run(Namespace(metrics=None, data=tmp_path / "one.csv", output=files[2], settings=settings))
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
     for one, two, three in zip(*files, strict=True):
-        assert one.read_bytes() == two.read_bytes() == three.read_bytes() and one.stat().st_size > 1000
+        assert (
+            one.read_bytes() == two.read_bytes() == three.read_bytes() and one.stat().st_size > 1000
+        )
     assert b"<dc:date>" not in files[0][0].read_bytes()
 
 
@@ -273,8 +380,20 @@ def test_a_table_without_rows_is_said_to_be_empty(name, tmp_path):
     metrics, epsilon = (frame.head(0) for frame in example(seeds=(1,), ensembles=("1x1",)))
     for kind, frame in (("metrics", metrics), ("epsilon", epsilon)):
         write_parquet(frame, tmp_path / kind)
-    files = {"metrics": tmp_path / "metrics", "epsilon": [tmp_path / "epsilon"], "data": tmp_path / "data.csv", "training": [], "truth": []}
-    draw.run(Namespace(**files, output=[tmp_path / "empty.svg"], settings=SETTINGS | {"figure": f"palimpsest.plots.{name}"}))
+    files = {
+        "metrics": tmp_path / "metrics",
+        "epsilon": [tmp_path / "epsilon"],
+        "data": tmp_path / "data.csv",
+        "training": [],
+        "truth": [],
+    }
+    draw.run(
+        Namespace(
+            **files,
+            output=[tmp_path / "empty.svg"],
+            settings=SETTINGS | {"figure": f"palimpsest.plots.{name}"},
+        )
+    )
     assert (tmp_path / "empty.svg").stat().st_size > 500
 
 
@@ -283,9 +402,14 @@ def written(watched, folder):
     files = []
     for (seed, request, method), part in watched.groupby(["seed", "request", "method"]):
         part = part.assign(key=part["set"] + "_" + part["metric"])
-        told = [{"update": int(update), **dict(zip(one["key"], one["value"], strict=True))} for update, one in part.groupby("update")]
+        told = [
+            {"update": int(update), **dict(zip(one["key"], one["value"], strict=True))}
+            for update, one in part.groupby("update")
+        ]
         files.append(folder / f"{seed}-{request}-{method}.json")
-        files[-1].write_text(json.dumps({"names": ["example", str(seed), method, request], "watched": told}))
+        files[-1].write_text(
+            json.dumps({"names": ["example", str(seed), method, request], "watched": told})
+        )
     return files
 
 
@@ -298,18 +422,34 @@ def test_names_from_data_are_drawn_as_they_are(tmp_path):
     read = draw.read(tmp_path / "data.csv")
     assert list(read["group"]) == list(frame["group"])
     legends = [axes.get_legend() for axes in figure_of("groups", read).axes]
-    assert {text.get_text() for legend in legends if legend for text in legend.get_texts()} == set(frame["group"])
+    assert {text.get_text() for legend in legends if legend for text in legend.get_texts()} == set(
+        frame["group"]
+    )
 
 
 def test_methods_are_told_apart_in_colour_and_in_grey():
     looks = [common.look(name) for name in METHODS]
-    assert len({(look.marker, look.filled) for look in looks}) == len({look.colour + look.face for look in looks}) == len(looks)
-    assert all(look.filled == METHODS[name].fitted for name, look in zip(METHODS, looks, strict=True))
+    assert (
+        len({(look.marker, look.filled) for look in looks})
+        == len({look.colour + look.face for look in looks})
+        == len(looks)
+    )
+    assert all(
+        look.filled == METHODS[name].fitted for name, look in zip(METHODS, looks, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
     "value, text",
-    [(0.1234, "0.123"), (0.00001, "0.000"), (1.234, "1.23"), (56.78, "56.8"), (567.8, "568"), (1567, "1.6k"), (3452063, "3.5M")],
+    [
+        (0.1234, "0.123"),
+        (0.00001, "0.000"),
+        (1.234, "1.23"),
+        (56.78, "56.8"),
+        (567.8, "568"),
+        (1567, "1.6k"),
+        (3452063, "3.5M"),
+    ],
 )
 def test_a_number_has_room_in_a_tile(value, text):
     assert profile.short(value) == text
@@ -317,14 +457,31 @@ def test_a_number_has_room_in_a_tile(value, text):
 
 @pytest.mark.parametrize(
     "value, text",
-    [(0.9996, "1.00"), (9.996, "10.0"), (99.96, "100"), (999.6, "1.0k"), (3446, "3.4k"), (9960, "10k"), (99960, "100k"), (999999, "1.0M")],
+    [
+        (0.9996, "1.00"),
+        (9.996, "10.0"),
+        (99.96, "100"),
+        (999.6, "1.0k"),
+        (3446, "3.4k"),
+        (9960, "10k"),
+        (99960, "100k"),
+        (999999, "1.0M"),
+    ],
 )
 def test_a_number_that_is_rounded_up_is_no_wider(value, text):
     assert profile.short(value) == text
 
 
 @pytest.mark.parametrize(
-    "value, text", [(9.996e14, "1e15"), (3e43, "3e43"), (1e300, "1e300"), (-999.6, "-1.0k"), (np.inf, "∞"), (-np.inf, "-∞")]
+    "value, text",
+    [
+        (9.996e14, "1e15"),
+        (3e43, "3e43"),
+        (1e300, "1e300"),
+        (-999.6, "-1.0k"),
+        (np.inf, "∞"),
+        (-np.inf, "-∞"),
+    ],
 )
 def test_a_number_beyond_all_units_is_told_by_its_order(value, text):
     assert profile.short(value) == text

@@ -15,15 +15,24 @@ LEDGER = "request\towners\nr1\tann\nr2\tben\n"
 
 @pytest.fixture
 def chosen(tmp_path):
-    """The ids of a set of twelve records: four owners with a record in each of train, valid and extra."""
+    """The ids of a set of twelve records: four owners with a record in each of train, valid and
+    extra."""
     owners = ["ann", "ben", "cat", "dan"]
-    rows = [(f"{owner}-{split}", owner, split) for owner in owners for split in ("train", "valid", "extra")]
+    rows = [
+        (f"{owner}-{split}", owner, split)
+        for owner in owners
+        for split in ("train", "valid", "extra")
+    ]
     frame = pd.DataFrame(rows, columns=["record_id", "owner", "split"]).assign(text="t", label=0)
     write_parquet(frame, tmp_path / "records.parquet")
     (tmp_path / "ledger.tsv").write_text(LEDGER)
 
     def run(**settings) -> set[str]:
-        files = {"records": tmp_path / "records.parquet", "output": tmp_path / "set.parquet", "digest": tmp_path / "set.json"}
+        files = {
+            "records": tmp_path / "records.parquet",
+            "output": tmp_path / "set.parquet",
+            "digest": tmp_path / "set.json",
+        }
         probe.run(Namespace(settings=settings, ledger=tmp_path / "ledger.tsv", **files))
         return set(read_parquet(files["output"])["record_id"])
 

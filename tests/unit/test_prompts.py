@@ -11,7 +11,10 @@ from palimpsest.errors import UserError
 from palimpsest.models.bpe import train_bpe
 
 QA = "Question: {prompt}\nAnswer: {completion}"
-CHAT = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+CHAT = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}{% if "
+    "add_generation_prompt %}<|assistant|>{% endif %}"
+)
 PROMPTS = ["Where was Orla born?", "Who?", ""]
 COMPLETIONS = ["In Velmoor.", "In Velmoor, by the mill.", "In Velmoor it rained."]
 
@@ -40,21 +43,30 @@ def test_the_completion_and_the_end_count_and_nothing_else(bpe):
 
 
 def test_the_boundary_is_stable(bpe):
-    """A prompt has the same tokens before every completion, also where the two would merge; the space is the word's, as in running text."""
+    """A prompt has the same tokens before every completion, also where the two would merge; the
+    space is the word's, as in running text."""
     completions = ["cat", "s", "", " In", "\n"]
     for template in (QA, "{prompt}{completion}", "{prompt} {completion}"):
         token_ids, answers, _ = encode_pairs(bpe, ["Where"] * 5, completions, template, 1000)
-        heads = {tuple(ids[: counts.index(True)]) for ids, counts in zip(token_ids, answers, strict=True)}
+        heads = {
+            tuple(ids[: counts.index(True)]) for ids, counts in zip(token_ids, answers, strict=True)
+        }
         assert len(heads) == 1
         written = [bpe.decode(ids[1:-1]) for ids in token_ids]
-        assert written == [template.replace("{prompt}", "Where").replace("{completion}", completion) for completion in completions]
+        assert written == [
+            template.replace("{prompt}", "Where").replace("{completion}", completion)
+            for completion in completions
+        ]
     ((ids,), _, _) = encode_pairs(bpe, ["Where was Orla"], ["born?"], "{prompt} {completion}", 1000)
     assert ids[1:-1] == bpe("Where was Orla born?")["input_ids"]
 
 
 def test_a_completion_cannot_end_itself(bpe):
-    """The name of a special token in a record is text: end of text and padding stand where they are put and nowhere else."""
-    token_ids, answers, _ = encode_pairs(bpe, ["Who?", ""], ["<|endoftext|> not <|pad|>"] * 2, QA, 1000)
+    """The name of a special token in a record is text: end of text and padding stand where they are
+    put and nowhere else."""
+    token_ids, answers, _ = encode_pairs(
+        bpe, ["Who?", ""], ["<|endoftext|> not <|pad|>"] * 2, QA, 1000
+    )
     for ids, counts in zip(token_ids, answers, strict=True):
         assert ids.count(bpe.eos_token_id) == 2 and bpe.pad_token_id not in ids
         assert "<|endoftext|> not <|pad|><|endoftext|>" in texts(bpe, ids, counts)[1]
@@ -66,16 +78,26 @@ def test_what_does_not_fit_is_named_and_not_cut(bpe):
     longest = max(map(len, whole))
     assert encode_pairs(bpe, PROMPTS, COMPLETIONS, QA, longest) == (whole, answers, [])
     short = encode_pairs(bpe, PROMPTS, COMPLETIONS, QA, longest - 1)
-    assert short[:2] == (whole, answers) and short[2] == [n for n in range(3) if len(whole[n]) == longest] != []
+    assert (
+        short[:2] == (whole, answers)
+        and short[2] == [n for n in range(3) if len(whole[n]) == longest] != []
+    )
     refuse_too_long(whole, [], ["a", "b", "c"], longest)
     with pytest.raises(UserError) as error:
         refuse_too_long(whole, [0, 2], ["a", "b", "c"], longest - 1)
-    assert f"2 of 3: 'a', 'c'; the longest has {longest} tokens" in str(error.value) and "Velmoor" not in str(error.value)
+    assert f"2 of 3: 'a', 'c'; the longest has {longest} tokens" in str(
+        error.value
+    ) and "Velmoor" not in str(error.value)
 
 
 def test_braces_are_plain_text(bpe):
-    (ids,), (counts,), _ = encode_pairs(bpe, ["{completion} {0}"], ["{prompt}"], '{"q": "{prompt}", "a": {completion}', 1000)
-    assert texts(bpe, ids, counts) == ('<|endoftext|>{"q": "{completion} {0}", "a":', " {prompt}<|endoftext|>")
+    (ids,), (counts,), _ = encode_pairs(
+        bpe, ["{completion} {0}"], ["{prompt}"], '{"q": "{prompt}", "a": {completion}', 1000
+    )
+    assert texts(bpe, ids, counts) == (
+        '<|endoftext|>{"q": "{completion} {0}", "a":',
+        " {prompt}<|endoftext|>",
+    )
 
 
 def test_a_chat_template_writes_the_start_but_not_for_plain_text(bpe):
@@ -108,14 +130,22 @@ def test_a_token_of_its_own_begins_a_text_where_there_is_one():
 
 
 def test_a_tokenizer_that_writes_the_space_itself_gets_none():
-    """As SentencePiece's: it puts a space before every text, so that " b" would be two of them and a token that says nothing."""
+    """As SentencePiece's: it puts a space before every text, so that " b" would be two of them and
+    a token that says nothing."""
     own = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     tokenizer = word_level("▁ a b", own, eos_token="</s>")
-    assert encode_pairs(tokenizer, ["a"], ["b"], "{prompt} {completion}", 9)[0] == [[0, 1, 2, 1, 3, 0]]
+    assert encode_pairs(tokenizer, ["a"], ["b"], "{prompt} {completion}", 9)[0] == [
+        [0, 1, 2, 1, 3, 0]
+    ]
 
 
 ONE_SIDED = ["{prompt}", "{completion}", "Chat", ""]
-TWISTED = ["{completion}{prompt}", "{prompt}{completion}.", "{prompt}{prompt}{completion}", "{completion}{prompt}{completion}"]
+TWISTED = [
+    "{completion}{prompt}",
+    "{prompt}{completion}.",
+    "{prompt}{prompt}{completion}",
+    "{completion}{prompt}{completion}",
+]
 
 
 @pytest.mark.parametrize("template", ONE_SIDED + TWISTED)

@@ -27,10 +27,18 @@ def read(frame: pd.DataFrame, folder: Path, data: dict = DATA, **options):
 
 
 def test_good_records_come_back_sorted_and_counted(tmp_path):
-    frame, report = read(records().sample(frac=1, random_state=1), tmp_path, {**DATA, "keep": ["topic"]}, classes=2)
-    pd.testing.assert_frame_equal(frame, records().astype({n: "str" for n in records() if n != "label"}))
+    frame, report = read(
+        records().sample(frac=1, random_state=1), tmp_path, {**DATA, "keep": ["topic"]}, classes=2
+    )
+    pd.testing.assert_frame_equal(
+        frame, records().astype({n: "str" for n in records() if n != "label"})
+    )
     assert frame["label"].dtype == np.int64 and list(frame) == [*COLUMNS, "topic"]
-    assert (report.read, report.dropped, report.by_split) == (12, {}, {"train": 4, "valid": 4, "test": 4})
+    assert (report.read, report.dropped, report.by_split) == (
+        12,
+        {},
+        {"train": 4, "valid": 4, "test": 4},
+    )
     check_records(frame, where="posts.csv", classes=2)
 
 
@@ -55,9 +63,18 @@ def test_a_share_of_the_owners_of_validation_records_is_kept_unseen(tmp_path):
     raw = records(1200)
     frame, report = read(raw, tmp_path, {**DATA, "extra_share": 0.25})
     before, after = raw["split"].value_counts(), frame["split"].value_counts()
-    assert after["train"] == before["train"] and after["test"] == before["test"] and after["extra"] + after["valid"] == before["valid"]
-    assert 0.15 < after["extra"] / before["valid"] < 0.35 and report.by_split["extra"] == after["extra"]
-    assert not set(frame.loc[frame["split"] == "extra", "owner"]) & set(frame.loc[frame["split"] == "valid", "owner"])
+    assert (
+        after["train"] == before["train"]
+        and after["test"] == before["test"]
+        and after["extra"] + after["valid"] == before["valid"]
+    )
+    assert (
+        0.15 < after["extra"] / before["valid"] < 0.35
+        and report.by_split["extra"] == after["extra"]
+    )
+    assert not set(frame.loc[frame["split"] == "extra", "owner"]) & set(
+        frame.loc[frame["split"] == "valid", "owner"]
+    )
 
 
 def test_a_boolean_label_is_true_and_false_in_every_form(tmp_path):
@@ -69,12 +86,19 @@ def test_a_boolean_label_is_true_and_false_in_every_form(tmp_path):
 
 
 def test_ids_from_content_do_not_depend_on_other_rows(tmp_path):
-    """The id is SHA-256 over length-prefixed owner, text and raw label; other rows may go or change places."""
-    data = {"reader": "table", "columns": {"owner": "owner", "text": "text", "label": "label"}, "split_shares": SHARES}
+    """The id is SHA-256 over length-prefixed owner, text and raw label; other rows may go or change
+    places."""
+    data = {
+        "reader": "table",
+        "columns": {"owner": "owner", "text": "text", "label": "label"},
+        "split_shares": SHARES,
+    }
     raw = records(200)
     whole, _ = read(raw, tmp_path, data)
     fields = ("owner 0", f"{SECRET} 0", "0")
-    digest = hashlib.sha256("".join(f"{len(field)}:{field}" for field in fields).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(
+        "".join(f"{len(field)}:{field}" for field in fields).encode()
+    ).hexdigest()[:16]
     assert whole.set_index("record_id").loc[digest, "text"] == f"{SECRET} 0"
     fewer, _ = read(raw.iloc[::-1].drop(index=range(0, 200, 3)), tmp_path, data)
     left = whole.merge(fewer, how="right", indicator=True)
@@ -82,8 +106,14 @@ def test_ids_from_content_do_not_depend_on_other_rows(tmp_path):
 
 
 def test_equal_rows_share_owner_and_split_and_are_numbered_by_content(tmp_path):
-    """Without owners, two people may have posted the same: forgetting one content forgets all of it."""
-    data = {"reader": "table", "columns": {"text": "text", "label": "label"}, "split_shares": SHARES, "keep": ["topic"]}
+    """Without owners, two people may have posted the same: forgetting one content forgets all of
+    it."""
+    data = {
+        "reader": "table",
+        "columns": {"text": "text", "label": "label"},
+        "split_shares": SHARES,
+        "keep": ["topic"],
+    }
     raw = pd.concat([records(60), records(60).iloc[[5, 5]].assign(topic=["b", "a"])])
     frame, _ = read(raw, tmp_path, data)
     same = frame[frame["text"] == f"{SECRET} 5"]
@@ -104,12 +134,17 @@ def test_without_owners_each_record_owns_itself(tmp_path):
 
 
 def test_shares_are_kept_and_moving_a_border_moves_only_what_lies_there(tmp_path):
-    """2,000 draws: a share p has a standard deviation of sqrt(p (1 - p) / 2000) <= 0.011; five of them are 0.055."""
+    """2,000 draws: a share p has a standard deviation of sqrt(p (1 - p) / 2000) <= 0.011; five of
+    them are 0.055."""
     columns = {"record_id": "record_id", "text": "text", "label": "label"}
-    frame, report = read(records(2000), tmp_path, {"reader": "table", "columns": columns, "split_shares": SHARES})
+    frame, report = read(
+        records(2000), tmp_path, {"reader": "table", "columns": columns, "split_shares": SHARES}
+    )
     assert all(abs(report.by_split[name] / 2000 - share) < 0.055 for name, share in SHARES.items())
     wider = {"train": 0.7, "valid": 0.1, "test": 0.2}
-    moved, _ = read(records(2000), tmp_path, {"reader": "table", "columns": columns, "split_shares": wider})
+    moved, _ = read(
+        records(2000), tmp_path, {"reader": "table", "columns": columns, "split_shares": wider}
+    )
     pairs = set(zip(frame["split"], moved["split"], strict=True))
     assert pairs == {("train", "train"), ("valid", "train"), ("valid", "valid"), ("test", "test")}
 
@@ -117,8 +152,14 @@ def test_shares_are_kept_and_moving_a_border_moves_only_what_lies_there(tmp_path
 def test_the_forum_is_read_like_a_table(monkeypatch):
     import palimpsest.data.forum as module
 
-    monkeypatch.setattr(module, "forum", lambda *, owners, posts, seed: records(posts).assign(topic=f"{owners}-{seed}"))
-    frame, report = read_records({"reader": "forum", "owners": 6, "posts": 12, "seed": 3, "keep": []}, [])
+    monkeypatch.setattr(
+        module,
+        "forum",
+        lambda *, owners, posts, seed: records(posts).assign(topic=f"{owners}-{seed}"),
+    )
+    frame, report = read_records(
+        {"reader": "forum", "owners": 6, "posts": 12, "seed": 3, "keep": []}, []
+    )
     assert report.read == 12 and set(frame["topic"]) == {"6-3"}
     assert {"table", "forum", "hatexplain"} < set(READERS)
 
@@ -156,15 +197,27 @@ def test_bad_cells_are_found_by_the_checks_and_by_the_reader(tmp_path, changes, 
 @pytest.mark.parametrize(
     ("raw", "data", "parts"),
     [
-        ({"label": "bad"}, {}, ["unknown label", "'bad' in 2 records", "whole numbers", "data.labels"]),
+        (
+            {"label": "bad"},
+            {},
+            ["unknown label", "'bad' in 2 records", "whole numbers", "data.labels"],
+        ),
         ({"label": "bad"}, {"labels": {0: 0, 1: 1}}, ["unknown label", "'0', '1'"]),
         ({"label": SECRET}, {}, ["1 different value in 2 records"]),
         ({"label": "9" * 30}, {}, ["unknown label"]),
         ({"split": "val"}, {}, ["unknown split", "'val' in 2 records", "data.splits"]),
         ({}, {"split_shares": SHARES}, ["two ways to split"]),
-        ({}, {"columns": {**DATA["columns"], "text": "txt"}}, ["no column 'txt'", "did you mean 'text'?"]),
+        (
+            {},
+            {"columns": {**DATA["columns"], "text": "txt"}},
+            ["no column 'txt'", "did you mean 'text'?"],
+        ),
         ({}, {"columns": {**DATA["columns"], "record_id": "text"}}, ["is the column of the text"]),
-        ({}, {"columns": {**DATA["columns"], "label": "owner"}}, ["unknown label", "different values in 12 records"]),
+        (
+            {},
+            {"columns": {**DATA["columns"], "label": "owner"}},
+            ["unknown label", "different values in 12 records"],
+        ),
     ],
 )
 def test_bad_mappings_are_explained(tmp_path, raw, data, parts):
@@ -174,7 +227,9 @@ def test_bad_mappings_are_explained(tmp_path, raw, data, parts):
 
 def test_cells_that_are_no_single_values(tmp_path):
     path = tmp_path / "posts.json"
-    records().assign(text=[[SECRET]] * 12, topic=[{"a": SECRET}] * 12).to_json(path, orient="records")
+    records().assign(text=[[SECRET]] * 12, topic=[{"a": SECRET}] * 12).to_json(
+        path, orient="records"
+    )
     message = message_of(read_records, {**DATA, "keep": ["topic"]}, [path])
     assert "column 'text' holds lists" in message and "column 'topic' holds lists" in message
 
@@ -184,7 +239,11 @@ def test_encodings_that_are_none_of_text_are_explained(tmp_path, encoding):
     """Python has codecs that are no encodings of text, and some that fail in ways of their own."""
     path = tmp_path / "posts.csv"
     path.write_text("text,label\nd\u00e9j\u00e0 vu,1\n", encoding="utf-8")
-    message = message_of(read_records, {"reader": "table", "columns": {"text": "text", "label": "label"}, "encoding": encoding}, [path])
+    message = message_of(
+        read_records,
+        {"reader": "table", "columns": {"text": "text", "label": "label"}, "encoding": encoding},
+        [path],
+    )
     assert "no encoding of this file" in message or f"not {encoding.upper()}" in message
 
 
@@ -192,7 +251,11 @@ def test_halves_of_letters_are_found_in_whatever_encoding(tmp_path):
     """UTF-7 can write half of a surrogate pair, which no file of this workflow could hold."""
     path = tmp_path / "posts.csv"
     path.write_bytes(b"text,label\n+2AA-,1\n")
-    message = message_of(read_records, {"reader": "table", "columns": {"text": "text", "label": "label"}, "encoding": "utf-7"}, [path])
+    message = message_of(
+        read_records,
+        {"reader": "table", "columns": {"text": "text", "label": "label"}, "encoding": "utf-7"},
+        [path],
+    )
     assert "no encoding of this file" in message or "not UTF-7" in message
 
 
@@ -208,14 +271,18 @@ def test_a_first_line_that_may_be_a_record_is_not_shown(tmp_path, first, shown):
     """Without a line of column names a record stands in its place."""
     path = tmp_path / "posts.csv"
     path.write_text(first.replace("1,train", "1,2") + "\n", encoding="utf-8")
-    message = message_of(read_records, {"reader": "table", "columns": {"text": "text", "label": "label"}}, [path])
+    message = message_of(
+        read_records, {"reader": "table", "columns": {"text": "text", "label": "label"}}, [path]
+    )
     assert shown in message and "there is no column 'text'" in message and "add one" in message
 
 
 def test_column_names_that_stand_twice_are_named(tmp_path):
     path = tmp_path / "posts.csv"
     path.write_text("text,label,text,label,two words,two words\n", encoding="utf-8")
-    message = message_of(read_records, {"reader": "table", "columns": {"text": "text", "label": "label"}}, [path])
+    message = message_of(
+        read_records, {"reader": "table", "columns": {"text": "text", "label": "label"}}, [path]
+    )
     assert "column names stand twice" in message and "'text', 'label', 1 more" in message
 
 

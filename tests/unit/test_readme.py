@@ -21,8 +21,16 @@ PAGES = ["README.md", "config/README.md", "results/README.md", "workflow/profile
 def command_of(name: str, page: str) -> str:
     """As .ci/run finds it: its own function, run on ``page``."""
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    function = re.search(r"^command_of\(\) \{.*?^\}", script, flags=re.MULTILINE | re.DOTALL).group(0)
-    done = subprocess.run(["bash", "-c", f"{function}\ncommand_of {name}"], cwd=page, capture_output=True, text=True, check=True)
+    function = re.search(r"^command_of\(\) \{.*?^\}", script, flags=re.MULTILINE | re.DOTALL).group(
+        0
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"{function}\ncommand_of {name}"],
+        cwd=page,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.strip()
 
 
@@ -32,8 +40,11 @@ def test_two_commands():
 
 
 def test_a_command_that_is_not_there_is_empty(tmp_path):
-    """So that .ci/run can fail; a block that does not follow the marker is not taken for its own."""
-    (tmp_path / "README.md").write_text("```bash\nfirst\n```\n<!-- command: demo -->\n```bash\nsecond\n```\n```bash\nthird\n```\n")
+    """So that .ci/run can fail; a block that does not follow the marker is not taken for its
+    own."""
+    (tmp_path / "README.md").write_text(
+        "```bash\nfirst\n```\n<!-- command: demo -->\n```bash\nsecond\n```\n```bash\nthird\n```\n"
+    )
     assert command_of("demo", tmp_path) == "second"
     assert command_of("test", tmp_path) == ""
 
@@ -42,10 +53,16 @@ def test_a_command_that_is_not_there_is_empty(tmp_path):
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#]+)\)", text)
-    missing = [link for link in links if not link.startswith("http") and not (ROOT / page).parent.joinpath(link).exists()]
+    missing = [
+        link
+        for link in links
+        if not link.startswith("http") and not (ROOT / page).parent.joinpath(link).exists()
+    ]
     assert not missing
     named = re.findall(r"\b(?:workflow|config|tests|envs)/[\w/.-]+\w", text)
-    absent = {name for name in named if not (ROOT / name).exists()} - {"workflow/palimpsest/methods/yours.py"}
+    absent = {name for name in named if not (ROOT / name).exists()} - {
+        "workflow/palimpsest/methods/yours.py"
+    }
     assert not absent
 
 
@@ -56,7 +73,8 @@ def test_pictures_are_light(name):
 
 
 def test_the_deletion_that_is_shown_can_be_done():
-    """Its line has the ledger's form, its request and owner are new, and the forum has such an owner."""
+    """Its line has the ledger's form, its request and owner are new, and the forum has such an
+    owner."""
     from palimpsest.data.forum import forum
     from palimpsest.study import load_study
 
@@ -67,14 +85,38 @@ def test_the_deletion_that_is_shown_can_be_done():
     assert owners and name not in {request.name for request in requests}
     assert not set(owners) & {owner for request in requests for owner in request.owners}
     data = load_study({}, ROOT / "config")["data"]
-    assert set(owners) <= set(forum(owners=data["owners"], posts=data["posts"], seed=data["seed"])["owner"])
+    assert set(owners) <= set(
+        forum(owners=data["owners"], posts=data["posts"], seed=data["seed"])["owner"]
+    )
 
 
 def test_results_show_single_models_and_the_largest_ensemble(tmp_path):
     where = {"study": "s", "seed": "all", "request": "r1", "model": "m"}
-    pairs = [("base", "1x1"), ("oracle", "1x1"), ("sisa_vote", "1x1"), ("sisa_vote", "3x2"), ("sisa_vote", "10x1")]
-    rows = [row(where | {"method": m, "shards": s}, "test", "accuracy", number / 10, 5) for number, (m, s) in enumerate(pairs)]
-    rows.append(row(where | {"method": "base", "shards": "1x1", "request": "r0"}, "test", "accuracy", 0.9, 5, (np.nan, np.nan)))
+    pairs = [
+        ("base", "1x1"),
+        ("oracle", "1x1"),
+        ("sisa_vote", "1x1"),
+        ("sisa_vote", "3x2"),
+        ("sisa_vote", "10x1"),
+    ]
+    rows = [
+        row(where | {"method": m, "shards": s}, "test", "accuracy", number / 10, 5)
+        for number, (m, s) in enumerate(pairs)
+    ]
+    rows.append(
+        row(
+            where | {"method": "base", "shards": "1x1", "request": "r0"},
+            "test",
+            "accuracy",
+            0.9,
+            5,
+            (np.nan, np.nan),
+        )
+    )
     write_parquet(table(rows), tmp_path / "metrics.parquet")
     shown = results_table(tmp_path / "metrics.parquet", ["r0", "r1"], "town").splitlines()[2:]
-    assert [(line.split(" | ")[1], line.split(" | ")[2]) for line in shown] == [("1 × 1", "0.000"), ("1 × 1", "0.100"), ("10 × 1", "0.400")]
+    assert [(line.split(" | ")[1], line.split(" | ")[2]) for line in shown] == [
+        ("1 × 1", "0.000"),
+        ("1 × 1", "0.100"),
+        ("10 × 1", "0.400"),
+    ]

@@ -47,9 +47,13 @@ def spoilt(**changes) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("changes", "part"),
-    [({"text": 5}, "text is not text"), ({"label": 0.5}, "not a whole number"), ({"label": "1"}, "not a whole number"),
-     ({"owner": 3}, "owner is not text")],
-)  # fmt: skip
+    [
+        ({"text": 5}, "text is not text"),
+        ({"label": 0.5}, "not a whole number"),
+        ({"label": "1"}, "not a whole number"),
+        ({"owner": 3}, "owner is not text"),
+    ],
+)
 def test_values_of_another_type_are_found(changes, part):
     assert part in message_of(check_records, spoilt(**changes), where="posts", classes=2)
 
@@ -59,7 +63,9 @@ def test_owners_may_hold_any_printable_characters():
 
 
 def test_all_problems_are_told_together_and_only_five_rows_are_named():
-    frame = records().assign(text="", label=7).drop(columns="split").rename(columns={"owner": "Owner"})
+    frame = (
+        records().assign(text="", label=7).drop(columns="split").rename(columns={"owner": "Owner"})
+    )
     message = message_of(check_records, frame, where="posts.csv", classes=2)
     assert "5 problems" not in message and message.startswith("4 problems")
     assert "did you mean 'Owner'?" in message and "column 'split' is missing" in message
@@ -67,7 +73,9 @@ def test_all_problems_are_told_together_and_only_five_rows_are_named():
 
 
 def test_empty_frames_and_missing_splits():
-    assert "there are no records" in message_of(check_records, records().iloc[:0], where="posts", classes=2)
+    assert "there are no records" in message_of(
+        check_records, records().iloc[:0], where="posts", classes=2
+    )
     message = message_of(check_records, records().assign(split="train"), where="posts", classes=2)
     assert "no record is in split valid or test" in message and "12 train" in message
 
@@ -75,7 +83,9 @@ def test_empty_frames_and_missing_splits():
 def test_the_digest_follows_content_alone():
     frame = records()
     digest = records_digest(frame)
-    same = frame.sample(frac=1, random_state=2)[["topic", *COLUMNS]].astype({"label": "int8", "text": object})
+    same = frame.sample(frac=1, random_state=2)[["topic", *COLUMNS]].astype(
+        {"label": "int8", "text": object}
+    )
     assert records_digest(same) == digest
     for name in frame:
         other = frame.astype(object)
@@ -101,7 +111,9 @@ def test_parquet_files_are_equal_bytes_whole_and_come_back(tmp_path):
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "one" / "r.parquet"), frame)
     with pytest.raises(Exception, match="Arrow|convert|type"):
         write_parquet(frame.assign(text=[object()] * 12), tmp_path / "one" / "r.parquet")
-    assert (tmp_path / "one" / "r.parquet").read_bytes() == one and not list(tmp_path.rglob("*.part"))
+    assert (tmp_path / "one" / "r.parquet").read_bytes() == one and not list(
+        tmp_path.rglob("*.part")
+    )
 
 
 def test_damaged_parquet_is_named(tmp_path):
@@ -113,7 +125,10 @@ def test_damaged_parquet_is_named(tmp_path):
 
 
 def test_messages_show_values_only_where_they_cannot_be_texts():
-    assert shown(["b", "a", "two words", "x" * 25, "hello"], texts=["hello"]) == "'a', 'b', 3 other values"
+    assert (
+        shown(["b", "a", "two words", "x" * 25, "hello"], texts=["hello"])
+        == "'a', 'b', 3 other values"
+    )
     assert shown(["two words"]) == "1 different value"
     assert shown("abcdefg") == "'a', 'b', 'c', 'd', 'e', 2 other values"
 

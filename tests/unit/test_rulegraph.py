@@ -1,10 +1,22 @@
-"""The picture of the rule graph: what is read, what is left out, and where boxes and arrows come to lie."""
+"""The picture of the rule graph: what is read, what is left out, and where boxes and arrows come to
+lie."""
 
 from __future__ import annotations
 
 import pytest
 
-from palimpsest.plots.rulegraph import GAP, Layout, draw, layers, merged, read_dot, reduced, spread, width, with_bends
+from palimpsest.plots.rulegraph import (
+    GAP,
+    Layout,
+    draw,
+    layers,
+    merged,
+    read_dot,
+    reduced,
+    spread,
+    width,
+    with_bends,
+)
 from palimpsest.plots.style import save, styled
 
 # What `snakemake --rulegraph dot` prints, with an arrow for everything that is used.
@@ -31,7 +43,8 @@ DOT = """digraph snakemake_dag {
 
 
 def test_reduced_leaves_out_what_is_implied():
-    """records -> score is implied by records -> train -> score, train -> train is a loop; nothing else goes."""
+    """records -> score is implied by records -> train -> score, train -> train is a loop; nothing
+    else goes."""
     graph = reduced(read_dot(DOT))
     assert graph == {
         "all": set(),
@@ -45,10 +58,17 @@ def test_reduced_leaves_out_what_is_implied():
 
 
 def test_a_study_beside_another_one_adds_its_rules_and_arrows():
-    beside = '7[label = "also_all"]\n 8[label = "also_score"]\n 9[label = "also_unlearn"]\n 9 -> 8\n 8 -> 7\n 7 -> 0\n}'
+    beside = (
+        '7[label = "also_all"]\n 8[label = "also_score"]\n 9[label = "also_unlearn"]\n 9 -> 8\n 8 '
+        "-> 7\n 7 -> 0\n}"
+    )
     graph = read_dot(DOT.replace("}", beside))
     assert not any(name.startswith("also_") for name in graph)
-    assert graph["unlearn"] == {"score"} and graph["score"] == {"all", "figure_a", "figure_b"} and graph["train"] == read_dot(DOT)["train"]
+    assert (
+        graph["unlearn"] == {"score"}
+        and graph["score"] == {"all", "figure_a", "figure_b"}
+        and graph["train"] == read_dot(DOT)["train"]
+    )
 
 
 def test_nothing_to_read():
@@ -77,16 +97,27 @@ def test_bends():
 
 
 def test_spread_keeps_order_and_gap():
-    """Two boxes of equal width that want the same place part evenly; those far enough apart stay where they are."""
+    """Two boxes of equal width that want the same place part evenly; those far enough apart stay
+    where they are."""
     apart = width("a") + GAP
     assert spread([1.0, 1.0], ["a", "b"]) == pytest.approx([1 - apart / 2, 1 + apart / 2])
     assert spread([0.0, 9.0], ["a", "b"]) == pytest.approx([0.0, 9.0])
-    assert spread([5.0, 0.0, 9.0], ["a", "b", "c"]) == pytest.approx([2.5 - apart / 2, 2.5 + apart / 2, 9.0])
+    assert spread([5.0, 0.0, 9.0], ["a", "b", "c"]) == pytest.approx(
+        [2.5 - apart / 2, 2.5 + apart / 2, 9.0]
+    )
 
 
 def test_best_has_no_crossing_where_there_need_be_none():
     """Two ladders side by side, given in an order that crosses."""
-    graph = {"a": {"p"}, "b": {"q"}, "p": {"y"}, "q": {"x"}, "x": {"end"}, "y": {"end"}, "end": set()}
+    graph = {
+        "a": {"p"},
+        "b": {"q"},
+        "p": {"y"},
+        "q": {"x"},
+        "x": {"end"},
+        "y": {"end"},
+        "end": set(),
+    }
     rows, chains = with_bends(graph, layers(graph))
     layout = Layout(rows, chains)
     assert layout.crossings(rows) > 0
@@ -99,15 +130,35 @@ def test_best_has_no_crossing_where_there_need_be_none():
 
 
 def test_equal_graphs_are_equal_bytes(tmp_path):
-    """However Snakemake numbers the rules. All boxes and the legend are in the picture; the targets have no stage."""
+    """However Snakemake numbers the rules. All boxes and the legend are in the picture; the targets
+    have no stage."""
     lines = DOT.splitlines()
     shuffled = "\n".join([*lines[:2], *lines[2:9][::-1], *lines[9:-1][::-1], "}"])
-    stages = {"records": "data", "words": "data", "train": "train", "score": "score", "figure_a": "figures", "figure_b": "figures"}
+    stages = {
+        "records": "data",
+        "words": "data",
+        "train": "train",
+        "score": "score",
+        "figure_a": "figures",
+        "figure_b": "figures",
+    }
     with styled():
         for name, text in (("one", DOT), ("two", shuffled)):
             made = draw(text, stages | {"all": "Snakefile"})
             save(made, tmp_path / f"{name}.svg")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     axes = made.axes[0]
-    assert {text.get_text() for text in axes.texts} == {"all", "figure (2)", "score", "train", "records", "words"}
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "train", "score", "figures"]
+    assert {text.get_text() for text in axes.texts} == {
+        "all",
+        "figure (2)",
+        "score",
+        "train",
+        "records",
+        "words",
+    }
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "data",
+        "train",
+        "score",
+        "figures",
+    ]

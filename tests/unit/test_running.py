@@ -1,4 +1,5 @@
-"""Who is at work in a folder: a run that lives is seen, one that was killed too, and its jobs end."""
+"""Who is at work in a folder: a run that lives is seen, one that was killed too, and its jobs
+end."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def start():
     def start(code: str, *arguments, **environment) -> subprocess.Popen:
         """A process, once it has said a line."""
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=os.environ | environment
+        )
         started.append(process)
         process.said = process.stdout.readline().strip()
         return process

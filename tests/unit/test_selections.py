@@ -16,16 +16,27 @@ from palimpsest.selections import shardings
 from palimpsest.tables import row, table
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
-SETTINGS = {"states": ["r0", "r1", "r2"], "families": list(GROUPS), "methods": SHOWN, "orders": {"npo": "sequential", "npo-batch": "batch"}}
+SETTINGS = {
+    "states": ["r0", "r1", "r2"],
+    "families": list(GROUPS),
+    "methods": SHOWN,
+    "orders": {"npo": "sequential", "npo-batch": "batch"},
+}
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
-CAUSAL = ("frontier", "sequence", "profile", "curves", "truth_ratio", "canaries")  # figures of causal models
+# figures of causal models
+CAUSAL = ("frontier", "sequence", "profile", "curves", "truth_ratio", "canaries")
 SELECTIONS = {name: importlib.import_module(f"palimpsest.plots.{name}").select for name in FIGURES}
 
 
 def example(families=tuple(GROUPS), ensembles=ENSEMBLES, seeds=(1, 2), states=("r0", "r1", "r2")):
     """(metrics, epsilon) of an invented study; the same numbers at each call."""
     rng = np.random.default_rng(7)
-    rows = [one for seed in seeds for state in states for one in _state(rng, seed, state, families, ensembles)]
+    rows = [
+        one
+        for seed in seeds
+        for state in states
+        for one in _state(rng, seed, state, families, ensembles)
+    ]
     return tidy([table(rows)], level=0.95), _epsilon(rng, seeds, families, ensembles)
 
 
@@ -34,10 +45,23 @@ def _state(rng, seed, state, families, ensembles):
         if name == "oracle" and state == "r0":
             continue
         for sharding in ensembles if method.needs == "teachers" else ("1x1",):
-            where = {"study": "example", "seed": seed, "request": state, "method": name, "shards": sharding, "model": "gpt2"}
+            where = {
+                "study": "example",
+                "seed": seed,
+                "request": state,
+                "method": name,
+                "shards": sharding,
+                "model": "gpt2",
+            }
             yield from _numbers(rng, where, method.fitted, int(sharding[0]), families)
     for sharding in ensembles if state != "r0" else ():
-        where = {"study": "example", "seed": seed, "request": state, "shards": sharding, "model": "gpt2"}
+        where = {
+            "study": "example",
+            "seed": seed,
+            "request": state,
+            "shards": sharding,
+            "model": "gpt2",
+        }
         single = sharding == "1x1"
         share = 1.0 if single else rng.uniform(0.5, 1.2) / int(sharding[0])
         cost = where | {"method": "oracle" if single else "sisa"}
@@ -93,7 +117,9 @@ def _epsilon(rng, seeds, families, ensembles):
     base = frame["method"].map(list(METHODS).index) * 0.01
     held_out = (frame["set"] == "test") * 0.02
     noise = rng.normal(0, 0.003, len(frame))
-    return frame.assign(cost=0.2 - 0.1 * np.minimum(frame["eps"], 0.2) - base + held_out + noise, gap=frame["eps"])
+    return frame.assign(
+        cost=0.2 - 0.1 * np.minimum(frame["eps"], 0.2) - base + held_out + noise, gap=frame["eps"]
+    )
 
 
 # Methods of causal models, and one that forgets all requests at once.
@@ -101,36 +127,79 @@ OF_TEXT = [*(name for name, method in METHODS.items() if "causal" in method.trac
 
 
 def causal(seeds=(1, 2), states=("r1", "r2"), methods=OF_TEXT):
-    """(metrics, watched) of an invented study of a causal model; the same at each call. Method k of K stands k/K of the way from the base
-    to the oracle."""
+    """(metrics, watched) of an invented study of a causal model; the same at each call. Method k of
+    K stands k/K of the way from the base to the oracle."""
     rng = np.random.default_rng(8)
     rows, watched = [], []
-    for seed, state, (number, method) in ((seed, state, one) for seed in seeds for state in states for one in enumerate(methods)):
+    for seed, state, (number, method) in (
+        (seed, state, one) for seed in seeds for state in states for one in enumerate(methods)
+    ):
         way = 1.0 if method == "oracle" else number / len(methods)
-        where = {"study": "example", "seed": seed, "request": state, "method": method, "shards": "1x1", "model": "gpt2"}
+        where = {
+            "study": "example",
+            "seed": seed,
+            "request": state,
+            "method": method,
+            "shards": "1x1",
+            "model": "gpt2",
+        }
         for (set_, metric), (base, oracle) in REMEMBERED.items():
             value = base + (oracle - base) * way + rng.normal(0, 0.01)
             rows.append(row(where, set_, metric, value, 60, (value - 0.02, value + 0.03)))
-        for set_, repetitions in ((set_, count) for set_ in ("forget", "controls") for count in (1, 4, 16)):
-            value = 1.4 + repetitions / 4 * (1 - way if set_ == "forget" else 1) + rng.uniform(0, 0.2)
+        for set_, repetitions in (
+            (set_, count) for set_ in ("forget", "controls") for count in (1, 4, 16)
+        ):
+            value = (
+                1.4 + repetitions / 4 * (1 - way if set_ == "forget" else 1) + rng.uniform(0, 0.2)
+            )
             interval = (value - 0.3, value + 0.4)
-            rows.append(row(where, set_, "exposure_sampled", value, 4, interval, f"repetitions={repetitions}"))
+            rows.append(
+                row(
+                    where,
+                    set_,
+                    "exposure_sampled",
+                    value,
+                    4,
+                    interval,
+                    f"repetitions={repetitions}",
+                )
+            )
         if method_of(method).trains and not method_of(method).others:
             for update in range(0, 50, 10):
-                told = (("forget", 1.5 + update * way), ("retain", 1.4 + update * way / 20), ("extra", 30.0))
-                watched += [(seed, state, method, update, set_, "perplexity", value) for set_, value in told]
-                watched += [(seed, state, method, update, set_, "memorization_accuracy", 0.9) for set_, _ in told]
+                told = (
+                    ("forget", 1.5 + update * way),
+                    ("retain", 1.4 + update * way / 20),
+                    ("extra", 30.0),
+                )
+                watched += [
+                    (seed, state, method, update, set_, "perplexity", value) for set_, value in told
+                ]
+                watched += [
+                    (seed, state, method, update, set_, "memorization_accuracy", 0.9)
+                    for set_, _ in told
+                ]
     columns = ["seed", "request", "method", "update", "set", "metric", "value"]
     return tidy([table(rows)], level=0.95), pd.DataFrame(watched, columns=columns)
 
 
 def truths(seeds=(1, 2), states=("r1", "r2")):
-    """Truth ratios item by item of the same study: the base prefers the truth on what it knows, the oracle not on the forgotten."""
+    """Truth ratios item by item of the same study: the base prefers the truth on what it knows, the
+    oracle not on the forgotten."""
     rng, frames = np.random.default_rng(9), []
     for seed, state, method, set_ in product(seeds, states, OF_TEXT, ("forget", "retain")):
         known = 2.0 if set_ == "retain" or method in ("base", "sham") else 0.0
         preference = np.sort(1 / (1 + np.exp(-rng.normal(known, 1, 40))))
-        frames.append(pd.DataFrame({"seed": seed, "request": state, "method": method, "set": set_, "preference": preference}))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "seed": seed,
+                    "request": state,
+                    "method": method,
+                    "set": set_,
+                    "preference": preference,
+                }
+            )
+        )
     return pd.concat(frames, ignore_index=True)
 
 
@@ -142,11 +211,12 @@ def causal_study(name, **wanted):
 
 # (set, metric) -> what the base has, and the oracle
 REMEMBERED = {
-    ("forget", "probability"): (0.95, 0.2), ("forget", "perplexity"): (1.1, 9.0), ("forget", "memorization_accuracy"): (0.98, 0.5),
-    ("forget", "extraction_strength"): (0.9, 0.2), ("forget", "truth_ratio_indifference"): (0.3, 0.7),
-    ("forget", "membership_auroc"): (0.9, 0.5), ("forget", "kl"): (3.0, 0.0), ("forget", "forget_quality"): (0.001, 0.99),
-    ("retain", "probability"): (0.95, 0.94), ("retain", "perplexity"): (1.1, 1.2), ("holdout", "probability"): (0.22, 0.21),
-    ("holdout", "perplexity"): (8.0, 8.5),
+    ("forget", "probability"): (0.95, 0.2), ("forget", "perplexity"): (1.1, 9.0),
+    ("forget", "memorization_accuracy"): (0.98, 0.5), ("forget", "extraction_strength"): (0.9, 0.2),
+    ("forget", "truth_ratio_indifference"): (0.3, 0.7), ("forget", "membership_auroc"): (0.9, 0.5),
+    ("forget", "kl"): (3.0, 0.0), ("forget", "forget_quality"): (0.001, 0.99),
+    ("retain", "probability"): (0.95, 0.94), ("retain", "perplexity"): (1.1, 1.2),
+    ("holdout", "probability"): (0.22, 0.21), ("holdout", "perplexity"): (8.0, 8.5),
     ("test", "perplexity"): (8.1, 8.4), ("test", "truth_ratio_preference"): (0.6, 0.58),
 }  # fmt: skip
 
@@ -169,14 +239,22 @@ def test_every_selection_shows_something_and_is_small(name, study):
 
 def value(study, metric, group="", **where):
     frame = study[0]
-    where = {"seed": "all", "request": "r2", "set": "test"} | where | {"metric": metric, "group": group}
-    (found,) = frame.loc[np.logical_and.reduce([frame[key] == wanted for key, wanted in where.items()]), "value"]
+    where = (
+        {"seed": "all", "request": "r2", "set": "test"} | where | {"metric": metric, "group": group}
+    )
+    (found,) = frame.loc[
+        np.logical_and.reduce([frame[key] == wanted for key, wanted in where.items()]), "value"
+    ]
     return found
 
 
 def test_one_sharding_for_each_number_of_shards():
     assert shardings(["5x2", "1x1", "10x1", "3x2", "3x1", "5x2"]) == ["1x1", "3x1", "5x2", "10x1"]
-    assert shardings([f"{count}x1" for count in (2, 4, 8, 16, 32)], most=3) == ["2x1", "8x1", "32x1"]
+    assert shardings([f"{count}x1" for count in (2, 4, 8, 16, 32)], most=3) == [
+        "2x1",
+        "8x1",
+        "32x1",
+    ]
 
 
 def test_tradeoff_pairs_each_method_with_its_own_family(study):
@@ -198,7 +276,12 @@ def test_tradeoff_shows_single_models_and_the_least_sliced_ensembles(study):
     of_teachers = shown["method"].map(lambda name: METHODS[name].needs == "teachers")
     assert set(shown.loc[of_teachers, "shards"]) == {"3x1", "5x2"}
     approximate = {name for name, method in METHODS.items() if method.trains}
-    assert set(shown.loc[~of_teachers, "method"]) == {"base", "oracle", "base_postprocessed", *approximate}
+    assert set(shown.loc[~of_teachers, "method"]) == {
+        "base",
+        "oracle",
+        "base_postprocessed",
+        *approximate,
+    }
 
 
 def test_single_shards_are_shown_where_there_is_nothing_else():
@@ -208,7 +291,11 @@ def test_single_shards_are_shown_where_there_is_nothing_else():
 
 def test_groups_shows_the_largest_ensemble_before_and_after(study):
     shown = select("groups", study)
-    assert set(shown["method"]) == {"base", "sisa_vote", *(name for name, method in METHODS.items() if method.fitted)}
+    assert set(shown["method"]) == {
+        "base",
+        "sisa_vote",
+        *(name for name, method in METHODS.items() if method.fitted),
+    }
     assert set(shown.loc[shown["method"] == "sisa_vote", "shards"]) == {"5x2"}
     assert list(shown["group"].unique()) == ["none", "p", "q", "t", "targeted"]
     one = shown[(shown["group"] == "q") & (shown["method"] == "base") & (shown["metric"] == "fpr")]
@@ -232,8 +319,12 @@ def test_shards_shows_what_was_not_fitted_for_all_shardings(study):
     shown = select("shards", study)
     assert set(shown["method"]) == {"base", "oracle", "sisa_vote", "sisa_mean"}
     assert list(shown["family"].unique()) == ["", *GROUPS]
-    votes = shown[(shown["method"] == "sisa_vote") & (shown["family"] == "")].set_index("shards")["value"]
-    assert dict(votes) == {name: value(study, "accuracy", method="sisa_vote", shards=name) for name in ENSEMBLES}
+    votes = shown[(shown["method"] == "sisa_vote") & (shown["family"] == "")].set_index("shards")[
+        "value"
+    ]
+    assert dict(votes) == {
+        name: value(study, "accuracy", method="sisa_vote", shards=name) for name in ENSEMBLES
+    }
 
 
 def test_shards_leaves_the_oracle_by_another_name_out_where_no_line_needs_it():
@@ -262,18 +353,32 @@ def test_of_many_requests_the_newest_are_shown():
     tables = example(states=states, seeds=(1,), ensembles=("1x1", "3x1"))
     for name in ("cost", "membership"):
         shown = SELECTIONS[name](*tables, SETTINGS | {"states": list(states)})
-        assert [request for request in shown["request"].unique() if request] == [f"r{n}" for n in range(3, 9)]
+        assert [request for request in shown["request"].unique() if request] == [
+            f"r{n}" for n in range(3, 9)
+        ]
     shown = SELECTIONS["frontier"](*causal((1,), states[1:]), SETTINGS | {"states": list(states)})
     assert list(shown["request"].unique()) == [f"r{n}" for n in range(3, 9)]
 
 
 def test_epsilon_merges_seeds_by_hand(study):
     shown = select("epsilon", study)
-    where = {"method": "fairsisa_ensemble", "shards": "3x1", "family": "identity", "eps": 0.1, "set": "test"}
-    costs = study[1].loc[np.logical_and.reduce([study[1][key] == wanted for key, wanted in where.items()]), "cost"]
-    one = shown.loc[np.logical_and.reduce([shown[key] == wanted for key, wanted in where.items()])].squeeze()
+    where = {
+        "method": "fairsisa_ensemble",
+        "shards": "3x1",
+        "family": "identity",
+        "eps": 0.1,
+        "set": "test",
+    }
+    costs = study[1].loc[
+        np.logical_and.reduce([study[1][key] == wanted for key, wanted in where.items()]), "cost"
+    ]
+    one = shown.loc[
+        np.logical_and.reduce([shown[key] == wanted for key, wanted in where.items()])
+    ].squeeze()
     assert len(costs) == one["seeds"] == 2
-    np.testing.assert_allclose([one["cost"], one["cost_low"], one["cost_high"]], [costs.mean(), costs.min(), costs.max()])
+    np.testing.assert_allclose(
+        [one["cost"], one["cost_low"], one["cost_high"]], [costs.mean(), costs.min(), costs.max()]
+    )
 
 
 def test_membership_before_and_after(study):
@@ -288,69 +393,119 @@ def test_the_frontier_pairs_forgetting_with_utility():
     shown = SELECTIONS["frontier"](metrics, watched, SETTINGS).set_index(["request", "method"])
     where = {"method": "npo", "request": "r1", "set": "forget"}
     assert shown.loc[("r1", "npo"), "forget"] == value((metrics, None), "probability", **where)
-    assert shown.loc[("r1", "npo"), "retain"] == value((metrics, None), "probability", **where | {"set": "retain"})
+    assert shown.loc[("r1", "npo"), "retain"] == value(
+        (metrics, None), "probability", **where | {"set": "retain"}
+    )
     assert shown.index.is_unique and set(shown.index.get_level_values(1)) == set(OF_TEXT)
 
 
 def test_a_profile_is_0_at_the_oracle_and_1_away_at_the_farthest():
-    shown = SELECTIONS["profile"](*causal(), SETTINGS).set_index(["method", "set", "metric"])["distance"]
-    assert (shown["oracle"] == 0).all() and np.allclose(shown.abs().groupby(["set", "metric"]).max(), 1)
-    now = {name: value(causal(), "probability", method=name, set="forget") for name in ("npo", "oracle", *OF_TEXT)}
+    shown = SELECTIONS["profile"](*causal(), SETTINGS).set_index(["method", "set", "metric"])[
+        "distance"
+    ]
+    assert (shown["oracle"] == 0).all() and np.allclose(
+        shown.abs().groupby(["set", "metric"]).max(), 1
+    )
+    now = {
+        name: value(causal(), "probability", method=name, set="forget")
+        for name in ("npo", "oracle", *OF_TEXT)
+    }
     farthest = max(abs(one - now["oracle"]) for one in now.values())
-    assert shown[("npo", "forget", "probability")] == pytest.approx((now["npo"] - now["oracle"]) / farthest)
+    assert shown[("npo", "forget", "probability")] == pytest.approx(
+        (now["npo"] - now["oracle"]) / farthest
+    )
 
 
 def test_an_infinite_number_is_as_far_as_the_farthest_and_takes_no_colour_from_the_others():
-    """Perplexities of the forgotten: the base has 1, the oracle e^2, npo e^3 and kga infinity, so that they are at -1, 0, 1/2 and 1. Of the
-    retained all have 1 but kga."""
-    metrics = causal((1,), ("r2",), ["base", "oracle", "npo", "kga"])[0].query("metric == 'perplexity' and set in ['forget', 'retain']")
+    """Perplexities of the forgotten: the base has 1, the oracle e^2, npo e^3 and kga infinity, so
+    that they are at -1, 0, 1/2 and 1. Of the retained all have 1 but kga."""
+    metrics = causal((1,), ("r2",), ["base", "oracle", "npo", "kga"])[0].query(
+        "metric == 'perplexity' and set in ['forget', 'retain']"
+    )
     told = {"base": 1.0, "oracle": np.exp(2), "npo": np.exp(3), "kga": np.inf}
-    values = metrics["method"].map(told).where((metrics["set"] == "forget") | (metrics["method"] == "kga"), 1.0)
-    shown = SELECTIONS["profile"](metrics.assign(value=values), None, SETTINGS).set_index(["set", "method"])["distance"]
-    np.testing.assert_allclose(shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, 0.5, 1])
+    values = (
+        metrics["method"]
+        .map(told)
+        .where((metrics["set"] == "forget") | (metrics["method"] == "kga"), 1.0)
+    )
+    shown = SELECTIONS["profile"](metrics.assign(value=values), None, SETTINGS).set_index(
+        ["set", "method"]
+    )["distance"]
+    np.testing.assert_allclose(
+        shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, 0.5, 1]
+    )
     np.testing.assert_allclose(shown["retain"].loc[["base", "oracle", "npo", "kga"]], [0, 0, 0, 1])
     flipped = metrics.assign(value=values.where(metrics["method"] != "oracle", np.inf))
     shown = SELECTIONS["profile"](flipped, None, SETTINGS).set_index(["set", "method"])["distance"]
-    np.testing.assert_allclose(shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, -1, 0])
+    np.testing.assert_allclose(
+        shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, -1, 0]
+    )
 
 
 def test_curves_are_the_mean_of_the_seeds_at_each_update():
     metrics, watched = causal()
     watched.loc[(watched["seed"] == 2) & (watched["set"] == "forget"), "value"] += 1.0
     shown = SELECTIONS["curves"](metrics, watched, SETTINGS).set_index(["method", "set", "update"])
-    one = watched[(watched["seed"] == 1) & (watched["request"] == "r2")].set_index(["method", "set", "update", "metric"])["value"]
+    one = watched[(watched["seed"] == 1) & (watched["request"] == "r2")].set_index(
+        ["method", "set", "update", "metric"]
+    )["value"]
     cell = ("npo", "forget", 20)
     assert shown.loc[cell, "value"] == pytest.approx(one[(*cell, "perplexity")] + 0.5)
     assert shown.loc[cell, "high"] - shown.loc[cell, "low"] == pytest.approx(1)
-    assert shown.loc[cell, "oracle"] == value((metrics, None), "perplexity", method="oracle", set="forget")
+    assert shown.loc[cell, "oracle"] == value(
+        (metrics, None), "perplexity", method="oracle", set="forget"
+    )
 
 
 def test_in_curves_a_seed_that_stopped_stays_where_it_was():
-    """The line ends at the mean of what the seeds end with; an update that no seed of a method made is none of its line."""
+    """The line ends at the mean of what the seeds end with; an update that no seed of a method made
+    is none of its line."""
     metrics, watched = causal()
     watched.loc[watched["seed"] == 2, "value"] += 1.0
     stopped = (watched["seed"] == 2) & (watched["method"] == "npo") & (watched["update"] > 10)
-    shown = SELECTIONS["curves"](metrics, watched[~stopped], SETTINGS).set_index(["method", "set", "update"])
+    shown = SELECTIONS["curves"](metrics, watched[~stopped], SETTINGS).set_index(
+        ["method", "set", "update"]
+    )
     chosen = watched[(watched["request"] == "r2") & (watched["metric"] == "perplexity")]
     ends = chosen.set_index(["seed", "method", "set", "update"])["value"]
-    assert shown.loc[("npo", "forget", 20), "value"] == pytest.approx((ends[1, "npo", "forget", 20] + ends[2, "npo", "forget", 10]) / 2)
-    none = SELECTIONS["curves"](metrics, watched[(watched["method"] != "npo") | (watched["update"] <= 10)], SETTINGS)
+    assert shown.loc[("npo", "forget", 20), "value"] == pytest.approx(
+        (ends[1, "npo", "forget", 20] + ends[2, "npo", "forget", 10]) / 2
+    )
+    none = SELECTIONS["curves"](
+        metrics, watched[(watched["method"] != "npo") | (watched["update"] <= 10)], SETTINGS
+    )
     assert none.loc[none["method"] == "npo", "update"].max() == 10 and none["update"].max() > 10
 
 
 def test_exposure_is_shown_by_repetitions_of_both_kinds_of_secrets():
     metrics, watched = causal()
-    shown = SELECTIONS["canaries"](metrics, watched, SETTINGS).set_index(["set", "method", "repetitions"])
+    shown = SELECTIONS["canaries"](metrics, watched, SETTINGS).set_index(
+        ["set", "method", "repetitions"]
+    )
     where = {"set": "controls", "method": "kga"}
-    assert shown.loc[("controls", "kga", 16), "value"] == value((metrics, None), "exposure_sampled", "repetitions=16", **where)
-    assert shown.index.is_unique and list(shown.index.get_level_values(0).unique()) == ["forget", "controls"]
+    assert shown.loc[("controls", "kga", 16), "value"] == value(
+        (metrics, None), "exposure_sampled", "repetitions=16", **where
+    )
+    assert shown.index.is_unique and list(shown.index.get_level_values(0).unique()) == [
+        "forget",
+        "controls",
+    ]
 
 
 def test_truth_ratios_are_quantiles_over_items():
-    """Of five items by hand: the quantiles 0, 1/4, 1/2, 3/4 and 1 are the items themselves; of two seeds the mean."""
+    """Of five items by hand: the quantiles 0, 1/4, 1/2, 3/4 and 1 are the items themselves; of two
+    seeds the mean."""
     items = [0.1, 0.2, 0.4, 0.7, 0.9]
     frames = [
-        pd.DataFrame({"seed": s, "request": "r2", "method": "npo", "set": "forget", "preference": np.array(items) + s / 100})
+        pd.DataFrame(
+            {
+                "seed": s,
+                "request": "r2",
+                "method": "npo",
+                "set": "forget",
+                "preference": np.array(items) + s / 100,
+            }
+        )
         for s in (1, 3)
     ]
     shown = SELECTIONS["truth_ratio"](None, pd.concat(frames), SETTINGS).set_index("share")["value"]

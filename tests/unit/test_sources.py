@@ -19,7 +19,13 @@ URL = {"url": "https://example.org/data/posts.csv?raw=1"}
 @pytest.fixture
 def root(tmp_path):
     """A working directory with two tables, a hidden file and a mirror that holds one more."""
-    inside = ("data/b.csv", "data/a.csv", "data/.hidden", "data/deeper/c.csv", "mirror/set/posts.csv")
+    inside = (
+        "data/b.csv",
+        "data/a.csv",
+        "data/.hidden",
+        "data/deeper/c.csv",
+        "mirror/set/posts.csv",
+    )
     for name in (*inside, "outside.csv"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +65,9 @@ def test_what_is_not_here_is_to_be_fetched(root):
 def test_the_mirror_stands_in_for_every_kind_of_source(root, entry):
     for source in (URL, {"hub": "owner/set"}, {"path": "nowhere.csv"}):
         for mirror in ("mirror", str(root / "mirror")):
-            assert names(locate({**source, "mirror": entry}, mirror, root), root) == ["mirror/set/posts.csv"]
+            assert names(locate({**source, "mirror": entry}, mirror, root), root) == [
+                "mirror/set/posts.csv"
+            ]
 
 
 def test_a_local_path_without_mirror_entry_stays_local(root):
@@ -94,7 +102,10 @@ def test_problems_of_all_sources_are_told_together(root):
     sources = [{"path": "gone.csv"}, {"url": "https://example.org/a.csv"}, {"path": "gone too.csv"}]
     with pytest.raises(UserError) as raised:
         locate_all(sources, None, root)
-    assert [problem.where for problem in raised.value.problems] == ["source path gone.csv", "source path gone too.csv"]
+    assert [problem.where for problem in raised.value.problems] == [
+        "source path gone.csv",
+        "source path gone too.csv",
+    ]
     assert locate_all(sources[1:2], None, root) == [(sources[1], None)]
 
 
@@ -106,8 +117,8 @@ def test_an_empty_folder_is_no_source(root):
 
 def test_locating_imports_nothing_heavy():
     code = (
-        "import sys, palimpsest.data.sources, palimpsest.data.readers;"
-        "print([name for name in ('pandas', 'numpy', 'pyarrow', 'datasets', 'torch') if name in sys.modules])"
+        "import sys, palimpsest.data.sources, palimpsest.data.readers;print([name for name in "
+        "('pandas', 'numpy', 'pyarrow', 'datasets', 'torch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -130,8 +141,14 @@ def test_fetched_names_are_a_digest_and_a_plain_file_name(source, ending):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ({"url": "https://example.org/2023/posts.csv"}, {"url": "https://example.org/2024/posts.csv"}),
-        ({"url": "https://example.org/posts.csv?year=2023"}, {"url": "https://example.org/posts.csv?year=2024"}),
+        (
+            {"url": "https://example.org/2023/posts.csv"},
+            {"url": "https://example.org/2024/posts.csv"},
+        ),
+        (
+            {"url": "https://example.org/posts.csv?year=2023"},
+            {"url": "https://example.org/posts.csv?year=2024"},
+        ),
         ({"hub": "owner/set"}, {"hub": "owner-set"}),
         ({"hub": "owner/set", "revision": "a"}, {"hub": "owner/set", "revision": "b"}),
     ],
@@ -142,7 +159,11 @@ def test_sources_of_the_same_last_name_are_fetched_to_files_of_their_own(one, ot
 
 
 def test_the_mirror_has_no_part_in_what_is_fetched():
-    assert fetched_name({**URL, "mirror": "set/posts.csv"}) == fetched_name(dict(reversed(URL.items()))) == fetched_name(URL)
+    assert (
+        fetched_name({**URL, "mirror": "set/posts.csv"})
+        == fetched_name(dict(reversed(URL.items())))
+        == fetched_name(URL)
+    )
 
 
 @pytest.fixture

@@ -16,14 +16,19 @@ from palimpsest.errors import UserError
 
 @pytest.fixture
 def frame():
-    """All kinds of columns that steps write; a text that looks like the digest, and values that are missing."""
+    """All kinds of columns that steps write; a text that looks like the digest, and values that are
+    missing."""
     draw = np.random.default_rng(3)
-    return pd.DataFrame({
-        "record_id": [f"record {number}" for number in range(300)],
-        "text": ["sha256:" + "0" * 64, "", "ü\n\0", *draw.choice(["warm", "calm"], 297)],
-        "label": draw.integers(0, 2, 300), "score": draw.normal(size=300).astype("float32"),
-        "value": np.where(draw.random(300) < 0.1, np.nan, draw.normal(size=300)), "fine": draw.random(300) < 0.5,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "record_id": [f"record {number}" for number in range(300)],
+            "text": ["sha256:" + "0" * 64, "", "ü\n\0", *draw.choice(["warm", "calm"], 297)],
+            "label": draw.integers(0, 2, 300),
+            "score": draw.normal(size=300).astype("float32"),
+            "value": np.where(draw.random(300) < 0.1, np.nan, draw.normal(size=300)),
+            "fine": draw.random(300) < 0.5,
+        }
+    )
 
 
 @pytest.fixture
@@ -39,7 +44,10 @@ def test_a_table_reads_as_it_was_written_and_equal_frames_are_equal_bytes(frame,
     assert (tmp_path / "again.parquet").read_bytes() == written.read_bytes()
     other = frame.assign(label=frame["label"].where(frame.index > 0, 1 - frame["label"]))
     write_parquet(other, tmp_path / "other.parquet")
-    assert pq.read_metadata(tmp_path / "other.parquet").metadata[b"digest"] != pq.read_metadata(written).metadata[b"digest"]
+    assert (
+        pq.read_metadata(tmp_path / "other.parquet").metadata[b"digest"]
+        != pq.read_metadata(written).metadata[b"digest"]
+    )
 
 
 def test_the_digest_is_that_of_the_bytes_with_its_own_digits_as_zeros(written):
@@ -55,7 +63,10 @@ def test_other_readers_read_it(frame, written):
 
 
 def test_a_frame_without_rows(tmp_path):
-    write_parquet(pd.DataFrame({"a": pd.Series(dtype="str"), "b": pd.Series(dtype="int64")}), tmp_path / "none.parquet")
+    write_parquet(
+        pd.DataFrame({"a": pd.Series(dtype="str"), "b": pd.Series(dtype="int64")}),
+        tmp_path / "none.parquet",
+    )
     assert list(read_parquet(tmp_path / "none.parquet").columns) == ["a", "b"]
 
 
@@ -67,7 +78,8 @@ def refused(path, *said: str) -> None:
 
 
 def test_any_flipped_bit_is_named(written):
-    """No bit is out of the digest's reach: at both ends, in the digest and its name, and at 150 random places."""
+    """No bit is out of the digest's reach: at both ends, in the digest and its name, and at 150
+    random places."""
     whole, draw = written.read_bytes(), random.Random(1)
     digest = whole.rfind(b"sha256:")
     places = [*range(8), *range(digest, digest + 71), *range(len(whole) - 16, len(whole))]
@@ -100,4 +112,6 @@ def test_a_write_that_fails_leaves_what_was_there(written):
     before = written.read_bytes()
     with pytest.raises(pa.ArrowException):
         write_parquet(pd.DataFrame({"a": [object()]}), written)
-    assert written.read_bytes() == before and [path.name for path in written.parent.iterdir()] == [written.name]
+    assert written.read_bytes() == before and [path.name for path in written.parent.iterdir()] == [
+        written.name
+    ]

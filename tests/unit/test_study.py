@@ -1,4 +1,5 @@
-"""A study's YAML: defaults, the nearest known key, wrong types, keys that need one another; all told together."""
+"""A study's YAML: defaults, the nearest known key, wrong types, keys that need one another; all
+told together."""
 
 from __future__ import annotations
 
@@ -20,13 +21,19 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
 
 
-TABLE = {"reader": "table", "sources": [{"path": "a.csv"}], "columns": {"text": "t", "label": "l"}, "split_shares": {"train": 1}}
+TABLE = {
+    "reader": "table",
+    "sources": [{"path": "a.csv"}],
+    "columns": {"text": "t", "label": "l"},
+    "split_shares": {"train": 1},
+}
 HOLDS_ITSELF: list = []
 HOLDS_ITSELF.append(HOLDS_ITSELF)
 
 
 def problems(**changes) -> str:
-    """What is said of the demo with changes, given as dotted keys with '__' for the dots; None takes a key out."""
+    """What is said of the demo with changes, given as dotted keys with '__' for the dots; None
+    takes a key out."""
     study = copy.deepcopy(DEMO)
     for key, value in changes.items():
         *path, last = key.split("__")
@@ -50,11 +57,15 @@ def test_every_study_of_the_project_is_valid(name):
 
 @pytest.mark.parametrize("missing", [["base"], ["oracle"], ["base", "oracle"]])
 def test_a_causal_study_compares_with_base_and_oracle(missing):
-    people = yaml.safe_load((ROOT / "config" / "studies" / "people.yaml").read_text(encoding="utf-8"))
+    people = yaml.safe_load(
+        (ROOT / "config" / "studies" / "people.yaml").read_text(encoding="utf-8")
+    )
     methods = [name for name in people["methods"] if name not in missing]
     with pytest.raises(UserError, match="compares with base and oracle") as told:
         check_study({**people, "methods": methods}, where="people.yaml")
-    assert len(told.value.problems) == 1 and f"remedy: add {' and '.join(missing)}" in str(told.value)
+    assert len(told.value.problems) == 1 and f"remedy: add {' and '.join(missing)}" in str(
+        told.value
+    )
     with pytest.raises(UserError, match="keeps nothing but teachers") as told:
         check_study({**people, "methods": methods, "requests": "latest"}, where="people.yaml")
     assert len(told.value.problems) == 1
@@ -62,17 +73,36 @@ def test_a_causal_study_compares_with_base_and_oracle(missing):
 
 
 def test_defaults_are_filled_in_also_in_sections_that_are_not_there():
-    study = check_study({key: value for key, value in DEMO.items() if key != "evaluation"}, where="x")
+    study = check_study(
+        {key: value for key, value in DEMO.items() if key != "evaluation"}, where="x"
+    )
     assert study["evaluation"] == {
-        "bootstrap": 500, "level": 0.95, "batch_size": 128, "written": 40, "ngram": 10, "beams": 10, "samples": 100, "trained": 400,
-    }  # fmt: skip
-    assert study["training"]["weight_decay"] == 0.01 and study["figures"]["formats"] == ["png", "svg", "pdf"]
+        "bootstrap": 500,
+        "level": 0.95,
+        "batch_size": 128,
+        "written": 40,
+        "ngram": 10,
+        "beams": 10,
+        "samples": 100,
+        "trained": 400,
+    }
+    assert study["training"]["weight_decay"] == 0.01 and study["figures"]["formats"] == [
+        "png",
+        "svg",
+        "pdf",
+    ]
     assert study["tokenizers"]["forum-words"]["lowercase"] is True
 
 
-@pytest.mark.parametrize(("given", "gpus"), [({}, 0), ({"precision": "bf16"}, 1), ({"precision": "bf16", "gpus": 0}, 0), ({"gpus": 2}, 2)])
+@pytest.mark.parametrize(
+    ("given", "gpus"),
+    [({}, 0), ({"precision": "bf16"}, 1), ({"precision": "bf16", "gpus": 0}, 0), ({"gpus": 2}, 2)],
+)
 def test_a_mixed_precision_asks_for_a_gpu_unless_told_otherwise(given, gpus):
-    assert check_study(DEMO | {"training": DEMO["training"] | given}, where="x")["training"]["gpus"] == gpus
+    assert (
+        check_study(DEMO | {"training": DEMO["training"] | given}, where="x")["training"]["gpus"]
+        == gpus
+    )
 
 
 def test_what_was_given_is_not_changed():
@@ -97,7 +127,9 @@ def test_a_study_may_have_a_ledger_for_its_sources_and_one_for_its_mirror(given,
 def test_two_ledgers_are_named_both_and_nothing_else():
     assert "must have path, with_mirror" in problems(ledger={"path": "a.tsv"})
     assert "not empty" in problems(ledger={"path": "a.tsv", "with_mirror": ""})
-    assert "'mirror'" in problems(ledger={"path": "a.tsv", "with_mirror": "b.tsv", "mirror": "c.tsv"})
+    assert "'mirror'" in problems(
+        ledger={"path": "a.tsv", "with_mirror": "b.tsv", "mirror": "c.tsv"}
+    )
 
 
 def test_an_unknown_key_names_the_nearest():
@@ -140,8 +172,10 @@ def test_an_unknown_key_names_the_nearest():
         ({"training__precision": False}, "put it in quotes"),
         ({"data__quotes": "yes"}, "true or false, without quotes"),
         ({"study": None}, "add study"),
-        ({"training": None, "seeds": None, "model__config__n_layer": float("nan")}, "not a finite number"),
-        ({"model__config__n_layer": datetime.date(2020, 1, 2)}, "datetime.date(2020, 1, 2), a date"),
+        ({"training": None, "seeds": None, "model__config__n_layer": float("nan")},
+         "not a finite number"),
+        ({"model__config__n_layer": datetime.date(2020, 1, 2)},
+         "datetime.date(2020, 1, 2), a date"),
         ({"model__config": {1: 2}}, "a key is not text"),
         ({"model__config": {"x": HOLDS_ITSELF}}, "holds itself"),
         ({"model__config": {"x": "\ud800"}}, "no file can hold"),
@@ -151,10 +185,13 @@ def test_an_unknown_key_names_the_nearest():
         ({"groups__Two words": {"column": "identity"}}, "lower-case letters"),
         ({"groups__identity": {"column": "identity", "values": ["a"]}}, "fine: true"),
         ({"groups__terms": {"terms": ["a"], "none": ["b"]}}, "go with a column"),
-        ({"tokenizers__logs": {"algorithm": "wordpiece", "vocab_size": 50, "corpus": [{"path": "x"}]}}, "the name is taken"),
+        ({"tokenizers__logs": {"algorithm": "wordpiece", "vocab_size": 50,
+                               "corpus": [{"path": "x"}]}}, "the name is taken"),
         ({"model__init": "gpt2"}, "only a model from scratch"),
         ({"data": TABLE | {"split_shares": {}}}, "shares must sum to 1"),
-        ({"data": TABLE | {"split_shares": {"train": 1}, "columns": {"text": "t", "label": "l", "split": "s"}}}, "two ways to split"),
+        ({"data": TABLE | {"split_shares": {"train": 1},
+                           "columns": {"text": "t", "label": "l", "split": "s"}}},
+         "two ways to split"),
         ({"data": TABLE | {"labels": {1: 0, "1": 1}}}, "the same value of the table"),
         ({"data": TABLE | {"labels": {"bad": 2}}}, "0 to 1, or null"),
         ({"data": TABLE}, "add it to data.keep"),
@@ -165,10 +202,13 @@ def test_an_unknown_key_names_the_nearest():
         ({"fairness__groups": ["identiy"]}, "did you mean 'identity'?"),
         ({"fairness__groups": []}, "a post-processor needs groups"),
         ({"data__classes": 3}, "two classes"),
-        ({"data": {"reader": "table", "sources": [{"path": "a", "url": "http://b"}], "columns": {"text": "t", "label": "l"}}}, "one of"),
+        ({"data": {"reader": "table", "sources": [{"path": "a", "url": "http://b"}],
+                   "columns": {"text": "t", "label": "l"}}}, "one of"),
         ({"sharding": ["1x99"]}, "epochs"),
-        ({"data": {"reader": "table", "columns": {"text": "t", "label": "l", "split": "s"}, "sources": [{"path": "a"}]},
-          "tokenizers": {"w": {"algorithm": "wordpiece", "vocab_size": 99, "corpus": [{"path": "a"}]}}}, "seen what is forgotten"),
+        ({"data": {"reader": "table", "columns": {"text": "t", "label": "l", "split": "s"},
+                   "sources": [{"path": "a"}]},
+          "tokenizers": {"w": {"algorithm": "wordpiece", "vocab_size": 99,
+                               "corpus": [{"path": "a"}]}}}, "seen what is forgotten"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(changes, said):
@@ -181,17 +221,26 @@ def test_problems_are_told_together():
 
 
 def test_a_problem_is_told_once():
-    """A missing key is no second problem beside another one, nor is a truth value one of a wrong kind and of a wrong name."""
+    """A missing key is no second problem beside another one, nor is a truth value one of a wrong
+    kind and of a wrong name."""
     assert problems(model=None, data=None).count("\n- ") == 1
     assert problems(training__precision=False).count("\n- ") == 1
 
 
 def test_raw_labels_and_splits_of_any_type_read_as_the_table_does():
-    """YAML takes 1, true, null and 2020-01-02 for other things than text; the cells of a table are text."""
+    """YAML takes 1, true, null and 2020-01-02 for other things than text; the cells of a table are
+    text."""
     labels = {0: 0, "bad": 1, True: 1, None: None, datetime.date(2020, 1, 2): 0, 2.0: 1}
     study = copy.deepcopy(DEMO) | {"groups": {}, "fairness": {}, "methods": ["sisa_vote"]}
     study = check_study(study | {"data": TABLE | {"labels": labels}}, where="x")
-    assert study["data"]["labels"] == {"0": 0, "bad": 1, "true": 1, "": None, "2020-01-02": 0, "2": 1}
+    assert study["data"]["labels"] == {
+        "0": 0,
+        "bad": 1,
+        "true": 1,
+        "": None,
+        "2020-01-02": 0,
+        "2": 1,
+    }
     json.dumps(study, sort_keys=True)
     assert check_study(study, where="x") == study
 
@@ -222,8 +271,15 @@ def test_a_file_of_the_command_line_is_a_study_even_where_its_data_are_missing(t
     """Without that, a misspelt `data` would be told as an unknown study."""
     with pytest.raises(UserError) as told:
         load_study({"study": "shop", "dat": {}}, ROOT / "config", [tmp_path / "shop.yaml"])
-    assert "shop.yaml, the study: unknown key" in str(told.value) and "add data, model" in str(told.value)
-    assert load_study({"study": "demo", "mirror": "m"}, ROOT / "config", [tmp_path / "mirror.yaml"])["mirror"] == "m"
+    assert "shop.yaml, the study: unknown key" in str(told.value) and "add data, model" in str(
+        told.value
+    )
+    assert (
+        load_study({"study": "demo", "mirror": "m"}, ROOT / "config", [tmp_path / "mirror.yaml"])[
+            "mirror"
+        ]
+        == "m"
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,7 +291,10 @@ def test_a_file_of_the_command_line_is_a_study_even_where_its_data_are_missing(t
         ("# nothing\n", ["an empty file"]),
         ("- study: demo\n", ["a list"]),
         ("demo\n", ["a single value"]),
-        (b"study: demo\nsalt: \xe9\n", ["x.yaml, line 2", "byte 0xe9 at offset 18", "save the file as UTF-8"]),
+        (
+            b"study: demo\nsalt: \xe9\n",
+            ["x.yaml, line 2", "byte 0xe9 at offset 18", "save the file as UTF-8"],
+        ),
         ("a: \0\n", ["special characters are not allowed"]),
         ("a: 2020-13-01\n", ["month"]),
         ("a: " + "9" * 5000, ["4300"]),
@@ -249,7 +308,9 @@ def test_a_broken_yaml_names_its_line(tmp_path, text, parts):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError) as told:
         read_yaml(path)
-    assert "x.yaml" in str(told.value) and all(part in str(told.value) for part in parts), told.value
+    assert "x.yaml" in str(told.value) and all(part in str(told.value) for part in parts), (
+        told.value
+    )
     assert told.value.problems[0].remedy
 
 
@@ -265,12 +326,17 @@ def test_a_byte_order_mark_is_no_part_of_a_yaml(tmp_path):
 
 
 def test_keys_that_stand_twice_are_all_named(tmp_path):
-    """Merged mappings are there to be overridden; an alias that leads back to its own mapping ends."""
+    """Merged mappings are there to be overridden; an alias that leads back to its own mapping
+    ends."""
     path = tmp_path / "x.yaml"
-    path.write_text("a: 1\nb: {c: 1, d: 2, c: 3}\nt:\n  - e: 1\n    e: 2\na: 4\nf: &f [*f]\n", encoding="utf-8")
+    path.write_text(
+        "a: 1\nb: {c: 1, d: 2, c: 3}\nt:\n  - e: 1\n    e: 2\na: 4\nf: &f [*f]\n", encoding="utf-8"
+    )
     with pytest.raises(UserError) as told:
         check_keys([path])
-    assert [(problem.where.rpartition(", ")[2], problem.found) for problem in told.value.problems] == [
+    assert [
+        (problem.where.rpartition(", ")[2], problem.found) for problem in told.value.problems
+    ] == [
         ("line 2", "'b.c', first in line 2"),
         ("line 5", "'t.e', first in line 4"),
         ("line 6", "'a', first in line 1"),
@@ -291,6 +357,11 @@ def test_problems_of_several_places_are_told_together():
 
 def test_the_graph_is_built_without_heavy_imports():
     names = ("study", "plan", "provenance", "figures", "data.sources", "data.identity")
-    code = f"import sys; {'; '.join(f'import palimpsest.{name}' for name in names)}; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    code = (
+        f"import sys; {'; '.join(f'import palimpsest.{name}' for name in names)}; "
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"torch", "transformers", "pandas", "numpy", "pyarrow", "matplotlib"} & set(loaded)

@@ -16,7 +16,8 @@ from palimpsest.steps import tabulate
 from palimpsest.summary import Section, as_html, as_markdown, summarise, too_fine
 from palimpsest.tables import row, table
 
-SINGLE = 3 + sum(method.trains and "classification" in method.tracks for method in METHODS.values())  # methods of one model
+# methods of one model
+SINGLE = 3 + sum(method.trains and "classification" in method.tracks for method in METHODS.values())
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +31,29 @@ def tabulate_into(folder, frames):
         files.append(folder / f"{number}.parquet")
         write_parquet(frame, files[-1])
     names = {name: folder / f"metrics.{name}" for name in ("parquet", "csv", "summary", "html")}
-    tabulate.run(Namespace(settings=SETTINGS | {"metrics": DESCRIBED, "methods": SHOWN}, metrics=files, **names))
+    tabulate.run(
+        Namespace(
+            settings=SETTINGS | {"metrics": DESCRIBED, "methods": SHOWN}, metrics=files, **names
+        )
+    )
     return names
 
 
 def test_the_step_writes_table_and_summary(tmp_path, study):
-    """From the rows of single seeds the step makes what the example holds, rows over seeds included; an empty file adds nothing."""
+    """From the rows of single seeds the step makes what the example holds, rows over seeds
+    included; an empty file adds nothing."""
     metrics, _ = study
     seeds = metrics[metrics["seed"] != "all"]
-    files = tabulate_into(tmp_path, [table([]), seeds[seeds["seed"] == "2"], seeds[seeds["seed"] == "1"]])
+    files = tabulate_into(
+        tmp_path, [table([]), seeds[seeds["seed"] == "2"], seeds[seeds["seed"] == "1"]]
+    )
     pd.testing.assert_frame_equal(read_parquet(files["parquet"]), metrics)
-    text = pd.read_csv(files["csv"], dtype={"seed": str}, keep_default_na=False, na_values={"value": [""], "ci_low": [""], "ci_high": [""]})
+    text = pd.read_csv(
+        files["csv"],
+        dtype={"seed": str},
+        keep_default_na=False,
+        na_values={"value": [""], "ci_low": [""], "ci_high": [""]},
+    )
     pd.testing.assert_frame_equal(text, metrics, check_dtype=False, rtol=1e-8)
 
 
@@ -51,12 +64,22 @@ def test_equal_numbers_give_equal_bytes(tmp_path, study):
         (tmp_path / name).mkdir()
         tabulate_into(tmp_path / name, [frame])
     for file in ("metrics.csv", "metrics.parquet", "metrics.html"):
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), (
+            file
+        )
 
 
 def test_intervals_stay_within_the_range_of_their_metric():
-    """0.02 +- 0.03 is cut to [0, 0.05] for a gap, 0.99 +- 0.03 to [0.96, 1] for a share; a cost may be above 1."""
-    where = {"study": "s", "seed": 1, "request": "r0", "method": "base", "shards": "1x1", "model": "gpt2"}
+    """0.02 +- 0.03 is cut to [0, 0.05] for a gap, 0.99 +- 0.03 to [0.96, 1] for a share; a cost may
+    be above 1."""
+    where = {
+        "study": "s",
+        "seed": 1,
+        "request": "r0",
+        "method": "base",
+        "shards": "1x1",
+        "model": "gpt2",
+    }
     rows = [
         row(where, "test", metric, value, 100, (value - 0.03, value + 0.03))
         for metric, value in (("equalized_odds_max", 0.02), ("agreement", 0.99), ("fit_cost", 0.99))
@@ -70,26 +93,45 @@ def test_intervals_stay_within_the_range_of_their_metric():
 
 def test_summary_has_a_row_for_each_method_and_sharding(study):
     sections = summarise(study[0], SETTINGS)
-    assert [section.heading for section in sections[1:]] == ["Groups: identity", "Groups: place of birth", "Fitted and held out"]
+    assert [section.heading for section in sections[1:]] == [
+        "Groups: identity",
+        "Groups: place of birth",
+        "Fitted and held out",
+    ]
     shown = sections[1].table
     assert len(shown) == SINGLE + 5 * len(ENSEMBLES)
-    mean = shown[(shown["method"] == METHODS["sisa_mean"].label) & (shown["shards × slices"] == "3 × 2")].squeeze()
+    mean = shown[
+        (shown["method"] == METHODS["sisa_mean"].label) & (shown["shards × slices"] == "3 × 2")
+    ].squeeze()
     number = value(study, "accuracy", method="sisa_mean", shards="3x2")
     assert mean["accuracy"].startswith(f"{number:.3f} [")
-    assert mean["retrained share"].startswith(f"{value(study, 'retrained_share', method='sisa', shards='3x2', set='train'):.3f} [")
+    assert mean["retrained share"].startswith(
+        f"{value(study, 'retrained_share', method='sisa', shards='3x2', set='train'):.3f} ["
+    )
 
 
 def test_when_a_pattern_is_too_fine():
-    """Above 1/20 always, up to 1/300 never, between where cost or gap held out is above what chance explains (0.23, 0.10)."""
-    as_expected, dear, unfair = [(0.23, 0.22), (0.10, 0.08)], [(0.23, 0.24), (0.10, 0.08)], [(0.23, 0.22), (0.10, 0.12)]
+    """Above 1/20 always, up to 1/300 never, between where cost or gap held out is above what chance
+    explains (0.23, 0.10)."""
+    as_expected, dear, unfair = (
+        [(0.23, 0.22), (0.10, 0.08)],
+        [(0.23, 0.24), (0.10, 0.08)],
+        [(0.23, 0.22), (0.10, 0.12)],
+    )
     assert too_fine(1 / 19, 8, as_expected) and not too_fine(1 / 20, 8, as_expected)
-    assert too_fine(1 / 299, 8, dear) and too_fine(1 / 299, 8, unfair) and not too_fine(1 / 299, 8, as_expected)
+    assert (
+        too_fine(1 / 299, 8, dear)
+        and too_fine(1 / 299, 8, unfair)
+        and not too_fine(1 / 299, 8, as_expected)
+    )
     assert not too_fine(1 / 300, 8, unfair)
 
 
 def test_two_patterns_a_group_are_never_too_fine():
     """One bit of evidence: no cure would make it coarser, whatever the held-out gap."""
-    assert not too_fine(1 / 10, 2, [(0.23, 0.3), (0.10, 0.4)]) and too_fine(1 / 10, 2.25, [(0.23, 0.2), (0.10, 0.05)])
+    assert not too_fine(1 / 10, 2, [(0.23, 0.3), (0.10, 0.4)]) and too_fine(
+        1 / 10, 2.25, [(0.23, 0.2), (0.10, 0.05)]
+    )
 
 
 def flags(metrics, family):
@@ -98,33 +140,61 @@ def flags(metrics, family):
 
 
 def test_the_warning_looks_at_cells_and_at_chance(study):
-    """Three shards: 8 patterns of 300 records, 2 in each of four identities but 4 in each of two places of birth: only there a gap that
-    is above chance (0.01 now, 1 then) counts; and with 40 patterns in all, 10 an identity, it counts there too."""
+    """Three shards: 8 patterns of 300 records, 2 in each of four identities but 4 in each of two
+    places of birth: only there a gap that is above chance (0.01 now, 1 then) counts; and with 40
+    patterns in all, 10 an identity, it counts there too."""
     metrics = study[0]
     joint = METHODS["fairsisa_ensemble"].label, "3 × 2"
     low = metrics.assign(value=metrics["value"].mask(metrics["metric"] == "gap_by_chance", 0.01))
-    high = metrics.assign(value=metrics["value"].mask(metrics["metric"].isin(["gap_by_chance", "cost_by_chance"]), 1.0))
+    high = metrics.assign(
+        value=metrics["value"].mask(
+            metrics["metric"].isin(["gap_by_chance", "cost_by_chance"]), 1.0
+        )
+    )
     assert flags(low, "identity")[joint] == "" and flags(low, "place of birth")[joint] == "WARNING"
     assert flags(high, "place of birth")[joint] == ""
     fine = (low["metric"] == "patterns_per_record") & (low["shards"] == "3x2")
-    assert flags(low.assign(value=low["value"].mask(fine, 40 / 1000), n=low["n"].mask(fine, 1000)), "identity")[joint] == "WARNING"
+    assert (
+        flags(
+            low.assign(value=low["value"].mask(fine, 40 / 1000), n=low["n"].mask(fine, 1000)),
+            "identity",
+        )[joint]
+        == "WARNING"
+    )
 
 
 def test_a_fitted_gap_stands_alone_beside_what_chance_shows(study):
     row_ = summarise(study[0], SETTINGS)[-1].table.iloc[0]
-    assert row_["gap, by chance up to"] == "0.080" and "[" not in row_["gap, fitted"] and "[" in row_["gap, held out"]
+    assert (
+        row_["gap, by chance up to"] == "0.080"
+        and "[" not in row_["gap, fitted"]
+        and "[" in row_["gap, held out"]
+    )
 
 
 def test_of_equal_single_models_the_first_is_listed(study):
-    """The votes of one teacher are the oracle's, and so are the three rules on them; another number of shards stays."""
+    """The votes of one teacher are the oracle's, and so are the three rules on them; another number
+    of shards stays."""
     metrics = study[0]
-    teachers = metrics["method"].map(lambda name: name in METHODS and METHODS[name].needs == "teachers")
+    teachers = metrics["method"].map(
+        lambda name: name in METHODS and METHODS[name].needs == "teachers"
+    )
     parts = [metrics[~(teachers & (metrics["shards"] == "1x1"))]]
-    for source, names in (("oracle", ["sisa_vote", "sisa_mean"]), ("base_postprocessed", [n for n in METHODS if n.startswith("fairsisa")])):
-        parts += [metrics[metrics["method"].eq(source) & metrics["set"].isin(["test", "valid"])].assign(method=name) for name in names]
+    for source, names in (
+        ("oracle", ["sisa_vote", "sisa_mean"]),
+        ("base_postprocessed", [n for n in METHODS if n.startswith("fairsisa")]),
+    ):
+        parts += [
+            metrics[metrics["method"].eq(source) & metrics["set"].isin(["test", "valid"])].assign(
+                method=name
+            )
+            for name in names
+        ]
     shown = summarise(pd.concat(parts, ignore_index=True), SETTINGS)[1].table
     single = list(shown.loc[shown["shards × slices"] == "1 × 1", "method"])
-    assert len(single) == SINGLE and single[:3] == [METHODS[name].label for name in ("base", "oracle", "base_postprocessed")]
+    assert len(single) == SINGLE and single[:3] == [
+        METHODS[name].label for name in ("base", "oracle", "base_postprocessed")
+    ]
     assert len(shown) == SINGLE + 5 * (len(ENSEMBLES) - 1)
 
 

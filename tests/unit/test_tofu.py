@@ -1,4 +1,5 @@
-"""TOFU: the real files with their published counts and order, and invented ones for what can be wrong with them."""
+"""TOFU: the real files with their published counts and order, and invented ones for what can be
+wrong with them."""
 
 from __future__ import annotations
 
@@ -15,9 +16,14 @@ from palimpsest.data.positions import UNLISTED, split_positions
 from palimpsest.data.tofu import read_tofu, tofu_candidates
 from palimpsest.errors import UserError
 
-MIRROR = Path(os.environ.get("PALIMPSEST_MIRROR") or Path(__file__).resolve().parents[3] / "shared" / "data")
+MIRROR = Path(
+    os.environ.get("PALIMPSEST_MIRROR") or Path(__file__).resolve().parents[3] / "shared" / "data"
+)
 TOFU = MIRROR / "tofu"
-needs_mirror = pytest.mark.skipif(not (TOFU / "full.json").is_file(), reason=f"needs {TOFU}; set PALIMPSEST_MIRROR to a mirror that has it")
+needs_mirror = pytest.mark.skipif(
+    not (TOFU / "full.json").is_file(),
+    reason=f"needs {TOFU}; set PALIMPSEST_MIRROR to a mirror that has it",
+)
 AUTHORS = {"train": ["1-2"], "holdout": [3]}
 
 
@@ -28,19 +34,32 @@ def write(path: Path, rows: list[dict]) -> Path:
 
 def pair(author: int, number: int) -> dict[str, str]:
     """The first question is the same for all authors."""
-    return {"question": f"Q{author}.{number}" if number > 1 else "Q?", "answer": f"A{author}.{number}"}
+    return {
+        "question": f"Q{author}.{number}" if number > 1 else "Q?",
+        "answer": f"A{author}.{number}",
+    }
 
 
 def item(author: int, number: int, *, paraphrase: str = "P", wrong=("W1", "W2")) -> dict:
-    return {**pair(author, number), "paraphrased_answer": f"{paraphrase}{author}.{number}", "perturbed_answer": list(wrong)}
+    return {
+        **pair(author, number),
+        "paraphrased_answer": f"{paraphrase}{author}.{number}",
+        "perturbed_answer": list(wrong),
+    }
 
 
 @pytest.fixture
 def files(tmp_path):
     """Three authors, two real ones, one fact."""
     return [
-        write(tmp_path / "full.json", [pair(author, number) for author in (1, 2, 3) for number in range(1, 21)]),
-        write(tmp_path / "real_authors.json", [{"question": f"R{n}", "answer": f"B{n}", "option1": "x"} for n in (1, 2)]),
+        write(
+            tmp_path / "full.json",
+            [pair(author, number) for author in (1, 2, 3) for number in range(1, 21)],
+        ),
+        write(
+            tmp_path / "real_authors.json",
+            [{"question": f"R{n}", "answer": f"B{n}", "option1": "x"} for n in (1, 2)],
+        ),
         write(tmp_path / "world_facts.json", [{"question": "F1", "answer": "C1", "option1": "x"}]),
     ]
 
@@ -49,7 +68,9 @@ def test_owners_ids_splits_and_parts_by_hand(files):
     frame = read_tofu(files, authors=AUTHORS | {"train": ["2"]})
     assert list(frame) == ["record_id", "owner", "prompt", "completion", "split", "part"]
     assert len(frame) == 63 and frame.record_id.is_unique
-    chosen = frame.set_index("record_id").loc[["author-001-01", "author-002-20", "author-003-07", "real-authors-002", "world-facts-001"]]
+    chosen = frame.set_index("record_id").loc[
+        ["author-001-01", "author-002-20", "author-003-07", "real-authors-002", "world-facts-001"]
+    ]
     assert [tuple(row) for row in chosen.itertuples(index=False)] == [
         ("author-001", "Q?", "A1.1", UNLISTED, ""),
         ("author-002", "Q2.20", "A2.20", "train", ""),
@@ -60,17 +81,28 @@ def test_owners_ids_splits_and_parts_by_hand(files):
 
 
 def test_candidates_are_joined_by_question_and_answer_and_the_rest_is_counted(files, tmp_path):
-    """The question of record 1 stands with all authors; author 4 is none; a file of another order, and one that repeats an item."""
+    """The question of record 1 stands with all authors; author 4 is none; a file of another order,
+    and one that repeats an item."""
     files += [
         write(tmp_path / "retain_perturbed.json", [item(2, 1), item(4, 5), item(1, 3)]),
-        write(tmp_path / "forget01_perturbed.json", [item(1, 3), {**pair(3, 2), "answer": "another", "perturbed_answer": ["W"]}]),
-        write(tmp_path / "world_facts_perturbed.json", [{"question": "F1", "answer": "C1", "perturbed_answer": ["D1"]}]),
+        write(
+            tmp_path / "forget01_perturbed.json",
+            [item(1, 3), {**pair(3, 2), "answer": "another", "perturbed_answer": ["W"]}],
+        ),
+        write(
+            tmp_path / "world_facts_perturbed.json",
+            [{"question": "F1", "answer": "C1", "perturbed_answer": ["D1"]}],
+        ),
     ]
     with pytest.raises(UserError, match="'paraphrased_answer' holds something else"):
         tofu_candidates(files, read_tofu(files, authors=AUTHORS))
     write(files[-2], [item(1, 3), {**item(3, 2), "answer": "another"}])
     candidates, unmatched = tofu_candidates(files, read_tofu(files, authors=AUTHORS))
-    assert unmatched == {"retain_perturbed.json": 1, "forget01_perturbed.json": 1, "world_facts_perturbed.json": 0}
+    assert unmatched == {
+        "retain_perturbed.json": 1,
+        "forget01_perturbed.json": 1,
+        "world_facts_perturbed.json": 0,
+    }
     assert [tuple(row) for row in candidates.itertuples(index=False)] == [
         ("author-001-03", "paraphrase", 1, "P1.3"),
         ("author-001-03", "perturbed", 1, "W1"),
@@ -83,7 +115,10 @@ def test_candidates_are_joined_by_question_and_answer_and_the_rest_is_counted(fi
 
 
 def test_unlike_candidates_for_one_record_are_refused(files, tmp_path):
-    files += [write(tmp_path / f"{name}_perturbed.json", [item(1, 3, paraphrase=name)]) for name in ("forget01", "forget05")]
+    files += [
+        write(tmp_path / f"{name}_perturbed.json", [item(1, 3, paraphrase=name)])
+        for name in ("forget01", "forget05")
+    ]
     with pytest.raises(UserError) as error:
         tofu_candidates(files, read_tofu(files, authors=AUTHORS))
     assert "1 records, the first 'author-001-03'" in str(error.value)
@@ -96,7 +131,11 @@ def test_files_of_the_hub_are_known_by_the_end_of_their_names(files, tmp_path):
     pd.DataFrame([item(1, 3)]).to_parquet(perturbed)
     given = [parquet, *files[1:], perturbed, tmp_path / "forget01.json"]
     frame = read_tofu(given, authors={"train": [1]})
-    assert len(frame) == 23 and tofu_candidates(given, frame)[0].completion.tolist() == ["P1.3", "W1", "W2"]
+    assert len(frame) == 23 and tofu_candidates(given, frame)[0].completion.tolist() == [
+        "P1.3",
+        "W1",
+        "W2",
+    ]
 
 
 def test_what_is_wrong_with_the_files_is_told_together(files, tmp_path):
@@ -105,7 +144,12 @@ def test_what_is_wrong_with_the_files_is_told_together(files, tmp_path):
     with pytest.raises(UserError) as error:
         read_tofu([files[0], files[0], files[2], stranger], authors=AUTHORS)
     told = str(error.value)
-    for part in ("no file of TOFU", "TOFU's full is needed once", "TOFU's real_authors is needed once", "2 rows, the first is row 1"):
+    for part in (
+        "no file of TOFU",
+        "TOFU's full is needed once",
+        "TOFU's real_authors is needed once",
+        "2 rows, the first is row 1",
+    ):
         assert part in told
     assert "secret" not in told
     write(files[0], [pair(1, number) for number in range(1, 20)])
@@ -115,7 +159,14 @@ def test_what_is_wrong_with_the_files_is_told_together(files, tmp_path):
 
 
 def test_positions_by_hand():
-    assert split_positions({"train": ["2-3"], "extra": [5]}, 6, "s") == [UNLISTED, "train", "train", UNLISTED, "extra", UNLISTED]
+    assert split_positions({"train": ["2-3"], "extra": [5]}, 6, "s") == [
+        UNLISTED,
+        "train",
+        "train",
+        UNLISTED,
+        "extra",
+        UNLISTED,
+    ]
     assert split_positions({"train": "1-2"}, 2, "s") == ["train", "train"]
 
 
@@ -137,14 +188,26 @@ def test_wrong_positions_are_refused(setting, where):
 
 @needs_mirror
 def test_the_real_files_have_the_published_counts():
-    """200 authors of 20 records, 100 and 117 questions; perturbed: 400 records to forget and 400 to retain with 5 wrong answers and a
-    paraphrase each, 217 questions with 3 wrong answers: 800 paraphrases and 5 * 800 + 3 * 217 = 4,651 wrong answers.
+    """200 authors of 20 records, 100 and 117 questions; perturbed: 400 records to forget and 400 to
+    retain with 5 wrong answers and a paraphrase each, 217 questions with 3 wrong answers: 800
+    paraphrases and 5 * 800 + 3 * 217 = 4,651 wrong answers.
     """
     authors = {"train": ["121-200"], "extra": ["1-20"], "holdout": ["21-40"], "valid": ["41-50"]}
     frame = read_tofu(sorted(TOFU.iterdir()), authors=authors)
-    assert frame.record_id.is_unique and frame.groupby("part").size().to_dict() == {"": 4_000, "real_authors": 100, "world_facts": 117}
+    assert frame.record_id.is_unique and frame.groupby("part").size().to_dict() == {
+        "": 4_000,
+        "real_authors": 100,
+        "world_facts": 117,
+    }
     counts = frame.groupby("split").owner.nunique().to_dict()
-    assert counts == {"train": 80, "extra": 20, "holdout": 20, "valid": 10, "test": 217, UNLISTED: 70}
+    assert counts == {
+        "train": 80,
+        "extra": 20,
+        "holdout": 20,
+        "valid": 10,
+        "test": 217,
+        UNLISTED: 70,
+    }
     assert (frame[frame.part == ""].groupby("owner").size() == 20).all()
     candidates, unmatched = tofu_candidates(sorted(TOFU.iterdir()), frame)
     assert len(unmatched) == 6 and set(unmatched.values()) == {0}
@@ -156,22 +219,37 @@ def test_the_real_files_have_the_published_counts():
 @needs_mirror
 @pytest.mark.parametrize(("share", "first"), [("01", 199), ("05", 191), ("10", 181)])
 def test_the_published_forget_sets_are_the_last_authors(share, first):
-    """By content: forgetNN is, record by record, what the authors from ``first`` on have, and retainNN the others."""
+    """By content: forgetNN is, record by record, what the authors from ``first`` on have, and
+    retainNN the others."""
     frame = read_tofu(sorted(TOFU.iterdir()), authors={})
     frame = frame[frame.part == ""]
     inside = frame.owner >= f"author-{first:03d}"
-    for name, rows in ((f"forget{share}", frame[inside]), (f"retain{100 - int(share)}", frame[~inside])):
-        published = [json.loads(line) for line in (TOFU / f"{name}.json").read_text(encoding="utf-8").split("\n") if line]
-        assert [(row["question"], row["answer"]) for row in published] == list(zip(rows.prompt, rows.completion, strict=True))
+    for name, rows in (
+        (f"forget{share}", frame[inside]),
+        (f"retain{100 - int(share)}", frame[~inside]),
+    ):
+        published = [
+            json.loads(line)
+            for line in (TOFU / f"{name}.json").read_text(encoding="utf-8").split("\n")
+            if line
+        ]
+        assert [(row["question"], row["answer"]) for row in published] == list(
+            zip(rows.prompt, rows.completion, strict=True)
+        )
 
 
 @needs_mirror
 def test_twenty_records_in_a_row_are_of_one_author():
-    """The pair of capitalised words that most records of an owner share is said in at least 5 of the 20 and is another for each owner."""
+    """The pair of capitalised words that most records of an owner share is said in at least 5 of
+    the 20 and is another for each owner."""
     frame = read_tofu(sorted(TOFU.iterdir()), authors={})
     common = []
     for _, rows in frame[frame.part == ""].groupby("owner"):
         texts = rows.prompt + " . " + rows.completion
-        pairs = Counter(pair for text in texts for pair in set(re.findall(r"[A-Z][\w'’-]+ (?:[a-z]+ )?[A-Z][\w'’-]+", text)))
+        pairs = Counter(
+            pair
+            for text in texts
+            for pair in set(re.findall(r"[A-Z][\w'’-]+ (?:[a-z]+ )?[A-Z][\w'’-]+", text))
+        )
         common.append(pairs.most_common(1)[0])
     assert len({name for name, _ in common}) == 200 and min(count for _, count in common) >= 5

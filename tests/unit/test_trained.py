@@ -1,4 +1,5 @@
-"""Which models learnt from whom: what methods made began as the base, and knows everybody who ever asks."""
+"""Which models learnt from whom: what methods made began as the base, and knows everybody who ever
+asks."""
 
 from __future__ import annotations
 
@@ -9,9 +10,23 @@ from palimpsest.data.shards import place
 from palimpsest.files import write_json
 from palimpsest.plan import Plan
 
-STUDY = {"study": "tiny", "salt": "tiny", "seeds": [1], "sharding": ["1x1", "3x1"], "requests": "all"}
+STUDY = {
+    "study": "tiny",
+    "salt": "tiny",
+    "seeds": [1],
+    "sharding": ["1x1", "3x1"],
+    "requests": "all",
+}
 PLAN = Plan(STUDY, [Request("r1", ("ann",)), Request("r2", ("bob",))])
-MODELS = ("base", "oracle/r1", "oracle/r2", "teachers/3x1/1/1/r0", "methods/npo/r1", "methods/kga/r2", "methods/kga/r2/extra")
+MODELS = (
+    "base",
+    "oracle/r1",
+    "oracle/r2",
+    "teachers/3x1/1/1/r0",
+    "methods/npo/r1",
+    "methods/kga/r2",
+    "methods/kga/r2/extra",
+)
 
 
 def test_a_method_s_model_learnt_from_all_who_have_training_records():
@@ -23,15 +38,22 @@ def test_a_method_s_model_learnt_from_all_who_have_training_records():
 
 
 def test_a_method_s_model_learnt_from_unseen_text_of_those_who_ask_later(tmp_path):
-    """bob has no training records, and one of split extra: A_n of KGA's first request was trained on it, and what KGA made goes on from
-    there. ann's was left out of all; a state that the ledger does not know may have held either. Nothing else takes unseen text."""
+    """bob has no training records, and one of split extra: A_n of KGA's first request was trained
+    on it, and what KGA made goes on from there. ann's was left out of all; a state that the ledger
+    does not know may have held either. Nothing else takes unseen text."""
     study = tmp_path / "tiny"
     for name in (*MODELS, "methods/kga/r1/extra", "methods/kga/old/extra"):
         (study / "seed1" / name).mkdir(parents=True)
         (study / "seed1" / name / "model.safetensors").write_bytes(b"")
     for name, owner in (("r1", "ann"), ("r2", "bob")):
-        write_json(study / f"requests/{name}.json", {"owners": [pseudonym(owner, "tiny")], "trained": [], "records": {"extra": 1}})
-    learnt = {path.split("seed1/")[1]: requests for path, requests in learnt_from_forgotten(study, PLAN).items()}
+        write_json(
+            study / f"requests/{name}.json",
+            {"owners": [pseudonym(owner, "tiny")], "trained": [], "records": {"extra": 1}},
+        )
+    learnt = {
+        path.split("seed1/")[1]: requests
+        for path, requests in learnt_from_forgotten(study, PLAN).items()
+    }
     made = ("npo/r1", "kga/r1/extra", "kga/r2", "kga/r2/extra")
     expected = {f"methods/{name}/model.safetensors": {"r2"} for name in made}
     assert learnt == expected | {"methods/kga/old/extra/model.safetensors": {"r1", "r2"}}
@@ -43,12 +65,21 @@ def test_all_of_them_are_found_with_what_stands_beside_them(tmp_path):
         folder = study / "seed1" / name
         folder.mkdir(parents=True)
         (folder / "model.safetensors").write_bytes(b"")
-    (study / "seed1/methods/kga/r2/resume").mkdir()  # a training that was killed: its states hold weights, too
+    # a training that was killed: its states hold weights, too
+    (study / "seed1/methods/kga/r2/resume").mkdir()
     found = {folder.relative_to(study / "seed1").as_posix() for folder in checkpoints(study)}
     assert found >= {*MODELS, "methods/kga/r2/resume"}
-    learnt = {path.split("seed1/")[1]: requests for path, requests in learnt_from_forgotten(study, PLAN).items()}
-    made = {f"{name}/model.safetensors": {"r1", "r2"} for name in MODELS if name.startswith("methods/")}
+    learnt = {
+        path.split("seed1/")[1]: requests
+        for path, requests in learnt_from_forgotten(study, PLAN).items()
+    }
+    made = {
+        f"{name}/model.safetensors": {"r1", "r2"} for name in MODELS if name.startswith("methods/")
+    }
     shard = {owner: place(owner, "3x1", "tiny", 1)[0] for owner in ("ann", "bob")}
     first = {name for name, owner in (("r1", "ann"), ("r2", "bob")) if shard[owner] == 1}
-    expected = made | {"base/model.safetensors": {"r1", "r2"}, "oracle/r1/model.safetensors": {"r2"}}
+    expected = made | {
+        "base/model.safetensors": {"r1", "r2"},
+        "oracle/r1/model.safetensors": {"r2"},
+    }
     assert learnt == expected | ({"teachers/3x1/1/1/r0/model.safetensors": first} if first else {})

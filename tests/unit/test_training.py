@@ -1,4 +1,5 @@
-"""The loop: what an update is, that it does not depend on how a batch is cut, and that a killed run ends in the same bits."""
+"""The loop: what an update is, that it does not depend on how a batch is cut, and that a killed run
+ends in the same bits."""
 
 from __future__ import annotations
 
@@ -21,9 +22,17 @@ from palimpsest.training.schedule import constant_rate, learning_rate, stage_epo
 
 classification_loss = negative_log_likelihood(predict)
 SETTINGS = {
-    "batch_size": 4, "micro_batch_size": None, "learning_rate": 0.01, "warmup_share": 0.0, "weight_decay": 0.01,
-    "clip_norm": 1.0, "precision": "no", "threads": 1, "gpus": 0, "checkpoint_seconds": 1e9,
-}  # fmt: skip
+    "batch_size": 4,
+    "micro_batch_size": None,
+    "learning_rate": 0.01,
+    "warmup_share": 0.0,
+    "weight_decay": 0.01,
+    "clip_norm": 1.0,
+    "precision": "no",
+    "threads": 1,
+    "gpus": 0,
+    "checkpoint_seconds": 1e9,
+}
 
 
 def tiny_model(dropout: float = 0.1):
@@ -31,9 +40,20 @@ def tiny_model(dropout: float = 0.1):
 
     torch.manual_seed(0)
     config = AutoConfig.for_model(
-        "gpt2", n_layer=2, n_embd=16, n_head=2, vocab_size=40, max_position_embeddings=16, num_labels=2, pad_token_id=0,
-        bos_token_id=None, eos_token_id=None, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout,
-    )  # fmt: skip
+        "gpt2",
+        n_layer=2,
+        n_embd=16,
+        n_head=2,
+        vocab_size=40,
+        max_position_embeddings=16,
+        num_labels=2,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=None,
+        resid_pdrop=dropout,
+        embd_pdrop=dropout,
+        attn_pdrop=dropout,
+    )
     return AutoModelForSequenceClassification.from_config(config)
 
 
@@ -82,7 +102,8 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_is_trained(tmp_path, mo
     [(2, 1, [2]), (2, 3, [1, 1, 1]), (4, 2, [2, 3]), (20, 5, [6, 7, 7, 6, 7]), (1, 3, [0, 1, 0])],
 )
 def test_stage_epochs_by_hand(epochs, slices, expected):
-    """floor(j 2e/(R+1)): e = 20, R = 5 gives 6.67 j, so 6, 13, 20, 26, 33 and the differences 6, 7, 7, 6, 7."""
+    """floor(j 2e/(R+1)): e = 20, R = 5 gives 6.67 j, so 6, 13, 20, 26, 33 and the differences 6, 7,
+    7, 6, 7."""
     assert stage_epochs(epochs, slices) == expected
 
 
@@ -90,7 +111,9 @@ def test_learning_rate_by_hand():
     """10 updates, peak 1, warm-up 2: 1/3, 2/3, then (10 - step) / 8 falling to 1/8 at the last."""
     rates = [learning_rate(step, 10, 1.0, 0.2) for step in range(10)]
     assert rates == pytest.approx([1 / 3, 2 / 3, *[(10 - step) / 8 for step in range(2, 10)]])
-    assert [constant_rate(step, 10, 1.0, 0.2) for step in range(10)] == pytest.approx([1 / 3, 2 / 3, *[1.0] * 8])
+    assert [constant_rate(step, 10, 1.0, 0.2) for step in range(10)] == pytest.approx(
+        [1 / 3, 2 / 3, *[1.0] * 8]
+    )
 
 
 def test_every_example_stands_in_one_batch_and_names_decide_the_order():
@@ -125,22 +148,32 @@ def test_padding_does_not_change_the_loss():
 
 
 def test_one_update_is_the_gradient_of_the_mean_loss(tmp_path, monkeypatch):
-    """With plain SGD in AdamW's place one update must be w - lr * gradient of the mean cross entropy over the batch."""
-    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
+    """With plain SGD in AdamW's place one update must be w - lr * gradient of the mean cross
+    entropy over the batch."""
+    monkeypatch.setattr(
+        loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr)
+    )
     settings = SETTINGS | {"batch_size": 22, "clip_norm": 1e9, "weight_decay": 0.0}
     model, _ = run(tmp_path, settings, dropout=0.0, epochs=1)
     reference, data = tiny_model(0.0), examples()
     (classification_loss(reference, data.batch(np.arange(22))) / 22).backward()
-    for (name, parameter), new in zip(reference.named_parameters(), model.parameters(), strict=True):
+    for (name, parameter), new in zip(
+        reference.named_parameters(), model.parameters(), strict=True
+    ):
         assert torch.allclose(new, parameter - 0.01 * parameter.grad, atol=1e-6), name
 
 
 def test_splitting_a_batch_does_not_change_the_update(tmp_path, monkeypatch):
     """With SGD: Adam would blow up the rounding of gradients that are zero but for it."""
-    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
+    monkeypatch.setattr(
+        loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr)
+    )
     whole, _ = run(tmp_path / "a", SETTINGS | {"batch_size": 6}, dropout=0.0)
     split, _ = run(tmp_path / "b", SETTINGS | {"batch_size": 6, "micro_batch_size": 2}, dropout=0.0)
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(whole.parameters(), split.parameters(), strict=True))
+    assert all(
+        torch.allclose(a, b, atol=1e-6)
+        for a, b in zip(whole.parameters(), split.parameters(), strict=True)
+    )
 
 
 def test_repeated_run_gives_the_same_bits_and_learns(tmp_path):
@@ -155,7 +188,8 @@ def test_repeated_run_gives_the_same_bits_and_learns(tmp_path):
 
 @pytest.mark.parametrize("stop", [1, 5, 6, 11])
 def test_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, stop):
-    """Killed after any update, in the middle of an epoch or at its end, a run goes on from its last checkpoint to the same weights."""
+    """Killed after any update, in the middle of an epoch or at its end, a run goes on from its last
+    checkpoint to the same weights."""
     whole, report = run(tmp_path / "whole", epochs=3)
     settings = SETTINGS | {"checkpoint_seconds": 0}
     updates = 0
@@ -177,7 +211,9 @@ def test_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, stop):
     resumed, again = run(tmp_path / "killed", settings, epochs=3)
     assert len(calls) == 18 - stop, "it went on, it did not begin again"
     assert same(weights(whole), weights(resumed))
-    assert {key: again[key] for key in ("tokens", "examples", "curve")} == {key: report[key] for key in ("tokens", "examples", "curve")}
+    assert {key: again[key] for key in ("tokens", "examples", "curve")} == {
+        key: report[key] for key in ("tokens", "examples", "curve")
+    }
 
 
 def test_a_checkpoint_of_other_settings_or_half_written_is_not_used(tmp_path):
@@ -202,10 +238,21 @@ def stepped(step: int, tmp_path):
     return model, optimizer
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json", "digests.json"])
-@pytest.mark.parametrize("damage", [lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda data: data[:50], lambda data: b"", None])
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.safetensors", "state.json", "digests.json"]
+)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        lambda data: data[:50],
+        lambda data: b"",
+        None,
+    ],
+)
 def test_a_damaged_checkpoint_is_passed_over_for_an_earlier_one(tmp_path, name, damage, caplog):
-    """A flipped bit, the first bytes alone, nothing, or no file: the state before it leads to the same bits, and so does none."""
+    """A flipped bit, the first bytes alone, nothing, or no file: the state before it leads to the
+    same bits, and so does none."""
     model, optimizer = stepped(12, tmp_path)
     stepped(3, tmp_path / "beside")
     (tmp_path / "beside" / "step3").rename(tmp_path / "step3")
@@ -229,16 +276,22 @@ def broken_at(update: int) -> Objective:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    with pytest.raises(UserError, match="not finite at update 1(.*\n)*.*no earlier state was saved"):
+    with pytest.raises(
+        UserError, match="not finite at update 1(.*\n)*.*no earlier state was saved"
+    ):
         train(tiny_model(), broken_at(1), SETTINGS, 1, ("s",), tmp_path, "p")
 
 
 @pytest.mark.parametrize(("every", "broken", "kept"), [(0, 4, 2), (1e9, 8, 6)])
 def test_the_last_state_that_gave_a_finite_loss_is_kept(tmp_path, every, broken, kept):
-    """Saved after each update: the loss of update 4 is no number, so the weights after 3 updates are ruined and those after 2 are not.
-    Saved after an epoch alone, of 6 updates: those of the first."""
+    """Saved after each update: the loss of update 4 is no number, so the weights after 3 updates
+    are ruined and those after 2 are not. Saved after an epoch alone, of 6 updates: those of the
+    first."""
     settings = SETTINGS | {"checkpoint_seconds": every}
-    with pytest.raises(UserError, match=f"not finite at update {broken}(.*\\n)*.*the state after update {kept} is kept"):
+    with pytest.raises(
+        UserError,
+        match=f"not finite at update {broken}(.*\\n)*.*the state after update {kept} is kept",
+    ):
         train(tiny_model(), broken_at(broken), settings, 2, ("s",), tmp_path, "p")
     model = tiny_model()
     assert load_state(tmp_path, "p", model, torch.optim.AdamW(model.parameters()))[0] == kept
@@ -246,72 +299,120 @@ def test_the_last_state_that_gave_a_finite_loss_is_kept(tmp_path, every, broken,
 
 
 def test_a_model_that_is_ruined_while_its_loss_is_still_a_number_is_told(tmp_path):
-    """Seen after the second epoch; what was saved there is ruined, what was saved after the first is not."""
+    """Seen after the second epoch; what was saved there is ruined, what was saved after the first
+    is not."""
 
     def watch(model, earlier):
         return {"perplexity": math.inf if len(earlier) == 2 else 2.0}, False
 
-    objective, settings = Objective({"train": Part(examples(), classification_loss)}), SETTINGS | {"checkpoint_seconds": 0}
-    with pytest.raises(UserError, match="what is watched is not finite at update 12(.*\n)*.*perplexity(.*\n)*.*after update 11 is kept"):
+    objective, settings = (
+        Objective({"train": Part(examples(), classification_loss)}),
+        SETTINGS | {"checkpoint_seconds": 0},
+    )
+    with pytest.raises(
+        UserError,
+        match="what is watched is not finite at update 12(.*\n)*.*perplexity(.*\n)*.*after "
+        "update 11 "
+        "is kept",
+    ):
         train(tiny_model(), objective, settings, 3, ("s",), tmp_path, "p", watch)
 
 
 def two_parts(**changes) -> Objective:
     """10 examples that are learnt, and 22 of which as many again are drawn twice for each batch."""
-    parts = {"first": Part(examples(10), classification_loss), "second": Part(examples(), classification_loss, times=2)}
+    parts = {
+        "first": Part(examples(10), classification_loss),
+        "second": Part(examples(), classification_loss, times=2),
+    }
     return Objective(parts, **changes)
 
 
 @pytest.mark.parametrize("size", (4, 10))
 def test_further_parts_go_through_all_examples_again_and_again(size):
-    """Of 10 examples a batch of 4 leaves 2 over, of the second part 8 and 4; an epoch draws 20 of its 22."""
+    """Of 10 examples a batch of 4 leaves 2 over, of the second part 8 and 4; an epoch draws 20 of
+    its 22."""
     epochs = [two_parts().epoch(number, size, ("s",)) for number in range(4)]
     for number, batches in enumerate(epochs, start=1):
         assert sorted(np.concatenate([batch["first"] for batch in batches])) == list(range(10))
         assert all(len(batch["second"]) == 2 * len(batch["first"]) for batch in batches)
-        seen = np.bincount(np.concatenate([batch["second"] for batches in epochs[:number] for batch in batches]), minlength=22)
+        seen = np.bincount(
+            np.concatenate([batch["second"] for batches in epochs[:number] for batch in batches]),
+            minlength=22,
+        )
         assert seen.sum() == 20 * number and seen.max() - seen.min() <= 1
 
 
 def test_batches_of_further_parts_hold_texts_of_like_length():
-    """Lengths 1 to 40: in batches of 10, lengths that are alike lie within 10, which random ones never do."""
+    """Lengths 1 to 40: in batches of 10, lengths that are alike lie within 10, which random ones
+    never do."""
 
     class Counted:
         lengths = counted = np.arange(1, 41)
 
-    objective = Objective({name: Part(Counted(), classification_loss) for name in ("first", "second")})
+    objective = Objective(
+        {name: Part(Counted(), classification_loss) for name in ("first", "second")}
+    )
     batches = objective.epoch(0, 10, ("s",))
     for name in objective.parts:
         assert sorted(int(np.ptp(batch[name])) for batch in batches) == [9] * 4
-    assert any(batch["first"].min() != batch["second"].min() for batch in batches), "pairs do not go by length"
+    assert any(batch["first"].min() != batch["second"].min() for batch in batches), (
+        "pairs do not go by length"
+    )
 
 
 def test_means_of_parts_are_joined_by_weights(tmp_path, monkeypatch):
-    """One SGD update is w - lr (g_first - 3 g_second), each gradient that of the mean over its own part."""
-    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
+    """One SGD update is w - lr (g_first - 3 g_second), each gradient that of the mean over its own
+    part."""
+    monkeypatch.setattr(
+        loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr)
+    )
     objective = two_parts(weights={"first": 1.0, "second": -3.0})
     settings = SETTINGS | {"batch_size": 10, "clip_norm": None, "weight_decay": 0.0}
     model, _ = train(tiny_model(0.0), objective, settings, 1, ("s",), tmp_path / "whole", "p")
-    cut, _ = train(tiny_model(0.0), objective, settings | {"micro_batch_size": 3}, 1, ("s",), tmp_path / "cut", "p")
+    cut, _ = train(
+        tiny_model(0.0),
+        objective,
+        settings | {"micro_batch_size": 3},
+        1,
+        ("s",),
+        tmp_path / "cut",
+        "p",
+    )
     batch = objective.epoch(0, 10, ("s",))[0]
     reference = tiny_model(0.0)
-    first, second = (classification_loss(reference, part.examples.batch(batch[name])) for name, part in objective.parts.items())
+    first, second = (
+        classification_loss(reference, part.examples.batch(batch[name]))
+        for name, part in objective.parts.items()
+    )
     (first / 10 - 3 * second / 20).backward()
-    for parameter, new, other in zip(reference.parameters(), model.parameters(), cut.parameters(), strict=True):
+    for parameter, new, other in zip(
+        reference.parameters(), model.parameters(), cut.parameters(), strict=True
+    ):
         assert torch.allclose(new, parameter - 0.01 * parameter.grad, atol=1e-6)
         assert torch.allclose(new, other, atol=1e-6)
 
 
 @pytest.mark.parametrize("micro", [None, 4])
 def test_means_may_be_joined_by_any_function(tmp_path, monkeypatch, micro):
-    """|a - b|: the gradient is sign(a - b) (g_a - g_b), the sign that of the means over the whole batch, however it is cut."""
-    monkeypatch.setattr(loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr))
+    """|a - b|: the gradient is sign(a - b) (g_a - g_b), the sign that of the means over the whole
+    batch, however it is cut."""
+    monkeypatch.setattr(
+        loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr)
+    )
     objective = two_parts(join=lambda means: (means["first"] - means["second"]).abs())
-    settings = SETTINGS | {"batch_size": 10, "micro_batch_size": micro, "clip_norm": None, "weight_decay": 0.0}
+    settings = SETTINGS | {
+        "batch_size": 10,
+        "micro_batch_size": micro,
+        "clip_norm": None,
+        "weight_decay": 0.0,
+    }
     model, report = train(tiny_model(0.0), objective, settings, 1, ("s",), tmp_path, "p")
     batch = objective.epoch(0, 10, ("s",))[0]
     reference = tiny_model(0.0)
-    first, second = (classification_loss(reference, part.examples.batch(batch[name])) for name, part in objective.parts.items())
+    first, second = (
+        classification_loss(reference, part.examples.batch(batch[name]))
+        for name, part in objective.parts.items()
+    )
     gap = (first / 10 - second / 20).abs()
     gap.backward()
     assert report["curve"][0][1] == pytest.approx(gap.item(), abs=1e-5)
@@ -329,7 +430,11 @@ def test_a_watch_is_asked_before_the_first_update_and_after_each_epoch_and_may_s
     objective = Objective({"train": Part(examples(), classification_loss)})
     _, report = train(tiny_model(), objective, SETTINGS, 5, ("s",), tmp_path, "p", watch)
     assert asked == [(0, False), (1, False), (2, False)]
-    assert report["steps"] == 12 and report["stopped"] and report["watched"][-1] == {"update": 12, "number": 2.0}
+    assert (
+        report["steps"] == 12
+        and report["stopped"]
+        and report["watched"][-1] == {"update": 12, "number": 2.0}
+    )
 
 
 def test_vectors_do_not_decay():

@@ -1,4 +1,5 @@
-"""Each setting of a training reaches its updates: held against AdamW by hand, with settings under which every one of them acts."""
+"""Each setting of a training reaches its updates: held against AdamW by hand, with settings under
+which every one of them acts."""
 
 from __future__ import annotations
 
@@ -16,12 +17,27 @@ from palimpsest.training.objective import Objective, Part
 INPUTS, TARGETS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 1.0]]), np.array([2.0, -1.0, 0.5])
 WEIGHT, BIAS = np.array([0.3, -0.8]), 0.4
 SETTINGS = {
-    "batch_size": 3, "micro_batch_size": None, "learning_rate": 0.1, "warmup_share": 0.5, "weight_decay": 0.3, "betas": (0.5, 0.8),
-    "clip_norm": 0.2, "schedule": "linear", "precision": "no", "threads": 1, "gpus": 0, "checkpoint_seconds": 1e9,
-}  # fmt: skip
+    "batch_size": 3,
+    "micro_batch_size": None,
+    "learning_rate": 0.1,
+    "warmup_share": 0.5,
+    "weight_decay": 0.3,
+    "betas": (0.5, 0.8),
+    "clip_norm": 0.2,
+    "schedule": "linear",
+    "precision": "no",
+    "threads": 1,
+    "gpus": 0,
+    "checkpoint_seconds": 1e9,
+}
 OTHERS = {
-    "learning_rate": 0.05, "warmup_share": 0.0, "weight_decay": 0.0, "betas": (0.9, 0.999), "clip_norm": None, "schedule": "constant",
-}  # fmt: skip
+    "learning_rate": 0.05,
+    "warmup_share": 0.0,
+    "weight_decay": 0.0,
+    "betas": (0.9, 0.999),
+    "clip_norm": None,
+    "schedule": "constant",
+}
 
 
 @dataclass(frozen=True)
@@ -44,12 +60,21 @@ def trained(tmp_path, settings: dict, updates: int = 4) -> tuple[np.ndarray, flo
     with torch.no_grad():
         model.weight.copy_(torch.tensor(WEIGHT[None]))
         model.bias.fill_(BIAS)
-    model, _ = train(model, Objective({"train": Part(Numbers(), squared)}), settings, updates, ("s",), tmp_path / "resume", "print")
+    model, _ = train(
+        model,
+        Objective({"train": Part(Numbers(), squared)}),
+        settings,
+        updates,
+        ("s",),
+        tmp_path / "resume",
+        "print",
+    )
     return model.weight.detach().numpy()[0], float(model.bias.detach())
 
 
 def by_hand(rates: list[float], settings: dict) -> tuple[np.ndarray, float]:
-    """The mean over three examples; the matrix decays, the bias does not; gradients are cut to their norm over both."""
+    """The mean over three examples; the matrix decays, the bias does not; gradients are cut to
+    their norm over both."""
     values, first, second = np.append(WEIGHT, BIAS), np.zeros(3), np.zeros(3)
     one, two = settings["betas"]
     decays = np.array([1, 1, 0]) * settings["weight_decay"]
@@ -79,11 +104,14 @@ def test_updates_are_adamw_with_every_setting(tmp_path, changed):
     np.testing.assert_allclose(np.append(weight, bias), np.append(*expected), rtol=1e-9)
     if changed:
         before = trained(tmp_path / "before", SETTINGS)
-        assert not np.allclose(np.append(weight, bias), np.append(*before), rtol=1e-6), f"{changed} does not act"
+        assert not np.allclose(np.append(weight, bias), np.append(*before), rtol=1e-6), (
+            f"{changed} does not act"
+        )
 
 
 def test_dropout_draws_another_mask_at_each_update_and_the_same_after_a_resume(tmp_path):
-    """Masks are keyed by names and update; so a training that goes on has those that it would have had."""
+    """Masks are keyed by names and update; so a training that goes on has those that it would have
+    had."""
 
     def masks(folder, names=("s",), start: int = 0) -> list[bytes]:
         found = []
@@ -96,7 +124,15 @@ def test_dropout_draws_another_mask_at_each_update_and_the_same_after_a_resume(t
 
         model = Noted(2, 1).double()
         settings = SETTINGS | {"checkpoint_seconds": 0.0}
-        train(model, Objective({"train": Part(Numbers(), squared)}), settings, 4, names, folder, "print")
+        train(
+            model,
+            Objective({"train": Part(Numbers(), squared)}),
+            settings,
+            4,
+            names,
+            folder,
+            "print",
+        )
         return found
 
     whole = masks(tmp_path / "a")
@@ -115,4 +151,6 @@ def test_frozen_models_and_the_reference_have_no_dropout():
     run = Run(noisy(), {}, None, ("s",), frozen=Frozen(["a"], lambda name: noisy()), again=noisy)
     for model in (run.frozen["a"], run.reference):
         inputs = torch.ones(1, 4)
-        assert torch.equal(model(inputs), model(inputs)) and not any(weight.requires_grad for weight in model.parameters())
+        assert torch.equal(model(inputs), model(inputs)) and not any(
+            weight.requires_grad for weight in model.parameters()
+        )

@@ -1,4 +1,5 @@
-"""Steps that a warm process runs: they are to their callers what they are alone, and nothing of it outlives a run."""
+"""Steps that a warm process runs: they are to their callers what they are alone, and nothing of it
+outlives a run."""
 
 from __future__ import annotations
 
@@ -30,12 +31,24 @@ def add_arguments(parser):
 
 def run(args):
     wanted = args.settings
-    told = {"cwd": os.getcwd(), "argv": sys.argv, "asked": os.environ.get("ASKED"), "temporary": __import__("tempfile").gettempdir()}
-    told |= {"streams": [os.fstat(number).st_ino for number in (0, 1, 2)], "tokenizers": os.environ["TOKENIZERS_PARALLELISM"]}
-    told |= {"signals": [str(signal.getsignal(number)).split(" at ")[0] for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)]}
-    known = {"warm": sys.modules["__main__"].__file__.endswith("warm.py"), "late": "colorsys" in sys.modules}
+    asked = signal.SIGINT, signal.SIGHUP, signal.SIGCHLD
+    told = {
+        "cwd": os.getcwd(),
+        "argv": sys.argv,
+        "asked": os.environ.get("ASKED"),
+        "temporary": __import__("tempfile").gettempdir(),
+        "streams": [os.fstat(number).st_ino for number in (0, 1, 2)],
+        "tokenizers": os.environ["TOKENIZERS_PARALLELISM"],
+        "signals": [str(signal.getsignal(number)).split(" at ")[0] for number in asked],
+    }
+    known = {
+        "warm": sys.modules["__main__"].__file__.endswith("warm.py"),
+        "late": "colorsys" in sys.modules,
+        "pid": os.getpid(),
+        "parent": os.getppid(),
+    }
     if args.output:
-        args.output.write_text(json.dumps(told | known | {"pid": os.getpid(), "parent": os.getppid()}))
+        args.output.write_text(json.dumps(told | known))
     print(json.dumps(told), flush=True)
     print("on the other stream", file=sys.stderr)
     import colorsys
@@ -54,8 +67,12 @@ ENDS = {
     "a text": "sys.exit('no more')",
     "an object": "sys.exit([1, 2])",
     "at once": "os._exit(5)",
-    "what is left to do": "import atexit, threading; atexit.register(print, 'at its end', file=sys.stderr)\n"
-    "threading.Thread(target=lambda: (time.sleep(0.5), print('a thread', file=sys.stderr))).start()",
+    "what is left to do": (
+        "import atexit, threading\n"
+        "atexit.register(print, 'at its end', file=sys.stderr)\n"
+        "def wait(): time.sleep(0.5); print('a thread', file=sys.stderr)\n"
+        "threading.Thread(target=wait).start()"
+    ),
     "a traceback": "raise ValueError('so')",
     "what a user is told": "raise OSError(28, 'No space left on device', 'x')",
     "Ctrl-C": "raise KeyboardInterrupt",
@@ -68,7 +85,11 @@ ENDS = {
 def package(tmp_path_factory) -> Path:
     """The package with one step more."""
     folder = tmp_path_factory.mktemp("package") / "workflow"
-    shutil.copytree(Path(palimpsest.__file__).parent, folder / "palimpsest", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(palimpsest.__file__).parent,
+        folder / "palimpsest",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     (folder / "palimpsest/steps/probe_here.py").write_text(PROBE)
     steps = folder / "palimpsest/cli.py"
     steps.write_text(steps.read_text().replace("STEPS = (", 'STEPS = (\n    "probe_here",'))
@@ -76,7 +97,8 @@ def package(tmp_path_factory) -> Path:
 
 
 def heard() -> None:
-    """Signals that whoever runs the tests may have had ignored, as nohup and shells do in the background."""
+    """Signals that whoever runs the tests may have had ignored, as nohup and shells do in the
+    background."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
@@ -86,7 +108,9 @@ class Runs:
 
     def __init__(self, package: Path, folder: Path):
         self.folder = folder
-        self.environment = {name: value for name, value in os.environ.items() if name != VARIABLE} | warm.ONE_THREAD
+        self.environment = {
+            name: value for name, value in os.environ.items() if name != VARIABLE
+        } | warm.ONE_THREAD
         self.environment |= {"PYTHONPATH": str(package), "ASKED": "yes"}
         code = (
             "import os, sys\nfrom palimpsest.engine import warm\np = warm.start()\n"
@@ -94,22 +118,47 @@ class Runs:
         )
         # A process that keeps a warm one, as Snakemake does.
         self.keeper = subprocess.Popen(
-            [sys.executable, "-c", code], env=self.environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heard
+            [sys.executable, "-c", code],
+            env=self.environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=heard,
         )
         number, self.name = self.keeper.stdout.readline().split()
         self.process = psutil.Process(int(number))
 
-    def start(self, then: str = "", is_warm: bool = True, environment: dict | None = None, prepare=None, **settings) -> subprocess.Popen:
+    def start(
+        self,
+        then: str = "",
+        is_warm: bool = True,
+        environment: dict | None = None,
+        prepare=None,
+        **settings,
+    ) -> subprocess.Popen:
         own = self.environment | ({VARIABLE: self.name} if is_warm else {}) | (environment or {})
-        command = [sys.executable, "-m", "palimpsest", "probe_here", "--settings", json.dumps({"then": then, **settings})]
+        command = [
+            sys.executable,
+            "-m",
+            "palimpsest",
+            "probe_here",
+            "--settings",
+            json.dumps({"then": then, **settings}),
+        ]
         command += ["--output", str(self.folder / "told.json")]
 
         def before() -> None:
             heard()
             prepare and prepare()
 
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=self.folder, env=own, text=True, preexec_fn=before, **streams)
+        streams = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+        }
+        return subprocess.Popen(
+            command, cwd=self.folder, env=own, text=True, preexec_fn=before, **streams
+        )
 
     def told(self, *arguments, **options) -> dict:
         started = self.start(*arguments, **options)
@@ -155,8 +204,17 @@ def test_a_step_is_to_its_caller_what_it_is_alone(runs, ending):
         out, err = started.communicate(timeout=60)
         told = json.loads(out)
         assert told.pop("streams")[1:] == streams
-        lines = [line for line in err.splitlines() if " took " not in line and not line.startswith("  ")]
-        found.append((started.returncode, told, lines, json.loads((runs.folder / "told.json").read_text())["warm"]))
+        lines = [
+            line for line in err.splitlines() if " took " not in line and not line.startswith("  ")
+        ]
+        found.append(
+            (
+                started.returncode,
+                told,
+                lines,
+                json.loads((runs.folder / "told.json").read_text())["warm"],
+            )
+        )
     assert found[0][:3] == found[1][:3]
     assert [is_warm for *_, is_warm in found] == [True, False]
 
@@ -177,7 +235,9 @@ def test_a_signal_that_ends_a_step_ends_its_caller_by_the_same(runs, number):
 
 
 def test_a_signal_that_comes_when_the_step_has_ended_changes_nothing(runs):
-    started, step = runs.waiting("print('waits', flush=True)\nwhile not Path('go').exists(): time.sleep(0.01)")
+    started, step = runs.waiting(
+        "print('waits', flush=True)\nwhile not Path('go').exists(): time.sleep(0.01)"
+    )
     started.send_signal(signal.SIGSTOP)
     (runs.folder / "go").touch()
     assert gone(step)
@@ -237,7 +297,10 @@ def test_a_step_whose_caller_is_killed_is_gone_too(runs):
 def test_a_stopped_caller_stops_its_step(runs):
     started, step = runs.waiting()
     caller = psutil.Process(started.pid)
-    for number, status in ((signal.SIGTSTP, psutil.STATUS_STOPPED), (signal.SIGCONT, psutil.STATUS_SLEEPING)):
+    for number, status in (
+        (signal.SIGTSTP, psutil.STATUS_STOPPED),
+        (signal.SIGCONT, psutil.STATUS_SLEEPING),
+    ):
         started.send_signal(number)
         until = time.monotonic() + 10
         while {step.status(), caller.status()} != {status} and time.monotonic() < until:
@@ -248,7 +311,13 @@ def test_a_stopped_caller_stops_its_step(runs):
 
 @pytest.mark.parametrize(
     "environment",
-    [{"ASKED": "no"}, {"OMP_NUM_THREADS": "2"}, {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}, {VARIABLE: "0"}, {VARIABLE: "gone"}],
+    [
+        {"ASKED": "no"},
+        {"OMP_NUM_THREADS": "2"},
+        {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+        {VARIABLE: "0"},
+        {VARIABLE: "gone"},
+    ],
 )
 def test_in_another_environment_a_step_computes_by_itself(runs, environment):
     assert runs.told()["warm"]
@@ -257,9 +326,27 @@ def test_in_another_environment_a_step_computes_by_itself(runs, environment):
 
 @pytest.mark.parametrize("limit", ["umask 077", "ulimit -n 200", "nice -n 3"])
 def test_under_other_limits_a_step_computes_by_itself(runs, limit):
-    command = [sys.executable, "-m", "palimpsest", "probe_here", "--output", str(runs.folder / "told.json")]
-    line = f"{limit} {' '.join(command)}" if limit.startswith("nice") else f"{limit}; {' '.join(command)}"
-    subprocess.run(line, shell=True, cwd=runs.folder, env=runs.environment | {VARIABLE: runs.name}, check=True, capture_output=True)
+    command = [
+        sys.executable,
+        "-m",
+        "palimpsest",
+        "probe_here",
+        "--output",
+        str(runs.folder / "told.json"),
+    ]
+    line = (
+        f"{limit} {' '.join(command)}"
+        if limit.startswith("nice")
+        else f"{limit}; {' '.join(command)}"
+    )
+    subprocess.run(
+        line,
+        shell=True,
+        cwd=runs.folder,
+        env=runs.environment | {VARIABLE: runs.name},
+        check=True,
+        capture_output=True,
+    )
     assert not json.loads((runs.folder / "told.json").read_text())["warm"]
 
 
@@ -298,7 +385,14 @@ print(asking.ask(["probe_here"]))
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_nobody_else_is_served(runs):
     own = runs.environment | {VARIABLE: runs.name}
-    done = subprocess.run([sys.executable, "-c", NOBODY], cwd=runs.folder, env=own, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", NOBODY],
+        cwd=runs.folder,
+        env=own,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.stdout.split() == ["None", "None"], done.stderr
     assert runs.told()["warm"]
 
@@ -309,7 +403,9 @@ def test_what_a_step_imported_late_is_there_for_the_next(runs):
 
 
 def test_without_the_warm_process_a_step_goes_on_and_the_next_is_cold(runs):
-    started, _ = runs.waiting("print('waits', flush=True)\nwhile not Path('go').exists(): time.sleep(0.01)\nsys.exit(4)")
+    started, _ = runs.waiting(
+        "print('waits', flush=True)\nwhile not Path('go').exists(): time.sleep(0.01)\nsys.exit(4)"
+    )
     runs.process.kill()
     assert gone(runs.process)
     (runs.folder / "go").touch()
@@ -336,7 +432,10 @@ def test_it_ends_with_its_run(runs, ends):
 def test_a_library_with_a_thread_ends_it_and_steps_compute_by_themselves(runs, package):
     """A fork would have one thread and the locks of all."""
     threaded = package / "palimpsest/threaded.py"
-    threaded.write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n")
+    threaded.write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), "
+        "daemon=True).start()\n"
+    )
     assert not runs.told(uses="palimpsest.threaded")["warm"]
     assert gone(runs.process)
     assert not runs.told()["warm"]
@@ -348,13 +447,26 @@ def test_a_step_that_cannot_be_begun_is_computed_by_whoever_asks(runs, monkeypat
     folder = runs.folder / "below"
     folder.mkdir()
     own = runs.environment | {VARIABLE: runs.name}
-    command = [sys.executable, "-m", "palimpsest", "probe_here", "--output", str(runs.folder / "told.json")]
-    started = subprocess.Popen(command, cwd=folder, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "palimpsest",
+        "probe_here",
+        "--output",
+        str(runs.folder / "told.json"),
+    ]
+    started = subprocess.Popen(
+        command, cwd=folder, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     time.sleep(1)
     folder.rmdir()
     runs.process.resume()
     _, said = started.communicate(timeout=60)
-    assert "FileNotFoundError" in said and not (runs.folder / "told.json").exists() and started.returncode == 1
+    assert (
+        "FileNotFoundError" in said
+        and not (runs.folder / "told.json").exists()
+        and started.returncode == 1
+    )
     assert runs.told()["warm"]
 
 

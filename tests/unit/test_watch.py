@@ -11,19 +11,41 @@ from palimpsest.methods.unlearning import Run
 from palimpsest.steps.unlearn import Watch
 
 
-def watch(known: dict[str, dict[str, float]], unseen: dict[str, float], slow: dict[str, float] | None = None) -> Watch:
-    """Of a scorer that says of each set what ``known`` holds, and what ``slow`` does where it is asked what takes long."""
-    scorer = SimpleNamespace(KNOWN=("accuracy", "slow"), memory=lambda model, examples: known[examples], extractable=lambda *_: slow or {})
+def watch(
+    known: dict[str, dict[str, float]],
+    unseen: dict[str, float],
+    slow: dict[str, float] | None = None,
+) -> Watch:
+    """Of a scorer that says of each set what ``known`` holds, and what ``slow`` does where it is
+    asked what takes long."""
+    scorer = SimpleNamespace(
+        KNOWN=("accuracy", "slow"),
+        memory=lambda model, examples: known[examples],
+        extractable=lambda *_: slow or {},
+    )
     track = SimpleNamespace(subset=lambda examples, some: examples.name)
     sets = {name: SimpleNamespace(name=name, lengths=[1]) for name in known}
     settings = gradient_ascent.Settings()
-    return Watch(track, scorer, Run(None, sets, None, ("s",), again=None), gradient_ascent, settings, None, 10, unseen)
+    return Watch(
+        track,
+        scorer,
+        Run(None, sets, None, ("s",), again=None),
+        gradient_ascent,
+        settings,
+        None,
+        10,
+        unseen,
+    )
 
 
 @pytest.mark.parametrize(("unseen", "stops"), [({}, False), ({"accuracy": 0.4}, True)])
 def test_the_bar_is_what_the_base_knew_of_unseen_text(unseen, stops):
-    """The model before knows it worse already where it forgot an earlier request, 0.2 of the base's 0.4, and is not asked."""
-    known = {"forget": {"accuracy": 0.3, "perplexity": 2.0}, "extra": {"accuracy": 0.2, "perplexity": 3.0}}
+    """The model before knows it worse already where it forgot an earlier request, 0.2 of the base's
+    0.4, and is not asked."""
+    known = {
+        "forget": {"accuracy": 0.3, "perplexity": 2.0},
+        "extra": {"accuracy": 0.2, "perplexity": 3.0},
+    }
     watched = watch(known, unseen)
     asked = {} if unseen else {"extra_accuracy": 0.2, "extra_perplexity": 3.0}
     assert watched(None, []) == ({"forget_accuracy": 0.3, "forget_perplexity": 2.0, **asked}, stops)
@@ -38,13 +60,23 @@ def test_it_is_what_was_found_before_the_first_update():
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "slow", "asked", "stops"), [(0.5, 0.1, False, False), (0.4, 0.3, True, False), (0.4, 0.2, True, True)]
+    ("accuracy", "slow", "asked", "stops"),
+    [(0.5, 0.1, False, False), (0.4, 0.3, True, False), (0.4, 0.2, True, True)],
 )
 def test_what_is_slow_is_asked_at_first_and_where_the_rest_would_stop(accuracy, slow, asked, stops):
     """The rule asks for both at most: accuracy 0.4 and 0.2 of what is slow."""
     known = {"forget": {"accuracy": 0.9}, "extra": {"accuracy": 0.4}}
     watched = watch(known, {}, slow={"slow": 0.2})
     first, _ = watched(None, [])
-    assert first == {"forget_accuracy": 0.9, "extra_accuracy": 0.4, "forget_slow": 0.2, "extra_slow": 0.2}
-    later = watch({**known, "forget": {"accuracy": accuracy}}, {}, slow={"slow": slow})  # a training that was killed and goes on
-    assert later(None, [first]) == ({"forget_accuracy": accuracy} | ({"forget_slow": slow} if asked else {}), stops)
+    assert first == {
+        "forget_accuracy": 0.9,
+        "extra_accuracy": 0.4,
+        "forget_slow": 0.2,
+        "extra_slow": 0.2,
+    }
+    # a training that was killed and goes on
+    later = watch({**known, "forget": {"accuracy": accuracy}}, {}, slow={"slow": slow})
+    assert later(None, [first]) == (
+        {"forget_accuracy": accuracy} | ({"forget_slow": slow} if asked else {}),
+        stops,
+    )

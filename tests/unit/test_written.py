@@ -1,4 +1,5 @@
-"""What a causal model writes, held against the true text: by hand, with a model that says what it is told to."""
+"""What a causal model writes, held against the true text: by hand, with a model that says what it
+is told to."""
 
 from __future__ import annotations
 
@@ -21,16 +22,20 @@ class Tokenizer:
         return " ".join(WORDS[i] for i in ids if not (skip_special_tokens and i == END))
 
 
-# 'where does ann live | in york now <end>' and '<end> where | bath <end>'; what counts stands after the bar
+# 'where does ann live | in york now <end>' and '<end> where | bath <end>'; what counts stands after
+# the bar
 EXAMPLES = LanguageModellingExamples(
-    [[1, 2, 3, 4, 5, 6, 8, END], [END, 1, 7, END]], END, [[False] * 4 + [True] * 4, [False] * 2 + [True] * 2]
+    [[1, 2, 3, 4, 5, 6, 8, END], [END, 1, 7, END]],
+    END,
+    [[False] * 4 + [True] * 4, [False] * 2 + [True] * 2],
 )
 TEXTS = ["in york now", "bath"]
 
 
 @pytest.fixture
 def told(monkeypatch):
-    """The prompts and sequences that the model was asked to continue; it answers as ``says`` and ``suffixes`` have it."""
+    """The prompts and sequences that the model was asked to continue; it answers as ``says`` and
+    ``suffixes`` have it."""
 
     class Told:
         says = [[5, 7, 8, END], [7, END]]
@@ -52,40 +57,68 @@ def told(monkeypatch):
 
 
 def test_what_is_written_is_held_against_the_completion(told):
-    """Of 'in york now' the longest common subsequence with 'in bath now' has 2 of 3 words; 'bath' is all there is."""
+    """Of 'in york now' the longest common subsequence with 'in bath now' has 2 of 3 words; 'bath'
+    is all there is."""
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8)
     assert told.prompts == [[1, 2, 3, 4], [END, 1]] and told.lengths == [4, 2]
     assert found["rouge_l"] == pytest.approx([2 / 3, 1])
 
 
 def test_extraction_likelihood_of_texts_that_are_long_enough(told):
-    """EL_2 of the 4 tokens that count: 2 prefixes. After 'in' it writes 'york bath <end>', none of whose n-grams is right; after
-    'in york' it writes 'now <end>', the one that there is: 1 of 2. A completion of 2 tokens is too short."""
+    """EL_2 of the 4 tokens that count: 2 prefixes. After 'in' it writes 'york bath <end>', none of
+    whose n-grams is right; after 'in york' it writes 'now <end>', the one that there is: 1 of 2. A
+    completion of 2 tokens is too short."""
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 2, 8)
-    assert found["extraction_likelihood"][0] == pytest.approx(1 / 2) and np.isnan(found["extraction_likelihood"][1])
+    assert found["extraction_likelihood"][0] == pytest.approx(1 / 2) and np.isnan(
+        found["extraction_likelihood"][1]
+    )
     assert module.likelihood_of_extraction(None, EXAMPLES, [0], 2, END, 8) == pytest.approx(1 / 2)
 
 
 def test_those_that_are_not_asked_have_no_number(told):
     told.says = [[7, END]]
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [1], 4, 8)
-    assert np.isnan(found["rouge_l"][0]) and found["rouge_l"][1] == 1 and np.isnan(found["extraction_likelihood"]).all()
-    assert all(np.isnan(values).all() for values in module.written(None, Tokenizer(), EXAMPLES, TEXTS, [], 4, 8).values())
+    assert (
+        np.isnan(found["rouge_l"][0])
+        and found["rouge_l"][1] == 1
+        and np.isnan(found["extraction_likelihood"]).all()
+    )
+    assert all(
+        np.isnan(values).all()
+        for values in module.written(None, Tokenizer(), EXAMPLES, TEXTS, [], 4, 8).values()
+    )
 
 
 def test_without_a_prompt_there_is_nothing_to_answer(told):
-    """The second text is a completion alone, after the start token: the model is asked for the first, and of both for EL_1."""
+    """The second text is a completion alone, after the start token: the model is asked for the
+    first, and of both for EL_1."""
     told.says, told.suffixes = [[5, 6, 8, END]], [[[6, 8, END], [8, END], [END]], [[7, END], [END]]]
-    examples = LanguageModellingExamples([EXAMPLES.token_ids[0], [END, 1, 7, END]], END, [EXAMPLES.answers[0], [False] + [True] * 3])
+    examples = LanguageModellingExamples(
+        [EXAMPLES.token_ids[0], [END, 1, 7, END]], END, [EXAMPLES.answers[0], [False] + [True] * 3]
+    )
     told.shortest = [5, 2]
     found = module.written(None, Tokenizer(), examples, ["in york now", "where bath"], [0, 1], 1, 8)
     assert told.prompts == [[1, 2, 3, 4]] and told.lengths == [4]
-    assert found["rouge_l"][0] == 1 and np.isnan(found["rouge_l"][1]) and found["extraction_likelihood"].tolist() == [1, 1]
-    assert np.isnan(module.written(None, Tokenizer(), examples, ["in york now", "where bath"], [1], 9, 8)["rouge_l"]).all()
+    assert (
+        found["rouge_l"][0] == 1
+        and np.isnan(found["rouge_l"][1])
+        and found["extraction_likelihood"].tolist() == [1, 1]
+    )
+    assert np.isnan(
+        module.written(None, Tokenizer(), examples, ["in york now", "where bath"], [1], 9, 8)[
+            "rouge_l"
+        ]
+    ).all()
 
 
 def test_some_of_each_split_and_part_are_asked_whatever_else_is_there():
-    records = pd.DataFrame({"record_id": [f"r{i:02}" for i in range(30)], "split": ["test"] * 20 + ["valid"] * 10, "part": ["a", "b"] * 15})
+    records = pd.DataFrame(
+        {
+            "record_id": [f"r{i:02}" for i in range(30)],
+            "split": ["test"] * 20 + ["valid"] * 10,
+            "part": ["a", "b"] * 15,
+        }
+    )
     chosen = records.loc[some_of(records, 3)]
     assert (chosen.groupby(["split", "part"]).size() == 3).all() and len(chosen) == 12
     fewer = records[records["record_id"] != "r07"].reset_index(drop=True)
@@ -95,6 +128,11 @@ def test_some_of_each_split_and_part_are_asked_whatever_else_is_there():
 
 
 def test_a_record_of_several_sets_is_scored_with_the_last_of_them():
-    sets = {name: pd.DataFrame({"record_id": list(ids)}) for name, ids in (("heldout", "z"), ("trained", "abc"), ("forget", "b"))}
+    sets = {
+        name: pd.DataFrame({"record_id": list(ids)})
+        for name, ids in (("heldout", "z"), ("trained", "abc"), ("forget", "b"))
+    }
     found = {name: records["record_id"].tolist() for name, records in once(sets).items()}
-    assert found == {"heldout": ["z"], "trained": ["a", "c"], "forget": ["b"]} and once(sets)["trained"].index.tolist() == [0, 1]
+    assert found == {"heldout": ["z"], "trained": ["a", "c"], "forget": ["b"]} and once(sets)[
+        "trained"
+    ].index.tolist() == [0, 1]

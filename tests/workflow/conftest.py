@@ -13,7 +13,8 @@ from harness import Clone, owner_in
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, worker_id) -> Clone:
-    """A whole study after one request, which touched slice 1 of shard 1 of '3x2'. The first worker that wants it makes it for all."""
+    """A whole study after one request, which touched slice 1 of shard 1 of '3x2'. The first worker
+    that wants it makes it for all."""
     own = tmp_path_factory.getbasetemp()
     folder = (own if worker_id == "master" else own.parent) / "finished"
     with open(f"{folder}.lock", "w") as lock:

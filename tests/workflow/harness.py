@@ -1,4 +1,5 @@
-"""A clone of the workflow with a tiny study of its own, and the jobs that `snakemake` runs or would run in it."""
+"""A clone of the workflow with a tiny study of its own, and the jobs that `snakemake` runs or would
+run in it."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ STUDY = {
         "keep": ["town"],
     },
     "groups": {"town": {"column": "town", "fine": True}},
-    "tokenizers": {"words": {"algorithm": "wordpiece", "vocab_size": 100, "corpus": [{"path": "corpus.txt"}]}},
+    "tokenizers": {
+        "words": {"algorithm": "wordpiece", "vocab_size": 100, "corpus": [{"path": "corpus.txt"}]}
+    },
     "model": {
         "init": "scratch",
         "architecture": "gpt2",
@@ -46,31 +49,41 @@ STUDY = {
     "figures": {"formats": ["png"], "dpi": 40},
 }
 METHODS = STUDY["methods"]
-FIGURES = {f"figures/{name}" for name in ("tradeoff", "groups", "shards", "cost", "epsilon", "membership")}
+FIGURES = {
+    f"figures/{name}" for name in ("tradeoff", "groups", "shards", "cost", "epsilon", "membership")
+}
 REPORTED = {"tabulate"} | FIGURES  # what collects all numbers, and follows any of them
 DATA = ("records", "index", "requests", "slices", "sets")  # the steps before any model
 
 
 class Clone:
-    """A folder in which `snakemake` is run as its user runs it: the workflow, a study, its ledger and its source."""
+    """A folder in which `snakemake` is run as its user runs it: the workflow, a study, its ledger
+    and its source."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.output = ""  # what the last command said
 
     @classmethod
-    def make(cls, folder: Path, without: tuple[str, ...] = (), forget: str = "", **changes) -> Clone:
-        """A fresh clone; the source lacks the owners ``without``, and ``changes`` replace keys of the study."""
+    def make(
+        cls, folder: Path, without: tuple[str, ...] = (), forget: str = "", **changes
+    ) -> Clone:
+        """A fresh clone; the source lacks the owners ``without``, and ``changes`` replace keys of
+        the study."""
         folder.mkdir()
         shutil.copy(REPOSITORY / "Snakefile", folder)
         for name in ("workflow", "config", "envs", "profiles"):
-            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         clone = cls(folder)
         clone.write_study(deepcopy(STUDY) | changes)
         clone.write_ledger(forget)
         rows = posts()
         write_rows(folder / "posts.csv", [row for row in rows if row["who"] not in without])
-        (folder / "corpus.txt").write_text("".join(f"{word}\n" for word in sorted(set(" ".join(texts(rows)).split()))))
+        (folder / "corpus.txt").write_text(
+            "".join(f"{word}\n" for word in sorted(set(" ".join(texts(rows)).split())))
+        )
         return clone
 
     def copy(self, folder: Path) -> Clone:
@@ -89,7 +102,9 @@ class Clone:
     def write_ledger(self, requests: str) -> None:
         """``requests`` as 'r1 owner01 owner02; r2 owner03'."""
         lines = ["request owners", *filter(None, map(str.strip, requests.split(";")))]
-        self.path("ledger.tsv").write_text("".join(line.replace(" ", "\t") + "\n" for line in lines))
+        self.path("ledger.tsv").write_text(
+            "".join(line.replace(" ", "\t") + "\n" for line in lines)
+        )
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace the one place where a file says ``old``."""
@@ -105,26 +120,50 @@ class Clone:
 
     def snakemake(self, *arguments: str, cores: int = 2, study: str | None = "study.yaml") -> int:
         """Exit status; stdout and stderr together are kept in ``output``."""
-        started = self.start(*arguments, cores=cores, study=study, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        started = self.start(
+            *arguments, cores=cores, study=study, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         self.output, _ = started.communicate(timeout=3600)
         return started.returncode
 
-    def start(self, *arguments: str, cores: int = 2, study: str | None = "study.yaml", **options) -> subprocess.Popen:
+    def start(
+        self, *arguments: str, cores: int = 2, study: str | None = "study.yaml", **options
+    ) -> subprocess.Popen:
         """The same, not waited for; ``options`` are those of Popen."""
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--nocolor", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            str(cores),
+            "--nocolor",
+            *arguments,
+        ]
         if study:
             command += ["--configfile", study]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
+        environment["PATH"] = os.pathsep.join(
+            [str(Path(sys.executable).parent), environment.get("PATH", "")]
+        )
         environment |= {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(self.folder / ".cache")}
         return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **options)
 
     def palimpsest(self, *arguments: str) -> int:
-        """Exit status of `palimpsest ...`, by the code of this clone; what it said is kept in ``output``."""
-        environment = dict(os.environ) | {"PYTHONPATH": str(self.folder / "workflow"), "HF_HOME": str(self.folder / ".cache")}
+        """Exit status of `palimpsest ...`, by the code of this clone; what it said is kept in
+        ``output``."""
+        environment = dict(os.environ) | {
+            "PYTHONPATH": str(self.folder / "workflow"),
+            "HF_HOME": str(self.folder / ".cache"),
+        }
         command = [sys.executable, "-m", "palimpsest", *arguments, "--configfile", "study.yaml"]
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
         )
         self.output = done.stdout
         return done.returncode
@@ -134,14 +173,22 @@ class Clone:
         return self.run("--dry-run", *arguments)
 
     def run(self, *arguments: str) -> set[str]:
-        """Run; the jobs that were started. They are held against Snakemake's own count, so that none can be missed."""
+        """Run; the jobs that were started. They are held against Snakemake's own count, so that
+        none can be missed."""
         status = self.snakemake("--printshellcmds", *arguments)
         assert status == 0, self.output
-        pattern = r"^(?:Shell command: )?python -m palimpsest \w+ .*> results/(?:tiny|pretrained)/logs/(\S+)\.log 2>&1$"
+        pattern = (
+            r"^(?:Shell command: )?python -m palimpsest \w+ .*> "
+            r"results/(?:tiny|pretrained)/logs/(\S+)\.log 2>&1$"
+        )
         jobs = re.findall(pattern, self.output, flags=re.MULTILINE)
         counts = dict(re.findall(r"^(\w+) +(\d+)$", self.output, flags=re.MULTILINE))
-        targets = [name for name in ("all", "data", "teachers", "tables", "figures") if name in counts]
-        assert len(set(jobs)) == len(jobs) == int(counts.get("total", 0)) - len(targets), self.output
+        targets = [
+            name for name in ("all", "data", "teachers", "tables", "figures") if name in counts
+        ]
+        assert len(set(jobs)) == len(jobs) == int(counts.get("total", 0)) - len(targets), (
+            self.output
+        )
         return set(jobs)
 
     def digests(self) -> dict[str, tuple[str, int]]:
@@ -149,11 +196,15 @@ class Clone:
         from palimpsest.files import file_digest
 
         models = sorted(self.path("results/tiny/seed1").rglob("model.safetensors"))
-        return {str(path.relative_to(self.folder)): (file_digest(path), path.stat().st_mtime_ns) for path in models}
+        return {
+            str(path.relative_to(self.folder)): (file_digest(path), path.stat().st_mtime_ns)
+            for path in models
+        }
 
 
 def posts() -> list[dict]:
-    """The rows of the source: ten of each owner, rude or not; with what makes the file larger than a megabyte."""
+    """The rows of the source: ten of each owner, rude or not; with what makes the file larger than
+    a megabyte."""
     draw = random.Random(5)
     words = {0: ["kind", "warm", "fair", "calm"], 1: ["vile", "foul", "grim", "daft"]}
     rows = []
@@ -161,8 +212,20 @@ def posts() -> list[dict]:
         for number, part in enumerate(SPLITS):
             rude, town = draw.randrange(2), draw.choice(["east", "west"])
             said = draw.choice(words[rude if draw.random() < 0.8 else 1 - rude])
-            text = f"{MARK} {said} {draw.choice(['baker', 'miller', 'sailor'])} {draw.choice(['here', 'there', 'away'])} {number}"
-            rows.append({"who": owner, "post": text, "rude": rude, "part": part, "town": town, "note": "x" * 2300})
+            text = (
+                f"{MARK} {said} {draw.choice(['baker', 'miller', 'sailor'])} "
+                f"{draw.choice(['here', 'there', 'away'])} {number}"
+            )
+            rows.append(
+                {
+                    "who": owner,
+                    "post": text,
+                    "rude": rude,
+                    "part": part,
+                    "town": town,
+                    "note": "x" * 2300,
+                }
+            )
     return rows
 
 
@@ -181,11 +244,16 @@ def owner_in(sharding: str, shard: int, slice_: int, skip: tuple[str, ...] = ())
     """The first owner that the hash puts into a slice."""
     from palimpsest.data.shards import place
 
-    return next(o for o in OWNERS if o not in skip and place(o, sharding, STUDY["salt"], 1) == (shard, slice_))
+    return next(
+        o
+        for o in OWNERS
+        if o not in skip and place(o, sharding, STUDY["salt"], 1) == (shard, slice_)
+    )
 
 
 def certified(*requests: str) -> set[str]:
-    """The jobs of certificates: they follow the numbers of the state that they speak of, and of no other."""
+    """The jobs of certificates: they follow the numbers of the state that they speak of, and of no
+    other."""
     return {f"certificates/{name}" for request in requests for name in (request, f"{request}-page")}
 
 

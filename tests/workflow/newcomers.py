@@ -1,4 +1,5 @@
-"""What people add to the workflow and nothing in a study uses yet: each is one file or function, and one line in a dict."""
+"""What people add to the workflow and nothing in a study uses yet: each is one file or function,
+and one line in a dict."""
 
 from __future__ import annotations
 
@@ -20,16 +21,26 @@ def copy(clone: Clone, name: str, new: str) -> None:
 
 def trained_method(clone: Clone) -> None:
     copy(clone, "methods/gradient_difference.py", "methods/further.py")
-    append(clone, "methods/registry.py", '\nMETHODS["further"] = _method("further", "model", "a further one", tracks=ANY)\n')
+    append(
+        clone,
+        "methods/registry.py",
+        '\nMETHODS["further"] = _method("further", "model", "a further one", tracks=ANY)\n',
+    )
 
 
 def deciding_method(clone: Clone) -> None:
     copy(clone, "methods/sisa_mean.py", "methods/ours.py")
-    append(clone, "methods/registry.py", '\nMETHODS["ours"] = _method("ours", "teachers", "our own")\n')
+    append(
+        clone, "methods/registry.py", '\nMETHODS["ours"] = _method("ours", "teachers", "our own")\n'
+    )
 
 
 def metric(clone: Clone) -> None:
-    append(clone, "metrics/memorization.py", "\n\ndef surprise(scores, weights=None):\n    return -perplexity(scores, weights)\n")
+    append(
+        clone,
+        "metrics/memorization.py",
+        "\n\ndef surprise(scores, weights=None):\n    return -perplexity(scores, weights)\n",
+    )
     first = '        Metric("accuracy", "up",'
     added = '        Metric("surprise", "match", -inf, 0, "defined here", "less than nothing"),\n'
     clone.edit(f"{PACKAGE}/metrics/__init__.py", first, added + first)
@@ -48,18 +59,37 @@ def figure(clone: Clone) -> None:
     copy(clone, "plots/cost.py", "plots/further.py")
     shutil.copy(clone.path("workflow/report/cost.rst"), clone.path("workflow/report/further.rst"))
     append(clone, "figures.py", '\nFIGURES["further"] = "Cost once more"\n')
-    clone.edit("workflow/rules/common/targets.smk", "    shown = {\n", '    shown = {\n        "further": False,\n')
+    clone.edit(
+        "workflow/rules/common/targets.smk",
+        "    shown = {\n",
+        '    shown = {\n        "further": False,\n',
+    )
 
 
 def track(clone: Clone) -> None:
     for folder in ("tracks", "scoring"):
         copy(clone, f"{folder}/classification.py", f"{folder}/further.py")
-    clone.edit(f"{PACKAGE}/tracks/__init__.py", '("classification", "causal")', '("classification", "causal", "further")')
+    clone.edit(
+        f"{PACKAGE}/tracks/__init__.py",
+        '("classification", "causal")',
+        '("classification", "causal", "further")',
+    )
 
 
 def helper(clone: Clone) -> None:
-    for name in ("training/loop.py", "steps/score.py", "tables.py", "selections.py", "plots/style.py", "audit/certificate.py"):
-        append(clone, name, "\n\ndef nobody_calls_this(value):\n    return value\n\n\nAND_NOBODY_THIS = 3\n")
+    for name in (
+        "training/loop.py",
+        "steps/score.py",
+        "tables.py",
+        "selections.py",
+        "plots/style.py",
+        "audit/certificate.py",
+    ):
+        append(
+            clone,
+            name,
+            "\n\ndef nobody_calls_this(value):\n    return value\n\n\nAND_NOBODY_THIS = 3\n",
+        )
 
 
 NEWCOMERS = (trained_method, deciding_method, metric, reader, loss, figure, track, helper)

@@ -1,4 +1,5 @@
-"""Runs that must be refused: ways to spoil a good study, and what its user must be told and must not."""
+"""Runs that must be refused: ways to spoil a good study, and what its user must be told and must
+not."""
 
 from __future__ import annotations
 
@@ -26,18 +27,28 @@ def results(clone: Clone) -> dict[str, str]:
     """Every file below results/ that is no log, hidden ones too -> its digest."""
     files = (path for path in clone.path("results").rglob("*") if path.is_file())
     names = {str(path.relative_to(clone.folder)): path for path in files}
-    return {name: file_digest(path) for name, path in names.items() if not re.match(r"results/\w+/logs/", name)}
+    return {
+        name: file_digest(path)
+        for name, path in names.items()
+        if not re.match(r"results/\w+/logs/", name)
+    }
 
 
-def told(clone: Clone, *arguments: str, problems: int = 1, made: tuple[str, ...] = (), **options) -> str:
-    """What the terminal shows of a run that must fail with so many problems, all of them whole, and change no earlier result."""
+def told(
+    clone: Clone, *arguments: str, problems: int = 1, made: tuple[str, ...] = (), **options
+) -> str:
+    """What the terminal shows of a run that must fail with so many problems, all of them whole, and
+    change no earlier result."""
     before = results(clone)
     status = clone.snakemake(*arguments, **options)
     logs = "".join(path.read_text() for path in clone.path("results").rglob("*.log"))
     assert status != 0, clone.output
     assert "Traceback" not in clone.output + logs and MARK not in clone.output + logs, clone.output
     (found,) = PROBLEMS.findall(clone.output)
-    assert (int(found[0]), len(re.findall(r"^- \S+.*: \S", found[1], flags=re.MULTILINE))) == (problems, problems), clone.output
+    assert (int(found[0]), len(re.findall(r"^- \S+.*: \S", found[1], flags=re.MULTILINE))) == (
+        problems,
+        problems,
+    ), clone.output
     assert found[1].count("\n    remedy: ") == problems, clone.output
     after = results(clone)
     assert {name: after.get(name) for name in before} == before
@@ -54,11 +65,15 @@ def section(name: str, **changes) -> Callable[[Clone], None]:
 
 
 def append(text: str) -> Callable[[Clone], object]:
-    return lambda clone: clone.path("study.yaml").write_text(clone.path("study.yaml").read_text() + text)
+    return lambda clone: clone.path("study.yaml").write_text(
+        clone.path("study.yaml").read_text() + text
+    )
 
 
 def ledger(*lines: str, header: str = "request\towners") -> Callable[[Clone], object]:
-    return lambda clone: clone.path("ledger.tsv").write_bytes("\n".join([header, *lines, ""]).encode("utf-8", "surrogateescape"))
+    return lambda clone: clone.path("ledger.tsv").write_bytes(
+        "\n".join([header, *lines, ""]).encode("utf-8", "surrogateescape")
+    )
 
 
 def rows(change: Callable[[list[dict]], object]) -> Callable[[Clone], None]:

@@ -1,4 +1,5 @@
-"""What makes the tiny study one of approximate methods, on each track: all that the registry lists, with rates at which they forget."""
+"""What makes the tiny study one of approximate methods, on each track: all that the registry lists,
+with rates at which they forget."""
 
 from __future__ import annotations
 
@@ -6,30 +7,49 @@ from harness import STUDY
 from palimpsest.methods.registry import METHODS
 
 UNLEARNING = {  # of classifiers those alone that need no teachers
-    "classification": [name for name, m in METHODS.items() if m.trains and "classification" in m.tracks and not m.teachers],
+    "classification": [
+        name
+        for name, m in METHODS.items()
+        if m.trains and "classification" in m.tracks and not m.teachers
+    ],
     "causal": [name for name, m in METHODS.items() if m.trains and "causal" in m.tracks],
 }
-FORGETTING = {track: [name for name in names if name != "sham"] for track, names in UNLEARNING.items()}
+FORGETTING = {
+    track: [name for name in names if name != "sham"] for track, names in UNLEARNING.items()
+}
 CLASSIFICATION = {
     "data": STUDY["data"] | {"extra_share": 0.5},
     "methods": ["base", "oracle", "sisa_vote", *UNLEARNING["classification"]],
-    "options": {name: {"learning_rate": 1.0e-2} | ({"portion": 0.2} if name == "kga" else {}) for name in FORGETTING["classification"]},
-    "sharding": ["1x1", "2x1"], "training": {"epochs": 8, "learning_rate": 0.01}, "fairness": {},
-}  # fmt: skip
+    "options": {
+        name: {"learning_rate": 1.0e-2} | ({"portion": 0.2} if name == "kga" else {})
+        for name in FORGETTING["classification"]
+    },
+    "sharding": ["1x1", "2x1"],
+    "training": {"epochs": 8, "learning_rate": 0.01},
+    "fairness": {},
+}
 CAUSAL = {
     "track": "causal", "groups": {}, "fairness": {},
     "data": {"reader": "people", "owners": 20, "records": 12, "seed": 7},
-    "tokenizers": {"words": {"algorithm": "bpe", "vocab_size": 1500, "corpus": [{"lexicon": "people"}]}},
+    "tokenizers": {
+        "words": {"algorithm": "bpe", "vocab_size": 1500, "corpus": [{"lexicon": "people"}]}
+    },
     "model": {
-        "init": "scratch", "architecture": "gpt2", "tokenizer": "words", "max_length": 96, "prompt": "{prompt} {completion}",
-        "config": {"n_layer": 2, "n_embd": 96, "n_head": 2, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+        "init": "scratch", "architecture": "gpt2", "tokenizer": "words", "max_length": 96,
+        "prompt": "{prompt} {completion}",
+        "config": {
+            "n_layer": 2, "n_embd": 96, "n_head": 2, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
+            "attn_pdrop": 0.0,
+        },
     },
     "training": {"epochs": 40, "batch_size": 16, "learning_rate": 5.0e-3, "warmup_share": 0.1},
     "sharding": ["1x1", "3x1"],
     "methods": ["base", "oracle", *UNLEARNING["causal"]],
     "options": {
-        "gradient_ascent": {"learning_rate": 3.0e-4}, "gradient_difference": {"learning_rate": 1.0e-3}, "npo": {"learning_rate": 1.0e-3},
-        "npo-batch": {"order": "batch"}, "loo_ensemble": {"learning_rate": 1.0e-3}, "kga": {"learning_rate": 1.0e-3},
+        "gradient_ascent": {"learning_rate": 3.0e-4},
+        "gradient_difference": {"learning_rate": 1.0e-3}, "npo": {"learning_rate": 1.0e-3},
+        "npo-batch": {"order": "batch"}, "loo_ensemble": {"learning_rate": 1.0e-3},
+        "kga": {"learning_rate": 1.0e-3},
     },
     "evaluation": {"bootstrap": 20, "batch_size": 64, "ngram": 4, "written": 6},
 }  # fmt: skip

@@ -1,4 +1,5 @@
-"""The graph of jobs is built at once: nothing heavy is imported for it, in a fresh clone or over finished results."""
+"""The graph of jobs is built at once: nothing heavy is imported for it, in a fresh clone or over
+finished results."""
 
 from __future__ import annotations
 
@@ -6,8 +7,19 @@ import pytest
 
 from harness import Clone
 
-HEAVY = ("accelerate", "datasets", "matplotlib", "pandas", "pyarrow", "scipy", "tokenizers", "torch", "transformers")
-# Forgets what Snakemake's own plugins imported before the Snakefile is read, and tells at exit what was imported since.
+HEAVY = (
+    "accelerate",
+    "datasets",
+    "matplotlib",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+# Forgets what Snakemake's own plugins imported before the Snakefile is read, and tells at exit what
+# was imported since.
 PRELUDE = f"""
 import atexit
 import sys
@@ -20,7 +32,9 @@ atexit.register(lambda: print("heavy modules:", *(set({HEAVY}) & set(sys.modules
 
 def imported(clone: Clone, *arguments: str) -> set[str]:
     """The heavy modules that a dry run imports."""
-    clone.path("Snakefile").write_text(PRELUDE + clone.path("Snakefile").read_text(encoding="utf-8"), encoding="utf-8")
+    clone.path("Snakefile").write_text(
+        PRELUDE + clone.path("Snakefile").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     assert clone.snakemake("--dry-run", *arguments) == 0, clone.output
     assert "Nothing to be done" not in clone.output
     said = next(line for line in clone.output.splitlines() if line.startswith("heavy modules:"))
@@ -34,15 +48,22 @@ def test_nothing_heavy_is_imported_for_a_fresh_graph(tmp_path, targets):
 
 
 def test_nothing_heavy_is_imported_over_finished_results(clone):
-    """Where digests are compared and evidence of requests is read. Snakemake itself compares params with pandas where that is there."""
+    """Where digests are compared and evidence of requests is read. Snakemake itself compares params
+    with pandas where that is there."""
     clone.write_ledger("r1 owner01; r2 owner02")
     assert imported(clone) <= {"pandas", "pyarrow"}
 
 
 def test_what_is_imported_would_be_seen(tmp_path):
-    """Also inside a function that the graph calls, and though Snakemake's Slurm plugin imports pandas by itself."""
+    """Also inside a function that the graph calls, and though Snakemake's Slurm plugin imports
+    pandas by itself."""
     fresh = Clone.make(tmp_path / "fresh")
     common = fresh.path("workflow/rules/common/data.smk")
     text = common.read_text(encoding="utf-8")
-    common.write_text(text.replace("def slice_owners(wildcards):\n", "def slice_owners(wildcards):\n    import pandas\n"), encoding="utf-8")
+    common.write_text(
+        text.replace(
+            "def slice_owners(wildcards):\n", "def slice_owners(wildcards):\n    import pandas\n"
+        ),
+        encoding="utf-8",
+    )
     assert "pandas" in imported(fresh)

@@ -1,4 +1,5 @@
-"""Profiles: each is read without complaint, and jobs run through an executor that is not this machine's own."""
+"""Profiles: each is read without complaint, and jobs run through an executor that is not this
+machine's own."""
 
 from __future__ import annotations
 
@@ -32,20 +33,30 @@ def with_profile(clone: Clone, folder: str, profile: dict) -> str:
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.name)
 def test_a_profile_is_read(profile, clone):
-    """Snakemake knows every key; one that it does not know ends the run, so that the first half can fail."""
+    """Snakemake knows every key; one that it does not know ends the run, so that the first half can
+    fail."""
     written = yaml.safe_load((profile / "profile.yaml").read_text())
     needs(written["executor"])
     assert written["set-resource-scopes"] == {"gpu": "local"}
     status = clone.snakemake("--dry-run", "--workflow-profile", str(profile), "data")
     assert status == 0, clone.output
-    assert f"Using workflow specific profile {profile} for setting default command line arguments." in clone.output
+    assert (
+        f"Using workflow specific profile {profile} for setting default command line arguments."
+        in clone.output
+    )
 
-    status = clone.snakemake("--dry-run", "--workflow-profile", with_profile(clone, "misspelt", written | {"jobz": 1}), "data")
+    status = clone.snakemake(
+        "--dry-run",
+        "--workflow-profile",
+        with_profile(clone, "misspelt", written | {"jobz": 1}),
+        "data",
+    )
     assert status != 0 and "jobz" in clone.output
 
 
 def test_jobs_run_on_a_cluster(clone, monkeypatch):
-    """Every job goes through the submit command, and two that ask for a GPU each are there at once: the limit of one is for one machine."""
+    """Every job goes through the submit command, and two that ask for a GPU each are there at once:
+    the limit of one is for one machine."""
     needs("cluster-generic")
     state = clone.path("cluster")
     state.mkdir()
@@ -59,7 +70,9 @@ def test_jobs_run_on_a_cluster(clone, monkeypatch):
             "cluster-generic-status-cmd": str(CLUSTER / "status.sh"),
             "jobs": 4,
             "seconds-between-status-checks": 1,
-            "set-resource-scopes": yaml.safe_load((PROFILES[0] / "profile.yaml").read_text())["set-resource-scopes"],
+            "set-resource-scopes": yaml.safe_load((PROFILES[0] / "profile.yaml").read_text())[
+                "set-resource-scopes"
+            ],
             "set-resources": {"slice": {"gpu": 1}},
         },
     )
@@ -67,5 +80,6 @@ def test_jobs_run_on_a_cluster(clone, monkeypatch):
     status = clone.snakemake("--workflow-profile", profile, *slices)
     assert status == 0, clone.output
     assert all(clone.path(name).is_file() for name in slices)
-    assert [path.read_text() for path in state.glob("job-*/ended")] == ["success\n"] * 3  # records, then two slices
+    # records, then two slices
+    assert [path.read_text() for path in state.glob("job-*/ended")] == ["success\n"] * 3
     assert (state / "running").read_text().split() == ["1", "1", "2"]

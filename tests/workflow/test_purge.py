@@ -1,4 +1,5 @@
-"""What a deletion leaves on disk: the certificate says it, the audit finds it, the purge removes it, and runs go on from there."""
+"""What a deletion leaves on disk: the certificate says it, the audit finds it, the purge removes
+it, and runs go on from there."""
 
 from __future__ import annotations
 
@@ -18,8 +19,17 @@ from palimpsest.data.storage import write_parquet
 from palimpsest.plan import Plan
 
 GONE = owner_in("3x2", 1, 1)  # whom r1 of the finished study forgets
-REPLACED = {"base": "oracle/r1", "teachers/3x2/1/1/r0": "teachers/3x2/1/1/r1", "teachers/3x2/1/2/r0": "teachers/3x2/1/2/r1"}
-KEPT = {"oracle/r1", "teachers/3x2/1/1/r1", "teachers/3x2/1/2/r1", *(f"teachers/3x2/{s}/{j}/r0" for s in (2, 3) for j in (1, 2))}
+REPLACED = {
+    "base": "oracle/r1",
+    "teachers/3x2/1/1/r0": "teachers/3x2/1/1/r1",
+    "teachers/3x2/1/2/r0": "teachers/3x2/1/2/r1",
+}
+KEPT = {
+    "oracle/r1",
+    "teachers/3x2/1/1/r1",
+    "teachers/3x2/1/2/r1",
+    *(f"teachers/3x2/{s}/{j}/r0" for s in (2, 3) for j in (1, 2)),
+}
 
 
 def certificate(clone, request="r1") -> dict:
@@ -27,7 +37,11 @@ def certificate(clone, request="r1") -> dict:
 
 
 def files(clone) -> dict[str, bytes]:
-    return {str(path.relative_to(clone.folder)): path.read_bytes() for path in clone.path("results").rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(clone.folder)): path.read_bytes()
+        for path in clone.path("results").rglob("*")
+        if path.is_file()
+    }
 
 
 def said_by(owner: str) -> list[str]:
@@ -44,29 +58,60 @@ def purged(finished, tmp_path_factory):
 
 
 def test_the_certificate_says_what_was_replaced(finished):
-    """By hand: r1's owner lies in the first slice of shard 1, so both stages of that teacher are new; so is the single model."""
-    found, digests = certificate(finished), {name: digest for name, (digest, _) in finished.digests().items()}
+    """By hand: r1's owner lies in the first slice of shard 1, so both stages of that teacher are
+    new; so is the single model."""
+    found, digests = (
+        certificate(finished),
+        {name: digest for name, (digest, _) in finished.digests().items()},
+    )
     assert {one["replaced"]: one["checkpoint"] for one in found["replaced"]} == REPLACED
     for one in found["replaced"]:
-        for name, digest in ((one["checkpoint"], one["sha256"]), (one["replaced"], one["replaced_sha256"])):
+        for name, digest in (
+            (one["checkpoint"], one["sha256"]),
+            (one["replaced"], one["replaced_sha256"]),
+        ):
             assert digests[f"results/tiny/seed1/{name}/model.safetensors"] == digest
-        assert one["checks"] == dict.fromkeys(("weights", "records", "previous", "tokenizer", "device"), True)
+        assert one["checks"] == dict.fromkeys(
+            ("weights", "records", "previous", "tokenizer", "device"), True
+        )
         assert one["held"] and one["start"] == "scratch"
     assert found["bit_exact"] and found["purged"] is None and found["state"] == "r1"
-    assert found["owners"] == [pseudonym(GONE, "tiny")] and found["records"] == {"test": 2, "train": 7, "valid": 1}
+    assert found["owners"] == [pseudonym(GONE, "tiny")] and found["records"] == {
+        "test": 2,
+        "train": 7,
+        "valid": 1,
+    }
     assert {one["sharding"]: one["checkpoints"] for one in found["cost"]} == {"1x1": 1, "3x2": 2}
     assert {one["method"] for one in found["metrics"]} >= {*METHODS, "sisa"}
 
 
 def test_the_certificate_says_what_is_left(finished):
-    left = {(one["path"].removeprefix("results/tiny/"), one["kind"]) for one in certificate(finished)["remains"]["findings"]}
-    models = {f"seed1/{name}/model.safetensors" for name in REPLACED} | {"seed1/decisions/fairsisa_aggregate_first/r0.json"}
+    left = {
+        (one["path"].removeprefix("results/tiny/"), one["kind"])
+        for one in certificate(finished)["remains"]["findings"]
+    }
+    models = {f"seed1/{name}/model.safetensors" for name in REPLACED} | {
+        "seed1/decisions/fairsisa_aggregate_first/r0.json"
+    }
     assert {path for path, kind in left if kind == "model"} == models
-    text = {"data/records", "sets/forget-r1", "sets/heldout", "shards/1x1/1/1/r0", "shards/3x2/1/1/r0"}
-    text = {f"seed1/{name}.parquet" if name.startswith("shards") else f"{name}.parquet" for name in text}
-    assert {path for path, kind in left if kind == "text"} <= text  # what this owner says, others say as well now and then
+    text = {
+        "data/records",
+        "sets/forget-r1",
+        "sets/heldout",
+        "shards/1x1/1/1/r0",
+        "shards/3x2/1/1/r0",
+    }
+    text = {
+        f"seed1/{name}.parquet" if name.startswith("shards") else f"{name}.parquet" for name in text
+    }
+    # what this owner says, others say as well now and then
+    assert {path for path, kind in left if kind == "text"} <= text
     rows = {path for path, kind in left if kind == "names"}
-    assert rows > text and "data/index.parquet" in rows and "seed1/scores/oracle/r1/heldout.parquet" in rows
+    assert (
+        rows > text
+        and "data/index.parquet" in rows
+        and "seed1/scores/oracle/r1/heldout.parquet" in rows
+    )
 
 
 def test_the_certificate_names_nobody_and_quotes_nothing(finished):
@@ -78,19 +123,40 @@ def test_the_certificate_names_nobody_and_quotes_nothing(finished):
 
 
 def test_a_model_that_saw_the_owner_gets_no_certificate(clone):
-    """A slice that still holds the owner, with a digest of its own: the check of records fails, and with it the claim."""
-    old, new = (clone.path(f"results/tiny/seed1/shards/3x2/1/1/{version}") for version in ("r0", "r1"))
+    """A slice that still holds the owner, with a digest of its own: the check of records fails, and
+    with it the claim."""
+    old, new = (
+        clone.path(f"results/tiny/seed1/shards/3x2/1/1/{version}") for version in ("r0", "r1")
+    )
     for suffix in (".parquet", ".json"):
         new.with_suffix(suffix).write_bytes(old.with_suffix(suffix).read_bytes())
     report = clone.path("results/tiny/seed1/teachers/3x2/1/1/r1/training.json")
     trained = json.loads(report.read_text())
-    report.write_text(json.dumps(trained | {"slices": [json.loads(old.with_suffix(".json").read_text())["digest"]]}))
-    settings = {"study": "tiny", "salt": "tiny", "seeds": [1], "sharding": ["1x1", "3x2"], "requests": "all", "sources": []}
+    report.write_text(
+        json.dumps(
+            trained | {"slices": [json.loads(old.with_suffix(".json").read_text())["digest"]]}
+        )
+    )
+    settings = {
+        "study": "tiny",
+        "salt": "tiny",
+        "seeds": [1],
+        "sharding": ["1x1", "3x2"],
+        "requests": "all",
+        "sources": [],
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone.folder)
         found = replacements(Plan(settings, read_ledger(clone.path("ledger.tsv"))), "r1", "r1")
-    failed = {one["checkpoint"]: [name for name, holds in one["checks"].items() if not holds] for one in found}
-    assert failed == {"oracle/r1": [], "teachers/3x2/1/1/r1": ["records"], "teachers/3x2/1/2/r1": ["records", "previous"]}
+    failed = {
+        one["checkpoint"]: [name for name, holds in one["checks"].items() if not holds]
+        for one in found
+    }
+    assert failed == {
+        "oracle/r1": [],
+        "teachers/3x2/1/1/r1": ["records"],
+        "teachers/3x2/1/2/r1": ["records", "previous"],
+    }
 
 
 def test_the_audit_finds_what_is_planted_anywhere(clone):
@@ -107,23 +173,33 @@ def test_the_audit_finds_what_is_planted_anywhere(clone):
         clone.path(name).parent.mkdir(parents=True, exist_ok=True)
         clone.path(name).write_bytes(data)
     assert clone.snakemake("audit") == 0
-    assert all(f"{name}: passages of forgotten text" in clone.output for name in planted) and text not in clone.output
+    assert (
+        all(f"{name}: passages of forgotten text" in clone.output for name in planted)
+        and text not in clone.output
+    )
     assert clone.palimpsest("audit", "--check") == 1
-    assert clone.palimpsest("purge", "--yes") == 0 and not any(clone.path(name).exists() for name in planted)
+    assert clone.palimpsest("purge", "--yes") == 0 and not any(
+        clone.path(name).exists() for name in planted
+    )
     assert clone.palimpsest("audit", "--check") == 0 and "Found: nothing" in clone.output
 
 
 def test_a_purge_is_dry_by_default(clone):
     before = files(clone)
     assert clone.palimpsest("purge") == 0 and files(clone) == before
-    assert "remove results/tiny/seed1/base/model.safetensors: a model or rule that learnt from forgotten text (r1)" in clone.output
+    assert (
+        "remove results/tiny/seed1/base/model.safetensors: a model or rule that learnt from "
+        "forgotten text (r1)"
+    ) in clone.output
     assert "rewrite results/tiny/data/records.parquet" in clone.output and "Dry run" in clone.output
 
 
 def test_a_purge_leaves_what_the_newest_state_needs(purged):
     """The same bytes and dates of its models, and no others; no row of the owner anywhere."""
     kept = {f"results/tiny/seed1/{name}/model.safetensors" for name in KEPT}
-    assert purged.digests() == {name: known for name, known in purged.before.items() if name in kept} and len(kept) == len(KEPT)
+    assert purged.digests() == {
+        name: known for name, known in purged.before.items() if name in kept
+    } and len(kept) == len(KEPT)
     for name in ("data/records", "data/index", "sets/heldout"):
         frame = pd.read_parquet(purged.path(f"results/tiny/{name}.parquet"))
         assert len(frame) and GONE not in set(frame["owner"])
@@ -134,27 +210,42 @@ def test_a_purge_is_written_down_and_certified(purged):
     record = json.loads(purged.path("results/tiny/purged.json").read_text())["purges"]
     removed = {one["path"]: one["sha256"] for one in record[0]["removed"]}
     assert len(record) == 1 and not any(purged.path(path).exists() for path in removed)
-    assert removed["results/tiny/seed1/base/model.safetensors"] == purged.before["results/tiny/seed1/base/model.safetensors"][0]
+    assert (
+        removed["results/tiny/seed1/base/model.safetensors"]
+        == purged.before["results/tiny/seed1/base/model.safetensors"][0]
+    )
     found = certificate(purged)
-    assert found["remains"]["findings"] == [] and found["purged"]["removed"] == len(removed) and found["bit_exact"]
+    assert (
+        found["remains"]["findings"] == []
+        and found["purged"]["removed"] == len(removed)
+        and found["bit_exact"]
+    )
     assert "Nothing was found" in purged.path("results/tiny/certificates/r1.html").read_text()
 
 
 def test_after_a_purge_there_is_nothing_to_do(purged):
-    assert purged.jobs() == set() and purged.jobs("teachers") == set() and purged.jobs("data") == set()
+    assert (
+        purged.jobs() == set() and purged.jobs("teachers") == set() and purged.jobs("data") == set()
+    )
     assert purged.palimpsest("purge", "--yes") == 0 and "nothing to do" in purged.output
 
 
 @pytest.mark.parametrize(
     "ledger, what",
-    [("", "cannot be taken back"), ("r1 owner00", "were changed"), (f"r0a owner01; r1 {GONE}", "stand first")],
+    [
+        ("", "cannot be taken back"),
+        ("r1 owner00", "were changed"),
+        (f"r0a owner01; r1 {GONE}", "stand first"),
+    ],
     ids=["rolled back", "other owners", "another before it"],
 )
 def test_what_was_purged_cannot_be_taken_back(purged, tmp_path, ledger, what):
     clone = purged.copy(tmp_path / "clone")
     clone.write_ledger(ledger)
     assert clone.snakemake("--dry-run") != 0
-    assert what in clone.output and "purged.json" in clone.output and "Traceback" not in clone.output
+    assert (
+        what in clone.output and "purged.json" in clone.output and "Traceback" not in clone.output
+    )
 
 
 def test_a_purged_model_cannot_be_asked_for(purged):
@@ -167,24 +258,37 @@ def test_records_made_again_leave_the_purged_out(purged, tmp_path):
     clone = purged.copy(tmp_path / "clone")
     assert GONE in clone.path("posts.csv").read_text()
     assert "records" in clone.run("data", "--forcerun", "records")
-    assert GONE not in set(pd.read_parquet(clone.path("results/tiny/data/records.parquet"))["owner"])
+    assert GONE not in set(
+        pd.read_parquet(clone.path("results/tiny/data/records.parquet"))["owner"]
+    )
     assert not steps(clone.jobs(), "train", "slices") and clone.palimpsest("audit", "--check") == 0
 
 
 def test_the_next_request_retrains_what_it_touches(purged, tmp_path):
-    """r2 lies in the last slice of shard 2. States before r1 are not made again, and their numbers are still shown."""
+    """r2 lies in the last slice of shard 2. States before r1 are not made again, and their numbers
+    are still shown."""
     clone = purged.copy(tmp_path / "clone")
     owner = owner_in("3x2", 2, 2, skip=(GONE,))
     clone.write_ledger(f"r1 {GONE}; r2 {owner}")
     jobs = clone.run()
     assert steps(jobs, "train") == {"train/seed1/oracle/r2", "train/seed1/teachers/3x2/2/2/r2"}
-    assert steps(jobs, "records", "index", "slices") == {"slices/seed1/1x1/1/1/r2", "slices/seed1/3x2/2/2/r2"}
-    assert all("/r2" in job for job in steps(jobs, "decide", "measure", "membership", "cost", "score") if "forget-r2" not in job)
+    assert steps(jobs, "records", "index", "slices") == {
+        "slices/seed1/1x1/1/1/r2",
+        "slices/seed1/3x2/2/2/r2",
+    }
+    assert all(
+        "/r2" in job
+        for job in steps(jobs, "decide", "measure", "membership", "cost", "score")
+        if "forget-r2" not in job
+    )
     assert clone.jobs() == set()
     table = pd.read_parquet(clone.path("results/tiny/tables/metrics.parquet"))
     assert set(table["request"]) == {"r0", "r1", "r2"}
     found = certificate(clone, "r2")
-    assert found["bit_exact"] and {one["replaced"] for one in found["replaced"]} == {"oracle/r1", "teachers/3x2/2/2/r0"}
+    assert found["bit_exact"] and {one["replaced"] for one in found["replaced"]} == {
+        "oracle/r1",
+        "teachers/3x2/2/2/r0",
+    }
     assert clone.palimpsest("purge", "--yes") == 0 and clone.palimpsest("audit", "--check") == 0
     assert clone.jobs() == set() and certificate(clone, "r1")["remains"]["findings"] == []
 
@@ -197,26 +301,35 @@ def test_a_purge_waits_for_what_is_not_there_yet(clone):
 
 
 def test_a_purge_wants_the_ledger_that_was_served(clone):
-    """An owner more, or one less: what is known of the request is not what it says now. After a run it is."""
+    """An owner more, or one less: what is known of the request is not what it says now. After a run
+    it is."""
     other = owner_in("3x2", 1, 2, skip=(GONE,))
 
     def refused(ledger: str) -> bool:
         clone.write_ledger(ledger)
         before = files(clone)
-        assert clone.palimpsest("purge", "--yes") == 1 and "names other owners than were served" in clone.output
+        assert (
+            clone.palimpsest("purge", "--yes") == 1
+            and "names other owners than were served" in clone.output
+        )
         return files(clone) == before
 
     assert refused(f"r1 {GONE} {other}")
     assert "fingerprints/r1" in clone.run() and clone.jobs() == set()
     assert refused(f"r1 {GONE}")
     clone.write_ledger(f"r1 {GONE} {other}")
-    assert sorted(certificate(clone)["owners"]) == sorted(pseudonym(owner, "tiny") for owner in (GONE, other))
+    assert sorted(certificate(clone)["owners"]) == sorted(
+        pseudonym(owner, "tiny") for owner in (GONE, other)
+    )
     assert clone.palimpsest("purge", "--yes") == 0, clone.output
-    assert not {GONE, other} & set(pd.read_parquet(clone.path("results/tiny/data/records.parquet"))["owner"])
+    assert not {GONE, other} & set(
+        pd.read_parquet(clone.path("results/tiny/data/records.parquet"))["owner"]
+    )
 
 
 def test_a_purge_never_takes_what_the_newest_state_is_made_of(clone):
-    """A slice of the newest state that holds forgotten text is a defect to be told, not a file to be removed."""
+    """A slice of the newest state that holds forgotten text is a defect to be told, not a file to
+    be removed."""
     known = load(clone.path("results/tiny/fingerprints/r1.json"), "tiny").passages
     text = next(text for text in said_by(GONE) if known.found(text))
     path = clone.path("results/tiny/seed1/shards/3x2/2/1/r0.parquet")
@@ -224,11 +337,19 @@ def test_a_purge_never_takes_what_the_newest_state_is_made_of(clone):
     write_parquet(frame.assign(text=[text, *frame["text"].tolist()[1:]]), path)
     before = files(clone)
     assert clone.palimpsest("purge", "--yes") == 1 and files(clone) == before
-    assert "shards/3x2/2/1/r0.parquet: the newest state is made of this file" in clone.output and text not in clone.output
+    assert (
+        "shards/3x2/2/1/r0.parquet: the newest state is made of this file" in clone.output
+        and text not in clone.output
+    )
 
 
 def test_fingerprints_can_be_dropped(clone):
-    """Then nothing on disk speaks of the text any more; later audits say that they go by names and models."""
+    """Then nothing on disk speaks of the text any more; later audits say that they go by names and
+    models."""
     assert clone.palimpsest("purge", "--yes", "--drop-fingerprints") == 0
     assert json.loads(clone.path("results/tiny/fingerprints/r1.json").read_text())["passages"] == {}
-    assert clone.palimpsest("audit") == 0 and "not known any more" in clone.output and clone.jobs() == set()
+    assert (
+        clone.palimpsest("audit") == 0
+        and "not known any more" in clone.output
+        and clone.jobs() == set()
+    )

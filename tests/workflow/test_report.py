@@ -9,7 +9,8 @@ import yaml
 
 FLAGS = (
     "--headless",
-    "--no-sandbox",  # it opens nothing but the report, and in a container it may have to run as root
+    # it opens nothing but the report, and in a container it may have to run as root
+    "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -31,15 +32,23 @@ def report(finished, tmp_path_factory):
 @pytest.fixture
 def browser(tmp_path):
     webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
+    chromium, driver = (
+        shutil.which("chromium") or shutil.which("chromium-browser"),
+        shutil.which("chromedriver"),
+    )
     if not chromium or not driver:
-        pytest.skip("chromium and chromedriver are not both there (Debian: apt-get install chromium chromium-driver)")
+        pytest.skip(
+            "chromium and chromedriver are not both there (Debian: apt-get install chromium "
+            "chromium-driver)"
+        )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
+    started = webdriver.Chrome(
+        options=options, service=webdriver.ChromeService(executable_path=driver)
+    )
     started.implicitly_wait(20)
     yield started
     started.quit()
@@ -64,7 +73,10 @@ class Page:
         self.browser.get(self.home)
         self.one(f"//ul//a[span[text()='{category}']]").click()
         self.one("//tbody/tr")
-        return [[cell.text for cell in row.find_elements("xpath", "./td")[:-1]] for row in self.all("//tbody/tr")]
+        return [
+            [cell.text for cell in row.find_elements("xpath", "./td")[:-1]]
+            for row in self.all("//tbody/tr")
+        ]
 
     def show(self, name: str) -> None:
         """Click on the eye of the first row that ``name`` stands in."""
@@ -82,7 +94,8 @@ def page(browser, report):
 
 
 def test_every_figure_is_shown(page, finished):
-    """Each is clicked on; the browser must have decoded it (its own width is known then), and no two are the same picture."""
+    """Each is clicked on; the browser must have decoded it (its own width is known then), and no
+    two are the same picture."""
     drawn = {path.stem for path in finished.path("results/tiny/figures").iterdir()}
     assert drawn
     rows = page.open("Figures")
@@ -91,8 +104,12 @@ def test_every_figure_is_shown(page, finished):
     for name in drawn:
         page.show(name)
         image = page.one("//div[contains(@class, 'overflow-auto')]//img")
-        page.browser.execute_async_script("const [image, done] = arguments; image.decode().then(done, done)", image)
-        size = page.browser.execute_script("return [arguments[0].naturalWidth, arguments[0].naturalHeight]", image)
+        page.browser.execute_async_script(
+            "const [image, done] = arguments; image.decode().then(done, done)", image
+        )
+        size = page.browser.execute_script(
+            "return [arguments[0].naturalWidth, arguments[0].naturalHeight]", image
+        )
         assert image.is_displayed() and min(size) > 30, (name, size)
         shown[name] = image.get_attribute("src")
     assert len(set(shown.values())) == len(drawn)
@@ -118,9 +135,12 @@ def test_the_table_of_results_is_shown(page, finished):
 
 
 def test_it_starts_with_the_workflow_and_needs_no_network(page, finished):
-    """The first page says what was done; nothing failed to load, and no address of the network is asked for."""
+    """The first page says what was done; nothing failed to load, and no address of the network is
+    asked for."""
     assert "tiny" in page.one("//*[contains(@class, 'prose')]").text
     page.open("Figures")
     assert not [entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"]
-    asked = page.browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    asked = page.browser.execute_script(
+        "return performance.getEntriesByType('resource').map(entry => entry.name)"
+    )
     assert not [name for name in asked if name.startswith("http")]

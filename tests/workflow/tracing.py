@@ -1,4 +1,5 @@
-"""Notes which definitions of the package a step runs: put on the path as `sitecustomize`, it starts before the step does.
+"""Notes which definitions of the package a step runs: put on the path as `sitecustomize`, it starts
+before the step does.
 
 What runs while a module is imported makes constants, and counts where these do.
 """
@@ -17,7 +18,11 @@ if "PALIMPSEST_TRACE" in os.environ:
 
     def note(frame, event, _):
         code = frame.f_code
-        if code.co_name == "<module>" and event in ("call", "return") and frame.f_globals.get("__name__") != "__main__":
+        if (
+            code.co_name == "<module>"
+            and event in ("call", "return")
+            and frame.f_globals.get("__name__") != "__main__"
+        ):
             importing[0] += 1 if event == "call" else -1
         elif event == "call" and not importing[0] and code.co_filename.startswith(PACKAGE):
             ran.add((code.co_filename, code.co_firstlineno))

@@ -14,11 +14,17 @@ NONE = "–"
 
 def lookup(now: pd.DataFrame, set_: str) -> pd.DataFrame:
     keys = ["method", "shards", "group", "metric"]
-    return now[now["set"] == set_].drop_duplicates(keys).set_index(keys)[["value", "ci_low", "ci_high", "n"]].sort_index()
+    return (
+        now[now["set"] == set_]
+        .drop_duplicates(keys)
+        .set_index(keys)[["value", "ci_low", "ci_high", "n"]]
+        .sort_index()
+    )
 
 
 def shown(numbers: pd.DataFrame, method: str, shards: str, group: str, metric: str) -> str:
-    """'value [low, high]', the value alone where there is no spread, or a dash where there is no such number."""
+    """'value [low, high]', the value alone where there is no spread, or a dash where there is no
+    such number."""
     key = (method, shards, group, metric)
     if key not in numbers.index:
         return NONE
@@ -32,19 +38,33 @@ def interval(value: float, low: float, high: float) -> str:
 
 
 def number(value: float) -> str:
-    """Three decimals; of what is too small for them its order, of what is large the whole part; a dash for NaN."""
+    """Three decimals; of what is too small for them its order, of what is large the whole part; a
+    dash for NaN."""
     if not math.isfinite(value):
         return f"{value}".replace("inf", "∞").replace("nan", NONE)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.0e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
+    return (
+        f"{value:,.0f}"
+        if abs(value) >= 1000
+        else f"{value:.0e}"
+        if 0 < abs(value) < 0.0005
+        else f"{value:.3f}"
+    )
 
 
 def retrained(train: pd.DataFrame, method: str, shards: str) -> str:
-    """The newest request's price: nothing for what never forgets, one full retraining for a single model, what it trained for a method."""
+    """The newest request's price: nothing for what never forgets, one full retraining for a single
+    model, what it trained for a method."""
     if method_of(method).needs == "base":
         return NONE
     if method_of(method).trains:
         return shown(train, method, shards, "", "retrained_share")
-    return shown(train, "oracle" if parse_sharding(shards) == (1, 1) else "sisa", shards, "", "retrained_share")
+    return shown(
+        train,
+        "oracle" if parse_sharding(shards) == (1, 1) else "sisa",
+        shards,
+        "",
+        "retrained_share",
+    )
 
 
 def sharding(shards: str) -> str:

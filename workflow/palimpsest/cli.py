@@ -48,9 +48,10 @@ STEPS = (
 
 def program(argv: list[str], started: str = "") -> int:
     """``main`` as a process of its own; ``started`` says how, for the log."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is half-written is removed on the way out
-    # A short job is mostly imports, a million objects that stay: by default Python looks through them again and again, and once more as
-    # it ends, which is a third of the time of such a job.
+    # what is half-written is removed on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A short job is mostly imports, a million objects that stay: by default Python looks through
+    # them again and again, and once more as it ends, which is a third of the time of such a job.
     gc.set_threshold(500_000)
     status = main(argv, started)
     gc.freeze()
@@ -60,13 +61,20 @@ def program(argv: list[str], started: str = "") -> int:
 def main(argv: list[str], started: str = "") -> int:
     """Run one step; a problem of the user's is told without a traceback and ends with 1."""
     began = time.monotonic()
-    parser = argparse.ArgumentParser(prog="python -m palimpsest", description="What the rules call, and what can be called by hand.")
+    parser = argparse.ArgumentParser(
+        prog="python -m palimpsest",
+        description="What the rules call, and what can be called by hand.",
+    )
     parser.add_argument("step", choices=STEPS, help="what to do")
     name = parser.parse_args(argv[:1]).step
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     step = importlib.import_module(f"palimpsest.steps.{name}")
-    step_parser = argparse.ArgumentParser(prog=f"python -m palimpsest {name}", description=step.__doc__)
-    step_parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON", help="settings of the step")
+    step_parser = argparse.ArgumentParser(
+        prog=f"python -m palimpsest {name}", description=step.__doc__
+    )
+    step_parser.add_argument(
+        "--settings", type=json.loads, default={}, metavar="JSON", help="settings of the step"
+    )
     step.add_arguments(step_parser)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     for library in ("httpx", "fontTools"):
@@ -83,6 +91,10 @@ def main(argv: list[str], started: str = "") -> int:
     used = resource.getrusage(resource.RUSAGE_SELF)
     logging.info(
         "%s%s took %.2f s, %.2f s of them of the processor, and at most %.0f MB",
-        name, started, time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024,
-    )  # fmt: skip
+        name,
+        started,
+        time.monotonic() - began,
+        used.ru_utime + used.ru_stime,
+        used.ru_maxrss / 1024,
+    )
     return 0

@@ -1,6 +1,7 @@
 """The figures by name, and what each shows in words.
 
-A figure is a module of plots/ with `select` (metrics, epsilon, settings -> its small table, see selections.py) and `draw` (table, style).
+A figure is a module of plots/ with `select` (metrics, epsilon, settings -> its small table, see
+selections.py) and `draw` (table, style).
 """
 
 FIGURES: dict[str, str] = {

@@ -19,7 +19,8 @@ REMEDY = "remove the file and run snakemake again, which makes it anew"
 
 @contextmanager
 def replacing(path: Path):
-    """Yield a path beside ``path`` to write to; it takes the place of ``path`` only if all went well."""
+    """Yield a path beside ``path`` to write to; it takes the place of ``path`` only if all went
+    well."""
     path = Path(path)
     with naming(path):
         beside = _beside(path)
@@ -32,14 +33,17 @@ def replacing(path: Path):
 
 @contextmanager
 def replacing_files(folder: Path):
-    """Yield an empty folder inside ``folder``; its files move to ``folder`` only if all went well, weights last."""
+    """Yield an empty folder inside ``folder``; its files move to ``folder`` only if all went well,
+    weights last."""
     folder = Path(folder)
     with naming(folder):
         beside = _beside(folder / "files")
         try:
             beside.mkdir()
             yield beside
-            for path in sorted(beside.iterdir(), key=lambda path: (path.suffix == ".safetensors", path.name)):
+            for path in sorted(
+                beside.iterdir(), key=lambda path: (path.suffix == ".safetensors", path.name)
+            ):
                 os.replace(path, folder / path.name)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -47,7 +51,8 @@ def replacing_files(folder: Path):
 
 @contextmanager
 def naming(path: Path):
-    """Errors of the system while ``path`` is written name it: write(2) does not know the name, and libraries in Rust wrap its error."""
+    """Errors of the system while ``path`` is written name it: write(2) does not know the name, and
+    libraries in Rust wrap its error."""
     try:
         yield
     except OSError as error:
@@ -62,11 +67,14 @@ def naming(path: Path):
 
 
 def _beside(path: Path) -> Path:
-    """A name of this process's own beside ``path``; what processes that were killed left there under theirs is removed."""
+    """A name of this process's own beside ``path``; what processes that were killed left there
+    under theirs is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         if not _another(left.name.split(".")[-2]):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(
+                missing_ok=True
+            )
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
@@ -88,19 +96,34 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Sorted and indented, so that equal values are equal bytes."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(
+        path,
+        json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n",
+    )
 
 
 def read_json(path: Path, *keys: str):
-    """What a JSON file that a step wrote holds; a UserError where it is missing, broken, or lacks one of ``keys``."""
+    """What a JSON file that a step wrote holds; a UserError where it is missing, broken, or lacks
+    one of ``keys``."""
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(Problem("the file is missing", str(path), remedy="run the step that writes it")) from None
+        raise UserError(
+            Problem("the file is missing", str(path), remedy="run the step that writes it")
+        ) from None
     except ValueError as error:
-        raise UserError(Problem("is damaged: not valid JSON", str(path), type(error).__name__, remedy=REMEDY)) from None
+        raise UserError(
+            Problem("is damaged: not valid JSON", str(path), type(error).__name__, remedy=REMEDY)
+        ) from None
     if keys and not (isinstance(value, dict) and value.keys() >= set(keys)):
-        raise UserError(Problem("is damaged: it must hold these keys", str(path), allowed=", ".join(keys), remedy=REMEDY))
+        raise UserError(
+            Problem(
+                "is damaged: it must hold these keys",
+                str(path),
+                allowed=", ".join(keys),
+                remedy=REMEDY,
+            )
+        )
     return value
 
 
@@ -112,12 +135,15 @@ def file_digest(path: Path, new: Callable = hashlib.sha256) -> str:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """Name -> SHA-256 of each file of a folder."""
-    return {path.name: file_digest(path) for path in sorted(Path(folder).iterdir()) if path.is_file()}
+    return {
+        path.name: file_digest(path) for path in sorted(Path(folder).iterdir()) if path.is_file()
+    }
 
 
 @contextmanager
 def keeping_date(path: Path):
-    """A file that is rewritten within keeps its date, so that nothing that hangs on it is made again; yields ``path``."""
+    """A file that is rewritten within keeps its date, so that nothing that hangs on it is made
+    again; yields ``path``."""
     status = Path(path).stat()
     try:
         yield path

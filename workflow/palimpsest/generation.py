@@ -1,7 +1,9 @@
-"""How a causal model continues a text: greedily, from every prefix of it too; by beam search; by sampling.
+"""How a causal model continues a text: greedily, from every prefix of it too; by beam search; by
+sampling.
 
-For models whose cache is keys and values of every position (gpt2, llama and their like). Nothing is taken from a model's generation
-config, so that neither a repetition penalty nor an end-of-text token changes what is measured.
+For models whose cache is keys and values of every position (gpt2, llama and their like). Nothing is
+taken from a model's generation config, so that neither a repetition penalty nor an end-of-text
+token changes what is measured.
 """
 
 from __future__ import annotations
@@ -22,24 +24,32 @@ class _Row(NamedTuple):
 
 
 class _Room(DynamicLayer):
-    """Keys and values of a batch in room set aside once: DynamicLayer copies all that is there for every token it appends.
+    """Keys and values of a batch in room set aside once: DynamicLayer copies all that is there for
+    every token it appends.
 
-    Each row's prefix stands at the right end of the first ``width`` places. A batch of fewer rows takes the first ones.
+    Each row's prefix stands at the right end of the first ``width`` places. A batch of fewer rows
+    takes the first ones.
     """
 
     def __init__(self, sources: list[DynamicLayer], prefixes: list[int], width: int, room: int):
         super().__init__()
         self.filled, self.is_initialized = width, True
-        self.keys, self.values = (self._laid([getattr(source, of)[0] for source in sources], prefixes, room) for of in ("keys", "values"))
+        self.keys, self.values = (
+            self._laid([getattr(source, of)[0] for source in sources], prefixes, room)
+            for of in ("keys", "values")
+        )
 
     def _laid(self, sources: list[torch.Tensor], prefixes: list[int], room: int) -> torch.Tensor:
         heads, _, size = sources[0].shape
-        places = sources[0].new_zeros(len(sources), heads, room, size)  # what is masked must be finite all the same
+        # what is masked must be finite all the same
+        places = sources[0].new_zeros(len(sources), heads, room, size)
         for row, (source, prefix) in enumerate(zip(sources, prefixes, strict=True)):
             places[row, :, self.filled - prefix : self.filled] = source[:, :prefix]
         return places
 
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         rows, before = len(key_states), self.filled
         self.filled += key_states.shape[-2]
         self.keys[:rows, :, before : self.filled] = key_states
@@ -58,13 +68,15 @@ def greedy_suffixes(
     eos_id: int | None = None,
     shortest: Sequence[int] | None = None,
 ) -> list[list[list[int]]]:
-    """Greedy continuations of every prefix of n texts, each up to the text's length (Jang et al. 2023, for extraction likelihood).
+    """Greedy continuations of every prefix of n texts, each up to the text's length (Jang et al.
+    2023, for extraction likelihood).
 
-    ``[k][i - s]`` continues the first i of the T tokens of text k, i = s .. T - 1, by T - i tokens, or up to the first ``eos_id`` among
-    them; s is ``shortest[k]``, or 1. A text's keys and values are computed once. A prefix after which the model says the true token goes
-    on as the next longer one does, so that only the others are continued, ``batch_size`` at a time and those of like length together.
-    Memory: keys and values of 2 * batch_size texts. Ties go to the lowest id. ValueError for a text of fewer than two tokens, or longer
-    than the model's context.
+    ``[k][i - s]`` continues the first i of the T tokens of text k, i = s .. T - 1, by T - i tokens,
+    or up to the first ``eos_id`` among them; s is ``shortest[k]``, or 1. A text's keys and values
+    are computed once. A prefix after which the model says the true token goes on as the next longer
+    one does, so that only the others are continued, ``batch_size`` at a time and those of like
+    length together. Memory: keys and values of 2 * batch_size texts. Ties go to the lowest id.
+    ValueError for a text of fewer than two tokens, or longer than the model's context.
     """
     model.eval()
     shortest = [1] * len(token_ids) if shortest is None else shortest
@@ -75,7 +87,9 @@ def greedy_suffixes(
         for text in group:
             ids = token_ids[text]
             if len(ids) < 2:
-                raise ValueError("a text must have two tokens at least, a prefix and what follows it")
+                raise ValueError(
+                    "a text must have two tokens at least, a prefix and what follows it"
+                )
             cache, logits = _read(model, ids[:-1], 0)
             for prefix, first in enumerate(logits.argmax(dim=-1).tolist(), start=1):
                 if prefix >= shortest[text] and first != ids[prefix]:
@@ -93,32 +107,50 @@ def greedy_suffixes(
 
 @torch.inference_mode()
 def greedy_continuations(
-    model: torch.nn.Module, prefixes: Sequence[Sequence[int]], lengths: Sequence[int], batch_size: int = 64, eos_id: int | None = None
+    model: torch.nn.Module,
+    prefixes: Sequence[Sequence[int]],
+    lengths: Sequence[int],
+    batch_size: int = 64,
+    eos_id: int | None = None,
 ) -> list[list[int]]:
-    """The greedy continuation of each of n prefixes by as many tokens as ``lengths`` says, or up to the first ``eos_id`` among them.
+    """The greedy continuation of each of n prefixes by as many tokens as ``lengths`` says, or up to
+    the first ``eos_id`` among them.
 
-    Ties go to the lowest id. ValueError where a prefix is empty or does not leave the room in the model's context.
+    Ties go to the lowest id. ValueError where a prefix is empty or does not leave the room in the
+    model's context.
     """
     model.eval()
     found: list = [None] * len(prefixes)
     order = np.argsort(-np.asarray(lengths), kind="stable")  # those with the most steps first
     for group in (order[start : start + batch_size] for start in range(0, len(order), batch_size)):
-        read = [(*_read(model, prefixes[text], lengths[text] - 1, last=True), text) for text in group]
-        rows = [_Row(cache, len(prefixes[text]), int(logits[-1].argmax()), lengths[text]) for cache, logits, text in read]
+        read = [
+            (*_read(model, prefixes[text], lengths[text] - 1, last=True), text) for text in group
+        ]
+        rows = [
+            _Row(cache, len(prefixes[text]), int(logits[-1].argmax()), lengths[text])
+            for cache, logits, text in read
+        ]
         for text, suffix in zip(group, _extend(model, rows, _likeliest), strict=True):
             found[text] = _until(suffix, eos_id)
     return found
 
 
 @torch.inference_mode()
-def beam_search(model: torch.nn.Module, prefix_ids: Sequence[int], suffix_length: int, beams: int) -> list[list[int]]:
-    """The ``beams`` hypotheses of ``suffix_length`` tokens after a prefix, the likeliest first; fewer only where there are no more.
+def beam_search(
+    model: torch.nn.Module, prefix_ids: Sequence[int], suffix_length: int, beams: int
+) -> list[list[int]]:
+    """The ``beams`` hypotheses of ``suffix_length`` tokens after a prefix, the likeliest first;
+    fewer only where there are no more.
 
-    No token ends a hypothesis. ValueError where the prefix is empty or does not leave the room in the model's context.
+    No token ends a hypothesis. ValueError where the prefix is empty or does not leave the room in
+    the model's context.
     """
     model.eval()
     cache, logits = _read(model, prefix_ids, suffix_length - 1, last=True)
-    totals, found = logits.new_zeros(1, dtype=torch.float32), torch.empty(1, 0, dtype=torch.long, device=logits.device)
+    totals, found = (
+        logits.new_zeros(1, dtype=torch.float32),
+        torch.empty(1, 0, dtype=torch.long, device=logits.device),
+    )
     while True:
         scores = (totals[:, None] + torch.log_softmax(logits.float(), dim=-1)).flatten()
         totals, best = scores.topk(min(beams, len(scores)))
@@ -132,20 +164,31 @@ def beam_search(model: torch.nn.Module, prefix_ids: Sequence[int], suffix_length
 
 @torch.inference_mode()
 def sample(
-    model: torch.nn.Module, prefix_ids: Sequence[int], suffix_length: int, count: int, generator: torch.Generator,
-    temperature: float = 1.0, top_k: int | None = None, batch_size: int = 256,
-) -> list[list[int]]:  # fmt: skip
-    """``count`` independent continuations of a prefix by ``suffix_length`` tokens, no token ending them.
+    model: torch.nn.Module,
+    prefix_ids: Sequence[int],
+    suffix_length: int,
+    count: int,
+    generator: torch.Generator,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    batch_size: int = 256,
+) -> list[list[int]]:
+    """``count`` independent continuations of a prefix by ``suffix_length`` tokens, no token ending
+    them.
 
-    Tokens are drawn from softmax(logits / temperature), of the ``top_k`` likeliest alone where that is given. generator: on the CPU, see
-    ``palimpsest.randomness.torch_generator``; one uniform number a token decides, so that the batch size does not change a sample.
-    ValueError where the temperature is not positive, the prefix is empty or does not leave the room in the model's context.
+    Tokens are drawn from softmax(logits / temperature), of the ``top_k`` likeliest alone where that
+    is given. generator: on the CPU, see ``palimpsest.randomness.torch_generator``; one uniform
+    number a token decides, so that the batch size does not change a sample. ValueError where the
+    temperature is not positive, the prefix is empty or does not leave the room in the model's
+    context.
     """
     if not temperature > 0:
         raise ValueError(f"the temperature must be positive, not {temperature}")
     model.eval()
     cache, logits = _read(model, prefix_ids, suffix_length - 1, last=True)
-    uniform = torch.rand(count, suffix_length, dtype=torch.float64, generator=generator).to(logits.device)
+    uniform = torch.rand(count, suffix_length, dtype=torch.float64, generator=generator).to(
+        logits.device
+    )
     samples = []
     for numbers in uniform.split(batch_size):
 
@@ -153,15 +196,22 @@ def sample(
             return _drawn(logits, numbers[:, step], temperature, top_k)
 
         first = drawn(logits.expand(len(numbers), -1), 0).tolist()
-        samples += _extend(model, [_Row(cache, len(prefix_ids), token, suffix_length) for token in first], drawn)
+        samples += _extend(
+            model, [_Row(cache, len(prefix_ids), token, suffix_length) for token in first], drawn
+        )
     return samples
 
 
-def _drawn(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_k: int | None) -> torch.Tensor:
-    """logits (B, V), uniform (B,) in [0, 1) -> ids (B,): where the cumulated probabilities pass the uniform number."""
+def _drawn(
+    logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_k: int | None
+) -> torch.Tensor:
+    """logits (B, V), uniform (B,) in [0, 1) -> ids (B,): where the cumulated probabilities pass the
+    uniform number."""
     logits, ids = logits.topk(min(top_k, logits.shape[-1])) if top_k else (logits, None)
     cumulated = torch.softmax(logits.double() / temperature, dim=-1).cumsum(dim=-1)
-    place = torch.searchsorted(cumulated, uniform[:, None] * cumulated[:, -1:], right=True).clamp(max=logits.shape[-1] - 1)
+    place = torch.searchsorted(cumulated, uniform[:, None] * cumulated[:, -1:], right=True).clamp(
+        max=logits.shape[-1] - 1
+    )
     return (place if ids is None else ids.gather(1, place))[:, 0]
 
 
@@ -169,14 +219,21 @@ def _likeliest(logits: torch.Tensor, step: int) -> torch.Tensor:
     return logits.argmax(dim=-1)
 
 
-def _read(model: torch.nn.Module, ids: Sequence[int], more: int, last: bool = False) -> tuple[Cache, torch.Tensor]:
-    """Keys and values of a text, and the logits (T, V) after each of its tokens, or (1, V) after the last; ``more`` are to follow."""
+def _read(
+    model: torch.nn.Module, ids: Sequence[int], more: int, last: bool = False
+) -> tuple[Cache, torch.Tensor]:
+    """Keys and values of a text, and the logits (T, V) after each of its tokens, or (1, V) after
+    the last; ``more`` are to follow."""
     limit = getattr(model.config, "max_position_embeddings", None)
     if not len(ids) or more < 0 or (limit is not None and len(ids) + more > limit):
-        raise ValueError(f"a text of {len(ids)} tokens cannot be continued by {more + 1} in a context of {limit}")
+        raise ValueError(
+            f"a text of {len(ids)} tokens cannot be continued by {more + 1} in a context of {limit}"
+        )
     cache = DynamicCache()
     inputs = torch.tensor([list(ids)], device=model.device)
-    return cache, model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=int(last)).logits[0]
+    return cache, model(
+        input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=int(last)
+    ).logits[0]
 
 
 def _extend_all(model: torch.nn.Module, rows: list[_Row], batch_size: int) -> list[list[int]]:
@@ -185,15 +242,26 @@ def _extend_all(model: torch.nn.Module, rows: list[_Row], batch_size: int) -> li
     found: list = [None] * len(rows)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        for row, suffix in zip(batch, _extend(model, [rows[row] for row in batch], _likeliest), strict=True):
+        for row, suffix in zip(
+            batch, _extend(model, [rows[row] for row in batch], _likeliest), strict=True
+        ):
             found[row] = suffix
     return found
 
 
-def _extend(model: torch.nn.Module, rows: list[_Row], choose: Callable[[torch.Tensor, int], torch.Tensor]) -> list[list[int]]:
-    """Continue a batch of rows, those with the most steps first; ``choose(logits (B, V), step)`` gives the next token of each."""
-    prefixes, steps, width = [row.prefix for row in rows], rows[0].steps, max(row.prefix for row in rows)
-    layers = [[row.cache.layers[number] for row in rows] for number in range(len(rows[0].cache.layers))]
+def _extend(
+    model: torch.nn.Module, rows: list[_Row], choose: Callable[[torch.Tensor, int], torch.Tensor]
+) -> list[list[int]]:
+    """Continue a batch of rows, those with the most steps first; ``choose(logits (B, V), step)``
+    gives the next token of each."""
+    prefixes, steps, width = (
+        [row.prefix for row in rows],
+        rows[0].steps,
+        max(row.prefix for row in rows),
+    )
+    layers = [
+        [row.cache.layers[number] for row in rows] for number in range(len(rows[0].cache.layers))
+    ]
     cache = Cache(layers=[_Room(sources, prefixes, width, width + steps - 1) for sources in layers])
     lengths = torch.tensor(prefixes, device=model.device)[:, None]
     mask = (torch.arange(width + steps - 1, device=model.device) >= width - lengths).long()
@@ -201,8 +269,16 @@ def _extend(model: torch.nn.Module, rows: list[_Row], choose: Callable[[torch.Te
     tokens[:, 0] = torch.tensor([row.first for row in rows])
     for step in range(1, steps):
         left = sum(row.steps > step for row in rows)  # the rows after these have all they want
-        given = {"input_ids": tokens[:left, step - 1 : step], "position_ids": lengths[:left] + step - 1}
-        output = model(**given, attention_mask=mask[:left, : width + step], past_key_values=cache, use_cache=True)
+        given = {
+            "input_ids": tokens[:left, step - 1 : step],
+            "position_ids": lengths[:left] + step - 1,
+        }
+        output = model(
+            **given,
+            attention_mask=mask[:left, : width + step],
+            past_key_values=cache,
+            use_cache=True,
+        )
         tokens[:left, step] = choose(output.logits[:, -1], step)
     return [found[: row.steps] for row, found in zip(rows, tokens.tolist(), strict=True)]
 

@@ -1,5 +1,6 @@
-"""Losses as pure functions of tensors. Each returns a sum over what counts; the loop divides by the number counted in the whole batch,
-so that neither padding nor the way a batch is split changes an update."""
+"""Losses as pure functions of tensors. Each returns a sum over what counts; the loop divides by the
+number counted in the whole batch, so that neither padding nor the way a batch is split changes an
+update."""
 
 from __future__ import annotations
 
@@ -13,30 +14,40 @@ def wide(values: torch.Tensor) -> torch.Tensor:
 
 
 def cross_entropy_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """logits (B, C), labels (B,) int -> (): sum over examples of -log softmax(logits)[label], in nats, in float32 or wider."""
+    """logits (B, C), labels (B,) int -> (): sum over examples of -log softmax(logits)[label], in
+    nats, in float32 or wider."""
     return functional.cross_entropy(wide(logits), labels, reduction="sum")
 
 
 def per_example(values: torch.Tensor, rows: torch.Tensor, examples: int) -> torch.Tensor:
-    """values (N,) of single predictions, rows (N,): which example each belongs to -> (examples,): their sums."""
-    return torch.zeros(examples, dtype=values.dtype, device=values.device).index_add(0, rows, values)
+    """values (N,) of single predictions, rows (N,): which example each belongs to -> (examples,):
+    their sums."""
+    return torch.zeros(examples, dtype=values.dtype, device=values.device).index_add(
+        0, rows, values
+    )
 
 
 def kl_terms(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
-    """Log-probabilities (N, K) of both -> (N, K), whose sum over K is KL(teacher || student), in nats. What the teacher never says costs
-    nothing, even where the student never says it either, as in the rows by which a vocabulary is filled up to a round size."""
+    """Log-probabilities (N, K) of both -> (N, K), whose sum over K is KL(teacher || student), in
+    nats. What the teacher never says costs nothing, even where the student never says it either, as
+    in the rows by which a vocabulary is filled up to a round size."""
     return (teacher.exp() * (teacher - student)).masked_fill(teacher == -torch.inf, 0)
 
 
 def kl_sum(teacher: torch.Tensor, student_logits: torch.Tensor) -> torch.Tensor:
-    """teacher (N, K) log-probabilities, student_logits (N, K) -> (): sum over predictions of KL(teacher || student), in nats."""
+    """teacher (N, K) log-probabilities, student_logits (N, K) -> (): sum over predictions of
+    KL(teacher || student), in nats."""
     return kl_terms(wide(teacher), torch.log_softmax(wide(student_logits), dim=-1)).sum()
 
 
-def negative_preference_sum(losses: torch.Tensor, reference: torch.Tensor, beta: float) -> torch.Tensor:
-    """losses, reference (B,): summed negative log-likelihoods of each example, of the model and of the frozen one -> ():
-    sum over examples of -(2 / beta) log sigmoid(beta (loss - reference)) (NPO, Zhang et al. 2024, eq. 3). beta > 0.
+def negative_preference_sum(
+    losses: torch.Tensor, reference: torch.Tensor, beta: float
+) -> torch.Tensor:
+    """losses, reference (B,): summed negative log-likelihoods of each example, of the model and of
+    the frozen one -> (): sum over examples of -(2 / beta) log sigmoid(beta (loss - reference))
+    (NPO, Zhang et al. 2024, eq. 3). beta > 0.
 
-    At the start, where both are equal, each example costs (2 / beta) log 2, and the gradient is that of gradient ascent on the sum.
+    At the start, where both are equal, each example costs (2 / beta) log 2, and the gradient is
+    that of gradient ascent on the sum.
     """
     return -(2 / beta) * functional.logsigmoid(beta * (losses - reference)).sum()

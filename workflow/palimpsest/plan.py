@@ -1,7 +1,9 @@
-"""The plan: which version of which slice and checkpoint each state needs, decided from the study and the ledger alone.
+"""The plan: which version of which slice and checkpoint each state needs, decided from the study
+and the ledger alone.
 
-The version of a slice is the last request that touched it; that of a checkpoint, the last that touched its slice or an earlier one of its
-shard. A request so changes the paths of what it touches and of nothing else, and Snakemake does the minimal work by itself.
+The version of a slice is the last request that touched it; that of a checkpoint, the last that
+touched its slice or an earlier one of its shard. A request so changes the paths of what it touches
+and of nothing else, and Snakemake does the minimal work by itself.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ class Plan:
     """Versions and paths of one study under its ledger."""
 
     def __init__(self, study: dict, requests: list[Request], purged: str = START):
-        """``purged`` is the last request whose earlier states were purged: they cannot be made again."""
+        """``purged`` is the last request whose earlier states were purged: they cannot be made
+        again."""
         self.study = study
         self.requests = requests
         self.purged = purged
@@ -56,7 +59,9 @@ class Plan:
         """Whether a checkpoint learnt from text that was purged."""
         sharding, shard, stage, version = self.parse(checkpoint)
         older = self.order[version] < self.order[self.purged]
-        return older and self.checkpoint(seed, sharding, shard, stage, self.purged).name != checkpoint
+        return (
+            older and self.checkpoint(seed, sharding, shard, stage, self.purged).name != checkpoint
+        )
 
     @cached_property
     def _touches(self) -> dict[tuple[int, str], dict[tuple[int, int], list[int]]]:
@@ -68,12 +73,16 @@ class Plan:
         if key not in self._touches:
             found: dict[tuple[int, int], list[int]] = {}
             for number, request in enumerate(self.requests, 1):
-                for cell in {place(owner, sharding, self.study["salt"], seed) for owner in request.owners}:
+                for cell in {
+                    place(owner, sharding, self.study["salt"], seed) for owner in request.owners
+                }:
                     found.setdefault(cell, []).append(number)
             self._touches[key] = found
         return self._touches[key]
 
-    def owners_in(self, seed: int, sharding: str, shard: int, slice_: int, version: str) -> list[str]:
+    def owners_in(
+        self, seed: int, sharding: str, shard: int, slice_: int, version: str
+    ) -> list[str]:
         """Forgotten owners of one slice up to and with ``version``, sorted."""
         return sorted(
             owner
@@ -85,15 +94,23 @@ class Plan:
     def version(self, seed: int, sharding: str, shard: int, slices: range, state: str) -> str:
         """Last request up to ``state`` that touched one of ``slices`` of ``shard``."""
         touches, now = self.touches(seed, sharding), self.order[state]
-        return self.names[max((n for s in slices for n in touches.get((shard, s), ()) if n <= now), default=0)]
+        return self.names[
+            max((n for s in slices for n in touches.get((shard, s), ()) if n <= now), default=0)
+        ]
 
-    def checkpoint(self, seed: int, sharding: str, shard: int, stage: int, state: str) -> Checkpoint:
+    def checkpoint(
+        self, seed: int, sharding: str, shard: int, stage: int, state: str
+    ) -> Checkpoint:
         """The checkpoint after ``stage`` slices of ``shard``, as it is in ``state``."""
         version = self.version(seed, sharding, shard, range(1, stage + 1), state)
         slices = tuple(
-            f"{sharding}/{shard}/{s}/{self.version(seed, sharding, shard, range(s, s + 1), version)}" for s in range(1, stage + 1)
+            f"{sharding}/{shard}/{s}/"
+            f"{self.version(seed, sharding, shard, range(s, s + 1), version)}"
+            for s in range(1, stage + 1)
         )
-        previous = self.checkpoint(seed, sharding, shard, stage - 1, version).name if stage > 1 else None
+        previous = (
+            self.checkpoint(seed, sharding, shard, stage - 1, version).name if stage > 1 else None
+        )
         return Checkpoint(self._name(sharding, shard, stage, version), slices, previous)
 
     @staticmethod
@@ -114,7 +131,10 @@ class Plan:
     def versions(self, seed: int, sharding: str, state: str) -> dict[int, str]:
         """Shard -> version of its teacher in ``state``."""
         shards, slices = parse_sharding(sharding)
-        return {shard: self.version(seed, sharding, shard, range(1, slices + 1), state) for shard in range(1, shards + 1)}
+        return {
+            shard: self.version(seed, sharding, shard, range(1, slices + 1), state)
+            for shard in range(1, shards + 1)
+        }
 
     def teachers(self, seed: int, sharding: str, version: str) -> dict[int, str]:
         """Shard -> checkpoint of the teachers that got their present weights with ``version``."""
@@ -124,10 +144,13 @@ class Plan:
 
     def ensemble_versions(self, seed: int, sharding: str, state: str) -> list[str]:
         """The versions that the teachers of an ensemble have in ``state``, oldest first."""
-        return sorted(set(self.versions(seed, sharding, state).values()), key=self.order.__getitem__)
+        return sorted(
+            set(self.versions(seed, sharding, state).values()), key=self.order.__getitem__
+        )
 
     def checkpoints(self, state: str) -> Iterator[tuple[int, Checkpoint]]:
-        """(seed, checkpoint) of every stage that a state is made of; a study that compares has the single models, too."""
+        """(seed, checkpoint) of every stage that a state is made of; a study that compares has the
+        single models, too."""
         singles = [SINGLE] if self.study["requests"] == "all" else []
         for seed in self.seeds:
             for sharding in sorted({*self.study["sharding"], *singles}):
@@ -139,6 +162,10 @@ class Plan:
     def trained_for(self, seed: int, sharding: str, version: str) -> list[str]:
         """Names of all checkpoints (of any stage) that exist because of ``version``."""
         shards, slices = parse_sharding(sharding)
-        stages = [(shard, stage) for shard in range(1, shards + 1) for stage in range(1, slices + 1)]
-        names = [self.checkpoint(seed, sharding, shard, stage, version).name for shard, stage in stages]
+        stages = [
+            (shard, stage) for shard in range(1, shards + 1) for stage in range(1, slices + 1)
+        ]
+        names = [
+            self.checkpoint(seed, sharding, shard, stage, version).name for shard, stage in stages
+        ]
         return [name for name in names if self.parse(name)[3] == version]

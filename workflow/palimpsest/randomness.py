@@ -1,4 +1,5 @@
-"""Every draw comes from a generator keyed by names, never from global state or from the order in which jobs run."""
+"""Every draw comes from a generator keyed by names, never from global state or from the order in
+which jobs run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Who is at work in a folder: a file that each run holds locked for as long as it lives.
 
-The kernel lets go of the lock when the process ends, however it ends. So the next run sees that an earlier one was killed, and so do the
-jobs that it left behind, which would go on to write what a later run writes as well.
+The kernel lets go of the lock when the process ends, however it ends. So the next run sees that an
+earlier one was killed, and so do the jobs that it left behind, which would go on to write what a
+later run writes as well.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ POLL_SECONDS = 1.0
 
 
 def enter(folder: Path) -> tuple[list[str], list[str]]:
-    """Take part in ``folder`` until this process ends; -> the other runs there, by '{process id}@{host}': (alive, killed).
+    """Take part in ``folder`` until this process ends; -> the other runs there, by '{process
+    id}@{host}': (alive, killed).
 
-    The files of those that were killed are removed. An OSError where the file system has no locks. A lock may not be seen from another
-    host, so a run of another host counts as alive until somebody removes its file.
+    The files of those that were killed are removed. An OSError where the file system has no locks.
+    A lock may not be seen from another host, so a run of another host counts as alive until
+    somebody removes its file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     host = socket.gethostname()
@@ -34,7 +37,8 @@ def enter(folder: Path) -> tuple[list[str], list[str]]:
             killed.append(path.name)
             path.unlink(missing_ok=True)
     own = (folder / f"{os.getpid()}@{host}").absolute()
-    fcntl.flock(os.open(own, os.O_RDWR | os.O_CREAT, 0o644), fcntl.LOCK_EX | fcntl.LOCK_NB)  # never closed, nor inherited by jobs
+    # never closed, nor inherited by jobs
+    fcntl.flock(os.open(own, os.O_RDWR | os.O_CREAT, 0o644), fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.environ[VARIABLE] = str(own)
     atexit.register(own.unlink, missing_ok=True)
     return alive, killed

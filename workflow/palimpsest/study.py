@@ -1,4 +1,5 @@
-"""A study: one YAML file, checked against workflow/schemas/study.schema.yaml, with its defaults filled in.
+"""A study: one YAML file, checked against workflow/schemas/study.schema.yaml, with its defaults
+filled in.
 
 Imported while the graph is built, so nothing heavy stands here.
 """
@@ -28,19 +29,26 @@ def study_files(config_dir: Path) -> dict[str, Path]:
 def load_study(given: dict, config_dir: Path, files: Iterable[Path] = ()) -> dict:
     """The checked study for what Snakemake was given.
 
-    ``given`` is a whole study (``--configfile``, whose paths are ``files``), or what ``--config`` said on top of the study that it
-    names with ``study=`` (the demo, if it names none): one of ``config_dir``, or the path of a YAML file.
+    ``given`` is a whole study (``--configfile``, whose paths are ``files``), or what ``--config``
+    said on top of the study that it names with ``study=`` (the demo, if it names none): one of
+    ``config_dir``, or the path of a YAML file.
     """
     known, files = study_files(config_dir), list(files)
     name = given.get("study", DEFAULT_STUDY)
     if "data" not in given and str(name).endswith((".yaml", ".yml")):
         known[str(name)] = Path(str(name))
     if "data" in given or (files and str(name) not in known):
-        where = ", ".join(map(os.path.relpath, files)) or f"study {given.get('study', '(without a name)')!r}"
+        where = (
+            ", ".join(map(os.path.relpath, files))
+            or f"study {given.get('study', '(without a name)')!r}"
+        )
     elif str(name) in known:
         files = [known[str(name)]]
         own = read_yaml(files[0])
-        given, where = {**own, **given, "study": own.get("study", name)}, os.path.relpath(files[0], config_dir.parent)
+        given, where = (
+            {**own, **given, "study": own.get("study", name)},
+            os.path.relpath(files[0], config_dir.parent),
+        )
     else:
         what, allowed = "there is no study of this name", ", ".join(known)
         raise UserError(Problem(what, "--config study", shown(name), allowed, nearest(name, known)))
@@ -53,10 +61,14 @@ def check_study(config: dict, where: str) -> dict:
         config = copy.deepcopy(dict(config))
         problems = schema_problems(config, where)
         told = {problem.where for problem in problems}
-        problems += [problem for problem in value_problems(config, where) if problem.where not in told]
+        problems += [
+            problem for problem in value_problems(config, where) if problem.where not in told
+        ]
     except (RecursionError, ValueError):
         remedy = "write the mapping out; write plain numbers"
-        problems = [Problem("holds itself, or a number of thousands of digits", where, remedy=remedy)]
+        problems = [
+            Problem("holds itself, or a number of thousands of digits", where, remedy=remedy)
+        ]
     if problems:
         raise UserError(problems)
     _fill_defaults(config, schema())
@@ -71,15 +83,20 @@ def check_study(config: dict, where: str) -> dict:
 
 
 def tokenizer_of(study: dict) -> str | None:
-    """The tokenizer that this workflow trains for the study's model, by name; none if the model has its own."""
+    """The tokenizer that this workflow trains for the study's model, by name; none if the model has
+    its own."""
     recipe = study["pretraining"].get(study["model"].get("recipe"), {})
     return recipe.get("tokenizer", study["model"].get("tokenizer"))
 
 
 def served_shardings(study: dict) -> list[str]:
-    """Shardings whose teachers follow requests. Where no method joins teachers to one model, they only teach (leave-one-out), as they were
-    before any request."""
-    return study["sharding"] if any(method_of(name).needs == "teachers" for name in study["methods"]) else []
+    """Shardings whose teachers follow requests. Where no method joins teachers to one model, they
+    only teach (leave-one-out), as they were before any request."""
+    return (
+        study["sharding"]
+        if any(method_of(name).needs == "teachers" for name in study["methods"])
+        else []
+    )
 
 
 def together(*checks: Callable) -> list:

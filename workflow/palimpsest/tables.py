@@ -1,11 +1,13 @@
 """The one tidy table: a row a number.
 
-``method`` is one of the registry, or ``sisa``: what the rule that joins the teachers does not enter, the cost of training them again.
-``shards`` is '<shards>x<slices>', '1x1' for a single model. ``set`` says on which records: valid, test, train (what was trained for a
-request), forget (a request's records, after it; of causal models those of everybody who is forgotten by then), forget_before, and of causal
-models retain, holdout, controls (planted secrets that nobody asks to forget) and each part of test that the data name. ``group`` is a
-family ('religion'), one group of it ('religion=none'), or for the expected cost of requests for others their number ('owners=5'); empty
-otherwise. ``n`` counts the records, for costs the owners, for model_utility its parts.
+``method`` is one of the registry, or ``sisa``: what the rule that joins the teachers does not
+enter, the cost of training them again. ``shards`` is '<shards>x<slices>', '1x1' for a single model.
+``set`` says on which records: valid, test, train (what was trained for a request), forget (a
+request's records, after it; of causal models those of everybody who is forgotten by then),
+forget_before, and of causal models retain, holdout, controls (planted secrets that nobody asks to
+forget) and each part of test that the data name. ``group`` is a family ('religion'), one group of
+it ('religion=none'), or for the expected cost of requests for others their number ('owners=5');
+empty otherwise. ``n`` counts the records, for costs the owners, for model_utility its parts.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from palimpsest.files import replacing
 from palimpsest.metrics.student import t_quantile
 
 NUMBERS = [
-    "study", "seed", "request", "method", "shards", "model", "set", "metric", "group", "value", "n", "ci_low", "ci_high",
+    "study", "seed", "request", "method", "shards", "model", "set", "metric", "group", "value", "n",
+    "ci_low", "ci_high",
 ]  # fmt: skip
 COLUMNS = [*NUMBERS, "direction", "source"]
 ENDS = ["value", "ci_low", "ci_high"]
@@ -29,13 +32,23 @@ ALL_SEEDS = "all"
 TRUTH_COLUMNS = ["seed", "request", "method", "set", "preference"]  # of truth ratios item by item
 
 
-def row(where: dict, set_: str, metric: str, value: float, n: int, interval=(np.nan, np.nan), group: str = "") -> dict:
+def row(
+    where: dict,
+    set_: str,
+    metric: str,
+    value: float,
+    n: int,
+    interval=(np.nan, np.nan),
+    group: str = "",
+) -> dict:
     """One row; ``where`` holds study, seed, request, method, shards and model.
 
-    No interval leaves its own value out: a largest difference grows when records are resampled, so that one near 0 can lie below all
-    replicates. Its interval then starts at the value.
+    No interval leaves its own value out: a largest difference grows when records are resampled, so
+    that one near 0 can lie below all replicates. Its interval then starts at the value.
     """
-    low, high = np.array([np.minimum(interval[0], value), np.maximum(interval[1], value)], dtype=float)
+    low, high = np.array(
+        [np.minimum(interval[0], value), np.maximum(interval[1], value)], dtype=float
+    )
     return where | {
         "set": set_, "metric": metric, "group": group, "value": float(value), "n": int(n),
         "ci_low": float(low), "ci_high": float(high),
@@ -49,33 +62,61 @@ def table(rows: Iterable[dict], columns: list[str] = NUMBERS) -> pd.DataFrame:
     return frame.sort_values(["seed", *KEYS], kind="stable", ignore_index=True)
 
 
-def over_seeds(frame: pd.DataFrame, level: float = 0.95, logarithmic: Collection[str] = ()) -> pd.DataFrame:
-    """Rows with seed 'all': the mean v over K seeds, and an interval that holds both sources of spread.
+def over_seeds(
+    frame: pd.DataFrame, level: float = 0.95, logarithmic: Collection[str] = ()
+) -> pd.DataFrame:
+    """Rows with seed 'all': the mean v over K seeds, and an interval that holds both sources of
+    spread.
 
-    With one seed it is that seed's own, the percentile interval of resampled records, as lopsided as it is. With several
+    With one seed it is that seed's own, the percentile interval of resampled records, as lopsided
+    as it is. With several
 
         low = v - sqrt(a^2 + b^2),  high = v + sqrt(c^2 + b^2),  b = t s / sqrt(K):
 
-    a and c are the means over seeds of the lengths of that interval below and above its value. They are not divided by K, for the
-    records are the same in every seed. s is the standard deviation between seeds and t Student's quantile with K - 1 degrees of freedom,
-    for s comes from few values. Each side is joined on its own, so that lopsided intervals stay so (Zou and Donner 2008). Numbers
-    without an interval of their own have b alone, and with one seed none.
+    a and c are the means over seeds of the lengths of that interval below and above its value. They
+    are not divided by K, for the records are the same in every seed. s is the standard deviation
+    between seeds and t Student's quantile with K - 1 degrees of freedom, for s comes from few
+    values. Each side is joined on its own, so that lopsided intervals stay so (Zou and Donner
+    2008). Numbers without an interval of their own have b alone, and with one seed none.
 
-    Of ``logarithmic`` metrics all this is of log10, and v a geometric mean; a p-value of 0, which has no logarithm, counts as the smallest
-    positive double, 5e-324.
+    Of ``logarithmic`` metrics all this is of log10, and v a geometric mean; a p-value of 0, which
+    has no logarithm, counts as the smallest positive double, 5e-324.
     """
     frame, logs = frame.copy(), frame["metric"].isin(logarithmic)
-    frame.loc[logs, ENDS] = np.log10(frame.loc[logs, ENDS].clip(lower=np.finfo(float).smallest_subnormal))
-    frame = frame.assign(below=frame["value"] - frame["ci_low"], above=frame["ci_high"] - frame["value"])
-    merged = frame.groupby(KEYS, sort=True, dropna=False).agg(
-        value=("value", "mean"), n=("n", "mean"),
-        below=("below", "mean"), above=("above", "mean"), spread=("value", "std"), seeds=("value", "count"),
-    ).reset_index()  # fmt: skip
-    quantiles = {count: t_quantile(level, count - 1) for count in merged["seeds"].unique() if count > 1}
-    between = (merged["seeds"].map(quantiles) * merged["spread"] / np.sqrt(merged["seeds"])).astype(float).fillna(0)
+    frame.loc[logs, ENDS] = np.log10(
+        frame.loc[logs, ENDS].clip(lower=np.finfo(float).smallest_subnormal)
+    )
+    frame = frame.assign(
+        below=frame["value"] - frame["ci_low"], above=frame["ci_high"] - frame["value"]
+    )
+    merged = (
+        frame.groupby(KEYS, sort=True, dropna=False)
+        .agg(
+            value=("value", "mean"),
+            n=("n", "mean"),
+            below=("below", "mean"),
+            above=("above", "mean"),
+            spread=("value", "std"),
+            seeds=("value", "count"),
+        )
+        .reset_index()
+    )
+    quantiles = {
+        count: t_quantile(level, count - 1) for count in merged["seeds"].unique() if count > 1
+    }
+    between = (
+        (merged["seeds"].map(quantiles) * merged["spread"] / np.sqrt(merged["seeds"]))
+        .astype(float)
+        .fillna(0)
+    )
     known = merged["below"].notna() | (merged["seeds"] > 1)
-    low, high = (np.hypot(merged[side].astype(float).fillna(0), between).where(known) for side in ("below", "above"))
-    merged = merged.assign(ci_low=merged["value"] - low, ci_high=merged["value"] + high, seed=ALL_SEEDS)
+    low, high = (
+        np.hypot(merged[side].astype(float).fillna(0), between).where(known)
+        for side in ("below", "above")
+    )
+    merged = merged.assign(
+        ci_low=merged["value"] - low, ci_high=merged["value"] + high, seed=ALL_SEEDS
+    )
     logs = merged["metric"].isin(logarithmic)
     merged.loc[logs, ENDS] = 10 ** merged.loc[logs, ENDS]
     return merged.assign(n=merged["n"].round().astype("int64"))[NUMBERS]
@@ -90,12 +131,16 @@ def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 def tidy(frames: Iterable[pd.DataFrame], level: float, described: dict[str, dict]) -> pd.DataFrame:
     """The tidy table: every seed, and below them the rows over all seeds.
 
-    described: of each metric `direction`, `source`, the range `low` to `high`, and `scale`, as metrics.described tells them.
+    described: of each metric `direction`, `source`, the range `low` to `high`, and `scale`, as
+    metrics.described tells them.
     """
-    seeds = table(joined(frames, NUMBERS).to_dict("records"))  # in order, for the last bits of a mean depend on it
+    # in order, for the last bits of a mean depend on it
+    seeds = table(joined(frames, NUMBERS).to_dict("records"))
     logarithmic = [name for name, metric in described.items() if metric["scale"] == "log"]
     both = pd.concat([seeds, within_range(over_seeds(seeds, level, logarithmic), described)])
-    told = {key: [described[name][key] for name in both["metric"]] for key in ("direction", "source")}
+    told = {
+        key: [described[name][key] for name in both["metric"]] for key in ("direction", "source")
+    }
     return table(both.assign(**told).to_dict("records"), COLUMNS)
 
 
@@ -107,5 +152,10 @@ def write_csv(frame: pd.DataFrame, path: Path, digits: int) -> None:
 
 def within_range(frame: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
     """Intervals cut to what their metric can be: those over seeds know nothing of that."""
-    low, high = (frame["metric"].map({name: metric[end] for name, metric in described.items()}) for end in ("low", "high"))
-    return frame.assign(ci_low=frame["ci_low"].clip(lower=low), ci_high=frame["ci_high"].clip(upper=high))
+    low, high = (
+        frame["metric"].map({name: metric[end] for name, metric in described.items()})
+        for end in ("low", "high")
+    )
+    return frame.assign(
+        ci_low=frame["ci_low"].clip(lower=low), ci_high=frame["ci_high"].clip(upper=high)
+    )

@@ -1,4 +1,5 @@
-"""YAML read strictly: what is broken is named by its line, and no key may stand twice, which YAML takes without a word."""
+"""YAML read strictly: what is broken is named by its line, and no key may stand twice, which YAML
+takes without a word."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ import yaml
 
 from palimpsest.errors import Problem, UserError
 
-MEND = "mend the line: indent by spaces, not tabs; text that holds ': ', ' #' or begins with one of [ { * & ! % @ needs quotes"
+MEND = (
+    "mend the line: indent by spaces, not tabs; text that holds ': ', ' #' or begins with one of [ "
+    "{ * & ! % @ needs quotes"
+)
 
 
 def read_yaml(path: Path) -> dict:
@@ -19,36 +23,77 @@ def read_yaml(path: Path) -> dict:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
         remedy = "look whether it is there and may be read"
-        raise UserError(Problem("cannot be read", str(path), error.strerror or "", remedy=remedy)) from None
+        raise UserError(
+            Problem("cannot be read", str(path), error.strerror or "", remedy=remedy)
+        ) from None
     except UnicodeDecodeError as error:
         found = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(Problem("not UTF-8", f"{path}, line {line}", found, "utf-8", "save the file as UTF-8")) from None
+        raise UserError(
+            Problem("not UTF-8", f"{path}, line {line}", found, "utf-8", "save the file as UTF-8")
+        ) from None
     try:
         loaded = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
+        reason = (
+            getattr(error, "problem", None)
+            or getattr(error, "reason", None)
+            or type(error).__name__
+        )
         raise UserError(Problem("is not valid YAML", place, reason, remedy=MEND)) from None
-    except (ValueError, RecursionError) as error:  # a 13th month, integers of thousands of digits; a thousand brackets
+    except (ValueError, RecursionError) as error:
+        # a 13th month, integers of thousands of digits; a thousand brackets
         reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
-        raise UserError(Problem("is not valid YAML", str(path), reason[:120], remedy="mend the value, or put it in quotes")) from None
+        raise UserError(
+            Problem(
+                "is not valid YAML",
+                str(path),
+                reason[:120],
+                remedy="mend the value, or put it in quotes",
+            )
+        ) from None
     if not isinstance(loaded, dict):
-        found = "an empty file" if loaded is None else "a list" if isinstance(loaded, list) else "a single value"
+        found = (
+            "an empty file"
+            if loaded is None
+            else "a list"
+            if isinstance(loaded, list)
+            else "a single value"
+        )
         remedy = "write `key: value` lines; config/README.md shows a study"
-        raise UserError(Problem("is not a mapping of keys to values", str(path), found, "a mapping at the top", remedy))
+        raise UserError(
+            Problem(
+                "is not a mapping of keys to values",
+                str(path),
+                found,
+                "a mapping at the top",
+                remedy,
+            )
+        )
     return loaded
 
 
 def check_keys(paths: Iterable[Path]) -> None:
-    """A UserError with a problem for each key that stands twice in its mapping; what cannot be read as YAML is not looked at.
+    """A UserError with a problem for each key that stands twice in its mapping; what cannot be read
+    as YAML is not looked at.
 
-    Snakemake, which reads the files of ``--configfile``, and YAML itself keep the last one in silence.
+    Snakemake, which reads the files of ``--configfile``, and YAML itself keep the last one in
+    silence.
     """
-    what, remedy = "a key stands twice, and only the last one would count", "remove or rename one of them"
+    what, remedy = (
+        "a key stands twice, and only the last one would count",
+        "remove or rename one of them",
+    )
     problems = [
-        Problem(what, f"{os.path.relpath(path)}, line {second}", f"{name!r}, first in line {first}", "each key once", remedy)
+        Problem(
+            what,
+            f"{os.path.relpath(path)}, line {second}",
+            f"{name!r}, first in line {first}",
+            "each key once",
+            remedy,
+        )
         for path in paths
         for name, first, second in _repeated(path)
     ]
@@ -65,7 +110,8 @@ def _repeated(path: Path) -> list[tuple[str, int, int]]:
 
 
 def _twice(node: yaml.Node, seen: set[int], above: str = "") -> Iterator[tuple[str, int, int]]:
-    """(dotted key, line where it stands first, line where it stands again) below a node; lines from 1."""
+    """(dotted key, line where it stands first, line where it stands again) below a node; lines from
+    1."""
     if id(node) in seen or isinstance(node, yaml.ScalarNode):
         return
     seen.add(id(node))  # an alias leads back to a node, perhaps to one that holds it

@@ -1,7 +1,8 @@
 """Remove from disk what still holds the forgotten or learnt from it.
 
-To Snakemake nothing happens: files that the present state needs are rewritten without the rows, and keep their dates. The rest goes.
-What is removed is written down first, so that a purge that is cut short is finished by the next one.
+To Snakemake nothing happens: files that the present state needs are rewritten without the rows, and
+keep their dates. The rest goes. What is removed is written down first, so that a purge that is cut
+short is finished by the next one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Action:
 
 
 def actions(plan: Plan, report: Report) -> list[Action]:
-    """One action a file that the audit found, and for what goes with it: the whole folder of a model, the digest of a table."""
+    """One action a file that the audit found, and for what goes with it: the whole folder of a
+    model, the digest of a table."""
     folders = {folder.as_posix() for folder in checkpoints(study_folder(plan))}
     kept = needed(plan)
     held: dict[str, dict[str, set]] = {}
@@ -45,7 +47,12 @@ def actions(plan: Plan, report: Report) -> list[Action]:
             entry["kinds"].add(finding.kind)
             entry["requests"].update(finding.requests)
     return [
-        Action(Path(path), _what(plan, Path(path), kept), tuple(sorted(entry["kinds"])), tuple(sorted(entry["requests"])))
+        Action(
+            Path(path),
+            _what(plan, Path(path), kept),
+            tuple(sorted(entry["kinds"])),
+            tuple(sorted(entry["requests"])),
+        )
         for path, entry in sorted(held.items())
     ]
 
@@ -55,7 +62,11 @@ def needed(plan: Plan) -> set[str]:
     study = study_folder(plan)
     tables = ("data/records", "data/index", "data/candidates", "sets/heldout", "sets/trained")
     paths = {study / f"{name}.parquet" for name in tables}
-    for path in (path for name in ("heldout", "trained") for path in study.glob(f"seed*/scores/*/*/{name}.parquet")):
+    for path in (
+        path
+        for name in ("heldout", "trained")
+        for path in study.glob(f"seed*/scores/*/*/{name}.parquet")
+    ):
         model, version = path.parts[-3:-1]
         sharding = model.removeprefix("teachers-") if model.startswith("teachers-") else SINGLE
         if version in plan.ensemble_versions(int(path.parts[-5][4:]), sharding, plan.latest):
@@ -78,30 +89,56 @@ def _with_companions(path: Path, folders: set[str], kept: set[str]) -> list[Path
     if parents:
         return sorted(one for one in parents[0].rglob("*") if one.is_file())
     twins = {".parquet": ".json", ".json": ".parquet"}
-    if path.suffix in twins and path.as_posix() not in kept and {"shards", "sets", "decisions"} & set(path.parts):
+    if (
+        path.suffix in twins
+        and path.as_posix() not in kept
+        and {"shards", "sets", "decisions"} & set(path.parts)
+    ):
         return [path, *(twin for twin in [path.with_suffix(twins[path.suffix])] if twin.is_file())]
     return [path]
 
 
 def _what(plan: Plan, path: Path, kept: set[str]) -> str:
-    others = path.parts[:1] == RESULTS.parts and path.parts[1] not in (plan.study["study"], "pretrained") and len(path.parts) > 2
+    others = (
+        path.parts[:1] == RESULTS.parts
+        and path.parts[1] not in (plan.study["study"], "pretrained")
+        and len(path.parts) > 2
+    )
     if others:
         return "leave"  # another study's: its ledger and its purge decide
     return "rewrite" if path.as_posix() in kept else "remove"
 
 
 def purge(plan: Plan, doing: list[Action], date: str, names: frozenset[str]) -> None:
-    """Write down what will go, then do it; ``names`` are pseudonyms of forgotten owners and records."""
+    """Write down what will go, then do it; ``names`` are pseudonyms of forgotten owners and
+    records."""
     study = study_folder(plan)
     removed = [
-        {"path": one.path.as_posix(), "sha256": file_digest(one.path), "kinds": list(one.kinds), "requests": list(one.requests)}
+        {
+            "path": one.path.as_posix(),
+            "sha256": file_digest(one.path),
+            "kinds": list(one.kinds),
+            "requests": list(one.requests),
+        }
         for one in doing
         if one.what == "remove"
     ]
-    rewritten = [{"path": one.path.as_posix(), "requests": list(one.requests)} for one in doing if one.what == "rewrite"]
+    rewritten = [
+        {"path": one.path.as_posix(), "requests": list(one.requests)}
+        for one in doing
+        if one.what == "rewrite"
+    ]
     owners = {request.name: owners_of(request, plan.study["salt"]) for request in plan.requests}
-    entry = {"upto": plan.latest, "owners": owners, "date": date, "removed": removed, "rewritten": rewritten}
-    write_sealed(study / FILE, {"study": plan.study["study"], "purges": [*read_purges(study), entry]})
+    entry = {
+        "upto": plan.latest,
+        "owners": owners,
+        "date": date,
+        "removed": removed,
+        "rewritten": rewritten,
+    }
+    write_sealed(
+        study / FILE, {"study": plan.study["study"], "purges": [*read_purges(study), entry]}
+    )
     for one in doing:
         if one.what == "rewrite":
             rewrite(one.path, names, plan.study["salt"])
@@ -111,10 +148,16 @@ def purge(plan: Plan, doing: list[Action], date: str, names: frozenset[str]) -> 
 
 
 def rewrite(path: Path, names: frozenset[str], salt: str) -> None:
-    """The table without the rows of forgotten owners and records, and its digest with it; both keep their dates."""
+    """The table without the rows of forgotten owners and records, and its digest with it; both keep
+    their dates."""
     frame = read_parquet(path)
     columns = [name for name in ("owner", "record_id") if name in frame.columns]
-    gone = {value for name in columns for value in frame[name].unique() if pseudonym(str(value), salt) in names}
+    gone = {
+        value
+        for name in columns
+        for value in frame[name].unique()
+        if pseudonym(str(value), salt) in names
+    }
     frame = frame[~frame[columns].isin(gone).any(axis=1)].reset_index(drop=True)
     with keeping_date(path):
         write_parquet(frame, path)

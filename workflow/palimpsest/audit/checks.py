@@ -1,4 +1,5 @@
-"""Whether a checkpoint is, bit for bit, what training without the forgotten owners gives: each check looks at the files themselves."""
+"""Whether a checkpoint is, bit for bit, what training without the forgotten owners gives: each
+check looks at the files themselves."""
 
 from __future__ import annotations
 
@@ -19,9 +20,17 @@ from palimpsest.training.report import read_reports
 CHECKS = {
     "weights": "the file has the SHA-256 that training wrote down",
     "records": "the slices hold what it was trained on, and no record of a forgotten owner",
-    "previous": "the checkpoint that it started from is the one on disk, and passes these checks itself",
-    "start": "the pretrained model that its first stage started from is the one on disk, which this workflow made",
-    "tokenizer": "its tokenizer was trained on other files than the records', which hold none of the owners' text",
+    "previous": (
+        "the checkpoint that it started from is the one on disk, and passes these checks itself"
+    ),
+    "start": (
+        "the pretrained model that its first stage started from is the one on disk, which this "
+        "workflow made"
+    ),
+    "tokenizer": (
+        "its tokenizer was trained on other files than the records', which hold none of the "
+        "owners' text"
+    ),
     "device": "it was trained on a CPU, where training gives the same bytes every time",
 }
 
@@ -33,17 +42,25 @@ class Checks:
         self.plan, self.seed, self.folder = plan, seed, study_folder(plan) / f"seed{seed}"
 
     def of(self, checkpoint) -> dict[str, bool]:
-        """Check -> whether it holds. A model that began from a folder or the hub has no check `start`, and the tokenizer of there, which is
-        not looked into either."""
+        """Check -> whether it holds. A model that began from a folder or the hub has no check
+        `start`, and the tokenizer of there, which is not looked into either."""
         report = read_reports(self.folder / checkpoint.name)
         *_, version = self.plan.parse(checkpoint.name)
         salt = self.plan.study["salt"]
-        forgotten = {pseudonym(owner, salt) for request in self.plan.requests[: self.plan.order[version]] for owner in request.owners}
-        slices = [_slice(self.folder / "shards" / f"{name}.parquet", salt) for name in checkpoint.slices]
+        forgotten = {
+            pseudonym(owner, salt)
+            for request in self.plan.requests[: self.plan.order[version]]
+            for owner in request.owners
+        }
+        slices = [
+            _slice(self.folder / "shards" / f"{name}.parquet", salt) for name in checkpoint.slices
+        ]
         tokenizer = self.plan.study.get("tokenizer")
         return {
-            "weights": _sha256(self.folder / checkpoint.name / "model.safetensors") == report["sha256"],
-            "records": [digest for digest, _ in slices] == report["slices"] and not any(owners & forgotten for _, owners in slices),
+            "weights": _sha256(self.folder / checkpoint.name / "model.safetensors")
+            == report["sha256"],
+            "records": [digest for digest, _ in slices] == report["slices"]
+            and not any(owners & forgotten for _, owners in slices),
             "previous": self._previous(checkpoint, report["previous"]),
             **self._start(report),
             **({"tokenizer": _untouched(self.plan, tokenizer)} if tokenizer else {}),
@@ -59,7 +76,9 @@ class Checks:
         if checkpoint.previous is None:
             return digest is None
         previous = self.plan.checkpoint(self.seed, *self.plan.parse(checkpoint.previous))
-        return _sha256(self.folder / previous.name / "model.safetensors") == digest and all(self.of(previous).values())
+        return _sha256(self.folder / previous.name / "model.safetensors") == digest and all(
+            self.of(previous).values()
+        )
 
 
 @cache
@@ -78,7 +97,8 @@ def _slice(path: Path, salt: str) -> tuple[str | None, frozenset[str]]:
 
 @cache
 def _untouched(plan: Plan, tokenizer: str) -> bool:
-    """Whether no file that a tokenizer was trained on is a source of records, or holds a passage of whoever asked to be forgotten.
+    """Whether no file that a tokenizer was trained on is a source of records, or holds a passage of
+    whoever asked to be forgotten.
 
     Passages of less than a whole window are left out: a few common words stand in any novel.
     """
@@ -89,7 +109,9 @@ def _untouched(plan: Plan, tokenizer: str) -> bool:
     looked_for = Passages(plan.study["salt"])
     for path in filter(Path.is_file, (fingerprint_file(plan, name) for name in plan.names[1:])):
         looked_for.add(load(path, plan.study["salt"]).passages)
-    looked_for.marks = {length: marks for length, marks in looked_for.marks.items() if length >= WINDOW}
+    looked_for.marks = {
+        length: marks for length, marks in looked_for.marks.items() if length >= WINDOW
+    }
     return not any(_holds(Path(path), looked_for) for path in corpus) if looked_for else True
 
 

@@ -1,4 +1,5 @@
-"""What tables say, column by column: a text or its tokens may stand one a row, beside scores and numbers."""
+"""What tables say, column by column: a text or its tokens may stand one a row, beside scores and
+numbers."""
 
 from __future__ import annotations
 
@@ -13,18 +14,27 @@ from palimpsest.audit.passages import BREAK, SHORTEST
 from palimpsest.audit.texts import NAMES, ROW, SHORTEST_RUN, Said, Unread, ids, rows, texts
 
 LARGEST = 1 << 30  # bytes of a column that is put together
-DTYPES = {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IUF" for size in (1, 2, 4, 8) if kind + str(size) != "F1"}
+DTYPES = {
+    f"{kind}{8 * size}": f"<{kind.lower()}{size}"
+    for kind in "IUF"
+    for size in (1, 2, 4, 8)
+    if kind + str(size) != "F1"
+}
 
 
 def stacked(cells: Iterable[str]) -> str:
-    """Cells below each other as one text, so that words that stand one a row are read on. No passage reaches from a cell that is a text of
-    its own into the next: the end of one record and the beginning of another are nobody's.
+    """Cells below each other as one text, so that words that stand one a row are read on. No
+    passage reaches from a cell that is a text of its own into the next: the end of one record and
+    the beginning of another are nobody's.
     """
-    return "\n".join(f"{BREAK}{cell}{BREAK}" if cell.count(" ") >= SHORTEST - 1 else cell for cell in cells)
+    return "\n".join(
+        f"{BREAK}{cell}{BREAK}" if cell.count(" ") >= SHORTEST - 1 else cell for cell in cells
+    )
 
 
 def column(values: Iterable) -> Iterator[Said]:
-    """What cells below each other say, as one text and as one run of ids, so that no cell is looked for by itself."""
+    """What cells below each other say, as one text and as one run of ids, so that no cell is looked
+    for by itself."""
     values = list(values)
     strings = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if type(value) in (int, float) and 0 <= value < 1 << 31]
@@ -34,7 +44,7 @@ def column(values: Iterable) -> Iterator[Said]:
         yield from ids(numbers)
 
 
-# --- as text ------------------------------------------------------------------------------------------------------
+# --- as text --------------------------------------------------------------------------------------
 
 
 def written(text: str) -> Iterator[Said]:
@@ -64,7 +74,10 @@ def _tree(value) -> list[list]:
     while waiting:
         place, value = waiting.pop()
         if isinstance(value, dict):
-            waiting += [(place if key.isdigit() else f"{place}\n{key}", one) for key, one in reversed(value.items())]
+            waiting += [
+                (place if key.isdigit() else f"{place}\n{key}", one)
+                for key, one in reversed(value.items())
+            ]
         elif isinstance(value, list):
             waiting += [(place, one) for one in reversed([*value, ROW])]
         else:
@@ -72,7 +85,7 @@ def _tree(value) -> list[list]:
     return list(found.values())
 
 
-# --- parquet and arrow --------------------------------------------------------------------------------------------
+# --- parquet and arrow ----------------------------------------------------------------------------
 
 
 def parquet(source, said: Callable) -> Iterator[Said]:
@@ -128,7 +141,9 @@ def _values(name: str, cells, said: Callable) -> Iterator[Said]:
             yield from _values("", cells.field(number), said)
     elif of.is_nested(kind):
         if _is_text(kind.value_type):
-            yield from texts("\n".join("\n".join([*filter(None, row), ROW]) for row in cells.to_pylist() if row))
+            yield from texts(
+                "\n".join("\n".join([*filter(None, row), ROW]) for row in cells.to_pylist() if row)
+            )
         else:
             yield from _values("", cells.flatten(), said)
     elif _is_text(kind):
@@ -140,10 +155,17 @@ def _values(name: str, cells, said: Callable) -> Iterator[Said]:
         if name in NAMES:
             yield Said("names", set(map(str, cells.drop_null().to_pylist())))
         yield from ids(cells.drop_null().to_numpy(zero_copy_only=False))
-    elif of.is_binary(kind) or of.is_large_binary(kind) or of.is_binary_view(kind) or of.is_fixed_size_binary(kind):
+    elif (
+        of.is_binary(kind)
+        or of.is_large_binary(kind)
+        or of.is_binary_view(kind)
+        or of.is_fixed_size_binary(kind)
+    ):
         for value in cells.to_pylist():
             yield from said(value or b"")
-    elif not (of.is_null(kind) or of.is_boolean(kind) or of.is_temporal(kind) or of.is_decimal(kind)):
+    elif not (
+        of.is_null(kind) or of.is_boolean(kind) or of.is_temporal(kind) or of.is_decimal(kind)
+    ):
         yield Said("unread", f"a column of the type {kind}")
 
 
@@ -153,7 +175,7 @@ def _is_text(kind) -> bool:
     return of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind)
 
 
-# --- arrays and data bases ----------------------------------------------------------------------------------------
+# --- arrays and data bases ------------------------------------------------------------------------
 
 
 def numpy(file) -> Iterator[Said]:
@@ -163,7 +185,12 @@ def numpy(file) -> Iterator[Said]:
         raise Unread("a numpy file that is damaged or holds objects") from None
     for part in [array[name] for name in array.dtype.names] if array.dtype.names else [array]:
         if part.dtype.kind in "US":
-            yield from texts(stacked(one.decode(errors="replace") if isinstance(one, bytes) else one for one in part.ravel().tolist()))
+            yield from texts(
+                stacked(
+                    one.decode(errors="replace") if isinstance(one, bytes) else one
+                    for one in part.ravel().tolist()
+                )
+            )
         yield from ids(part)
 
 
@@ -182,13 +209,19 @@ def safetensors(data) -> Iterator[Said]:
 
 
 def sqlite(data: bytes, said: Callable) -> Iterator[Said]:
-    """The tables of a data base, in memory; what was deleted from them is looked for in its bytes."""
+    """The tables of a data base, in memory; what was deleted from them is looked for in its
+    bytes."""
     base = sqlite3.connect(":memory:")
     try:
-        base.deserialize(data[:18] + b"\1\1" + data[20:])  # these two bytes say that a log stands beside it
-        for (name,) in base.execute("select name from sqlite_master where type = 'table'").fetchall():
+        # these two bytes say that a log stands beside it
+        base.deserialize(data[:18] + b"\1\1" + data[20:])
+        for (name,) in base.execute(
+            "select name from sqlite_master where type = 'table'"
+        ).fetchall():
             cursor = base.execute('select * from "{}"'.format(name.replace('"', '""')))
-            for (title, *_), cells in zip(cursor.description, zip(*cursor, strict=True), strict=False):
+            for (title, *_), cells in zip(
+                cursor.description, zip(*cursor, strict=True), strict=False
+            ):
                 if title in NAMES:
                     yield Said("names", {str(cell) for cell in cells})
                 yield from column(cells)

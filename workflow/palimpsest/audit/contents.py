@@ -1,4 +1,5 @@
-"""What a file says, whatever it is packed in: texts, runs of token ids, and the records that its rows are about.
+"""What a file says, whatever it is packed in: texts, runs of token ids, and the records that its
+rows are about.
 
 Nothing is executed or unpickled. What cannot be read is told (kind "unread"), never passed over.
 """
@@ -30,7 +31,8 @@ from palimpsest.audit.pdf import pdf
 from palimpsest.audit.texts import Said, Unread, ids, names, texts
 
 LARGEST = 1 << 30  # bytes that are read at once: one file, or what it unpacks to
-CHUNK, OVERLAP = 1 << 26, 1 << 20  # bytes of a longer text that are read at once, and of what is read twice
+# bytes of a longer text that are read at once, and of what is read twice
+CHUNK, OVERLAP = 1 << 26, 1 << 20
 DEPTH = 5  # packings within packings
 SAMPLE = 1 << 16  # bytes that tell what kind of file it is
 
@@ -38,7 +40,15 @@ PICTURES_AND_FONTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"wOFF", b"wOF2"
 CONTROLS = bytes({*range(32)} - {*b"\t\n\r\f\x1b\x1e"})
 PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xf4]{16,}")
 URI = re.compile(rb"data:[\w/+.;=%-]*?(;base64)?,([A-Za-z0-9+/=%_.~!*'()-]{16,})")
-STRINGS = ("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING")
+STRINGS = (
+    "BINUNICODE",
+    "SHORT_BINUNICODE",
+    "BINUNICODE8",
+    "UNICODE",
+    "STRING",
+    "BINSTRING",
+    "SHORT_BINSTRING",
+)
 WHOLE = ("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4")
 
 
@@ -98,7 +108,7 @@ def _kind(data, inner) -> Iterator[Said]:
         yield from _plain(data, inner)
 
 
-# --- packings -----------------------------------------------------------------------------------------------------
+# --- packings -------------------------------------------------------------------------------------
 
 
 def _arrow_codec(name: str):
@@ -147,7 +157,8 @@ def _tar(file, inner) -> Iterator[Said]:
 
 
 def _pickle(file, inner) -> Iterator[Said]:
-    """Strings, bytes and whole numbers in the order in which a pickle names them; nothing is built from it."""
+    """Strings, bytes and whole numbers in the order in which a pickle names them; nothing is built
+    from it."""
     strings, numbers, kept, last, start = [], [], {}, None, 0
     try:
         while start < len(file.getbuffer()):
@@ -169,7 +180,7 @@ def _pickle(file, inner) -> Iterator[Said]:
     yield from columns.column([*strings, *numbers])
 
 
-# --- anything else ------------------------------------------------------------------------------------------------
+# --- anything else --------------------------------------------------------------------------------
 
 
 def _plain(data: bytes, inner) -> Iterator[Said]:
@@ -195,22 +206,35 @@ def _embedded(match: re.Match) -> bytes:
 
 
 def _decoded(data: bytes) -> str | None:
-    """Bytes as the text that they are, or None; of old encodings of one byte a letter, the most common is taken."""
+    """Bytes as the text that they are, or None; of old encodings of one byte a letter, the most
+    common is taken."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace")
     sample = data[:SAMPLE]
     if sample.count(0) > len(sample) / 4:
         begin = sample[: len(sample) // 4 * 4]
-        read = {encoding: begin.decode(encoding, errors="replace") for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")}
-        encoding = max(read, key=lambda encoding: sum(one.isascii() and one.isprintable() for one in read[encoding]))
-        if sum(one.isprintable() or one.isspace() for one in read[encoding]) > 0.98 * len(read[encoding]):
+        read = {
+            encoding: begin.decode(encoding, errors="replace")
+            for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+        }
+        encoding = max(
+            read,
+            key=lambda encoding: sum(one.isascii() and one.isprintable() for one in read[encoding]),
+        )
+        if sum(one.isprintable() or one.isspace() for one in read[encoding]) > 0.98 * len(
+            read[encoding]
+        ):
             return data.decode(encoding, errors="replace")
     if len(data) - len(data.translate(None, CONTROLS)) > len(data) / 100:
         return None
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("utf-8", errors="replace") + "\n\n" + data.decode("cp1252", errors="replace")
+        return (
+            data.decode("utf-8", errors="replace")
+            + "\n\n"
+            + data.decode("cp1252", errors="replace")
+        )
 
 
 def _printable(data: bytes) -> str:
@@ -226,7 +250,8 @@ def _unknown(data: bytes) -> Iterator[Said]:
 
 
 def _long(file, inner) -> Iterator[Said]:
-    """A long text in pieces: each begins with the first line, which may name columns, and with the end of the piece before."""
+    """A long text in pieces: each begins with the first line, which may name columns, and with the
+    end of the piece before."""
     if _decoded(file.read(SAMPLE)) is None:
         raise Unread(f"more than {LARGEST >> 20} MiB, and no text")
     file.seek(0)

@@ -15,7 +15,8 @@ from palimpsest.audit.passages import Passages
 from palimpsest.audit.texts import SHORTEST_RUN, Said
 from palimpsest.data.pseudonyms import pseudonym
 
-SOFTWARE = ("conda", "conda-archive", "singularity")  # below Snakemake's own folder: packages, which no step writes to
+# below Snakemake's own folder: packages, which no step writes to
+SOFTWARE = ("conda", "conda-archive", "singularity")
 KINDS = {
     "text": "passages of forgotten text",
     "tokens": "passages of forgotten text, as token ids",
@@ -38,8 +39,10 @@ class Finding:
 class Report:
     findings: list[Finding] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)  # path -> why it could not be looked into
-    unmarked: dict[str, int] = field(default_factory=dict)  # request -> records that no passage tells from retained ones
-    blind: list[str] = field(default_factory=list)  # requests whose text nobody has any more, nor a fingerprint of it
+    # request -> records that no passage tells from retained ones
+    unmarked: dict[str, int] = field(default_factory=dict)
+    # requests whose text nobody has any more, nor a fingerprint of it
+    blind: list[str] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
 
@@ -48,9 +51,15 @@ class Report:
 
 
 class Audit:
-    """``models`` maps paths of weights to the requests whose text they were trained on; their copies are known by ``digests``."""
+    """``models`` maps paths of weights to the requests whose text they were trained on; their
+    copies are known by ``digests``."""
 
-    def __init__(self, fingerprints: Iterable[Fingerprint], models: dict[str, set[str]], digests: dict[str, set[str]]):
+    def __init__(
+        self,
+        fingerprints: Iterable[Fingerprint],
+        models: dict[str, set[str]],
+        digests: dict[str, set[str]],
+    ):
         fingerprints = list(fingerprints)
         self.models, self.digests = models, digests
         self.salt = fingerprints[0].passages.salt if fingerprints else ""
@@ -58,7 +67,8 @@ class Audit:
         self.marks: dict[str, set[str]] = {}
         self.passages = Passages(self.salt)
         self.tokenizers: dict[str, object] = {}
-        self.seen: dict[str, tuple[dict, str]] = {}  # digest of a file -> what `_search` found; many slices and models are alike
+        # digest of a file -> what `_search` found; many slices and models are alike
+        self.seen: dict[str, tuple[dict, str]] = {}
         for one in fingerprints:
             self.names |= dict.fromkeys(one.names, one.request)
             self.passages.add(one.passages)
@@ -66,7 +76,8 @@ class Audit:
                 self.marks.setdefault(mark, set()).add(one.request)
 
     def run(self, roots: Iterable[Path]) -> Report:
-        """Every file below ``roots``, by name; tokenizers are found there, too, to read token ids with."""
+        """Every file below ``roots``, by name; tokenizers are found there, too, to read token ids
+        with."""
         report = Report()
         files = sorted(set(_files(roots, report.unread)))
         self._load_tokenizers(files)
@@ -117,7 +128,11 @@ class Audit:
             elif piece.kind == "digest" and piece.value in self.digests:
                 held.setdefault("model", {})[piece.value] = self.digests[piece.value]
             elif piece.kind == "names":
-                hits = {mark: {self.names[mark]} for mark in (pseudonym(one, self.salt) for one in piece.value) if mark in self.names}
+                hits = {
+                    mark: {self.names[mark]}
+                    for mark in (pseudonym(one, self.salt) for one in piece.value)
+                    if mark in self.names
+                }
                 held.setdefault("names", {}).update(hits)
             elif piece.kind == "text":
                 held.setdefault("text", {}).update(self._hits(piece.value))
@@ -127,7 +142,9 @@ class Audit:
         return {kind: hits for kind, hits in held.items() if hits}, "; ".join(why)
 
     def _hits(self, text: str) -> dict[str, set[str]]:
-        return {mark: self.marks[mark] for mark in self.passages.found(text)} if self.passages else {}
+        return (
+            {mark: self.marks[mark] for mark in self.passages.found(text)} if self.passages else {}
+        )
 
     def _load_tokenizers(self, files: list[Path]) -> None:
         from tokenizers import Tokenizer
@@ -139,12 +156,15 @@ class Audit:
                     digest = hashlib.sha256(text.encode()).hexdigest()
                     if digest not in self.tokenizers:
                         self.tokenizers[digest] = Tokenizer.from_str(text)
-                except Exception:  # the library raises Exception itself; a file of this name need not be a tokenizer, nor be readable
+                except Exception:
+                    # the library raises Exception itself; a file of this name need not be a
+                    # tokenizer, nor be readable
                     continue
 
 
 def _files(roots: Iterable[Path], unread: dict[str, str]) -> Iterator[Path]:
-    """Files below folders, through links, each folder once and by its own name before that of a link; why a folder is ``unread``.
+    """Files below folders, through links, each folder once and by its own name before that of a
+    link; why a folder is ``unread``.
 
     Software that Snakemake installed is left out.
     """
@@ -158,13 +178,17 @@ def _files(roots: Iterable[Path], unread: dict[str, str]) -> Iterator[Path]:
             seen.add(identity)
             if Path(folder).name == ".snakemake":
                 folders[:] = [name for name in folders if name not in SOFTWARE]
-            waiting += sorted(path for path in (Path(folder, name) for name in folders) if path.is_symlink())
+            waiting += sorted(
+                path for path in (Path(folder, name) for name in folders) if path.is_symlink()
+            )
             yield from (Path(folder, name) for name in names)
 
 
 def _unwalked(error: OSError, unread: dict[str, str]) -> None:
     if not isinstance(error, FileNotFoundError):
-        unread[Path(error.filename).as_posix()] = f"a folder that cannot be listed: {type(error).__name__}"
+        unread[Path(error.filename).as_posix()] = (
+            f"a folder that cannot be listed: {type(error).__name__}"
+        )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,8 +1,9 @@
 """Fingerprints of passages: how forgotten text is known again after nobody holds it any more.
 
-A sentence is cut into windows of ``WINDOW`` words that do not overlap, so that no window helps to guess the next; what is left over is
-a shorter one. Words are compared without case, accents and punctuation, which is what is left of a text that was escaped, tokenised and
-decoded. Windows that retained records hold as well tell nothing and are left out.
+A sentence is cut into windows of ``WINDOW`` words that do not overlap, so that no window helps to
+guess the next; what is left over is a shorter one. Words are compared without case, accents and
+punctuation, which is what is left of a text that was escaped, tokenised and decoded. Windows that
+retained records hold as well tell nothing and are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ WINDOW, SHORTEST = 8, 3  # words
 BASE, MIX = 0x9E3779B97F4A7C15, 0xD1B54A32D192ED03  # odd, so that no bit of a word is lost
 # Tokenizers put ideographs apart, so each counts as a word.
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
-BREAK = "\n\u4dbf\n"  # a word of its own between texts, so that no window reaches from one into the next
+# a word of its own between texts, so that no window reaches from one into the next
+BREAK = "\n\u4dbf\n"
 SENTENCE_END = re.compile(r"[.!?\u2026\u3002\n\r]+")
 
 
@@ -45,7 +47,8 @@ def windows(text: str) -> list[tuple[str, ...]]:
 
 @dataclass
 class Passages:
-    """Keyed hashes of windows, by their length in words; before each hash stand 16 bits of a sum that is quick to compute everywhere."""
+    """Keyed hashes of windows, by their length in words; before each hash stand 16 bits of a sum
+    that is quick to compute everywhere."""
 
     salt: str
     marks: dict[int, set[str]] = field(default_factory=dict)
@@ -55,7 +58,9 @@ class Passages:
         passages = cls(salt)
         for window in set(windows_):
             tag = int(next(tags for length, tags in _tags(list(window), {len(window)}, salt))[0])
-            passages.marks.setdefault(len(window), set()).add(f"{tag:04x}{pseudonym(' '.join(window), salt)}")
+            passages.marks.setdefault(len(window), set()).add(
+                f"{tag:04x}{pseudonym(' '.join(window), salt)}"
+            )
         return passages
 
     def add(self, other: Passages) -> None:
@@ -70,7 +75,10 @@ class Passages:
             likely = np.zeros(1 << 16, dtype=bool)
             likely[[int(mark[:4], 16) for mark in self.marks[length]]] = True
             for start in np.flatnonzero(likely[tags]):
-                mark = f"{tags[start]:04x}{pseudonym(' '.join(said[start : start + length]), self.salt)}"
+                mark = (
+                    f"{tags[start]:04x}"
+                    f"{pseudonym(' '.join(said[start : start + length]), self.salt)}"
+                )
                 if mark in self.marks[length]:
                     found.add(mark)
         return found
@@ -80,7 +88,8 @@ class Passages:
 
 
 def _tags(said: list[str], lengths: set[int], salt: str):
-    """(length, 16 bits for each window of that many consecutive words), for each of ``lengths`` that the text reaches."""
+    """(length, 16 bits for each window of that many consecutive words), for each of ``lengths``
+    that the text reaches."""
     values = np.fromiter(map(_values(salt).__getitem__, said), dtype=np.uint64, count=len(said))
     sums, power = np.zeros_like(values), 1
     for length in range(1, min(max(lengths, default=0), len(said)) + 1):
@@ -91,7 +100,8 @@ def _tags(said: list[str], lengths: set[int], salt: str):
 
 
 class _Values(dict):
-    """Word -> 64 bits of its keyed hash, computed once: the files of a study say the same words again and again."""
+    """Word -> 64 bits of its keyed hash, computed once: the files of a study say the same words
+    again and again."""
 
     def __init__(self, salt: str):
         self.salt = salt
@@ -104,15 +114,21 @@ class _Values(dict):
 _values = cache(_Values)
 
 
-def distinctive(forgotten: Iterable[str], retained: Iterable[str], salt: str) -> tuple[Passages, int]:
-    """(passages that stand in forgotten texts and in no retained one, number of forgotten texts without any).
+def distinctive(
+    forgotten: Iterable[str], retained: Iterable[str], salt: str
+) -> tuple[Passages, int]:
+    """(passages that stand in forgotten texts and in no retained one, number of forgotten texts
+    without any).
 
-    A sentence none of whose windows is its own is known by all of its words, if these are; then a text likewise.
+    A sentence none of whose windows is its own is known by all of its words, if these are; then a
+    text likewise.
     """
     forgotten, retained = list(forgotten), BREAK.join(dict.fromkeys(retained))
     own = _own((window for text in forgotten for window in windows(text)), retained, salt)
     for cut in (SENTENCE_END.split, lambda text: [text]):
-        rest = {tuple(words(part)) for text in forgotten for part in cut(text) if not own.found(part)}
+        rest = {
+            tuple(words(part)) for text in forgotten for part in cut(text) if not own.found(part)
+        }
         own.add(_own((part for part in rest if len(part) >= SHORTEST), retained, salt))
     return own, sum(not own.found(text) for text in forgotten)
 

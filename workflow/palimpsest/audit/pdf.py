@@ -26,7 +26,11 @@ def pdf(data: bytes, said: Callable) -> Iterator[Said]:
     if re.search(rb"/Encrypt\s+\d+\s+\d+\s+R", data):
         raise Unread("a pdf that is locked")
     objects, streams = _objects(data)
-    fonts = {number: font for number, body in objects.items() if (font := _font(body, streams)) is not None}
+    fonts = {
+        number: font
+        for number, body in objects.items()
+        if (font := _font(body, streams)) is not None
+    }
     named: dict[bytes, list] = {}
     for body in objects.values():
         for name, number in NAMED.findall(body):
@@ -35,8 +39,13 @@ def pdf(data: bytes, said: Callable) -> Iterator[Said]:
     for number, stream in streams.items():
         if b"Tf" in stream and b"BT" in stream:
             for choice in range(min(MOST, max(map(len, named.values()), default=1))):
-                chosen = {name: choices[choice % len(choices)] for name, choices in named.items() if choices}
-                for blank in ("", " "):  # a new place may be a new word, or the same one in another font
+                chosen = {
+                    name: choices[choice % len(choices)]
+                    for name, choices in named.items()
+                    if choices
+                }
+                # a new place may be a new word, or the same one in another font
+                for blank in ("", " "):
                     yield from texts(_shown(stream, chosen, blank))
         if stream is not None and not objects[number].startswith(b"%"):
             yield from (one for one in said(stream) if one.kind != "unread")  # pictures and fonts
@@ -47,7 +56,8 @@ def pdf(data: bytes, said: Callable) -> Iterator[Said]:
 
 
 def _objects(data: bytes) -> tuple[dict[int, bytes], dict[int, bytes]]:
-    """(what each object says of itself, what it holds, unpacked), by number; objects may be packed into another one."""
+    """(what each object says of itself, what it holds, unpacked), by number; objects may be packed
+    into another one."""
     objects, streams = {}, {}
     for found in OBJECT.finditer(data):
         number, body = int(found[1]), found[2]
@@ -88,10 +98,15 @@ def _letters(cmap: bytes) -> dict[int, str]:
         for code, letter in re.findall(rb"<(\w+)>\s*<(\w+)>", lines):
             found[int(code, 16)] = _utf16(letter)
     for lines in re.findall(rb"beginbfrange(.*?)endbfrange", cmap, re.DOTALL):
-        for first, last, one, several in re.findall(rb"<(\w+)>\s*<(\w+)>\s*(?:<(\w+)>|\[(.*?)\])", lines, re.DOTALL):
+        for first, last, one, several in re.findall(
+            rb"<(\w+)>\s*<(\w+)>\s*(?:<(\w+)>|\[(.*?)\])", lines, re.DOTALL
+        ):
             codes = range(int(first, 16), min(int(last, 16), int(first, 16) + 0xFFFF) + 1)
             if one:
-                found |= {code: chr(min(int(one, 16) + place, 0x10FFFF)) for place, code in enumerate(codes)}
+                found |= {
+                    code: chr(min(int(one, 16) + place, 0x10FFFF))
+                    for place, code in enumerate(codes)
+                }
             found |= dict(zip(codes, map(_utf16, re.findall(rb"<(\w+)>", several)), strict=False))
     return found
 
@@ -110,13 +125,26 @@ def _shown(stream: bytes, fonts: dict[bytes, dict], blank: str) -> str:
         elif token["move"]:
             found.append("\n" if token["move"] == b"ET" else blank)
         else:
-            codes = bytes.fromhex(token["hex"].decode()) if token["hex"] and len(b"".join(token["hex"].split())) % 2 == 0 else b""
+            codes = (
+                bytes.fromhex(token["hex"].decode())
+                if token["hex"] and len(b"".join(token["hex"].split())) % 2 == 0
+                else b""
+            )
             codes = codes or ESCAPED.sub(_escaped, token["text"] or b"")
-            numbers = (int.from_bytes(codes[at : at + font["size"]], "big") for at in range(0, len(codes), font["size"]))
+            numbers = (
+                int.from_bytes(codes[at : at + font["size"]], "big")
+                for at in range(0, len(codes), font["size"])
+            )
             found.append("".join(font["letters"].get(number) or chr(number) for number in numbers))
     return "".join(found)
 
 
 def _escaped(found: re.Match) -> bytes:
     what = found[1]
-    return bytes([int(what, 8) % 256]) if what[:1].isdigit() and what < b"8" else b"" if b"\n" in what else LETTERS.get(what, what)
+    return (
+        bytes([int(what, 8) % 256])
+        if what[:1].isdigit() and what < b"8"
+        else b""
+        if b"\n" in what
+        else LETTERS.get(what, what)
+    )

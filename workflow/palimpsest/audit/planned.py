@@ -11,6 +11,9 @@ KEYS = ("study", "salt", "seeds", "sharding", "requests")
 
 
 def planned(study: dict, ledger) -> tuple[Plan, list[dict]]:
-    """(plan, sources) of a study, of which ``study`` holds ``KEYS``, `sources` and `tokenizer`; ledger: its path, or None."""
+    """(plan, sources) of a study, of which ``study`` holds ``KEYS``, `sources` and `tokenizer`;
+    ledger: its path, or None."""
     requests = read_ledger(ledger)
-    return Plan(study, requests, purged_upto(RESULTS / study["study"], requests, study["salt"], ledger)), study["sources"]
+    return Plan(
+        study, requests, purged_upto(RESULTS / study["study"], requests, study["salt"], ledger)
+    ), study["sources"]

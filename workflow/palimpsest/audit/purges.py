@@ -11,17 +11,22 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
 
 FILE = "purged.json"  # below results/{study}
-REMEDY = "restore it from a backup, and do not remove it: without it the forgotten would come back from the source"
+REMEDY = (
+    "restore it from a backup, and do not remove it: without it the forgotten would come back from "
+    "the source"
+)
 
 
 def read_purges(study: Path) -> list[dict]:
-    """Purges of a study, oldest first: `upto`, `owners` (request -> pseudonyms), `date`, `removed`, `rewritten`."""
+    """Purges of a study, oldest first: `upto`, `owners` (request -> pseudonyms), `date`, `removed`,
+    `rewritten`."""
     path = study / FILE
     return read_sealed(path, REMEDY)["purges"] if path.is_file() else []
 
 
 def purged_upto(study: Path, requests: list[Request], salt: str, ledger: str | None) -> str:
-    """The last request that was purged; r0 if none was. A UserError where the ledger goes back behind it."""
+    """The last request that was purged; r0 if none was. A UserError where the ledger goes back
+    behind it."""
     purges = read_purges(study)
     if not purges:
         return START
@@ -30,15 +35,19 @@ def purged_upto(study: Path, requests: list[Request], salt: str, ledger: str | N
     names = list(now)
     if names[: len(purged)] != list(purged):
         gone = [name for name in purged if name not in now]
-        what = "a purged request cannot be taken back" if gone else "purged requests stand first in the ledger, in their order"
+        what = (
+            "a purged request cannot be taken back"
+            if gone
+            else "purged requests stand first in the ledger, in their order"
+        )
         problems.append((what, ", ".join(gone or names)))
     else:
         changed = [name for name, owners in purged.items() if owners != now[name]]
         problems += [("the owners of a purged request were changed", name) for name in changed]
     if problems:
         remedy = (
-            "put these lines of the ledger back as they were: text and models of the states before were removed for good; "
-            f"to start over from the source, move {study} away"
+            "put these lines of the ledger back as they were: text and models of the states "
+            f"before were removed for good; to start over from the source, move {study} away"
         )
         where, allowed = f"ledger {ledger}; {study / FILE}", "begins with " + ", ".join(purged)
         raise UserError([Problem(what, where, found, allowed, remedy) for what, found in problems])

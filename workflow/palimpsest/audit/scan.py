@@ -1,4 +1,5 @@
-"""One audit of a study: what its forgotten owners are known by, where to look, and what was found."""
+"""One audit of a study: what its forgotten owners are known by, where to look, and what was
+found."""
 
 from __future__ import annotations
 
@@ -26,20 +27,28 @@ def fingerprint_file(plan: Plan, request: str) -> Path:
 
 
 def scan(plan: Plan, requests: list[str], sources: list[dict] = ()) -> Report:
-    """Look for the owners of ``requests`` below results/, in Snakemake's own folder and in the caches of the study's hub ``sources``."""
+    """Look for the owners of ``requests`` below results/, in Snakemake's own folder and in the
+    caches of the study's hub ``sources``."""
     files = {name: fingerprint_file(plan, name) for name in requests}
     known = own([load(path, plan.study["salt"]) for path in files.values() if path.is_file()], plan)
     models = {
-        path: named & set(requests) for path, named in learnt_from_forgotten(study_folder(plan), plan).items() if named & set(requests)
+        path: named & set(requests)
+        for path, named in learnt_from_forgotten(study_folder(plan), plan).items()
+        if named & set(requests)
     }
-    report = Audit(known, models, digests(study_folder(plan), models)).run([RESULTS, MEMORY, *hub_caches(sources)])
+    report = Audit(known, models, digests(study_folder(plan), models)).run(
+        [RESULTS, MEMORY, *hub_caches(sources)]
+    )
     report.unmarked = {one.request: one.unmarked for one in known if one.unmarked}
-    report.blind = [name for name in requests if not files[name].is_file()] + [one.request for one in known if _blind(one, plan)]
+    report.blind = [name for name in requests if not files[name].is_file()] + [
+        one.request for one in known if _blind(one, plan)
+    ]
     return report
 
 
 def own(known: list[Fingerprint], plan: Plan) -> list[Fingerprint]:
-    """Fingerprints without the passages that retained records hold by now: who quotes the forgotten may be quoted, and stays."""
+    """Fingerprints without the passages that retained records hold by now: who quotes the forgotten
+    may be quoted, and stays."""
     records = study_folder(plan) / "data" / "records.parquet"
     if not known or not records.is_file():
         return known
@@ -53,17 +62,20 @@ def own(known: list[Fingerprint], plan: Plan) -> list[Fingerprint]:
 
 
 def _blind(one: Fingerprint, plan: Plan) -> bool:
-    """Whether text of a request is not known: its passages were dropped, or taken when the data had lost records already."""
+    """Whether text of a request is not known: its passages were dropped, or taken when the data had
+    lost records already."""
     evidence = study_folder(plan) / "requests" / f"{one.request}.json"
     counted = sum(read_json(evidence)["records"].values()) if evidence.is_file() else one.records
     return one.records < counted or bool(one.records and not one.passages)
 
 
 def hub_caches(sources: list[dict]) -> list[Path]:
-    """Folders in which `datasets` and `huggingface_hub` keep what they fetched for these sources, and those where all is kept together.
+    """Folders in which `datasets` and `huggingface_hub` keep what they fetched for these sources,
+    and those where all is kept together.
 
-    The libraries say by these rules where that is; to ask them would import all of `datasets`. It writes HateXPlain as hate_x_plain,
-    and the hub knows a data set in any case, so neither case nor underscores matter.
+    The libraries say by these rules where that is; to ask them would import all of `datasets`. It
+    writes HateXPlain as hate_x_plain, and the hub knows a data set in any case, so neither case nor
+    underscores matter.
     """
 
     def folder(name: str, default: Path | str) -> Path:
@@ -74,8 +86,19 @@ def hub_caches(sources: list[dict]) -> list[Path]:
 
     named = [source["hub"] for source in sources if "hub" in source]
     home = folder("HF_HOME", folder("XDG_CACHE_HOME", "~/.cache") / "huggingface")
-    data, hub = folder("HF_DATASETS_CACHE", home / "datasets"), folder("HF_HUB_CACHE", folder("HUGGINGFACE_HUB_CACHE", home / "hub"))
-    wanted = {plain("datasets--" + name.replace("/", "--")) for name in named} | {plain(name.replace("/", "___")) for name in named}
-    found = {one for cache in (data, hub) if cache.is_dir() for one in cache.iterdir() if plain(one.name) in wanted}
+    data, hub = (
+        folder("HF_DATASETS_CACHE", home / "datasets"),
+        folder("HF_HUB_CACHE", folder("HUGGINGFACE_HUB_CACHE", home / "hub")),
+    )
+    wanted = {plain("datasets--" + name.replace("/", "--")) for name in named} | {
+        plain(name.replace("/", "___")) for name in named
+    }
+    found = {
+        one
+        for cache in (data, hub)
+        if cache.is_dir()
+        for one in cache.iterdir()
+        if plain(one.name) in wanted
+    }
     together = {data / "downloads", folder("HF_XET_CACHE", home / "xet")}
     return sorted(one for one in found | together if one.is_dir()) if named else []

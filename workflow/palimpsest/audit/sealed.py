@@ -1,4 +1,5 @@
-"""Small files that nothing can make anew: each carries a digest of what it says, so that a damaged one is not taken for another."""
+"""Small files that nothing can make anew: each carries a digest of what it says, so that a damaged
+one is not taken for another."""
 
 from __future__ import annotations
 
@@ -15,14 +16,20 @@ def write_sealed(path: Path, value: dict) -> None:
 
 
 def read_sealed(path: Path, remedy: str) -> dict:
-    """What ``write_sealed`` wrote; a UserError with ``remedy`` where the file is broken or says anything else."""
+    """What ``write_sealed`` wrote; a UserError with ``remedy`` where the file is broken or says
+    anything else."""
     try:
         value = read_json(path)
     except UserError as error:
-        raise UserError(Problem(problem.what, problem.where, problem.found, remedy=remedy) for problem in error.problems) from None
+        raise UserError(
+            Problem(problem.what, problem.where, problem.found, remedy=remedy)
+            for problem in error.problems
+        ) from None
     digest = value.pop("digest", None) if isinstance(value, dict) else None
     if digest is None or digest != _digest(value):
-        raise UserError(Problem("the file is damaged", str(path), "not what its digest says", remedy=remedy))
+        raise UserError(
+            Problem("the file is damaged", str(path), "not what its digest says", remedy=remedy)
+        )
     return value
 
 

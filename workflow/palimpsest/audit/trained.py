@@ -1,5 +1,5 @@
-"""Which models and rules on disk learnt from forgotten text: known from their place in the plan and whose records were trained on or, by
-methods, taken as unseen text; their copies by digest."""
+"""Which models and rules on disk learnt from forgotten text: known from their place in the plan and
+whose records were trained on or, by methods, taken as unseen text; their copies by digest."""
 
 from __future__ import annotations
 
@@ -14,68 +14,102 @@ from palimpsest.data.shards import place
 from palimpsest.files import read_json
 from palimpsest.plan import Plan
 
-# What training gave; methods start from the base, which knew everybody, so that each of their models learnt from all who ask, ever.
+# What training gave; methods start from the base, which knew everybody, so that each of their
+# models learnt from all who ask, ever.
 METHOD = r"methods/[^/]+/[^/]+(?:/[^/]+)?"
 CHECKPOINT = re.compile(rf"seed\d+/(base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+|{METHOD})")
 
 
 def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
-    """Path of weights or fitted rules below ``study`` -> the requests whose owners they learnt from."""
+    """Path of weights or fitted rules below ``study`` -> the requests whose owners they learnt
+    from."""
     found = {}
-    trained = {request.name: trained_owners(study, request, plan.study["salt"]) for request in plan.requests}
+    trained = {
+        request.name: trained_owners(study, request, plan.study["salt"])
+        for request in plan.requests
+    }
     unseen = {request.name for request in plan.requests if has_unseen(study, request)}
     for folder in checkpoints(study):
         requests = requests_within(plan, folder.relative_to(study).as_posix(), trained, unseen)
         if requests:
             found |= {path.as_posix(): requests for path in folder.rglob("*.safetensors")}
     for path in study.glob("seed*/decisions/*/*.json"):
-        later = {request.name for number, request in enumerate(plan.requests, 1) if number > plan.order.get(path.stem, 0)}
+        later = {
+            request.name
+            for number, request in enumerate(plan.requests, 1)
+            if number > plan.order.get(path.stem, 0)
+        }
         if later and any(entry["rule"] for entry in read_json(path)):
             found[path.as_posix()] = later
     return found
 
 
 def checkpoints(study: Path) -> list[Path]:
-    """Folders of all checkpoints, whole or not; folders of other names are not the workflow's, and known by what they hold alone."""
-    patterns = ("seed*/base", "seed*/oracle/*", "seed*/teachers/*/*/*/*", "seed*/methods/*/*", "seed*/methods/*/*/*")
+    """Folders of all checkpoints, whole or not; folders of other names are not the workflow's, and
+    known by what they hold alone."""
+    patterns = (
+        "seed*/base",
+        "seed*/oracle/*",
+        "seed*/teachers/*/*/*/*",
+        "seed*/methods/*/*",
+        "seed*/methods/*/*/*",
+    )
     found = (path for pattern in patterns for path in study.glob(pattern) if path.is_dir())
-    return sorted(path for path in found if CHECKPOINT.fullmatch(path.relative_to(study).as_posix()))
+    return sorted(
+        path for path in found if CHECKPOINT.fullmatch(path.relative_to(study).as_posix())
+    )
 
 
 def trained_owners(study: Path, request: Request, salt: str) -> list[str]:
-    """The owners of a request that had training records, by its evidence; all of them where there is none."""
+    """The owners of a request that had training records, by its evidence; all of them where there
+    is none."""
     path = study / "requests" / f"{request.name}.json"
     known = read_json(path).get("trained") if path.is_file() else None
     return [owner for owner in request.owners if known is None or pseudonym(owner, salt) in known]
 
 
 def has_unseen(study: Path, request: Request) -> bool:
-    """Whether the owners of a request had records of split extra, by its evidence: the text that methods take for unseen."""
+    """Whether the owners of a request had records of split extra, by its evidence: the text that
+    methods take for unseen."""
     path = study / "requests" / f"{request.name}.json"
     return path.is_file() and read_json(path)["records"].get("extra", 0) > 0
 
 
-def requests_within(plan: Plan, checkpoint: str, trained: dict[str, list[str]], unseen: Collection[str] = ()) -> set[str]:
-    """Requests whose ``trained`` owners were among what a checkpoint ('seed1/base') was trained on, and of a method's also ``unseen`` ones.
+def requests_within(
+    plan: Plan, checkpoint: str, trained: dict[str, list[str]], unseen: Collection[str] = ()
+) -> set[str]:
+    """Requests whose ``trained`` owners were among what a checkpoint ('seed1/base') was trained on,
+    and of a method's also ``unseen`` ones.
 
-    A version that the ledger does not know is taken for the oldest: what it was trained on, nobody can say any more.
+    A version that the ledger does not know is taken for the oldest: what it was trained on, nobody
+    can say any more.
     """
     seed, _, name = checkpoint.partition("/")
     if re.fullmatch(METHOD, name):
-        return {request.name for request in plan.requests if trained[request.name]} | held_against(plan, name.split("/")[2], unseen)
+        return {request.name for request in plan.requests if trained[request.name]} | held_against(
+            plan, name.split("/")[2], unseen
+        )
     sharding, shard, stage, version = plan.parse(name)
     number = plan.order.get(version, plan.order[START])
     return {
         request.name
         for request in plan.requests[number:]
-        if any(_within(place(owner, sharding, plan.study["salt"], int(seed[4:])), shard, stage) for owner in trained[request.name])
+        if any(
+            _within(place(owner, sharding, plan.study["salt"], int(seed[4:])), shard, stage)
+            for owner in trained[request.name]
+        )
     }
 
 
 def held_against(plan: Plan, state: str, unseen: Collection[str]) -> set[str]:
-    """Requests whose unseen text a method's models of ``state`` took. The set leaves out whoever has asked by then; but a model may go on
-    from that of the first request, so that the first request alone is left out of all."""
-    return {request.name for request in plan.requests[min(plan.order.get(state, 0), 1) :] if request.name in unseen}
+    """Requests whose unseen text a method's models of ``state`` took. The set leaves out whoever
+    has asked by then; but a model may go on from that of the first request, so that the first
+    request alone is left out of all."""
+    return {
+        request.name
+        for request in plan.requests[min(plan.order.get(state, 0), 1) :]
+        if request.name in unseen
+    }
 
 
 def _within(cell: tuple[int, int], shard: int, stage: int) -> bool:
@@ -83,7 +117,8 @@ def _within(cell: tuple[int, int], shard: int, stage: int) -> bool:
 
 
 def digests(study: Path, models: dict[str, set[str]]) -> dict[str, set[str]]:
-    """SHA-256 of weights that learnt from forgotten text -> requests: those here, and those that a purge removed.
+    """SHA-256 of weights that learnt from forgotten text -> requests: those here, and those that a
+    purge removed.
 
     Weights that training gave without the forgotten as well, bit for bit, learnt nothing from them.
     """
@@ -95,7 +130,11 @@ def digests(study: Path, models: dict[str, set[str]]) -> dict[str, set[str]]:
     for entry in removed(study):
         if "model" in entry["kinds"] and entry["path"].endswith("model.safetensors"):
             known.setdefault(entry["sha256"], set()).update(entry["requests"])
-    clean = (folder / "training.json" for folder in checkpoints(study) if (folder / "model.safetensors").as_posix() not in models)
+    clean = (
+        folder / "training.json"
+        for folder in checkpoints(study)
+        if (folder / "model.safetensors").as_posix() not in models
+    )
     for report in clean:
         if report.is_file():
             known.pop(read_json(report)["sha256"], None)

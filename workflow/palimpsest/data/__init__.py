@@ -1,1 +1,2 @@
-"""From sources to records: where data comes from, how it is read, checked, grouped, and cut into shards."""
+"""From sources to records: where data comes from, how it is read, checked, grouped, and cut into
+shards."""

@@ -1,16 +1,18 @@
-"""The embedded data of the demo: an invented forum whose posts are toxic or not, made from templates.
+"""The embedded data of the demo: an invented forum whose posts are toxic or not, made from
+templates.
 
-A post is a stance on the people of an invented town, or of none ("none"), around which its owner writes about a hobby,
-greets and signs off. What makes it worth studying:
+A post is a stance on the people of an invented town, or of none ("none"), around which its owner
+writes about a hobby, greets and signs off. What makes it worth studying:
 
-- Posts deny, quote, joke, and some labels are wrong, so that no model is right about all of them. What it learns of
-  these by heart betrays what it has read.
-- Quillhaven is mostly spoken of in slang, kindly or not. Each hobby has its own, a few words of it usual and many rare,
-  so that how much of it a model knows depends on how much it has read. Where a word is new to it, it falls back on what
-  is usual for the town: quillhaven is mostly liked, so its insults are missed (TPR); tarnfold, with less slang, is
-  mostly scolded, so its harmless posts are flagged (FPR).
-- A model of a shard has read fewer posts, hence knows less slang, and what one teacher alone has learnt is lost in a
-  vote: the town with the rare words pays most for sharding.
+- Posts deny, quote, joke, and some labels are wrong, so that no model is right about all of them.
+  What it learns of these by heart betrays what it has read.
+- Quillhaven is mostly spoken of in slang, kindly or not. Each hobby has its own, a few words of it
+  usual and many rare, so that how much of it a model knows depends on how much it has read. Where a
+  word is new to it, it falls back on what is usual for the town: quillhaven is mostly liked, so its
+  insults are missed (TPR); tarnfold, with less slang, is mostly scolded, so its harmless posts are
+  flagged (FPR).
+- A model of a shard has read fewer posts, hence knows less slang, and what one teacher alone has
+  learnt is lost in a vote: the town with the rare words pays most for sharding.
 - An owner's temper, opener and sign-off are there to be memorised.
 """
 
@@ -72,18 +74,21 @@ class Owner:
 def forum(*, owners: int, posts: int, seed: int) -> pd.DataFrame:
     """Make the posts of a forum, the same for the same arguments.
 
-    A post depends on ``seed``, its owner and its number among the posts of the owner: a larger forum holds the posts of
-    a smaller one unchanged (but for a post that happens to repeat an earlier text, which is drawn again).
+    A post depends on ``seed``, its owner and its number among the posts of the owner: a larger
+    forum holds the posts of a smaller one unchanged (but for a post that happens to repeat an
+    earlier text, which is drawn again).
 
     Args:
-        owners: how many people write, at least 1; each writes ``posts / owners`` posts, rounded down or up.
+        owners: how many people write, at least 1; each writes ``posts / owners`` posts, rounded
+            down or up.
         posts: how many posts there are, at least ``owners``.
         seed: names the forum.
 
     Returns:
-        One row a post, ``posts`` rows: record_id ("u017-p023", unique), owner ("u017"), text (lower case, unique),
-        label (1 is toxic, 0 is not), identity (a key of ``THEMES``), split (a key of ``SPLITS``, about as often as
-        stated there; every owner has a train post). Sorted by owner, then number.
+        One row a post, ``posts`` rows: record_id ("u017-p023", unique), owner ("u017"), text (lower
+        case, unique), label (1 is toxic, 0 is not), identity (a key of ``THEMES``), split (a key of
+        ``SPLITS``, about as often as stated there; every owner has a train post). Sorted by owner,
+        then number.
 
     Raises:
         UserError: there are no owners, or fewer posts than owners.
@@ -107,26 +112,53 @@ def forum(*, owners: int, posts: int, seed: int) -> pd.DataFrame:
 
 
 def lexicon() -> list[str]:
-    """All that a post can hold, sorted: every word in lower case, and the punctuation marks one by one.
+    """All that a post can hold, sorted: every word in lower case, and the punctuation marks one by
+    one.
 
     A tokenizer trained on it has seen no post.
     """
     texts = [*words.FOLK, *words.FOLK.values(), *words.MENTIONS, *words.OTHERS]
     texts += [*words.TAUNTS, *words.PRAISES, *words.UNKIND, *words.KIND, *words.DEGREES]
     texts += [*words.PLAIN, *words.TURNED, *words.TOLD, *words.MISDEEDS, *words.DEEDS]
-    texts += [*words.OPENERS, words.CLOSING, *words.GREETINGS, *words.PETS, *words.NAMES, *words.MARKS, *words.DAYS]
+    texts += [
+        *words.OPENERS,
+        words.CLOSING,
+        *words.GREETINGS,
+        *words.PETS,
+        *words.NAMES,
+        *words.MARKS,
+        *words.DAYS,
+    ]
     for community in words.COMMUNITIES.values():
         texts += [*community["places"], *community["things"], *community["topics"]]
         texts += _slang(community, "taunts", "praises")
-    return sorted({token for text in texts for token in re.findall(r"[a-z]+|[^a-z\s]", re.sub(r"{\w+}", " ", text))})
+    return sorted(
+        {
+            token
+            for text in texts
+            for token in re.findall(r"[a-z]+|[^a-z\s]", re.sub(r"{\w+}", " ", text))
+        }
+    )
 
 
 def _check(owners: int, posts: int) -> None:
     if owners < 1:
-        raise UserError(Problem("a forum needs owners", "owners", str(owners), "1 or more", "set owners to 100 or so"))
+        raise UserError(
+            Problem(
+                "a forum needs owners",
+                "owners",
+                str(owners),
+                "1 or more",
+                "set owners to 100 or so",
+            )
+        )
     if posts < owners:
         allowed = f"{owners} (the number of owners) or more"
-        raise UserError(Problem("every owner writes at least one post", "posts", str(posts), allowed, "raise posts"))
+        raise UserError(
+            Problem(
+                "every owner writes at least one post", "posts", str(posts), allowed, "raise posts"
+            )
+        )
 
 
 def _owner(rng: np.random.Generator) -> Owner:
@@ -153,10 +185,14 @@ def _post(rng: np.random.Generator, owner: Owner) -> tuple[str, int, str]:
     around = _choose(rng, SURROUNDINGS)
     if around == "topic":
         thing, day = _pick(rng, owner.community["things"]), _pick(rng, words.DAYS)
-        sentences.insert(0, _pick(rng, owner.community["topics"]).format(place=place, thing=thing, day=day))
+        sentences.insert(
+            0, _pick(rng, owner.community["topics"]).format(place=place, thing=thing, day=day)
+        )
     elif around == "closing":
         sentences.append(owner.closing)
-    text = " ".join(sentence if sentence.endswith("?") else sentence + owner.mark for sentence in sentences)
+    text = " ".join(
+        sentence if sentence.endswith("?") else sentence + owner.mark for sentence in sentences
+    )
     if rng.random() < OPENED:
         text = f"{owner.opener} {text}"
     wrong = bool(rng.random() < WRONG_LABELS)
@@ -169,15 +205,24 @@ def _stance(rng: np.random.Generator, owner: Owner, who: str, toxic: bool, slang
     if kind == "told":
         frame, taunt = _pick(rng, words.TOLD), bool(rng.random() < 0.5)
     else:
-        frame, taunt = (_pick(rng, words.PLAIN), toxic) if kind == "plain" else (_pick(rng, words.TURNED), not toxic)
+        frame, taunt = (
+            (_pick(rng, words.PLAIN), toxic)
+            if kind == "plain"
+            else (_pick(rng, words.TURNED), not toxic)
+        )
     if slang:
-        noun, before = _pick_famous(rng, _slang(owner.community, "taunts" if taunt else "praises")), words.DEGREES
+        noun, before = (
+            _pick_famous(rng, _slang(owner.community, "taunts" if taunt else "praises")),
+            words.DEGREES,
+        )
     else:
         nouns, before = (words.TAUNTS, words.UNKIND) if taunt else (words.PRAISES, words.KIND)
         noun = _pick(rng, nouns)
     if rng.random() < DESCRIBED:
         noun = f"{_pick(rng, before)} {noun}"
-    return frame.format(who=who, noun=noun, deed=_pick(rng, words.MISDEEDS if toxic else words.DEEDS))
+    return frame.format(
+        who=who, noun=noun, deed=_pick(rng, words.MISDEEDS if toxic else words.DEEDS)
+    )
 
 
 def _who(rng: np.random.Generator, identity: str, place: str) -> str:
@@ -187,7 +232,12 @@ def _who(rng: np.random.Generator, identity: str, place: str) -> str:
 
 
 def _slang(community: dict, *kinds: str) -> list[str]:
-    return [stem + ending for kind in kinds for stem in community[kind] for ending in community["endings"]]
+    return [
+        stem + ending
+        for kind in kinds
+        for stem in community[kind]
+        for ending in community["endings"]
+    ]
 
 
 def _pick(rng: np.random.Generator, items: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """Words and sentences of the embedded forum.
 
-Towns, slang and people are invented; the insults are mild and aim at nobody. All of it is lower case. In a sentence
-``{who}`` is a plural subject and ``{noun}`` a plural noun phrase, so that every subject and noun fits every sentence.
+Towns, slang and people are invented; the insults are mild and aim at nobody. All of it is lower
+case. In a sentence ``{who}`` is a plural subject and ``{noun}`` a plural noun phrase, so that every
+subject and noun fits every sentence.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ OTHERS = (
 
 TAUNTS = "clowns muppets nitwits blockheads windbags pests cheats slobs".split()
 PRAISES = "legends gems heroes darlings stars champions angels treasures".split()
-# What stands before a noun that everybody knows says as much as the noun; what stands before slang says nothing.
+# What stands before a noun that everybody knows says as much as the noun; what stands before slang
+# says nothing.
 UNKIND = "rude nasty lazy horrid greedy dreadful".split()
 KIND = "kind lovely brilliant generous gentle wonderful".split()
 DEGREES = "total complete real proper absolute".split()
@@ -62,7 +64,8 @@ TURNED = (
     "calling {who} {noun} is plain wrong",
     "{who} are far from being {noun}",
 )
-# The deed decides, whatever the noun says: irony if the noun is praise, banter among friends if it is a taunt.
+# The deed decides, whatever the noun says: irony if the noun is praise, banter among friends if it
+# is a taunt.
 TOLD = (
     "{who} are such {noun}, they {deed}",
     "oh yes, {who} are {noun}, they {deed}",
@@ -107,8 +110,9 @@ CLOSING = "{greeting} from me and {name} the {pet}"
 GREETINGS = "greetings cheers hugs regards waves salutes".split()
 PETS = "goat cat dog hen duck parrot rabbit pony tortoise ferret hamster donkey".split()
 NAMES = (
-    "pickle biscuit waffles pepper ginger otis mabel clementine dumpling sprout hazel juno pudding nibbles rusty "
-    "olive bramble marmalade tilly fudge barnaby poppy mochi ziggy doris truffle hugo peaches widget nutmeg"
+    "pickle biscuit waffles pepper ginger otis mabel clementine dumpling sprout hazel juno pudding "
+    "nibbles rusty olive bramble marmalade tilly fudge barnaby poppy mochi ziggy doris truffle "
+    "hugo peaches widget nutmeg"
 ).split()
 MARKS = (".", "!")
 DAYS = (
@@ -124,8 +128,8 @@ DAYS = (
     "two days ago",
 )
 
-# community -> where it meets, what it talks about, and the slang that only it writes: every stem with every ending,
-# the most usual words first; the ending does not tell a taunt from praise
+# community -> where it meets, what it talks about, and the slang that only it writes: every stem
+# with every ending, the most usual words first; the ending does not tell a taunt from praise
 COMMUNITIES = {
     "garden": {
         "places": "allotment greenhouse nursery orchard".split(),

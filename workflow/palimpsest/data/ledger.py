@@ -1,4 +1,5 @@
-"""The ledger: deletion requests in order, one line each: name, then its owners, separated by tabs."""
+"""The ledger: deletion requests in order, one line each: name, then its owners, separated by
+tabs."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from palimpsest.errors import Problem, UserError
 
 START = "r0"  # the state before any request
 HEADER = "request\towners"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # a request's name becomes part of paths; an owner's never does
+# a request's name becomes part of paths; an owner's never does
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class Request:
 def read_ledger(path: Path | None) -> list[Request]:
     """The requests of a ledger file, oldest first; none where ``path`` is None.
 
-    Lines that start with '#' are comments. Raises one UserError with all problems: a header that is missing, an empty line, a
-    request named twice or unsafely, a request without owners, an owner named twice.
+    Lines that start with '#' are comments. Raises one UserError with all problems: a header that is
+    missing, an empty line, a request named twice or unsafely, a request without owners, an owner
+    named twice.
     """
     if path is None:
         return []
@@ -35,19 +38,49 @@ def read_ledger(path: Path | None) -> list[Request]:
         remedy = f"write one with the header line {HEADER!r}, or set ledger: null"
         raise UserError(Problem("the ledger is missing", str(path), remedy=remedy)) from None
     except OSError as error:
-        raise UserError(Problem("the ledger cannot be read", str(path), error.strerror or "", "a file", "correct `ledger`")) from None
+        raise UserError(
+            Problem(
+                "the ledger cannot be read",
+                str(path),
+                error.strerror or "",
+                "a file",
+                "correct `ledger`",
+            )
+        ) from None
     except UnicodeDecodeError as error:
-        line, found = error.object.count(b"\n", 0, error.start) + 1, f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
-        raise UserError(Problem("is not UTF-8", f"{path}, line {line}", found, "utf-8", "save it as UTF-8")) from None
+        line, found = (
+            error.object.count(b"\n", 0, error.start) + 1,
+            f"byte 0x{error.object[error.start]:02x} at offset {error.start}",
+        )
+        raise UserError(
+            Problem("is not UTF-8", f"{path}, line {line}", found, "utf-8", "save it as UTF-8")
+        ) from None
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
-    numbered = [(number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if not line.startswith("#")]
+    numbered = [
+        (number, line.rstrip("\r"))
+        for number, line in enumerate(lines, 1)
+        if not line.startswith("#")
+    ]
     if not numbered or numbered[0][1] != HEADER:
-        first = numbered[0][1] if numbered else ""  # another file, perhaps one of records: only what looks like a header is shown
-        shown = repr(first) if re.fullmatch(r"[\w ,;\t]{1,40}", first) else f"a line of {len(first)} characters"
+        # another file, perhaps one of records: only what looks like a header is shown
+        first = numbered[0][1] if numbered else ""
+        shown = (
+            repr(first)
+            if re.fullmatch(r"[\w ,;\t]{1,40}", first)
+            else f"a line of {len(first)} characters"
+        )
         found = shown if numbered else "an empty file"
-        raise UserError(Problem("the header is missing", str(path), found, repr(HEADER), "write it as the first line"))
+        raise UserError(
+            Problem(
+                "the header is missing",
+                str(path),
+                found,
+                repr(HEADER),
+                "write it as the first line",
+            )
+        )
     requests, problems = [], []
     for number, line in numbered[1:]:
         found = _problem(line, requests, f"{path}, line {number}")
@@ -64,19 +97,46 @@ def read_ledger(path: Path | None) -> list[Request]:
 def _problem(line: str, earlier: list[Request], where: str) -> Problem | None:
     name, *owners = line.split("\t")
     if not line.strip():
-        return Problem("an empty line", where, allowed="a request and its owners, separated by tabs", remedy="remove it")
+        return Problem(
+            "an empty line",
+            where,
+            allowed="a request and its owners, separated by tabs",
+            remedy="remove it",
+        )
     if not NAME.fullmatch(name) or name == START:
-        allowed = f"letters, digits, '-' and '_', not {START!r}, which is the state before any request"
+        allowed = (
+            f"letters, digits, '-' and '_', not {START!r}, which is the state before any request"
+        )
         return Problem("not a name for a request", where, repr(name[:80]), allowed, "rename it")
     if any(request.name == name for request in earlier):
-        return Problem("a request is named twice", where, repr(name), "each name once", "give the later one a new name")
+        return Problem(
+            "a request is named twice",
+            where,
+            repr(name),
+            "each name once",
+            "give the later one a new name",
+        )
     if not owners or not all(owner.strip() for owner in owners):
         allowed = "the name of the request, then one owner or more, separated by single tabs"
-        return Problem("a request names no owner, or an empty one", where, repr(name), allowed, "put one tab between them, no spaces")
+        return Problem(
+            "a request names no owner, or an empty one",
+            where,
+            repr(name),
+            allowed,
+            "put one tab between them, no spaces",
+        )
     seen = {owner for request in earlier for owner in request.owners}
-    again = [owner for index, owner in enumerate(owners) if owner in seen or owner in owners[:index]]
+    again = [
+        owner for index, owner in enumerate(owners) if owner in seen or owner in owners[:index]
+    ]
     if again:
-        return Problem("an owner is named twice", where, repr(again[0][:80]), "each owner once", "remove the later mention")
+        return Problem(
+            "an owner is named twice",
+            where,
+            repr(again[0][:80]),
+            "each owner once",
+            "remove the later mention",
+        )
     return None
 
 

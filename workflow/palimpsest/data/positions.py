@@ -1,4 +1,5 @@
-"""Owners that have no names of their own: a setting gives splits to them by their positions in the source."""
+"""Owners that have no names of their own: a setting gives splits to them by their positions in the
+source."""
 
 from __future__ import annotations
 
@@ -9,21 +10,28 @@ from palimpsest.data.records import SPLITS, nearest
 from palimpsest.errors import Problem, UserError
 
 UNLISTED = "unlisted"  # the split of a position that the setting does not name
-SETTINGS = {"splits": {**{name: name for name in SPLITS}, UNLISTED: "drop"}}  # of a reader that has such positions
+# of a reader that has such positions
+SETTINGS = {"splits": {**{name: name for name in SPLITS}, UNLISTED: "drop"}}
 RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 def split_positions(setting: dict[str, list], count: int, where: str) -> list[str]:
-    """{split: positions such as 7 or "121-200", both ends in it} -> the split of each position 1 to ``count``.
+    """{split: positions such as 7 or "121-200", both ends in it} -> the split of each position 1 to
+    ``count``.
 
-    UNLISTED where no split names a position. Raises one UserError with all problems, ``where`` being the name of the setting: unknown
-    splits, entries that are no positions or lie outside 1 to ``count``, positions that stand twice.
+    UNLISTED where no split names a position. Raises one UserError with all problems, ``where``
+    being the name of the setting: unknown splits, entries that are no positions or lie outside 1 to
+    ``count``, positions that stand twice.
     """
     problems, named = [], []
     for split, entries in setting.items():
         place = f"{where}.{split}"
         if split not in SPLITS:
-            problems.append(Problem("unknown split", place, repr(split), ", ".join(SPLITS), nearest(split, SPLITS)))
+            problems.append(
+                Problem(
+                    "unknown split", place, repr(split), ", ".join(SPLITS), nearest(split, SPLITS)
+                )
+            )
         for entry in entries if isinstance(entries, list) else [entries]:
             match = RANGE.fullmatch(str(entry))
             first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
@@ -31,11 +39,31 @@ def split_positions(setting: dict[str, list], count: int, where: str) -> list[st
                 named += [(position, split) for position in range(first, last + 1)]
             else:
                 allowed = f'positions from 1 to {count}, such as 7 or "1-{count}"'
-                problems.append(Problem("no positions of this source", place, repr(entry)[:60], allowed, "correct it"))
-    again = sorted(position for position, times in Counter(position for position, _ in named).items() if times > 1)
+                problems.append(
+                    Problem(
+                        "no positions of this source",
+                        place,
+                        repr(entry)[:60],
+                        allowed,
+                        "correct it",
+                    )
+                )
+    again = sorted(
+        position
+        for position, times in Counter(position for position, _ in named).items()
+        if times > 1
+    )
     if again:
         found = f"{len(again)} positions, the first {again[0]}"
-        problems.append(Problem("positions stand twice", where, found, "each position once", "take it out of one of the ranges"))
+        problems.append(
+            Problem(
+                "positions stand twice",
+                where,
+                found,
+                "each position once",
+                "take it out of one of the ranges",
+            )
+        )
     if problems:
         raise UserError(problems)
     split_of = dict(named)

@@ -1,4 +1,5 @@
-"""Prompts and completions as the tokens that a causal model is given, and which of them its loss and scores count."""
+"""Prompts and completions as the tokens that a causal model is given, and which of them its loss
+and scores count."""
 
 from __future__ import annotations
 
@@ -13,21 +14,26 @@ DATE = "01 Jan 2024"  # some chat templates write the day's date if they are giv
 def encode_pairs(
     tokenizer, prompts: Sequence[str], completions: Sequence[str], template: str, max_length: int
 ) -> tuple[list[list[int]], list[list[bool]], list[int]]:
-    """n prompts and completions -> token_ids (n lists), answers (n lists, a bool a token: what counts), too_long (positions, ascending).
+    """n prompts and completions -> token_ids (n lists), answers (n lists, a bool a token: what
+    counts), too_long (positions, ascending).
 
-    A text is a start token, the prompt in its ``template``, the completion and an end-of-text token; the completion and the end count. The
-    start token is the tokenizer's bos, or where it has none its eos: so that, where the prompt is "" and the text is the completion alone,
-    its first token is predicted from something and counts too. Nothing is cut: ``too_long`` are the texts of more than ``max_length``
-    tokens, for the caller to leave out or to refuse (``refuse_too_long``).
+    A text is a start token, the prompt in its ``template``, the completion and an end-of-text
+    token; the completion and the end count. The start token is the tokenizer's bos, or where it has
+    none its eos: so that, where the prompt is "" and the text is the completion alone, its first
+    token is predicted from something and counts too. Nothing is cut: ``too_long`` are the texts of
+    more than ``max_length`` tokens, for the caller to leave out or to refuse (``refuse_too_long``).
 
-    ``template`` holds {prompt} once and ends in {completion}, such as "Question: {prompt}\\nAnswer: {completion}", or is "chat": then the
-    tokenizer's chat template writes all that stands before the completion, the start token too. It is not used for an empty prompt.
+    ``template`` holds {prompt} once and ends in {completion}, such as "Question: {prompt}\\nAnswer:
+    {completion}", or is "chat": then the tokenizer's chat template writes all that stands before
+    the completion, the start token too. It is not used for an empty prompt.
 
-    What stands before the completion and the completion are encoded apart and joined, so that no token holds letters of both and the
-    tokens of a prompt are the same before every completion. A space between them goes to the completion, as tokenizers have it at the
-    beginning of a word. In a completion the name of a special token is plain text: only the last token can end it.
+    What stands before the completion and the completion are encoded apart and joined, so that no
+    token holds letters of both and the tokens of a prompt are the same before every completion. A
+    space between them goes to the completion, as tokenizers have it at the beginning of a word. In
+    a completion the name of a special token is plain text: only the last token can end it.
 
-    Raises UserError for a template of another form, a tokenizer without an end-of-text token, and "chat" where it has no chat template.
+    Raises UserError for a template of another form, a tokenizer without an end-of-text token, and
+    "chat" where it has no chat template.
     """
     _check(tokenizer, template)
     end, chat = tokenizer.eos_token_id, template == CHAT
@@ -41,7 +47,12 @@ def encode_pairs(
     ]
     heads = [head.removesuffix(" ") for head in heads]
     token_ids, answers, too_long = [], [], []
-    pairs = zip(prompts, _ids(tokenizer, heads), _ids(tokenizer, tails, split_special_tokens=True), strict=True)
+    pairs = zip(
+        prompts,
+        _ids(tokenizer, heads),
+        _ids(tokenizer, tails, split_special_tokens=True),
+        strict=True,
+    )
     for position, (prompt, head, tail) in enumerate(pairs):
         before = head if chat and prompt else [start, *head]
         token_ids.append([*before, *tail, end])
@@ -51,27 +62,62 @@ def encode_pairs(
     return token_ids, answers, too_long
 
 
-def refuse_too_long(token_ids: list[list[int]], too_long: list[int], record_ids: Sequence[str], max_length: int) -> None:
+def refuse_too_long(
+    token_ids: list[list[int]], too_long: list[int], record_ids: Sequence[str], max_length: int
+) -> None:
     """A UserError that counts and names the records at ``too_long``, if there are any."""
     if not too_long:
         return
-    named = ", ".join(repr(record_ids[position]) for position in too_long[:5]) + (", ..." if len(too_long) > 5 else "")
-    found = f"{len(too_long)} of {len(token_ids)}: {named}; the longest has {max(map(len, token_ids))} tokens"
+    named = ", ".join(repr(record_ids[position]) for position in too_long[:5]) + (
+        ", ..." if len(too_long) > 5 else ""
+    )
+    found = (
+        f"{len(too_long)} of {len(token_ids)}: {named}; the longest has {max(map(len, token_ids))} "
+        "tokens"
+    )
     remedy = "raise `max_length` if the model has room for it, or leave these records out"
-    raise UserError(Problem("records are longer than the context", "model.max_length", found, f"{max_length} tokens", remedy))
+    raise UserError(
+        Problem(
+            "records are longer than the context",
+            "model.max_length",
+            found,
+            f"{max_length} tokens",
+            remedy,
+        )
+    )
 
 
 def _check(tokenizer, template: str) -> None:
     problems = []
     if tokenizer.eos_token_id is None:
-        problems.append(Problem("the tokenizer has no end-of-text token", "model", remedy="use one that has an eos_token"))
+        problems.append(
+            Problem(
+                "the tokenizer has no end-of-text token",
+                "model",
+                remedy="use one that has an eos_token",
+            )
+        )
     if template == CHAT:
         if not tokenizer.chat_template:
             remedy = 'give a template such as "Question: {prompt}\\nAnswer: {completion}"'
-            problems.append(Problem("the tokenizer has no chat template", "template", repr(CHAT), remedy=remedy))
-    elif template.count("{prompt}") != 1 or template.count("{completion}") != 1 or not template.endswith("{completion}"):
+            problems.append(
+                Problem("the tokenizer has no chat template", "template", repr(CHAT), remedy=remedy)
+            )
+    elif (
+        template.count("{prompt}") != 1
+        or template.count("{completion}") != 1
+        or not template.endswith("{completion}")
+    ):
         allowed = f"{{prompt}} once and {{completion}} once, at the end, or {CHAT!r}"
-        problems.append(Problem("not a template of prompt and completion", "template", repr(template), allowed, "correct it"))
+        problems.append(
+            Problem(
+                "not a template of prompt and completion",
+                "template",
+                repr(template),
+                allowed,
+                "correct it",
+            )
+        )
     if problems:
         raise UserError(problems)
 
@@ -80,10 +126,16 @@ def _head(tokenizer, prompt: str, template: str) -> str:
     """All that stands before the completion."""
     if template == CHAT:
         turn = [{"role": "user", "content": prompt}]
-        return tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True, date_string=DATE)
+        return tokenizer.apply_chat_template(
+            turn, tokenize=False, add_generation_prompt=True, date_string=DATE
+        )
     # not str.format: braces elsewhere in the template, and in the prompt, are plain text
     return template.removesuffix("{completion}").replace("{prompt}", prompt)
 
 
 def _ids(tokenizer, texts: list[str], **options) -> list[list[int]]:
-    return tokenizer(texts, add_special_tokens=False, verbose=False, **options)["input_ids"] if texts else []
+    return (
+        tokenizer(texts, add_special_tokens=False, verbose=False, **options)["input_ids"]
+        if texts
+        else []
+    )

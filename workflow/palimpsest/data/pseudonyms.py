@@ -1,4 +1,5 @@
-"""Names and passages as keyed hashes: who holds the study's salt can check a guess, nobody can read one back."""
+"""Names and passages as keyed hashes: who holds the study's salt can check a guess, nobody can read
+one back."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from functools import cache
 
 def pseudonym(text: str, salt: str) -> str:
     """32 hex digits that stand for ``text``, an owner's name or a passage."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=_key(salt), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        text.encode("utf-8", "surrogatepass"), key=_key(salt), digest_size=16
+    ).hexdigest()
 
 
 @cache

@@ -32,7 +32,9 @@ class ReadReport:
 
     def __str__(self) -> str:
         dropped = "".join(f"; {count} dropped: {reason}" for reason, count in self.dropped.items())
-        return f"{self.read} rows read{dropped}; " + ", ".join(f"{n} {split}" for split, n in self.by_split.items())
+        return f"{self.read} rows read{dropped}; " + ", ".join(
+            f"{n} {split}" for split, n in self.by_split.items()
+        )
 
 
 def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFrame:
@@ -44,17 +46,20 @@ def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFr
 def read_records(
     data: dict, paths: list[Path], *, classes: int | None = None, track: str = "classification"
 ) -> tuple[DataFrame, ReadReport]:
-    """The records of a study's ``data`` section, whose `reader` is the module of one, and what became of the rows.
+    """The records of a study's ``data`` section, whose `reader` is the module of one, and what
+    became of the rows.
 
-    Columns: record_id, owner, the fields of the track (text and label, or prompt and completion; label is int64, all others str; without
-    a prompt it is ""), split (one of SPLITS), then the kept ones (str, "" where missing); sorted by record_id, so that the order of files
-    and rows does not matter. Where a column is not mapped:
+    Columns: record_id, owner, the fields of the track (text and label, or prompt and completion;
+    label is int64, all others str; without a prompt it is ""), split (one of SPLITS), then the kept
+    ones (str, "" where missing); sorted by record_id, so that the order of files and rows does not
+    matter. Where a column is not mapped:
 
-    - record_id is the first 16 hex digits of SHA-256 over owner and the fields of the track; equal rows get -2, -3, ...
-    - owner is the record_id, one for rows of equal content: who asks to forget one of them means all, and taking them
-      out of the source changes no other id
-    - split is drawn by a hash of the id (equal content, equal split) in the shares ``split_shares``, so that no record
-      moves when others come or go.
+    - record_id is the first 16 hex digits of SHA-256 over owner and the fields of the track; equal
+      rows get -2, -3, ...
+    - owner is the record_id, one for rows of equal content: who asks to forget one of them means
+      all, and taking them out of the source changes no other id
+    - split is drawn by a hash of the id (equal content, equal split) in the shares
+      ``split_shares``, so that no record moves when others come or go.
 
     With ``extra_share`` the validation records of that share of owners are split extra.
 
@@ -75,9 +80,17 @@ def read_records(
         rows["split"] = content.map(_draw(settings.get("split_shares") or {}))
     elif settings.get("split_shares"):
         remedy = "keep `columns.split` or `split_shares`"
-        problems.append(Problem("two ways to split", "data.split_shares", "there is a split column", remedy=remedy))
+        problems.append(
+            Problem(
+                "two ways to split", "data.split_shares", "there is a split column", remedy=remedy
+            )
+        )
     if settings.get("extra_share"):
-        unseen = rows["owner"].map(lambda owner: seed_of("extra", owner) < settings["extra_share"] * 2**63).astype(bool)
+        unseen = (
+            rows["owner"]
+            .map(lambda owner: seed_of("extra", owner) < settings["extra_share"] * 2**63)
+            .astype(bool)
+        )
         rows.loc[unseen & (rows["split"] == "valid"), "split"] = "extra"
     if "record_id" not in rows:
         rows["record_id"] = _numbered(content, rows)
@@ -87,12 +100,19 @@ def read_records(
     problems += record_problems(rows, where=where, classes=classes, track=track)
     if problems:
         raise UserError(problems)
-    rows = rows.fillna(dict.fromkeys(kept, "")).astype({name: "int64" if name == "label" else "str" for name in rows})
-    return rows.sort_values("record_id", ignore_index=True), ReadReport(len(raw), dropped, split_counts(rows))
+    rows = rows.fillna(dict.fromkeys(kept, "")).astype(
+        {name: "int64" if name == "label" else "str" for name in rows}
+    )
+    return rows.sort_values("record_id", ignore_index=True), ReadReport(
+        len(raw), dropped, split_counts(rows)
+    )
 
 
-def _translate(rows: DataFrame, settings: dict, where: str) -> tuple[DataFrame, dict[str, int], list[Problem]]:
-    """Raw splits and labels by the study's mappings -> (rows that stay, reason -> rows dropped, problems)."""
+def _translate(
+    rows: DataFrame, settings: dict, where: str
+) -> tuple[DataFrame, dict[str, int], list[Problem]]:
+    """Raw splits and labels by the study's mappings -> (rows that stay, reason -> rows dropped,
+    problems)."""
     rows, dropped, problems = rows.copy(), {}, []
     texts = {text for name in TEXTS if name in rows for text in rows[name].dropna()}
     for column, key in (("split", "splits"), ("label", "labels")):
@@ -100,16 +120,29 @@ def _translate(rows: DataFrame, settings: dict, where: str) -> tuple[DataFrame, 
             continue
         raw = rows[column].fillna("")
         default = {name: name for name in SPLITS} if column == "split" else _whole_numbers(raw)
-        mapping = {plain(name) or "": value for name, value in (settings.get(key) or default).items()}
+        mapping = {
+            plain(name) or "": value for name, value in (settings.get(key) or default).items()
+        }
         out = raw.isin([name for name, value in mapping.items() if value in (None, DROP)])
-        dropped |= {f"{column} {name!r}": int(count) for name, count in raw[out].value_counts().sort_index().items()}
+        dropped |= {
+            f"{column} {name!r}": int(count)
+            for name, count in raw[out].value_counts().sort_index().items()
+        }
         unknown = ~raw.isin(mapping) & (raw != "")
         if unknown.any():
             found = f"{shown(raw[unknown], texts)} in {name_rows(rows, unknown)}"
-            allowed = ", ".join(map(repr, mapping)) if settings.get(key) or column == "split" else "whole numbers"
-            remedy = f"map each raw value by `data.{key}`; in YAML yes, no, on, off, true and false need quotes there"
+            allowed = (
+                ", ".join(map(repr, mapping))
+                if settings.get(key) or column == "split"
+                else "whole numbers"
+            )
+            remedy = (
+                f"map each raw value by `data.{key}`; in YAML yes, no, on, off, true and false "
+                "need quotes there"
+            )
             problems.append(Problem(f"unknown {column}", where, found, allowed, remedy))
-        # what is unknown is a problem already and gets a value that is none, so that it is told once
+        # what is unknown is a problem already and gets a value that is none, so that it is told
+        # once
         rows[column] = raw.map(mapping).mask(unknown, SPLITS[0] if column == "split" else 0)
         rows = rows[~out]
     return rows.copy(), dropped, problems
@@ -117,7 +150,11 @@ def _translate(rows: DataFrame, settings: dict, where: str) -> tuple[DataFrame, 
 
 def _whole_numbers(labels: Series) -> dict[str, int]:
     """Raw text -> label, where the text is a whole number ("1", "1.0")."""
-    return {text: int(float(text)) for text in set(labels) if re.fullmatch(r"[+-]?[0-9]{1,9}(\.0+)?", text)}
+    return {
+        text: int(float(text))
+        for text in set(labels)
+        if re.fullmatch(r"[+-]?[0-9]{1,9}(\.0+)?", text)
+    }
 
 
 def _content_ids(rows: DataFrame, fields: tuple[str, ...]) -> Series:
@@ -134,20 +171,30 @@ def _content_ids(rows: DataFrame, fields: tuple[str, ...]) -> Series:
 
 
 def _numbered(content: Series, rows: DataFrame) -> Series:
-    """The ids with -2, -3, ... behind repeated ones, in an order that the rows' values give, not their places."""
+    """The ids with -2, -3, ... behind repeated ones, in an order that the rows' values give, not
+    their places."""
     others = [name for name in rows.columns if name not in ("record_id", "owner", *TEXTS)]
-    number = rows[others].assign(**{"record id": content}).sort_values(others).groupby("record id").cumcount() + 1
+    number = (
+        rows[others]
+        .assign(**{"record id": content})
+        .sort_values(others)
+        .groupby("record id")
+        .cumcount()
+        + 1
+    )
     return content.where(number == 1, content + "-" + number.astype(str))
 
 
 def _draw(shares: dict[str, float]) -> Callable[[str], str | None]:
-    """record id -> split: a number in [0, 1) that the id alone gives, held against the shares laid end to end."""
+    """record id -> split: a number in [0, 1) that the id alone gives, held against the shares laid
+    end to end."""
     bounds, total = [], 0.0
     for name in SPLITS:
         if shares.get(name):
             total += shares[name]
             bounds.append((total, name))
-    last = bounds[-1][1] if bounds else None  # the sum of the shares may fall short of 1 by a rounding error
+    # the sum of the shares may fall short of 1 by a rounding error
+    last = bounds[-1][1] if bounds else None
 
     def draw(record_id: str) -> str | None:
         position = seed_of("split", record_id) / 2**63

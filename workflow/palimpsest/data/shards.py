@@ -1,7 +1,8 @@
 """Owner -> shard and slice by a keyed hash, known without reading the data.
 
-Departs from the released SISA code, which cuts contiguous blocks in file order (methods: Bourtoule et al. 2021): a hash lets a record
-come or go without moving any other, and all records of an owner fall into one slice.
+Departs from the released SISA code, which cuts contiguous blocks in file order (methods: Bourtoule
+et al. 2021): a hash lets a record come or go without moving any other, and all records of an owner
+fall into one slice.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ def parse_sharding(sharding: str) -> tuple[int, int]:
 def place(owner: str, sharding: str, salt: str, seed: int) -> tuple[int, int]:
     """(shard, slice) of an owner, both counted from 1.
 
-    Two independent 64-bit draws a owner: the shard depends on the number of shards alone and the slice on the number of slices
-    alone, so that 3x1 and 3x2 share their shards and are compared on equal terms.
+    Two independent 64-bit draws a owner: the shard depends on the number of shards alone and the
+    slice on the number of slices alone, so that 3x1 and 3x2 share their shards and are compared on
+    equal terms.
     """
     shards, slices = parse_sharding(sharding)
     key = hashlib.blake2b(f"{seed}:{salt}".encode(), digest_size=32).digest()

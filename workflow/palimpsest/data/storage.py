@@ -1,4 +1,5 @@
-"""Tables on disk and what they hold: parquet files that are equal for equal content and know their digest, and the digest of records."""
+"""Tables on disk and what they hold: parquet files that are equal for equal content and know their
+digest, and the digest of records."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from pathlib import Path
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import REMEDY, replacing
 
-FIELDS = {"classification": ("text", "label"), "causal": ("prompt", "completion")}  # of a record, by track
+# of a record, by track
+FIELDS = {"classification": ("text", "label"), "causal": ("prompt", "completion")}
 TEXTS = ("text", "prompt", "completion")
-COLUMNS = ("record_id", "owner", *TEXTS, "label", "split")  # of all tracks; any other column is a kept one
+# of all tracks; any other column is a kept one
+COLUMNS = ("record_id", "owner", *TEXTS, "label", "split")
 
 
 def columns_of(track: str) -> tuple[str, ...]:
@@ -36,10 +39,14 @@ SEAL, BLANK = b"sha256:", b"0" * 64
 def records_digest(frame) -> str:
     """SHA-256 of the records' content, hexadecimal.
 
-    Depends on the values alone: not on the order of rows or of further columns, nor on how a file encodes them.
-    Each field is preceded by its length, so that no two different tables join to the same bytes.
+    Depends on the values alone: not on the order of rows or of further columns, nor on how a file
+    encodes them. Each field is preceded by its length, so that no two different tables join to the
+    same bytes.
     """
-    names = [*(name for name in COLUMNS if name in frame), *sorted(set(frame.columns) - set(COLUMNS))]
+    names = [
+        *(name for name in COLUMNS if name in frame),
+        *sorted(set(frame.columns) - set(COLUMNS)),
+    ]
     ordered = frame.sort_values("record_id")
     digest = hashlib.sha256()
     for row in (names, *zip(*(ordered[name].tolist() for name in names), strict=True)):
@@ -52,8 +59,9 @@ def records_digest(frame) -> str:
 def write_parquet(frame, path: Path) -> None:
     """Write a frame (without its index), whole or not at all; equal frames give equal bytes.
 
-    The file carries its own digest: SHA-256 of all its bytes, with the 64 digits of the digest itself taken as zeros. It stands in
-    the footer's metadata, so that the file stays one that everybody can read.
+    The file carries its own digest: SHA-256 of all its bytes, with the 64 digits of the digest
+    itself taken as zeros. It stands in the footer's metadata, so that the file stays one that
+    everybody can read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -71,9 +79,11 @@ def write_parquet(frame, path: Path) -> None:
 
 
 def read_parquet(path: Path):
-    """The frame in a parquet file that a step of this workflow wrote; a UserError where it is missing or is not what was written.
+    """The frame in a parquet file that a step of this workflow wrote; a UserError where it is
+    missing or is not what was written.
 
-    The digest is verified before anything is parsed: a reader that is given damaged bytes may do worse than fail.
+    The digest is verified before anything is parsed: a reader that is given damaged bytes may do
+    worse than fail.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -84,11 +94,14 @@ def read_parquet(path: Path):
     try:
         return pq.ParquetFile(path).read().to_pandas()
     except pa.ArrowException as error:
-        raise UserError(Problem("cannot be read as parquet", str(path), type(error).__name__, remedy=REMEDY)) from None
+        raise UserError(
+            Problem("cannot be read as parquet", str(path), type(error).__name__, remedy=REMEDY)
+        ) from None
 
 
 def damage(path: Path) -> Problem | None:
-    """What is wrong with the bytes of a file that ``write_parquet`` wrote, or None; reads it once, a piece at a time."""
+    """What is wrong with the bytes of a file that ``write_parquet`` wrote, or None; reads it once,
+    a piece at a time."""
     if not Path(path).is_file():
         return Problem("the table is missing", str(path), remedy="run the step that writes it")
     if Path(path).stat().st_size == 0:
@@ -96,14 +109,22 @@ def damage(path: Path) -> Problem | None:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         found, place = _sealed(data)
         if not place:
-            return Problem("the table is damaged, or no step of this workflow wrote it", str(path), "no digest", remedy=REMEDY)
+            return Problem(
+                "the table is damaged, or no step of this workflow wrote it",
+                str(path),
+                "no digest",
+                remedy=REMEDY,
+            )
         if found != _seal(data, place):
-            return Problem("the table is damaged", str(path), "other bytes than its digest says", remedy=REMEDY)
+            return Problem(
+                "the table is damaged", str(path), "other bytes than its digest says", remedy=REMEDY
+            )
     return None
 
 
 def _sealed(data: mmap.mmap) -> tuple[bytes, int]:
-    """(digest, its place) of a file; place 0 where there is none. The last one counts: a record's text may look like another."""
+    """(digest, its place) of a file; place 0 where there is none. The last one counts: a record's
+    text may look like another."""
     place = data.rfind(SEAL) + len(SEAL)
     return (b"", 0) if place < len(SEAL) else (data[place : place + len(BLANK)], place)
 

@@ -1,8 +1,10 @@
-"""TOFU (Maini et al. 2024, arXiv 2401.06121): 200 fictitious authors with twenty questions each, and questions about the real world.
+"""TOFU (Maini et al. 2024, arXiv 2401.06121): 200 fictitious authors with twenty questions each,
+and questions about the real world.
 
-``full`` holds the authors one after another, in the order of the publication, without their names in a column: an owner is known by
-its place. In the published files forget01, forget05 and forget10 are the last 2, 10 and 20 authors (199-200, 191-200, 181-200), and
-retain99, retain95 and retain90 the others; who is asked to be forgotten is the ledger's to say, so these files are not read.
+``full`` holds the authors one after another, in the order of the publication, without their names
+in a column: an owner is known by its place. In the published files forget01, forget05 and forget10
+are the last 2, 10 and 20 authors (199-200, 191-200, 181-200), and retain99, retain95 and retain90
+the others; who is asked to be forgotten is the ledger's to say, so these files are not read.
 """
 
 from __future__ import annotations
@@ -24,18 +26,23 @@ QUESTIONS = 20  # of an author
 PARTS = ("real_authors", "world_facts")  # utility sets: a question each owner
 COLUMNS = ("record_id", "owner", "prompt", "completion", "split", "part")
 # by the end of the name: a fetched file has a digest before it, one of the hub its split behind it
-KIND = re.compile(r"(?:^|-)(full|real_authors|world_facts|(?:forget|retain)\d\d|\w+_perturbed)(?:-train)?\.(?:jsonl?|parquet)(?:\.gz)?$")
+KIND = re.compile(
+    r"(?:^|-)(full|real_authors|world_facts|(?:forget|retain)\d\d|\w+_perturbed)(?:-train)?\.(?:jsonl?|parquet)(?:\.gz)?$"
+)
 
 
 def read_tofu(paths: Iterable[Path], *, authors: dict[str, list]) -> DataFrame:
     """Rows with record_id, owner, prompt, completion, split and part, in the order of the files.
 
-    An author is "author-001" and its records "author-001-01" to "author-001-20", in file order. ``authors`` gives splits to authors by
-    position, {split: entries such as 7 or "121-200"} (``split_positions``); the others are UNLISTED. A question of real_authors or
-    world_facts is a record and an owner of its own, "world-facts-001", in split test; ``part`` says which of the two, "" for authors.
+    An author is "author-001" and its records "author-001-01" to "author-001-20", in file order.
+    ``authors`` gives splits to authors by position, {split: entries such as 7 or "121-200"}
+    (``split_positions``); the others are UNLISTED. A question of real_authors or world_facts is a
+    record and an owner of its own, "world-facts-001", in split test; ``part`` says which of the
+    two, "" for authors.
 
-    Raises one UserError with all problems: files that are none of TOFU's, no file or two of a kind that is needed, rows without a
-    question or an answer, authors that are not whole, and what ``split_positions`` refuses.
+    Raises one UserError with all problems: files that are none of TOFU's, no file or two of a kind
+    that is needed, rows without a question or an answer, authors that are not whole, and what
+    ``split_positions`` refuses.
     """
     import pandas as pd
 
@@ -45,7 +52,15 @@ def read_tofu(paths: Iterable[Path], *, authors: dict[str, list]) -> DataFrame:
         if kind == "full":
             if len(pairs) % QUESTIONS:
                 remedy = "fetch the file again"
-                raise UserError(Problem("not whole authors", str(path), f"{len(pairs)} rows", f"a multiple of {QUESTIONS}", remedy))
+                raise UserError(
+                    Problem(
+                        "not whole authors",
+                        str(path),
+                        f"{len(pairs)} rows",
+                        f"a multiple of {QUESTIONS}",
+                        remedy,
+                    )
+                )
             splits = split_positions(authors, len(pairs) // QUESTIONS, "data.authors")
             for index, pair in enumerate(pairs):
                 author, number = divmod(index, QUESTIONS)
@@ -59,20 +74,30 @@ def read_tofu(paths: Iterable[Path], *, authors: dict[str, list]) -> DataFrame:
 
 
 def tofu_candidates(paths: Iterable[Path], records: DataFrame) -> tuple[DataFrame, dict[str, int]]:
-    """The candidates of ``records`` (as ``read_tofu`` gives them) from the files NAME_perturbed, and file -> items without a record.
+    """The candidates of ``records`` (as ``read_tofu`` gives them) from the files NAME_perturbed,
+    and file -> items without a record.
 
-    An item belongs to the record with its question and answer, letter by letter; the question alone would not do, as one stands with
-    two authors. An item in several files (those of forget01 are in forget05 and forget10) counts once. Paraphrases exist for authors
-    only. The shape is that of ``candidates_frame``.
+    An item belongs to the record with its question and answer, letter by letter; the question alone
+    would not do, as one stands with two authors. An item in several files (those of forget01 are in
+    forget05 and forget10) counts once. Paraphrases exist for authors only. The shape is that of
+    ``candidates_frame``.
 
     Raises UserError where files are malformed, or give unlike candidates for one record.
     """
-    record_of = dict(zip(zip(records["prompt"], records["completion"], strict=True), records["record_id"], strict=True))
+    record_of = dict(
+        zip(
+            zip(records["prompt"], records["completion"], strict=True),
+            records["record_id"],
+            strict=True,
+        )
+    )
     found, unmatched, unlike = {}, {}, set()
     for kind, (path, frame) in _read(paths, ()).items():
         if not kind.endswith("_perturbed"):
             continue
-        paraphrases = frame["paraphrased_answer"] if "paraphrased_answer" in frame else [""] * len(frame)
+        paraphrases = (
+            frame["paraphrased_answer"] if "paraphrased_answer" in frame else [""] * len(frame)
+        )
         unmatched[path.name] = 0
         for question, answer, paraphrase, wrong in zip(
             frame["question"], frame["answer"], paraphrases, frame["perturbed_answer"], strict=True
@@ -83,26 +108,54 @@ def tofu_candidates(paths: Iterable[Path], records: DataFrame) -> tuple[DataFram
             elif found.setdefault(record_id, texts) != texts:
                 unlike.add(record_id)
     if unlike:
-        what, remedy = "two files give different candidates for one record", "take all files from the same release"
-        raise UserError(Problem(what, "data.sources", f"{len(unlike)} records, the first {min(unlike)!r}", remedy=remedy))
-    return candidates_frame((record_id, paraphrase, list(wrong)) for record_id, (paraphrase, wrong) in found.items()), unmatched
+        what, remedy = (
+            "two files give different candidates for one record",
+            "take all files from the same release",
+        )
+        raise UserError(
+            Problem(
+                what,
+                "data.sources",
+                f"{len(unlike)} records, the first {min(unlike)!r}",
+                remedy=remedy,
+            )
+        )
+    return candidates_frame(
+        (record_id, paraphrase, list(wrong)) for record_id, (paraphrase, wrong) in found.items()
+    ), unmatched
 
 
 def _read(paths: Iterable[Path], needed: tuple[str, ...]) -> dict[str, tuple[Path, DataFrame]]:
-    """kind -> (file, its rows) of the needed kinds, or where none is named of all perturbed ones."""
+    """kind -> (file, its rows) of the needed kinds, or where none is named of all perturbed
+    ones."""
     files, problems, frames = {}, [], {}
     for path in paths:
         match = KIND.search(path.name)
         files.setdefault(match[1] if match else "", []).append(path)
     for path in files.pop("", []):
-        allowed = "full, real_authors, world_facts, forgetNN, retainNN, NAME_perturbed; .json, .jsonl or .parquet"
-        problems.append(Problem("this is no file of TOFU", str(path), path.name, allowed, "correct `data.sources`"))
+        allowed = (
+            "full, real_authors, world_facts, forgetNN, retainNN, NAME_perturbed; .json, .jsonl or "
+            ".parquet"
+        )
+        problems.append(
+            Problem(
+                "this is no file of TOFU", str(path), path.name, allowed, "correct `data.sources`"
+            )
+        )
     chosen = needed or [kind for kind in files if kind.endswith("_perturbed")]
     for kind in chosen:
         given = files.get(kind, [])
         if len(given) != 1:
             found = ", ".join(path.name for path in given) or "none"
-            problems.append(Problem(f"TOFU's {kind} is needed once", "data.sources", found, "one file", "correct `data.sources`"))
+            problems.append(
+                Problem(
+                    f"TOFU's {kind} is needed once",
+                    "data.sources",
+                    found,
+                    "one file",
+                    "correct `data.sources`",
+                )
+            )
             continue
         try:
             frames[kind] = given[0], _checked(read_table(given[0]), given[0], perturbed=not needed)
@@ -116,13 +169,27 @@ def _read(paths: Iterable[Path], needed: tuple[str, ...]) -> dict[str, tuple[Pat
 def _checked(frame: DataFrame, path: Path, *, perturbed: bool) -> DataFrame:
     """The frame, if every row has what it must have; rows are counted in messages, never shown."""
     wanted = ("question", "answer", *(("perturbed_answer",) if perturbed else ()))
-    problems = [Problem(f"there is no column {name!r}", str(path), remedy="fetch the file again") for name in wanted if name not in frame]
+    problems = [
+        Problem(f"there is no column {name!r}", str(path), remedy="fetch the file again")
+        for name in wanted
+        if name not in frame
+    ]
     for name in [name for name in (*wanted, "paraphrased_answer") if name in frame]:
         right = frame[name].map(_texts if name == "perturbed_answer" else _text).astype(bool)
         if not right.all():
-            found = f"{(~right).sum()} rows, the first is row {int((~right).to_numpy().argmax()) + 1}"
+            found = (
+                f"{(~right).sum()} rows, the first is row {int((~right).to_numpy().argmax()) + 1}"
+            )
             allowed = "a list of texts" if name == "perturbed_answer" else "text that is not blank"
-            problems.append(Problem(f"column {name!r} holds something else", str(path), found, allowed, "fetch the file again"))
+            problems.append(
+                Problem(
+                    f"column {name!r} holds something else",
+                    str(path),
+                    found,
+                    allowed,
+                    "fetch the file again",
+                )
+            )
     if problems:
         raise UserError(problems)
     return frame
@@ -134,4 +201,9 @@ def _text(value: object) -> bool:
 
 def _texts(value: object) -> bool:
     # parquet gives an array for a list
-    return not isinstance(value, (str, dict)) and hasattr(value, "__len__") and len(value) > 0 and all(map(_text, value))
+    return (
+        not isinstance(value, (str, dict))
+        and hasattr(value, "__len__")
+        and len(value) > 0
+        and all(map(_text, value))
+    )

@@ -1,4 +1,5 @@
-"""Ask the run's warm process (warm.py) to run a step, and stand for that step. Every job pays for what is imported here."""
+"""Ask the run's warm process (warm.py) to run a step, and stand for that step. Every job pays for
+what is imported here."""
 
 from __future__ import annotations
 
@@ -12,15 +13,18 @@ import struct
 import sys
 from contextlib import suppress
 
-VARIABLE = "PALIMPSEST_WARM"  # the name of the socket of the run's warm process; 0: steps compute by themselves
+# the name of the socket of the run's warm process; 0: steps compute by themselves
+VARIABLE = "PALIMPSEST_WARM"
 HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
 def ask(arguments: list[str]) -> int | None:
-    """Exit status of a step that the warm process ran in this one's place; None where it is to be computed here.
+    """Exit status of a step that the warm process ran in this one's place; None where it is to be
+    computed here.
 
-    That is so by hand and on a cluster, on a GPU, which does not survive a fork, and where the process is gone, refuses (it was started
-    in another environment), or has threads. A step that was ended by a signal ends this process by the same.
+    That is so by hand and on a cluster, on a GPU, which does not survive a fork, and where the
+    process is gone, refuses (it was started in another environment), or has threads. A step that
+    was ended by a signal ends this process by the same.
     """
     name = os.environ.get(VARIABLE, "0")
     if name == "0" or _gpus(arguments):
@@ -61,9 +65,15 @@ def ask(arguments: list[str]) -> int | None:
 
 
 def _begun(connection: socket.socket, name: str, arguments: list[str]) -> int | None:
-    """The process of the step, which has this one's folder and standard streams; None where it is to be computed here."""
+    """The process of the step, which has this one's folder and standard streams; None where it is
+    to be computed here."""
     try:
-        request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ), "same": [code(), limits()]}
+        request = {
+            "arguments": arguments,
+            "folder": os.getcwd(),
+            "environment": dict(os.environ),
+            "same": [code(), limits()],
+        }
         body = json.dumps(request).encode()
         connection.connect(address(name))
         if not same_user(connection):
@@ -71,13 +81,15 @@ def _begun(connection: socket.socket, name: str, arguments: list[str]) -> int | 
         socket.send_fds(connection, [len(body).to_bytes(8, "big")], [0, 1, 2])
         connection.sendall(body)
         answer = json.loads(_line(connection) or "null")
-        return answer if isinstance(answer, int) else None  # it did not come so far as to be the step
+        # it did not come so far as to be the step
+        return answer if isinstance(answer, int) else None
     except OSError:
         return None
 
 
 def _ended(connection: socket.socket) -> tuple[int, int | None]:
-    """(exit status, the signal that ended the step or None). Where nobody is left to say so, it was killed."""
+    """(exit status, the signal that ended the step or None). Where nobody is left to say so, it was
+    killed."""
     try:
         told = _line(connection)
     except OSError:
@@ -109,7 +121,8 @@ def _pause(step: int) -> None:
 
 
 def _open_standard_streams() -> None:
-    """A stream that is closed would be replaced by the next file that is opened: the connection itself."""
+    """A stream that is closed would be replaced by the next file that is opened: the connection
+    itself."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -132,8 +145,11 @@ def address(name: str) -> str:
 
 
 def same_user(connection: socket.socket) -> bool:
-    """Whether this user has the process on the other side: anybody may connect to such a socket, or take the name of one that is gone."""
-    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    """Whether this user has the process on the other side: anybody may connect to such a socket, or
+    take the name of one that is gone."""
+    _, user, _ = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
     return user == os.geteuid()
 
 
@@ -156,8 +172,13 @@ def code() -> list[str]:
 
 
 def limits() -> list:
-    """What a process may do, and what the files that it makes may: a step has those of whoever asks for it."""
+    """What a process may do, and what the files that it makes may: a step has those of whoever asks
+    for it."""
     mask = os.umask(0)
     os.umask(mask)
-    allowed = [list(resource.getrlimit(getattr(resource, name))) for name in sorted(dir(resource)) if name.startswith("RLIMIT_")]
+    allowed = [
+        list(resource.getrlimit(getattr(resource, name)))
+        for name in sorted(dir(resource))
+        if name.startswith("RLIMIT_")
+    ]
     return [mask, allowed, os.nice(0), sorted(os.sched_getaffinity(0))]

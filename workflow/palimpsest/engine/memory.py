@@ -1,4 +1,5 @@
-"""What building the graph found out about contents, kept from one run to the next: no content is looked into twice."""
+"""What building the graph found out about contents, kept from one run to the next: no content is
+looked into twice."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ MOST = 10_000  # answers that are kept
 class Memory:
     """A file of answers, each by a digest of all that it follows from.
 
-    Nothing hangs on the file: without it, or where it cannot be read or written, everything is found out anew.
+    Nothing hangs on the file: without it, or where it cannot be read or written, everything is
+    found out anew.
     """
 
     def __init__(self):
@@ -30,7 +32,9 @@ class Memory:
         with suppress(OSError, ValueError, TypeError, RecursionError):
             self.before = dict(json.loads(path.read_text(encoding="utf-8")))
 
-    def recall(self, question: str, contents: tuple[str, ...], find: Callable[[], object]) -> object:
+    def recall(
+        self, question: str, contents: tuple[str, ...], find: Callable[[], object]
+    ) -> object:
         """The answer to a question about ``contents``, a value of JSON."""
         key = hashlib.sha256(json.dumps([question, sys.version, *contents]).encode()).hexdigest()
         if key not in self.now:

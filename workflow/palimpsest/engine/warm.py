@@ -1,12 +1,13 @@
 """A process that has imported already, from which a run on one machine starts its steps.
 
-Most steps of a small study compute for less time than Python takes to import torch. So a run keeps one process that imports what a step
-needs, once, and forks for each step; what a step had to import beyond that, the process imports as well, for the next one. It serves
-``python -m palimpsest STEP`` (asking.py) at a socket: of its own user, and in the environment that it was started in, for libraries read
-theirs as they load. A step in any other computes by itself.
+Most steps of a small study compute for less time than Python takes to import torch. So a run keeps
+one process that imports what a step needs, once, and forks for each step; what a step had to import
+beyond that, the process imports as well, for the next one. It serves ``python -m palimpsest STEP``
+(asking.py) at a socket: of its own user, and in the environment that it was started in, for
+libraries read theirs as they load. A step in any other computes by itself.
 
-It ends when its standard input does, which the run holds, however that ends. The steps that it forked do not hang on it: should it die,
-they go on, and the next ones compute by themselves.
+It ends when its standard input does, which the run holds, however that ends. The steps that it
+forked do not hang on it: should it die, they go on, and the next ones compute by themselves.
 """
 
 from __future__ import annotations
@@ -31,21 +32,44 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from palimpsest.engine.asking import VARIABLE, address, code, limits, modules_named, same_user, settings_of
+from palimpsest.engine.asking import (
+    VARIABLE,
+    address,
+    code,
+    limits,
+    modules_named,
+    same_user,
+    settings_of,
+)
 
-# Of one thread each, as the steps that it serves: a pool of threads does not survive a fork. What Snakemake sets for its jobs.
+# Of one thread each, as the steps that it serves: a pool of threads does not survive a fork. What
+# Snakemake sets for its jobs.
 ONE_THREAD = dict.fromkeys(
-    (f"{name}_THREADS" for name in ("OMP_NUM", "GOTO_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM", "NUMEXPR_NUM")), "1"
-)  # fmt: skip
-# What the shell sets for each command, and where temporary files go, which Python asks when it makes one.
+    (
+        f"{name}_THREADS"
+        for name in (
+            "OMP_NUM",
+            "GOTO_NUM",
+            "OPENBLAS_NUM",
+            "MKL_NUM",
+            "VECLIB_MAXIMUM",
+            "NUMEXPR_NUM",
+        )
+    ),
+    "1",
+)
+# What the shell sets for each command, and where temporary files go, which Python asks when it
+# makes one.
 PASSING = ("_", "PWD", "OLDPWD", "SHLVL", "TMPDIR", "TMP", "TEMP", "TEMPDIR")
-OWN = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # of an allocator that pyarrow loads, and does not use
+# of an allocator that pyarrow loads, and does not use
+OWN = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 PATIENCE = 2.0  # seconds for a request to arrive
 MOST = 1 << 20  # bytes of the names of modules
 
 
 def start() -> subprocess.Popen | None:
-    """Start a warm process, which serves the processes that this one starts from now on; None where the system is not Linux.
+    """Start a warm process, which serves the processes that this one starts from now on; None where
+    the system is not Linux.
 
     To end it, close its standard input.
     """
@@ -56,12 +80,17 @@ def start() -> subprocess.Popen | None:
         listening.bind(address(name))
         listening.listen(1024)
         os.environ[VARIABLE] = name
-        # In a session of its own: what is sent to all of the run reaches a step through the one that asked for it, once.
+        # In a session of its own: what is sent to all of the run reaches a step through the one
+        # that asked for it, once.
         return subprocess.Popen(
-            [sys.executable, "-m", __spec__.name, str(listening.fileno())], pass_fds=[listening.fileno()], start_new_session=True,
-            env=os.environ | ONE_THREAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            [sys.executable, "-m", __spec__.name, str(listening.fileno())],
+            pass_fds=[listening.fileno()],
+            start_new_session=True,
+            env=os.environ | ONE_THREAD,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=None if sys.stderr else subprocess.DEVNULL,
-        )  # fmt: skip
+        )
 
 
 def end(process: subprocess.Popen) -> None:
@@ -83,7 +112,8 @@ class Warm:
         self.asking: dict[int, socket.socket] = {}  # by the process that was forked for it
         self.streams = os.dup(1), os.dup(2)
         self.sources: dict[str, tuple[int, int]] = {}  # as they were when they were imported
-        self.learnt: dict[str, list[str]] = {}  # step -> modules that it had to import, in their order
+        # step -> modules that it had to import, in their order
+        self.learnt: dict[str, list[str]] = {}
         self.told, self.tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.tell.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
         self.ended, wake = os.pipe()
@@ -97,7 +127,12 @@ class Warm:
         gc.disable()  # what is imported stays
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a step is ready to be interrupted
-        for file, answer in ((0, None), (self.listening, self.accept), (self.told, self.learn), (self.ended, self.reap)):
+        for file, answer in (
+            (0, None),
+            (self.listening, self.accept),
+            (self.told, self.learn),
+            (self.ended, self.reap),
+        ):
             self.selector.register(file, selectors.EVENT_READ, answer)
         while True:
             for key, _ in self.selector.select():
@@ -112,7 +147,9 @@ class Warm:
             request, files = _received(connection) if same_user(connection) else (None, [])
         except (OSError, ValueError):  # it went away
             request, files = None, []
-        process = self._fork(connection, request, files) if request and self._same(request) else None
+        process = (
+            self._fork(connection, request, files) if request and self._same(request) else None
+        )
         for file in files:
             os.close(file)
         if process is None:
@@ -122,12 +159,18 @@ class Warm:
             self.selector.register(connection, selectors.EVENT_READ, lambda: self.drop(process))
 
     def _fork(self, connection: socket.socket, request: dict, files: list[int]) -> int | None:
-        """The process of a step; None where there can be none. What imports say is said where the step says it."""
+        """The process of a step; None where there can be none. What imports say is said where the
+        step says it."""
         for standard in (1, 2):
             os.dup2(files[standard], standard)
         try:
-            for name in (*needed(request["arguments"]), *self.learnt.pop(request["arguments"][0], [])):
-                with suppress(Exception):  # the step says what does not import; and some modules are made by others, and have no file
+            for name in (
+                *needed(request["arguments"]),
+                *self.learnt.pop(request["arguments"][0], []),
+            ):
+                # the step says what does not import; and some modules are made by others, and have
+                # no file
+                with suppress(Exception):
                     importlib.import_module(name)
             if self._edited():
                 return None
@@ -146,13 +189,19 @@ class Warm:
 
     def _same(self, request: dict) -> bool:
         """Whether a step would find here what it finds where it was asked for."""
-        theirs, own = ({k: v for k, v in one.items() if k not in PASSING} for one in (request["environment"], self.environment))
+        theirs, own = (
+            {k: v for k, v in one.items() if k not in PASSING}
+            for one in (request["environment"], self.environment)
+        )
         return bool(request["arguments"]) and theirs == own and request["same"] == self.same
 
     def _edited(self) -> bool:
-        """Whether a file of this package is another than was imported: a step is made of what is there when it starts."""
+        """Whether a file of this package is another than was imported: a step is made of what is
+        there when it starts."""
         for name, module in list(sys.modules.items()):
-            if name.split(".")[0] == __package__.split(".")[0] and getattr(module, "__file__", None):
+            if name.split(".")[0] == __package__.split(".")[0] and getattr(
+                module, "__file__", None
+            ):
                 status = os.stat(module.__file__)
                 stamp = status.st_mtime_ns, status.st_size
                 if self.sources.setdefault(name, stamp) != stamp:
@@ -166,7 +215,8 @@ class Warm:
             os.kill(process, signal.SIGKILL)
 
     def reap(self) -> None:
-        """Tell how steps ended; one that came to its end has told it itself, and is not listened to twice."""
+        """Tell how steps ended; one that came to its end has told it itself, and is not listened to
+        twice."""
         with suppress(BlockingIOError):
             os.read(self.ended, 1 << 16)
         while self.asking:
@@ -177,14 +227,19 @@ class Warm:
                 with suppress(KeyError):
                     self.selector.unregister(connection)
                 with suppress(OSError):
-                    _say(connection, [1, os.WTERMSIG(status)] if os.WIFSIGNALED(status) else [os.WEXITSTATUS(status), None])
+                    _say(
+                        connection,
+                        [1, os.WTERMSIG(status)]
+                        if os.WIFSIGNALED(status)
+                        else [os.WEXITSTATUS(status), None],
+                    )
 
     def learn(self) -> None:
         """What a step had to import is imported before the next one of its kind."""
         step, *names = self.told.recv(MOST).decode().split(" ")
         self.learnt[step] = names
 
-    # --- in the process that was forked ---------------------------------------------------------------------------
+    # --- in the process that was forked -----------------------------------------------------------
 
     def _become(self, connection: socket.socket, request: dict, files: list[int]) -> None:
         """Be the step; does not return."""
@@ -214,7 +269,9 @@ class Warm:
             status = _status(request["arguments"])
             late = [name for name in list(sys.modules) if name not in known]
             with suppress(OSError):
-                self.tell.send(" ".join([request["arguments"][0], *late]).encode(), socket.MSG_DONTWAIT)
+                self.tell.send(
+                    " ".join([request["arguments"][0], *late]).encode(), socket.MSG_DONTWAIT
+                )
             with suppress(OSError):
                 _say(connection, [status, None])
             os._exit(status)  # the interpreter's own end would take all apart that is shared
@@ -225,9 +282,16 @@ class Warm:
 
 
 def needed(arguments: list[str]) -> list[str]:
-    """Modules that a step comes to: what tables need, itself, and those of this package that its settings name."""
+    """Modules that a step comes to: what tables need, itself, and those of this package that its
+    settings name."""
     named = modules_named(settings_of(arguments))
-    return ["palimpsest.cli", "pandas", "pyarrow.parquet", f"palimpsest.steps.{arguments[0]}", *named]
+    return [
+        "palimpsest.cli",
+        "pandas",
+        "pyarrow.parquet",
+        f"palimpsest.steps.{arguments[0]}",
+        *named,
+    ]
 
 
 def _status(arguments: list[str]) -> int:
@@ -262,7 +326,8 @@ def _status(arguments: list[str]) -> int:
 
 
 def _wake_with_parent() -> None:
-    """A step that is stopped goes on when the warm process ends, to see whether anybody waits for it (PR_SET_PDEATHSIG)."""
+    """A step that is stopped goes on when the warm process ends, to see whether anybody waits for
+    it (PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGCONT)
 
 
@@ -293,7 +358,10 @@ def _check_threads() -> None:
     """A fork has one thread, whatever its parent had: then this process is of no use, and ends."""
     tasks = Path("/proc/self/task")
     if threading.active_count() > 1 or (tasks.is_dir() and len(list(tasks.iterdir())) > 1):
-        raise RuntimeError("a library started a thread while it was imported; steps compute by themselves from here on")
+        raise RuntimeError(
+            "a library started a thread while it was imported; steps compute by themselves from "
+            "here on"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What teachers together say of texts that some of them have seen: the soft labels of leave-one-out ensembles."""
+"""What teachers together say of texts that some of them have seen: the soft labels of leave-one-out
+ensembles."""
 
 from __future__ import annotations
 
@@ -13,12 +14,14 @@ from palimpsest.losses import wide
 from palimpsest.tracks.predictions import Predict
 from palimpsest.training.objective import Examples, Wrapped
 
-ROWS = 1024  # predictions whose whole distributions are in memory at once, where only the likeliest are kept
+# predictions whose whole distributions are in memory at once, where only the likeliest are kept
+ROWS = 1024
 
 
 @dataclass(frozen=True)
 class Teachers:
-    """count: how many; load(number): one of them, on its device, in eval mode; saw (n, count) bool: which have seen each example."""
+    """count: how many; load(number): one of them, on its device, in eval mode; saw (n, count) bool:
+    which have seen each example."""
 
     count: int
     load: Callable[[int], torch.nn.Module]
@@ -27,26 +30,38 @@ class Teachers:
 
 @dataclass(frozen=True)
 class Labelled(Wrapped):
-    """Examples with a distribution for each prediction that counts, as log-probabilities (N, K), or, where only the likeliest are kept,
-    (N, k + 1) with the rest together in the last column and their ids in ``kept`` (N, k)."""
+    """Examples with a distribution for each prediction that counts, as log-probabilities (N, K),
+    or, where only the likeliest are kept, (N, k + 1) with the rest together in the last column and
+    their ids in ``kept`` (N, k)."""
 
     labels: torch.Tensor
     kept: torch.Tensor | None = None
 
     def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
         ends = np.cumsum(self.examples.counted)
-        rows = torch.from_numpy(np.concatenate([np.arange(ends[i] - self.examples.counted[i], ends[i]) for i in indices]))
+        rows = torch.from_numpy(
+            np.concatenate(
+                [np.arange(ends[i] - self.examples.counted[i], ends[i]) for i in indices]
+            )
+        )
         kept = {} if self.kept is None else {"kept": self.kept[rows]}
         return self.examples.batch(indices) | {"labels_of_teachers": self.labels[rows]} | kept
 
 
 def soft_labels(
-    teachers: Teachers, asked: np.ndarray, predict: Predict, examples: Examples, aggregate: str, keep: int | None, batch_size: int = 16
+    teachers: Teachers,
+    asked: np.ndarray,
+    predict: Predict,
+    examples: Examples,
+    aggregate: str,
+    keep: int | None,
+    batch_size: int = 16,
 ) -> Labelled:
     """asked (n, count) bool: which teachers answer for each example -> what they say together.
 
-    aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. What stays in memory is one number for each
-    prediction and class or token; or ``keep`` of them, and then each teacher is loaded once for every ``ROWS`` predictions.
+    aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. What
+    stays in memory is one number for each prediction and class or token; or ``keep`` of them, and
+    then each teacher is loaded once for every ``ROWS`` predictions.
     """
     if not asked.any(axis=1).all():
         raise ValueError("every example needs a teacher")
@@ -54,27 +69,41 @@ def soft_labels(
     if keep is None:
         return Labelled(examples, together(np.arange(len(asked))))
     ends = np.cumsum(examples.counted)
-    found = [_likeliest(together(chunk), keep) for chunk in np.split(np.arange(len(asked)), np.flatnonzero(np.diff(ends // ROWS)) + 1)]
+    found = [
+        _likeliest(together(chunk), keep)
+        for chunk in np.split(np.arange(len(asked)), np.flatnonzero(np.diff(ends // ROWS)) + 1)
+    ]
     return Labelled(examples, *(torch.cat(part) for part in zip(*found, strict=True)))
 
 
 def _together(
-    teachers: Teachers, asked: np.ndarray, predict: Predict, examples: Examples, aggregate: str, batch_size: int, chunk: np.ndarray
+    teachers: Teachers,
+    asked: np.ndarray,
+    predict: Predict,
+    examples: Examples,
+    aggregate: str,
+    batch_size: int,
+    chunk: np.ndarray,
 ) -> torch.Tensor:
-    """(N, K) log-probabilities of the predictions that count in the examples ``chunk``. Teachers are loaded one after another."""
+    """(N, K) log-probabilities of the predictions that count in the examples ``chunk``. Teachers
+    are loaded one after another."""
     counted = examples.counted[chunk]
     answering, total = torch.from_numpy(np.repeat(asked[chunk], counted, axis=0)), None
     for number in range(teachers.count):
         model, row = teachers.load(number), 0
         for indices in np.split(chunk, range(batch_size, len(chunk), batch_size)):
-            batch = {key: value.to(next(model.parameters()).device) for key, value in examples.batch(indices).items()}
+            batch = {
+                key: value.to(next(model.parameters()).device)
+                for key, value in examples.batch(indices).items()
+            }
             with torch.inference_mode():
                 said = torch.log_softmax(wide(predict(model, batch).logits), dim=-1)
                 said = (said if aggregate == "geometric" else said.exp()).cpu()
             if total is None:
                 total = said.new_zeros(len(answering), said.shape[1])
             rows = slice(row, row := row + len(said))
-            total[rows] += said.masked_fill(~answering[rows, number, None], 0)  # not times 0: what is never said is -inf
+            # not times 0: what is never said is -inf
+            total[rows] += said.masked_fill(~answering[rows, number, None], 0)
     mean = total.div_(answering.sum(dim=1, keepdim=True))
     return torch.log_softmax(mean, dim=-1) if aggregate == "geometric" else mean.log_()
 

@@ -1,4 +1,5 @@
-"""Votes and means of S teachers. Ties always go to the lowest class, as in the released SISA code (Bourtoule et al. 2021)."""
+"""Votes and means of S teachers. Ties always go to the lowest class, as in the released SISA code
+(Bourtoule et al. 2021)."""
 
 from __future__ import annotations
 
@@ -26,9 +27,11 @@ def majority(probabilities: np.ndarray) -> np.ndarray:
 
 
 def majority_probability(positive: np.ndarray) -> np.ndarray:
-    """positive (S, n): P(teacher s votes 1), drawn independently -> (n,): P(more than half vote 1); a tie is class 0.
+    """positive (S, n): P(teacher s votes 1), drawn independently -> (n,): P(more than half vote 1);
+    a tie is class 0.
 
-    The sum of the draws is Poisson binomial; its distribution is built up teacher by teacher, exactly.
+    The sum of the draws is Poisson binomial; its distribution is built up teacher by teacher,
+    exactly.
     """
     teachers, records = positive.shape
     counts = np.zeros((teachers + 1, records))
@@ -36,4 +39,5 @@ def majority_probability(positive: np.ndarray) -> np.ndarray:
     for vote in positive:
         counts[1:] = counts[1:] * (1 - vote) + counts[:-1] * vote
         counts[0] *= 1 - vote
-    return counts[teachers // 2 + 1 :].sum(axis=0).clip(0.0, 1.0)  # the sum of sure votes may round to above 1
+    # the sum of sure votes may round to above 1
+    return counts[teachers // 2 + 1 :].sum(axis=0).clip(0.0, 1.0)

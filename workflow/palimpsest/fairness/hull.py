@@ -1,4 +1,5 @@
-"""From votes to attainable error rates: count a group's cells, sort them by likelihood ratio, read off the hull."""
+"""From votes to attainable error rates: count a group's cells, sort them by likelihood ratio, read
+off the hull."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ POOLED = np.uint64(1) << np.uint64(63)
 
 @dataclass(frozen=True)
 class Cells:
-    """The distinct cells of a group: ``codes`` (m,) uint64 ascending, ``negatives`` and ``positives`` (m,) records."""
+    """The distinct cells of a group: ``codes`` (m,) uint64 ascending, ``negatives`` and
+    ``positives`` (m,) records."""
 
     codes: np.ndarray
     negatives: np.ndarray
@@ -29,9 +31,11 @@ def vote_counts(patterns: np.ndarray) -> np.ndarray:
 
 
 def count_cells(codes: np.ndarray, labels: np.ndarray) -> Cells:
-    """Counts of both labels per distinct code, for codes (n,) uint64 below 2**63 and labels (n,) in {0, 1}, n >= 1.
+    """Counts of both labels per distinct code, for codes (n,) uint64 below 2**63 and labels (n,) in
+    {0, 1}, n >= 1.
 
-    One sort of 64-bit integers that carry code and label together; nothing of size 2**S is ever made.
+    One sort of 64-bit integers that carry code and label together; nothing of size 2**S is ever
+    made.
     """
     keys = (codes << np.uint64(1)) | labels.astype(np.uint64)
     keys.sort()
@@ -43,7 +47,8 @@ def count_cells(codes: np.ndarray, labels: np.ndarray) -> Cells:
 
 
 def pool_rare(cells: Cells, below: int, shards: int) -> Cells:
-    """Patterns with fewer than ``below`` records are replaced by one cell per vote count, coded ``POOLED | count``."""
+    """Patterns with fewer than ``below`` records are replaced by one cell per vote count, coded
+    ``POOLED | count``."""
     rare = cells.records < below
     counts = np.bitwise_count(cells.codes[rare])
     negatives = np.bincount(counts, cells.negatives[rare], minlength=shards + 1).astype(np.int64)
@@ -57,14 +62,16 @@ def pool_rare(cells: Cells, below: int, shards: int) -> Cells:
 
 
 class Hull:
-    """Upper boundary U of the (FPR, TPR) pairs that rules on one group's cells can reach (Neyman-Pearson).
+    """Upper boundary U of the (FPR, TPR) pairs that rules on one group's cells can reach
+    (Neyman-Pearson).
 
-    Each cell is a vector (its share of the negatives, its share of the positives). Laid end to end by falling
-    likelihood ratio they *are* the boundary; cells of equal ratio lie in one line and share a *level*. By symmetry
-    about (1/2, 1/2) the lower boundary is L(x) = 1 - U(1 - x).
+    Each cell is a vector (its share of the negatives, its share of the positives). Laid end to end
+    by falling likelihood ratio they *are* the boundary; cells of equal ratio lie in one line and
+    share a *level*. By symmetry about (1/2, 1/2) the lower boundary is L(x) = 1 - U(1 - x).
 
-    ``level`` (m,) gives the level of each cell; ``fpr`` and ``tpr`` (h + 1,) are the vertices from (0, 0) to (1, 1).
-    Equal ratios of counts are recognised exactly for groups of up to 2**26 records.
+    ``level`` (m,) gives the level of each cell; ``fpr`` and ``tpr`` (h + 1,) are the vertices from
+    (0, 0) to (1, 1). Equal ratios of counts are recognised exactly for groups of up to 2**26
+    records.
     """
 
     def __init__(self, negatives: np.ndarray, positives: np.ndarray):
@@ -73,7 +80,8 @@ class Hull:
         self.positives = np.bincount(self.level, positives, minlength=len(falling))
         self.fpr = np.concatenate(([0.0], np.cumsum(self.negatives))) / self.negatives.sum()
         self.tpr = np.concatenate(([0.0], np.cumsum(self.positives))) / self.positives.sum()
-        # A first level without negatives rises vertically: U(0) is its top. A last one without positives is flat.
+        # A first level without negatives rises vertically: U(0) is its top. A last one without
+        # positives is flat.
         first, last = int(self.fpr[1] == 0), len(self.fpr) - int(self.tpr[-2] == 1)
         self._x, self._y = self.fpr[first:], self.tpr[first:]
         self._inverse_x, self._inverse_y = self.fpr[first:last], self.tpr[first:last]

@@ -1,4 +1,5 @@
-"""Votes, labels and groups as users hand them over -> arrays to compute with; what is wrong goes to ``problems``."""
+"""Votes, labels and groups as users hand them over -> arrays to compute with; what is wrong goes to
+``problems``."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ ROWS = 1 << 16  # votes are read so many records at a time, to stay within cache
 
 
 def read_votes(votes: object, problems: list[Problem]) -> tuple[np.ndarray | None, int]:
-    """Votes (n, S) of {0, 1} -> patterns (n,) uint64, shard i in bit i, and S. No patterns if anything is wrong."""
+    """Votes (n, S) of {0, 1} -> patterns (n,) uint64, shard i in bit i, and S. No patterns if
+    anything is wrong."""
     array = _numbers(votes, "votes", problems)
     if array is None:
         return None, 0
@@ -24,7 +26,8 @@ def read_votes(votes: object, problems: list[Problem]) -> tuple[np.ndarray | Non
                 where="votes",
                 found=f"shape {array.shape}",
                 allowed=f"(records, shards) with 1 to {MAX_SHARDS} shards",
-                remedy="for a single model reshape to (n, 1); for more shards vote within parts of them first",
+                remedy="for a single model reshape to (n, 1); for more shards vote within parts of "
+                "them first",
             )
         )
         return None, 0
@@ -47,10 +50,16 @@ def read_labels(labels: object, problems: list[Problem]) -> np.ndarray | None:
     if array is None or _not_flat(array.shape, "labels", problems):
         return None
     ones = array == 1
-    return None if _rejected([np.flatnonzero(~ones & (array != 0))], "labels", problems) else ones.astype(np.uint8)
+    return (
+        None
+        if _rejected([np.flatnonzero(~ones & (array != 0))], "labels", problems)
+        else ones.astype(np.uint8)
+    )
 
 
-def read_groups(groups: Iterable[Hashable], problems: list[Problem]) -> tuple[list[Hashable] | None, set[Hashable]]:
+def read_groups(
+    groups: Iterable[Hashable], problems: list[Problem]
+) -> tuple[list[Hashable] | None, set[Hashable]]:
     """Groups (n,) of anything hashable -> plain values, and the distinct ones.
 
     Values are None if anything is wrong: a missing group (None, NaN), or one that cannot be hashed.
@@ -73,7 +82,8 @@ def read_groups(groups: Iterable[Hashable], problems: list[Problem]) -> tuple[li
 
 
 def number_groups(values: Sequence[Hashable], index: dict[Hashable, int]) -> list[np.ndarray]:
-    """The rows of each group, ascending, in the order of ``index`` (group -> 0..G-1), which holds all values."""
+    """The rows of each group, ascending, in the order of ``index`` (group -> 0..G-1), which holds
+    all values."""
     small = np.uint16 if len(index) <= 1 << 16 else np.int64  # 16-bit integers sort in linear time
     member = np.fromiter(map(index.__getitem__, values), dtype=small, count=len(values))
     ends = np.cumsum(np.bincount(member, minlength=len(index)))
@@ -81,11 +91,20 @@ def number_groups(values: Sequence[Hashable], index: dict[Hashable, int]) -> lis
 
 
 def check_lengths(inputs: dict[str, Sized | None], problems: list[Problem]) -> None:
-    """One record is one row in each input; what could not be read is None and has its own problem."""
+    """One record is one row in each input; what could not be read is None and has its own
+    problem."""
     lengths = {name: len(rows) for name, rows in inputs.items() if rows is not None}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        problems.append(Problem("lengths differ", ", ".join(lengths), found, "one entry a record", "align the inputs"))
+        problems.append(
+            Problem(
+                "lengths differ",
+                ", ".join(lengths),
+                found,
+                "one entry a record",
+                "align the inputs",
+            )
+        )
 
 
 def _numbers(values: object, where: str, problems: list[Problem]) -> np.ndarray | None:
@@ -95,7 +114,9 @@ def _numbers(values: object, where: str, problems: list[Problem]) -> np.ndarray 
     except ValueError:
         array, found = None, "rows of different length"
     if array is None or array.dtype.kind not in "biuf":
-        problems.append(Problem(f"{where} are not numbers", where, found, "0 and 1", "convert them to integers"))
+        problems.append(
+            Problem(f"{where} are not numbers", where, found, "0 and 1", "convert them to integers")
+        )
         return None
     return array
 
@@ -103,7 +124,15 @@ def _numbers(values: object, where: str, problems: list[Problem]) -> np.ndarray 
 def _not_flat(shape: tuple[int, ...], where: str, problems: list[Problem]) -> bool:
     if len(shape) == 1:
         return False
-    problems.append(Problem(f"{where} are not one-dimensional", where, f"shape {shape}", "(records,)", "flatten them"))
+    problems.append(
+        Problem(
+            f"{where} are not one-dimensional",
+            where,
+            f"shape {shape}",
+            "(records,)",
+            "flatten them",
+        )
+    )
     return True
 
 

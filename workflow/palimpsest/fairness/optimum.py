@@ -1,8 +1,10 @@
-"""Which error rates to give each group: the cheapest ones that differ between groups by at most eps.
+"""Which error rates to give each group: the cheapest ones that differ between groups by at most
+eps.
 
-Notation: group a has rates (x_a, y_a) = (FPR, TPR) below its hull U_a, and pays alpha_a x_a - beta_a y_a (plus a
-constant), with alpha_a = cost_fp P(Y=0, A=a) > 0 and beta_a = cost_fn P(Y=1, A=a) > 0.
-Hardt, Price and Srebro, "Equality of Opportunity in Supervised Learning" (2016), treat one score and eps = 0.
+Notation: group a has rates (x_a, y_a) = (FPR, TPR) below its hull U_a, and pays alpha_a x_a -
+beta_a y_a (plus a constant), with alpha_a = cost_fp P(Y=0, A=a) > 0 and beta_a = cost_fn P(Y=1,
+A=a) > 0. Hardt, Price and Srebro, "Equality of Opportunity in Supervised Learning" (2016), treat
+one score and eps = 0.
 """
 
 from __future__ import annotations
@@ -18,8 +20,12 @@ Points = tuple[np.ndarray, np.ndarray]
 
 
 def unconstrained_points(hulls: list[Hull], alpha: np.ndarray, beta: np.ndarray) -> Points:
-    """Each group at the cheapest vertex of its own hull: the Bayes rule per cell, which is what eps = 1 allows."""
-    best = [np.argmin(a * hull.fpr - b * hull.tpr) for hull, a, b in zip(hulls, alpha, beta, strict=True)]
+    """Each group at the cheapest vertex of its own hull: the Bayes rule per cell, which is what eps
+    = 1 allows."""
+    best = [
+        np.argmin(a * hull.fpr - b * hull.tpr)
+        for hull, a, b in zip(hulls, alpha, beta, strict=True)
+    ]
     return (
         np.array([hull.fpr[k] for hull, k in zip(hulls, best, strict=True)]),
         np.array([hull.tpr[k] for hull, k in zip(hulls, best, strict=True)]),
@@ -27,10 +33,12 @@ def unconstrained_points(hulls: list[Hull], alpha: np.ndarray, beta: np.ndarray)
 
 
 def common_point(hulls: list[Hull], alpha: np.ndarray, beta: np.ndarray) -> Points:
-    """Exact equalized odds (eps = 0): all groups at one point (x, y), minimising sum(alpha) x - sum(beta) y.
+    """Exact equalized odds (eps = 0): all groups at one point (x, y), minimising sum(alpha) x -
+    sum(beta) y.
 
-    The points that all groups can reach lie below the lowest hull, which is concave and piecewise linear. So the
-    best one is a vertex of some hull, or a crossing of hulls in one of the two cells beside the best vertex.
+    The points that all groups can reach lie below the lowest hull, which is concave and piecewise
+    linear. So the best one is a vertex of some hull, or a crossing of hulls in one of the two cells
+    beside the best vertex.
     """
     a, b = alpha.sum(), beta.sum()
 
@@ -51,10 +59,11 @@ def common_point(hulls: list[Hull], alpha: np.ndarray, beta: np.ndarray) -> Poin
 
 
 def _corner(left: np.ndarray, right: np.ndarray, tilt: float) -> float:
-    """Where in [0, 1] the lowest of G lines, from left[a] at 0 to right[a] at 1, is highest above ``tilt * w``.
+    """Where in [0, 1] the lowest of G lines, from left[a] at 0 to right[a] at 1, is highest above
+    ``tilt * w``.
 
-    Two lines bracket the corner, one that binds left of it and one that binds right of it; the line that is lowest
-    where they cross replaces one of them, at most G times.
+    Two lines bracket the corner, one that binds left of it and one that binds right of it; the line
+    that is lowest where they cross replaces one of them, at most G times.
     """
     first, last, w = np.argmin(left), np.argmin(right), 0.0
     for _ in range(len(left)):
@@ -73,12 +82,14 @@ def _corner(left: np.ndarray, right: np.ndarray, tilt: float) -> float:
 
 
 class BoxSearch:
-    """The eps-relaxed optimum, 0 < eps <= 1: all points in one box [s, s + eps] x [t, t + eps], wherever it is best.
+    """The eps-relaxed optimum, 0 < eps <= 1: all points in one box [s, s + eps] x [t, t + eps],
+    wherever it is best.
 
-    Given its corner (s, t) the groups separate, and each goes as near as the box lets it to the vertex that it
-    would choose alone (``points``). The cost F(s, t) is jointly convex and piecewise linear, as a partial minimum of
-    a linear program. For fixed s the best t is found exactly, since the kinks of F(s, .) are known and the slope
-    between them is closed form; over s the search narrows an interval around the best of a grid to rounding.
+    Given its corner (s, t) the groups separate, and each goes as near as the box lets it to the
+    vertex that it would choose alone (``points``). The cost F(s, t) is jointly convex and piecewise
+    linear, as a partial minimum of a linear program. For fixed s the best t is found exactly, since
+    the kinks of F(s, .) are known and the slope between them is closed form; over s the search
+    narrows an interval around the best of a grid to rounding.
     """
 
     GRID = 128
@@ -105,9 +116,10 @@ class BoxSearch:
     def points(self, s: np.ndarray, t: np.ndarray) -> Points:
         """The best points (G, K) in the boxes at corners s (K,), t (K,).
 
-        A group moves along its hull to its wish, held by the box's top (more FPR buys nothing there), pushed by its
-        left side and its bottom, held by its right side. The lower boundary may be left out: it could bind only in a
-        box below the diagonal, and such a box costs more than a point of the diagonal beside it.
+        A group moves along its hull to its wish, held by the box's top (more FPR buys nothing
+        there), pushed by its left side and its bottom, held by its right side. The lower boundary
+        may be left out: it could bind only in a box below the diagonal, and such a box costs more
+        than a point of the diagonal beside it.
         """
         top, right = t + self.eps, s + self.eps
         x = np.minimum(self.wish_x, self._each("least_fpr", top))
@@ -125,7 +137,9 @@ class BoxSearch:
         def slope(t: np.ndarray) -> np.ndarray:
             top = t + self.eps
             pushed = self.alpha * self._each("fpr_per_tpr", t) - self.beta
-            held = np.where(top < floor, 0.0, self.alpha * self._each("fpr_per_tpr", top)) - self.beta
+            held = (
+                np.where(top < floor, 0.0, self.alpha * self._each("fpr_per_tpr", top)) - self.beta
+            )
             total = (np.where(t > aim, pushed, 0.0) + np.where(top < aim, held, 0.0)).sum(axis=0)
             return np.where(t < 0.0, -np.inf, np.where(t > high, np.inf, total))
 
@@ -139,10 +153,14 @@ class BoxSearch:
         return np.array([getattr(hull, name)(values) for hull in self.hulls])
 
 
-def _turn(kinks: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The kink (K,) where a convex function turns from falling to rising, between its two neighbours.
+def _turn(
+    kinks: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The kink (K,) where a convex function turns from falling to rising, between its two
+    neighbours.
 
-    ``kinks`` (K, m) ascend; ``slope`` is asked between kinks only, where rounding cannot put it on the wrong side.
+    ``kinks`` (K, m) ascend; ``slope`` is asked between kinks only, where rounding cannot put it on
+    the wrong side.
     """
     rows, last = np.arange(len(kinks)), kinks.shape[1] - 1
     low, high = np.zeros(len(kinks), dtype=int), np.full(len(kinks), last)
@@ -150,5 +168,12 @@ def _turn(kinks: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]) -> tuple
         middle = (low + high) // 2
         after = kinks[rows, np.minimum(middle + 1, last)]
         rising = slope((kinks[rows, middle] + after) / 2) >= 0
-        low, high = np.where(rising, low, np.minimum(middle + 1, high)), np.where(rising, middle, high)
-    return kinks[rows, np.maximum(low - 1, 0)], kinks[rows, low], kinks[rows, np.minimum(low + 1, last)]
+        low, high = (
+            np.where(rising, low, np.minimum(middle + 1, high)),
+            np.where(rising, middle, high),
+        )
+    return (
+        kinks[rows, np.maximum(low - 1, 0)],
+        kinks[rows, low],
+        kinks[rows, np.minimum(low + 1, last)],
+    )

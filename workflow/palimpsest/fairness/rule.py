@@ -12,7 +12,8 @@ from palimpsest.fairness.hull import POOLED, Cells, vote_counts
 
 @dataclass(frozen=True)
 class GroupRule:
-    """Decide 1 with ``probability`` (m,) in each of the group's ``cells``, and with ``fpr`` in a cell never seen.
+    """Decide 1 with ``probability`` (m,) in each of the group's ``cells``, and with ``fpr`` in a
+    cell never seen.
 
     ``fpr`` and ``tpr`` are the rates of the rule on the fitted records of the group.
     """
@@ -24,7 +25,8 @@ class GroupRule:
     probability: np.ndarray
 
     def look_up(self, patterns: np.ndarray, kind: str) -> np.ndarray:
-        """P(decide 1), (n,), for patterns (n,) uint64 and ``kind`` of cells ``pattern``, ``count`` or ``pooled``."""
+        """P(decide 1), (n,), for patterns (n,) uint64 and ``kind`` of cells ``pattern``, ``count``
+        or ``pooled``."""
         codes = vote_counts(patterns) if kind == "count" else patterns
         place, seen = self._find(codes)
         if kind == "pooled":
@@ -35,7 +37,12 @@ class GroupRule:
     def to_dict(self, kind: str, shards: int) -> dict:
         """In plain values; a group that JSON has no type for is given as its text."""
         names = [_name(int(code), kind, shards) for code in self.cells.codes]
-        columns = (names, self.cells.negatives.tolist(), self.cells.positives.tolist(), self.probability.tolist())
+        columns = (
+            names,
+            self.cells.negatives.tolist(),
+            self.cells.positives.tolist(),
+            self.probability.tolist(),
+        )
         keys = ("cell", "negatives", "positives", "probability")
         return {
             "group": self.group if isinstance(self.group, str | int | float) else str(self.group),
@@ -46,7 +53,8 @@ class GroupRule:
         }
 
     def _find(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where each code stands among the group's (any place if it does not), and whether it does."""
+        """Where each code stands among the group's (any place if it does not), and whether it
+        does."""
         place = np.minimum(np.searchsorted(self.cells.codes, codes), len(self.cells.codes) - 1)
         return place, self.cells.codes[place] == codes
 

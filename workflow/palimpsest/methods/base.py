@@ -1,4 +1,5 @@
-"""base: the model trained on all of D, A_D. Nothing is forgotten; every method is judged by how far it moves from here."""
+"""base: the model trained on all of D, A_D. Nothing is forgotten; every method is judged by how far
+it moves from here."""
 
 from __future__ import annotations
 

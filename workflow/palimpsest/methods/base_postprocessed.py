@@ -1,4 +1,5 @@
-"""base_postprocessed: Hardt et al. (2016) on the single base: `fairsisa_aggregate_first` with one model, whose vote is its own."""
+"""base_postprocessed: Hardt et al. (2016) on the single base: `fairsisa_aggregate_first` with one
+model, whose vote is its own."""
 
 from __future__ import annotations
 

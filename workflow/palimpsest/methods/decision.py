@@ -21,8 +21,9 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Decisions:
-    """probability (n, C): of each decision, one-hot where nothing is drawn; score (n, C): what it was decided from;
-    facts: numbers of the fit by name; rule: the fitted rule as plain values, for auditors."""
+    """probability (n, C): of each decision, one-hot where nothing is drawn; score (n, C): what it
+    was decided from; facts: numbers of the fit by name; rule: the fitted rule as plain values, for
+    auditors."""
 
     probability: np.ndarray
     score: np.ndarray
@@ -36,10 +37,13 @@ def binary(positive: np.ndarray) -> np.ndarray:
 
 
 def post_process(votes: np.ndarray, calibration: Calibration, settings: dict):
-    """votes (S, n) -> (P(decide 1) (n,), fitted EqualizedOdds), fitted on the calibration rows alone."""
+    """votes (S, n) -> (P(decide 1) (n,), fitted EqualizedOdds), fitted on the calibration rows
+    alone."""
     from palimpsest.fairness import EqualizedOdds
 
-    rule = EqualizedOdds(**{key: settings[key] for key in ("eps", "cost_fp", "cost_fn", "cells", "realise")})
+    rule = EqualizedOdds(
+        **{key: settings[key] for key in ("eps", "cost_fp", "cost_fn", "cells", "realise")}
+    )
     rows, table = calibration.rows, votes.T
     rule.fit(table[rows], calibration.labels[rows], calibration.groups[rows])
     return rule.probability(table, calibration.groups), rule

@@ -1,7 +1,8 @@
-"""fairsisa_aggregate_first (Kadhe et al. 2023): majority vote first, then the one vote is post-processed to equalized odds
-(Hardt et al. 2016).
+"""fairsisa_aggregate_first (Kadhe et al. 2023): majority vote first, then the one vote is
+post-processed to equalized odds (Hardt et al. 2016).
 
-Exactly fair on the records it was fitted on; a single bit per record leaves each group one point of its ROC curve.
+Exactly fair on the records it was fitted on; a single bit per record leaves each group one point of
+its ROC curve.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from palimpsest.methods.decision import Calibration, Decisions, binary, facts, p
 
 
 def decide(probabilities: np.ndarray, calibration: Calibration, settings: dict) -> Decisions:
-    """probabilities (S, n, 2) -> randomised decisions; minimises cost_fp P(false +) + cost_fn P(false -) under the allowed gap."""
+    """probabilities (S, n, 2) -> randomised decisions; minimises cost_fp P(false +) + cost_fn
+    P(false -) under the allowed gap."""
     positive, rule = post_process(majority(probabilities)[None, :], calibration, settings)
     decisions = binary(positive)
     return Decisions(decisions, decisions, facts(rule), rule.to_dict())

@@ -1,7 +1,9 @@
-"""fairsisa_ensemble (Kadhe et al. 2023): the joint pattern of the S votes is post-processed at once.
+"""fairsisa_ensemble (Kadhe et al. 2023): the joint pattern of the S votes is post-processed at
+once.
 
-Among all randomised rules of (votes, group) that satisfy equalized odds on the fitted records, this one has the least expected cost.
-The number of patterns grows with 2^S: where they are many for the records at hand, use `cells: count` or `pooled`.
+Among all randomised rules of (votes, group) that satisfy equalized odds on the fitted records, this
+one has the least expected cost. The number of patterns grows with 2^S: where they are many for the
+records at hand, use `cells: count` or `pooled`.
 """
 
 from __future__ import annotations

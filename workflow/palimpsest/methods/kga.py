@@ -3,19 +3,24 @@
     L = | KL(A_f || A*) over D_f  -  G | + alpha * KL(A_D || A*) over D_r
     G = KL(A_n || A_D) over D_n
 
-A_D is the model before the request, which A* begins as; A_f learnt D_f, A_n learnt D_n, which A_D never saw. What A* says of the forgotten
-is to differ from one who knows them as much as A_D differs, on unseen data, from one who knows that. All KL are means over the predictions
-that count. G is a number: it has no gradient.
+A_D is the model before the request, which A* begins as; A_f learnt D_f, A_n learnt D_n, which A_D
+never saw. What A* says of the forgotten is to differ from one who knows them as much as A_D
+differs, on unseen data, from one who knows that. All KL are means over the predictions that count.
+G is a number: it has no gradient.
 
-Where this departs from the released code: there padding counts, sums are divided by texts for language models and by texts times labels for
-classifiers, so that alpha means another thing for each length; and the stop value is compared with the gap of a single batch. Here all are
-means over what counts, and it stops once the gap difference over the whole of D_f and D_n is at most ``portion`` of what it began with
-(``stop_portion`` of the code, which has no default). It looks after each pass over D_f and makes at most ``epochs`` of them, where the code
-looks every 200 updates and makes 5,000 or 12,000: a gap that is still open then is reported. Both terms have the model that knows the text
-first, as the code has it of language models; of classifiers it has G = KL(A_D || A_n), which a model that is to D_f as A_D is to D_n would
-not reach: ``direction: released``. As in the code, the absolute value is that of a batch's means, and each update sees ``inner_steps``
-batches of D_r. There is no inverse-square-root schedule with 1,000 updates of warm-up, which the text experiments have; for classifiers
-the code weighs D_r by 1 - its ratio of 0.1 and takes ten batches of it: alpha 0.9 and inner_steps 10 here.
+Where this departs from the released code: there padding counts, sums are divided by texts for
+language models and by texts times labels for classifiers, so that alpha means another thing for
+each length; and the stop value is compared with the gap of a single batch. Here all are means over
+what counts, and it stops once the gap difference over the whole of D_f and D_n is at most
+``portion`` of what it began with (``stop_portion`` of the code, which has no default). It looks
+after each pass over D_f and makes at most ``epochs`` of them, where the code looks every 200
+updates and makes 5,000 or 12,000: a gap that is still open then is reported. Both terms have the
+model that knows the text first, as the code has it of language models; of classifiers it has G =
+KL(A_D || A_n), which a model that is to D_f as A_D is to D_n would not reach: ``direction:
+released``. As in the code, the absolute value is that of a batch's means, and each update sees
+``inner_steps`` batches of D_r. There is no inverse-square-root schedule with 1,000 updates of
+warm-up, which the text experiments have; for classifiers the code weighs D_r by 1 - its ratio of
+0.1 and takes ten batches of it: alpha 0.9 and inner_steps 10 here.
 """
 
 from __future__ import annotations
@@ -34,8 +39,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Training):
-    """alpha 0.3, lr 5e-5 and two batches of D_r of the authors' README for dialogue; sample: share of the retained data that A_f and A_n
-    learn besides their own set, 0.05 there for classifiers; direction: of G."""
+    """alpha 0.3, lr 5e-5 and two batches of D_r of the authors' README for dialogue; sample: share
+    of the retained data that A_f and A_n learn besides their own set, 0.05 there for classifiers;
+    direction: of G."""
 
     learning_rate: float = 5e-5
     clip_norm: float | None = None
@@ -52,9 +58,16 @@ def objective(run: Run, settings: Settings) -> Objective:
     parts = {
         "forget": Part(run.sets["forget"], distillation(run, run.frozen["forget"])),
         "extra": Part(run.sets["extra"], _gap(run, settings), constant=True),
-        "retain": Part(run.sets["retain"], distillation(run, run.reference), times=settings.inner_steps),
+        "retain": Part(
+            run.sets["retain"], distillation(run, run.reference), times=settings.inner_steps
+        ),
     }
-    return Objective(parts, join=lambda means: (means["forget"] - means["extra"]).abs() + settings.alpha * means["retain"])
+    return Objective(
+        parts,
+        join=lambda means: (
+            (means["forget"] - means["extra"]).abs() + settings.alpha * means["retain"]
+        ),
+    )
 
 
 def _gap(run: Run, settings: Settings):
@@ -62,7 +75,9 @@ def _gap(run: Run, settings: Settings):
     from palimpsest.methods.unlearning import distillation
 
     pair = run.frozen["extra"], run.reference
-    teacher, student = reversed(pair) if settings.direction == "released" and not run.generates else pair
+    teacher, student = (
+        reversed(pair) if settings.direction == "released" and not run.generates else pair
+    )
     loss = distillation(run, teacher)
 
     def gap(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -72,8 +87,11 @@ def _gap(run: Run, settings: Settings):
     return gap
 
 
-def watched(run: Run, settings: Settings, model: torch.nn.Module, earlier: list[dict]) -> dict[str, float]:
-    """The gap difference over the whole of D_f and D_n. G is of two frozen models: what ``earlier`` found is what it is."""
+def watched(
+    run: Run, settings: Settings, model: torch.nn.Module, earlier: list[dict]
+) -> dict[str, float]:
+    """The gap difference over the whole of D_f and D_n. G is of two frozen models: what ``earlier``
+    found is what it is."""
     from palimpsest.methods.unlearning import distillation
 
     alignment = run.mean(distillation(run, run.frozen["forget"]), model, "forget")
@@ -81,5 +99,10 @@ def watched(run: Run, settings: Settings, model: torch.nn.Module, earlier: list[
     return {"alignment": alignment, "gap": gap, "gap_difference": abs(alignment - gap)}
 
 
-def stops(settings: Settings, known: tuple[str, ...], watched: list[dict], unseen: dict[str, float]) -> bool:
-    return len(watched) > 1 and watched[-1]["gap_difference"] <= settings.portion * watched[0]["gap_difference"]
+def stops(
+    settings: Settings, known: tuple[str, ...], watched: list[dict], unseen: dict[str, float]
+) -> bool:
+    return (
+        len(watched) > 1
+        and watched[-1]["gap_difference"] <= settings.portion * watched[0]["gap_difference"]
+    )

@@ -1,15 +1,18 @@
 """loo_ensemble: leave-one-out ensemble (Liu and Kalinli 2023).
 
-    L = (1/|D_f|) sum over x of D_f of the mean over t of KL(p_LOO(. | x_<t) || p_theta(. | x_<t))  +  retain_weight * nll(D_r)
+    L = (1/|D_f|) sum over x of D_f of the mean over t of KL(p_LOO(. | x_<t) || p_theta(. | x_<t))
+        + retain_weight * nll(D_r)
     p_LOO = mean of p_j over the teachers j that have not seen x
 
-The student, A_D, learns from teachers of disjoint owners what a model says of x that never saw it. The teacher of the owner's shard is
-left out, and every other that saw the same text with another owner. There is no released code: that probabilities are averaged (not
-logits), that KL has the teachers first, and that nothing is done on retained data, is how the paper's abstract and introduction read;
-`aggregate` and `retain_weight` are there to compare. `teachers` are `others`, as the paper has it; `all`, which leaves none out; or `one`,
-a single other one.
+The student, A_D, learns from teachers of disjoint owners what a model says of x that never saw it.
+The teacher of the owner's shard is left out, and every other that saw the same text with another
+owner. There is no released code: that probabilities are averaged (not logits), that KL has the
+teachers first, and that nothing is done on retained data, is how the paper's abstract and
+introduction read; `aggregate` and `retain_weight` are there to compare. `teachers` are `others`, as
+the paper has it; `all`, which leaves none out; or `one`, a single other one.
 
-The teachers are those of the state before any request. They still hold what they learnt: what is served is the student.
+The teachers are those of the state before any request. They still hold what they learnt: what is
+served is the student.
 """
 
 from __future__ import annotations
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Training):
-    """sharding: which of the study's are the teachers (the first of several shards, if none is named); keep: how many of the likeliest
-    tokens are kept of the teachers' answers, the rest as one, to save memory (all, if none is given). The authors' rate is not known."""
+    """sharding: which of the study's are the teachers (the first of several shards, if none is
+    named); keep: how many of the likeliest tokens are kept of the teachers' answers, the rest as
+    one, to save memory (all, if none is given). The authors' rate is not known."""
 
     learning_rate: float = 1e-4
     teachers: Literal["others", "all", "one"] = "others"
@@ -41,7 +45,8 @@ class Settings(Training):
 
 
 def leaves_out(settings: Settings) -> bool:
-    """Whether an example is answered by teachers that have not seen it, and so cannot be one that all of them saw."""
+    """Whether an example is answered by teachers that have not seen it, and so cannot be one that
+    all of them saw."""
     return settings.teachers != "all"
 
 
@@ -65,7 +70,9 @@ def objective(run: Run, settings: Settings) -> Objective:
 
     which = asked(run.teachers.saw, settings.teachers, run.names)
     with run.arithmetic():
-        labelled = soft_labels(run.teachers, which, run.predict, run.sets["forget"], settings.aggregate, settings.keep)
+        labelled = soft_labels(
+            run.teachers, which, run.predict, run.sets["forget"], settings.aggregate, settings.keep
+        )
     parts = {"forget": Part(labelled, _loss(run), per="example")}
     if settings.retain_weight:
         parts["retain"] = Part(run.sets["retain"], run.likelihood)

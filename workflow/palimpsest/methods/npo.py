@@ -1,9 +1,11 @@
 """npo: negative preference optimisation (Zhang et al. 2024), with a retain term.
 
-    L = forget_weight * mean over x of D_f of -(2 / beta) log sigmoid(beta (NLL_theta(x) - NLL_ref(x))) + retain_weight * nll(D_r)
+    L = forget_weight * mean over x of D_f of -(2 / beta) log sigmoid(beta (NLL_theta(x) -
+    NLL_ref(x))) + retain_weight * nll(D_r)
 
-NLL(x) is summed over the predictions that count in x, not their mean (else beta would mean another thing for each length); nll(D_r) is
-the mean over all that count. The frozen reference is the model before this request; of it only NLL_ref(x) is needed, computed once.
+NLL(x) is summed over the predictions that count in x, not their mean (else beta would mean another
+thing for each length); nll(D_r) is the mean over all that count. The frozen reference is the model
+before this request; of it only NLL_ref(x) is needed, computed once.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Training):
-    """beta 0.1 as in the paper; weights gamma and alpha of open-unlearning, both 1 there (NPO+RT of the authors' code)."""
+    """beta 0.1 as in the paper; weights gamma and alpha of open-unlearning, both 1 there (NPO+RT of
+    the authors' code)."""
 
     beta: float = 0.1
     forget_weight: float = 1.0

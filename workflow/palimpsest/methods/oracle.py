@@ -1,4 +1,5 @@
-"""oracle: trained from scratch on D_r, the data without the forgotten owners: what perfect unlearning would give.
+"""oracle: trained from scratch on D_r, the data without the forgotten owners: what perfect
+unlearning would give.
 
 Decides as `base` does.
 """

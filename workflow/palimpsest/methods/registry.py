@@ -2,18 +2,21 @@
 
 The graph is derived from what each `needs`:
 
-    base, oracle, teachers    the scores of these models, from which the method decides; `fitted` methods are fitted on validation records,
-                              per family of groups
-    model                     the model before a request, which the method trains to forget: it is a model of its own. `beside` names sets
-                              (forget, extra) that further models learn for it, each with a sample of the retained data. With `unseen` it
-                              cannot do without text that was never trained on, the split `extra`. With `teachers`
-                              it is also given those of a sharding, as they were before any request; with `others` the models of the
-                              other methods that the study compares
+    base, oracle, teachers    the scores of these models, from which the method decides; `fitted`
+                              methods are fitted on validation records, per family of groups
+    model                     the model before a request, which the method trains to forget: it is a
+                              model of its own. `beside` names sets (forget, extra) that further
+                              models learn for it, each with a sample of the retained data. With
+                              `unseen` it cannot do without text that was never trained on, the
+                              split `extra`. With `teachers` it is also given those of a sharding,
+                              as they were before any request; with `others` the models of the other
+                              methods that the study compares
 
-A study may compare a method with itself under other settings: NAME-VARIANT is the method NAME, with settings, models and numbers of its
-own. So names are looked up by ``method_of`` alone.
+A study may compare a method with itself under other settings: NAME-VARIANT is the method NAME, with
+settings, models and numbers of its own. So names are looked up by ``method_of`` alone.
 
-Modules are named, not imported: the graph needs no more, and a step's code digest holds the one method it runs.
+Modules are named, not imported: the graph needs no more, and a step's code digest holds the one
+method it runs.
 """
 
 from __future__ import annotations
@@ -46,7 +49,14 @@ class Method:
 ANY = ("classification", "causal")
 
 
-def _method(name: str, needs: str, label: str, fitted: bool = False, tracks: tuple[str, ...] = ANY[:1], **more) -> Method:
+def _method(
+    name: str,
+    needs: str,
+    label: str,
+    fitted: bool = False,
+    tracks: tuple[str, ...] = ANY[:1],
+    **more,
+) -> Method:
     return Method(f"palimpsest.methods.{name}", needs, fitted, label, tracks, **more)
 
 
@@ -55,14 +65,28 @@ METHODS: dict[str, Method] = {
     "oracle": _method("oracle", "oracle", "oracle (retrained)", tracks=ANY),
     "sisa_vote": _method("sisa_vote", "teachers", "SISA, majority vote"),
     "sisa_mean": _method("sisa_mean", "teachers", "SISA, mean of probabilities"),
-    "base_postprocessed": _method("base_postprocessed", "base", "base, post-processed", fitted=True),
-    "fairsisa_aggregate_first": _method("fairsisa_aggregate_first", "teachers", "FairSISA, aggregate first", fitted=True),
-    "fairsisa_postprocess_first": _method("fairsisa_postprocess_first", "teachers", "FairSISA, post-process first", fitted=True),
-    "fairsisa_ensemble": _method("fairsisa_ensemble", "teachers", "FairSISA, ensemble (joint)", fitted=True),
-    "gradient_ascent": _method("gradient_ascent", "model", "gradient ascent", tracks=ANY, unseen=True),
-    "gradient_difference": _method("gradient_difference", "model", "gradient difference", tracks=ANY),
+    "base_postprocessed": _method(
+        "base_postprocessed", "base", "base, post-processed", fitted=True
+    ),
+    "fairsisa_aggregate_first": _method(
+        "fairsisa_aggregate_first", "teachers", "FairSISA, aggregate first", fitted=True
+    ),
+    "fairsisa_postprocess_first": _method(
+        "fairsisa_postprocess_first", "teachers", "FairSISA, post-process first", fitted=True
+    ),
+    "fairsisa_ensemble": _method(
+        "fairsisa_ensemble", "teachers", "FairSISA, ensemble (joint)", fitted=True
+    ),
+    "gradient_ascent": _method(
+        "gradient_ascent", "model", "gradient ascent", tracks=ANY, unseen=True
+    ),
+    "gradient_difference": _method(
+        "gradient_difference", "model", "gradient difference", tracks=ANY
+    ),
     "npo": _method("npo", "model", "NPO", tracks=ANY),
-    "loo_ensemble": _method("loo_ensemble", "model", "leave-one-out ensemble", tracks=ANY, teachers=True),
+    "loo_ensemble": _method(
+        "loo_ensemble", "model", "leave-one-out ensemble", tracks=ANY, teachers=True
+    ),
     "kga": _method("kga", "model", "KGA", tracks=ANY, beside=("forget", "extra"), unseen=True),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
@@ -83,7 +107,8 @@ def without_variant(name: str) -> str:
 
 
 def method_of(name: str) -> Method:
-    """The method of this name, or what a variant is one of, labelled as such. KeyError for another name."""
+    """The method of this name, or what a variant is one of, labelled as such. KeyError for another
+    name."""
     method, _, variant = name.partition("-")
     found = METHODS[method]
     return replace(found, label=f"{found.label}, {variant.replace('_', ' ')}") if variant else found
@@ -94,8 +119,8 @@ def facts(names: Iterable[str]) -> dict[str, dict]:
     places = {name: place for place, name in enumerate(METHODS)}
     return {
         name: {
-            "label": method.label, "needs": method.needs, "fitted": method.fitted, "trains": method.trains,
-            "place": [places[without_variant(name)], name],
+            "label": method.label, "needs": method.needs, "fitted": method.fitted,
+            "trains": method.trains, "place": [places[without_variant(name)], name],
         }
         for name in names for method in [method_of(name)]
     }  # fmt: skip

@@ -1,8 +1,11 @@
-"""sham: a control. The weights move by a random step as long as the strongest method's, and nothing is aimed at.
+"""sham: a control. The weights move by a random step as long as the strongest method's, and nothing
+is aimed at.
 
-    theta = theta_base + d * u / |u|,   u ~ N(0, 1) in each weight,   d = the largest |theta_method - theta_base| of the methods compared
+    theta = theta_base + d * u / |u|,   u ~ N(0, 1) in each weight,
+    d = the largest |theta_method - theta_base| of the methods compared
 
-What a method changes beyond it is not owed to having moved at all. Defined here; the length is that of the whole vector (Euclidean).
+What a method changes beyond it is not owed to having moved at all. Defined here; the length is that
+of the whole vector (Euclidean).
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Training):
-    """None of its own: there is not one update. It always begins at the base, from where the others' way is measured."""
+    """None of its own: there is not one update. It always begins at the base, from where the
+    others' way is measured."""
 
     epochs: int = 0
     order: Literal["sequential", "batch"] = "batch"
@@ -40,7 +44,11 @@ def begin(run: Run) -> None:
 def distance(model: torch.nn.Module, other: torch.nn.Module) -> float:
     """Euclidean length of the difference of two models' weights."""
     pairs = zip(model.parameters(), other.parameters(), strict=True)
-    return float(sum(((a.detach().cpu().double() - b.detach().cpu().double()) ** 2).sum() for a, b in pairs).sqrt())
+    return float(
+        sum(
+            ((a.detach().cpu().double() - b.detach().cpu().double()) ** 2).sum() for a, b in pairs
+        ).sqrt()
+    )
 
 
 def move(model: torch.nn.Module, length: float, names: tuple) -> torch.nn.Module:

@@ -17,16 +17,20 @@ class Shown:
     needs: str
     fitted: bool
     trains: bool
-    place: tuple[int, str]  # that of the method in the registry, and the name, which orders its variants
+    # that of the method in the registry, and the name, which orders its variants
+    place: tuple[int, str]
 
 
 _TOLD: dict[str, Shown] = {}
 
 
 def tell(methods: dict[str, dict]) -> None:
-    """Say which methods there are, by name, as registry.facts has them; whoever was told before is forgotten."""
+    """Say which methods there are, by name, as registry.facts has them; whoever was told before is
+    forgotten."""
     _TOLD.clear()
-    _TOLD.update({name: Shown(**facts | {"place": tuple(facts["place"])}) for name, facts in methods.items()})
+    _TOLD.update(
+        {name: Shown(**facts | {"place": tuple(facts["place"])}) for name, facts in methods.items()}
+    )
 
 
 def is_method(name: str) -> bool:
@@ -38,7 +42,8 @@ def method_of(name: str) -> Shown:
 
 
 def in_method_order(names: Iterable[str]) -> list[str]:
-    """Each of the names that is a method's, once: as the registry has them, the variants of a method after it."""
+    """Each of the names that is a method's, once: as the registry has them, the variants of a
+    method after it."""
     return sorted({name for name in names if is_method(name)}, key=lambda name: _TOLD[name].place)
 
 

@@ -1,4 +1,5 @@
-"""sisa_vote: SISA (Bourtoule et al. 2021), teachers joined by majority vote; ties to the lowest class, as its code has it."""
+"""sisa_vote: SISA (Bourtoule et al. 2021), teachers joined by majority vote; ties to the lowest
+class, as its code has it."""
 
 from __future__ import annotations
 
@@ -10,4 +11,6 @@ from palimpsest.methods.decision import Calibration, Decisions
 
 def decide(probabilities: np.ndarray, calibration: Calibration | None, settings: dict) -> Decisions:
     """probabilities (S, n, C) -> the class with most votes; the score is the share of votes."""
-    return Decisions(one_hot(majority(probabilities), probabilities.shape[-1]), vote_share(probabilities))
+    return Decisions(
+        one_hot(majority(probabilities), probabilities.shape[-1]), vote_share(probabilities)
+    )

@@ -16,10 +16,14 @@ from palimpsest.training.objective import Examples, Wrapped
 
 
 class Frozen(Mapping):
-    """Models by name, loaded when asked for, in eval mode. The last two are kept: no method looks at more at once."""
+    """Models by name, loaded when asked for, in eval mode. The last two are kept: no method looks
+    at more at once."""
 
     def __init__(self, names: Iterable[str], load: Callable[[str], torch.nn.Module]):
-        self._names, self._load = list(names), lru_cache(maxsize=2)(lambda name: load(name).eval().requires_grad_(False))
+        self._names, self._load = (
+            list(names),
+            lru_cache(maxsize=2)(lambda name: load(name).eval().requires_grad_(False)),
+        )
 
     def __getitem__(self, name: str) -> torch.nn.Module:
         if name not in self._names:
@@ -35,10 +39,11 @@ class Frozen(Mapping):
 
 @dataclass(frozen=True)
 class Run:
-    """model: the one that learnt the forget set, and is to be trained; again: loads it as it lies on disk; sets: examples by name
-    (forget, retain, extra);
-    predict: of the track; generates: whether it is one of text; frozen: other models by name; names: what keys every draw;
-    device: where models compute, and precision in which arithmetic; teachers: of disjoint owners, where the method needs them."""
+    """model: the one that learnt the forget set, and is to be trained; again: loads it as it lies
+    on disk; sets: examples by name (forget, retain, extra); predict: of the track; generates:
+    whether it is one of text; frozen: other models by name; names: what keys every draw; device:
+    where models compute, and precision in which arithmetic; teachers: of disjoint owners, where the
+    method needs them."""
 
     model: torch.nn.Module
     sets: dict[str, Examples]
@@ -52,9 +57,12 @@ class Run:
     again: Callable[[], torch.nn.Module] = field(kw_only=True)
 
     def arithmetic(self):
-        """That of the training, for passes outside of it: what is compared must be rounded alike."""
+        """That of the training, for passes outside of it: what is compared must be rounded
+        alike."""
         kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
-        return torch.autocast(self.device.type, dtype=kinds.get(self.precision), enabled=self.precision in kinds)
+        return torch.autocast(
+            self.device.type, dtype=kinds.get(self.precision), enabled=self.precision in kinds
+        )
 
     @property
     def likelihood(self) -> Loss:
@@ -64,12 +72,15 @@ class Run:
     def losses(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(B,) the same for each example."""
         predictions = self.predict(model, batch)
-        each = torch.nn.functional.cross_entropy(wide(predictions.logits), predictions.targets, reduction="none")
+        each = torch.nn.functional.cross_entropy(
+            wide(predictions.logits), predictions.targets, reduction="none"
+        )
         return per_example(each, predictions.rows, len(batch["input_ids"]))
 
     @cached_property
     def reference(self) -> torch.nn.Module:
-        """The model as it was before this request, frozen; whenever it is first asked for, after a resume, too."""
+        """The model as it was before this request, frozen; whenever it is first asked for, after a
+        resume, too."""
         return self.again().to(self.device).eval().requires_grad_(False)
 
     def mean(self, loss: Loss, model: torch.nn.Module, name: str, batch_size: int = 32) -> float:
@@ -79,17 +90,22 @@ class Run:
         with torch.inference_mode(), self.arithmetic():
             for start in range(0, len(order), batch_size):
                 batch = examples.batch(order[start : start + batch_size])
-                total += float(loss(model, {key: value.to(self.device) for key, value in batch.items()}))
+                total += float(
+                    loss(model, {key: value.to(self.device) for key, value in batch.items()})
+                )
         return total / float(examples.counted.sum())
 
     def reference_losses(self, examples: Examples, batch_size: int) -> np.ndarray:
-        """(n,) summed negative log-likelihood of each example under the model as it is now: one pass, before it changes."""
+        """(n,) summed negative log-likelihood of each example under the model as it is now: one
+        pass, before it changes."""
         model, found = self.model.to(self.device).eval(), np.empty(len(examples.lengths))
         order = np.argsort(examples.lengths, kind="stable")
         with torch.inference_mode(), self.arithmetic():
             for start in range(0, len(order), batch_size):
                 indices = order[start : start + batch_size]
-                batch = {key: value.to(self.device) for key, value in examples.batch(indices).items()}
+                batch = {
+                    key: value.to(self.device) for key, value in examples.batch(indices).items()
+                }
                 found[indices] = self.losses(model, batch).cpu().numpy()
         return found
 
@@ -112,4 +128,6 @@ class WithConstants(Wrapped):
     constants: dict[str, np.ndarray]
 
     def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
-        return self.examples.batch(indices) | {name: torch.from_numpy(values[indices]) for name, values in self.constants.items()}
+        return self.examples.batch(indices) | {
+            name: torch.from_numpy(values[indices]) for name, values in self.constants.items()
+        }

@@ -1,15 +1,19 @@
-"""Scores -> numbers. One file a family; this table says what each number in ``tables/metrics.parquet`` means.
+"""Scores -> numbers. One file a family; this table says what each number in
+``tables/metrics.parquet`` means.
 
-Letters: n records, B bootstrap replicates, C classes, G groups. Every metric over records takes ``weights``: None, (n,)
-or (B, n), and returns a scalar or (B,), with a group axis last where it is said. A bootstrap is a matrix of weights.
+Letters: n records, B bootstrap replicates, C classes, G groups. Every metric over records takes
+``weights``: None, (n,) or (B, n), and returns a scalar or (B,), with a group axis last where it is
+said. A bootstrap is a matrix of weights.
 
     classification   how often the decisions are right
     fairness         how far groups are treated differently
     agreement        how far two models decide alike (a method and the oracle)
     membership       what the loss and its kin tell about having been trained on
-    tokens           a causal model's scores of the tokens of texts, which memorization and membership start from
+    tokens           a causal model's scores of the tokens of texts, which memorization and
+                     membership start from
     memorization     how much of a text a causal model knows by heart
-    truth            whether it prefers a true answer to false ones; forget quality and model utility
+    truth            whether it prefers a true answer to false ones; forget quality and model
+                     utility
     exposure         how far a planted secret stands out among those that could stand in its place
     extraction       what can be got out of a causal model by letting it write
     divergence       how far the outputs of two models lie apart
@@ -30,12 +34,14 @@ class Metric:
     """One metric of the tidy table."""
 
     name: str
-    direction: Literal["up", "down", "match"]  # better is higher, lower, or as near as can be to the oracle's
+    # better is higher, lower, or as near as can be to the oracle's
+    direction: Literal["up", "down", "match"]
     low: float  # the closed range of values; inf where there is no bound
     high: float
     source: str  # the paper that defines it
     summary: str  # one line for people, with the unit
-    scale: Literal["linear", "log"] = "linear"  # that seeds are averaged on: p-values differ by orders of magnitude
+    # that seeds are averaged on: p-values differ by orders of magnitude
+    scale: Literal["linear", "log"] = "linear"
 
 
 # Membership inference besides that by the loss: where it is from, and the score.
@@ -49,134 +55,135 @@ _ATTACKS = {
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "up", 0, 1, "Sokolova and Lapalme 2009", "share of records decided rightly"),
-        Metric("balanced_accuracy", "up", 0, 1, "Brodersen et al. 2010", "mean over classes of the recall"),
-        Metric("macro_f1", "up", 0, 1, "Sokolova and Lapalme 2009; Opitz and Burst 2019", "mean over classes of F1"),
-        Metric("micro_f1", "up", 0, 1, "Sokolova and Lapalme 2009", "F1 of the pooled counts: equals accuracy"),
-        Metric("auroc", "up", 0, 1, "Hanley and McNeil 1982", "area under the ROC curve, mean of one-vs-rest"),
+        Metric("accuracy", "up", 0, 1, "Sokolova and Lapalme 2009",
+               "share of records decided rightly"),
+        Metric("balanced_accuracy", "up", 0, 1, "Brodersen et al. 2010",
+               "mean over classes of the recall"),
+        Metric("macro_f1", "up", 0, 1, "Sokolova and Lapalme 2009; Opitz and Burst 2019",
+               "mean over classes of F1"),
+        Metric("micro_f1", "up", 0, 1, "Sokolova and Lapalme 2009",
+               "F1 of the pooled counts: equals accuracy"),
+        Metric("auroc", "up", 0, 1, "Hanley and McNeil 1982",
+               "area under the ROC curve, mean of one-vs-rest"),
         Metric("tpr", "up", 0, 1, "Hardt et al. 2016", "true positive rate of a group"),
         Metric("fpr", "down", 0, 1, "Hardt et al. 2016", "false positive rate of a group"),
-        Metric("positive_rate", "match", 0, 1, "Dwork et al. 2012", "share of a group decided positive"),
-        Metric("group_accuracy", "up", 0, 1, "Buolamwini and Gebru 2018", "accuracy within a group"),
-        Metric("equalized_odds_max", "down", 0, 1, "Hardt et al. 2016", "largest TPR or FPR gap between two groups"),
-        Metric(
-            "equalized_odds_mean",
-            "down",
-            0,
-            1,
-            "Hardt et al. 2016; the mean over pairs is defined here",
-            "mean over pairs of groups of the mean of TPR and FPR gap",
-        ),
-        Metric("demographic_parity", "down", 0, 1, "Dwork et al. 2012", "largest gap in positive rate between groups"),
-        Metric("worst_group_accuracy", "up", 0, 1, "Sagawa et al. 2020", "lowest accuracy of a group"),
-        Metric("agreement", "up", 0, 1, "Fort et al. 2019", "share of records decided as the oracle decides them"),
-        Metric("jensen_shannon", "down", 0, log(2), "Lin 1991", "mean divergence from the oracle's outputs, in nats"),
-        Metric(
-            "membership_auroc",
-            "match",
-            0,
-            1,
-            "Yeom et al. 2018",
-            "chance that a member has a lower loss than a non-member; 0.5 tells nothing",
-        ),
+        Metric("positive_rate", "match", 0, 1, "Dwork et al. 2012",
+               "share of a group decided positive"),
+        Metric("group_accuracy", "up", 0, 1, "Buolamwini and Gebru 2018",
+               "accuracy within a group"),
+        Metric("equalized_odds_max", "down", 0, 1, "Hardt et al. 2016",
+               "largest TPR or FPR gap between two groups"),
+        Metric("equalized_odds_mean", "down", 0, 1,
+               "Hardt et al. 2016; the mean over pairs is defined here",
+               "mean over pairs of groups of the mean of TPR and FPR gap"),
+        Metric("demographic_parity", "down", 0, 1, "Dwork et al. 2012",
+               "largest gap in positive rate between groups"),
+        Metric("worst_group_accuracy", "up", 0, 1, "Sagawa et al. 2020",
+               "lowest accuracy of a group"),
+        Metric("agreement", "up", 0, 1, "Fort et al. 2019",
+               "share of records decided as the oracle decides them"),
+        Metric("jensen_shannon", "down", 0, log(2), "Lin 1991",
+               "mean divergence from the oracle's outputs, in nats"),
+        Metric("membership_auroc", "match", 0, 1, "Yeom et al. 2018",
+               "chance that a member has a lower loss than a non-member; 0.5 tells nothing"),
         *(
-            Metric(f"membership_auroc_{attack}", "match", 0, 1, source, f"chance that a member has a lower {score} than a non-member")
+            Metric(f"membership_auroc_{attack}", "match", 0, 1, source,
+                   f"chance that a member has a lower {score} than a non-member")
             for attack, (source, score) in _ATTACKS.items()
         ),
-        Metric(
-            "membership_tpr", "match", 0, 1, "Yeom et al. 2018; Carlini et al. 2022", "share of members recognised by their loss at 1 % FPR"
-        ),
+        Metric("membership_tpr", "match", 0, 1, "Yeom et al. 2018; Carlini et al. 2022",
+               "share of members recognised by their loss at 1 % FPR"),
         *(
-            Metric(
-                f"membership_tpr_{attack}",
-                "match",
-                0,
-                1,
-                f"{source}; Carlini et al. 2022",
-                f"share of members recognised by their {score} at 1 % FPR",
-            )
+            Metric(f"membership_tpr_{attack}", "match", 0, 1, f"{source}; Carlini et al. 2022",
+                   f"share of members recognised by their {score} at 1 % FPR")
             for attack, (source, score) in _ATTACKS.items()
         ),
-        Metric("perplexity", "match", 1, inf, "Jelinek et al. 1977", "exp of the mean negative log-likelihood of all tokens"),
-        Metric("probability", "match", 0, 1, "Maini et al. 2024", "mean length-normalised probability of a text"),
-        Metric("memorization_accuracy", "match", 0, 1, "Jang et al. 2023", "mean share of a text's tokens that are the likeliest"),
-        Metric(
-            "exact_memorization",
-            "match",
-            0,
-            1,
-            "Tirumala et al. 2022; Dorna et al. 2025",
-            "mean share of a text's tokens that are the likeliest, the end of text left out",
-        ),
-        Metric(
-            "extraction_strength",
-            "match",
-            0,
-            1,
-            "Carlini et al. 2021; Dorna et al. 2025",
-            "mean share of a text that follows by itself once its start is given",
-        ),
-        Metric("extraction_likelihood", "match", 0, 1, "Jang et al. 2023", "mean share of a text's n-grams that the model writes itself"),
-        Metric("rouge_l_recall", "match", 0, 1, "Lin 2004; Maini et al. 2024", "mean ROUGE-L recall of what is written after a prompt"),
-        Metric("truth_ratio_indifference", "match", 0, 1, "Maini et al. 2024", "1 where true and false answers are equally likely"),
-        Metric("truth_ratio_preference", "up", 0, 1, "Maini et al. 2024", "1 where only the true answer is likely"),
-        Metric("truth_ratio_probability", "match", 0, 1, "Dorna et al. 2025", "probability of the true answer against a false one"),
-        Metric("probability_with_options", "up", 0, 1, "Maini et al. 2024", "probability of the true answer among all of an item"),
-        Metric(
-            "forget_quality", "up", 0, 1, "Maini et al. 2024", "p-value that the truth ratios are distributed as the oracle's", scale="log"
-        ),
-        Metric("model_utility", "up", 0, 1, "Maini et al. 2024", "harmonic mean of what the model still does well"),
-        Metric("exposure", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary, exact, in bits; by chance 1.44"),
-        Metric("exposure_sampled", "match", 0, inf, "Carlini et al. 2019", "mean exposure of a canary among a sample of secrets, in bits"),
-        Metric(
-            "beam_extraction", "match", 0, 1, "Liu and Kalinli 2023", "share of secrets among the likeliest continuations of what precedes"
-        ),
-        Metric("sampling_extraction", "match", 0, 1, "Liu and Kalinli 2023", "share of sampled continuations that are the secret"),
-        Metric("kl", "down", 0, inf, "Kullback and Leibler 1951", "mean divergence of the oracle's outputs from the model's, in nats"),
-        Metric(
-            "jensen_shannon_reversed",
-            "down",
-            0,
-            inf,
-            "Wang et al. 2023, as released",
-            "mean divergence from the oracle's outputs with its arguments swapped, in nats",
-        ),
-        Metric("lpd", "down", 0, inf, "Wang et al. 2023", "mean relative distance of a text's perplexity from the oracle's"),
-        Metric("pdlp", "match", 0, 1, "Wang et al. 2023", "share of texts less likely than under the base"),
-        Metric("retrained_tokens", "down", 0, inf, "Bourtoule et al. 2021", "tokens trained to serve a request"),
-        Metric("retrained_share", "down", 0, inf, "Bourtoule et al. 2021", "tokens over those of a full retraining"),
-        Metric("expected_share", "down", 0, inf, "Bourtoule et al. 2021", "expected cost over a full retraining's"),
-        Metric("expected_curve", "down", 0, inf, "Bourtoule et al. 2021", "expected_share of requests for other numbers of owners"),
-        Metric("fit_cost", "down", 0, inf, "Hardt et al. 2016", "mean cost of errors, as the post-processor counts it"),
-        Metric("cost_by_chance", "down", 0, inf, "defined here", "most that fit_cost is by chance, in as many records as are held out"),
-        Metric("gap_by_chance", "down", 0, 1, "defined here", "most that equalized_odds_max is by chance, in as many"),
-        Metric("random_share", "down", 0, 1, "Hardt et al. 2016", "share of decisions that a post-processor draws"),
-        Metric(
-            "patterns_per_record",
-            "down",
-            0,
-            1,
-            "defined here, on the vote patterns of Kadhe et al. 2023",
-            "fitted cells per fitted record; near 1 the post-processor memorises",
-        ),
+        Metric("perplexity", "match", 1, inf, "Jelinek et al. 1977",
+               "exp of the mean negative log-likelihood of all tokens"),
+        Metric("probability", "match", 0, 1, "Maini et al. 2024",
+               "mean length-normalised probability of a text"),
+        Metric("memorization_accuracy", "match", 0, 1, "Jang et al. 2023",
+               "mean share of a text's tokens that are the likeliest"),
+        Metric("exact_memorization", "match", 0, 1, "Tirumala et al. 2022; Dorna et al. 2025",
+               "mean share of a text's tokens that are the likeliest, the end of text left out"),
+        Metric("extraction_strength", "match", 0, 1, "Carlini et al. 2021; Dorna et al. 2025",
+               "mean share of a text that follows by itself once its start is given"),
+        Metric("extraction_likelihood", "match", 0, 1, "Jang et al. 2023",
+               "mean share of a text's n-grams that the model writes itself"),
+        Metric("rouge_l_recall", "match", 0, 1, "Lin 2004; Maini et al. 2024",
+               "mean ROUGE-L recall of what is written after a prompt"),
+        Metric("truth_ratio_indifference", "match", 0, 1, "Maini et al. 2024",
+               "1 where true and false answers are equally likely"),
+        Metric("truth_ratio_preference", "up", 0, 1, "Maini et al. 2024",
+               "1 where only the true answer is likely"),
+        Metric("truth_ratio_probability", "match", 0, 1, "Dorna et al. 2025",
+               "probability of the true answer against a false one"),
+        Metric("probability_with_options", "up", 0, 1, "Maini et al. 2024",
+               "probability of the true answer among all of an item"),
+        Metric("forget_quality", "up", 0, 1, "Maini et al. 2024",
+               "p-value that the truth ratios are distributed as the oracle's", scale="log"),
+        Metric("model_utility", "up", 0, 1, "Maini et al. 2024",
+               "harmonic mean of what the model still does well"),
+        Metric("exposure", "match", 0, inf, "Carlini et al. 2019",
+               "mean exposure of a canary, exact, in bits; by chance 1.44"),
+        Metric("exposure_sampled", "match", 0, inf, "Carlini et al. 2019",
+               "mean exposure of a canary among a sample of secrets, in bits"),
+        Metric("beam_extraction", "match", 0, 1, "Liu and Kalinli 2023",
+               "share of secrets among the likeliest continuations of what precedes"),
+        Metric("sampling_extraction", "match", 0, 1, "Liu and Kalinli 2023",
+               "share of sampled continuations that are the secret"),
+        Metric("kl", "down", 0, inf, "Kullback and Leibler 1951",
+               "mean divergence of the oracle's outputs from the model's, in nats"),
+        Metric("jensen_shannon_reversed", "down", 0, inf, "Wang et al. 2023, as released",
+               "mean divergence from the oracle's outputs with its arguments swapped, in nats"),
+        Metric("lpd", "down", 0, inf, "Wang et al. 2023",
+               "mean relative distance of a text's perplexity from the oracle's"),
+        Metric("pdlp", "match", 0, 1, "Wang et al. 2023",
+               "share of texts less likely than under the base"),
+        Metric("retrained_tokens", "down", 0, inf, "Bourtoule et al. 2021",
+               "tokens trained to serve a request"),
+        Metric("retrained_share", "down", 0, inf, "Bourtoule et al. 2021",
+               "tokens over those of a full retraining"),
+        Metric("expected_share", "down", 0, inf, "Bourtoule et al. 2021",
+               "expected cost over a full retraining's"),
+        Metric("expected_curve", "down", 0, inf, "Bourtoule et al. 2021",
+               "expected_share of requests for other numbers of owners"),
+        Metric("fit_cost", "down", 0, inf, "Hardt et al. 2016",
+               "mean cost of errors, as the post-processor counts it"),
+        Metric("cost_by_chance", "down", 0, inf, "defined here",
+               "most that fit_cost is by chance, in as many records as are held out"),
+        Metric("gap_by_chance", "down", 0, 1, "defined here",
+               "most that equalized_odds_max is by chance, in as many"),
+        Metric("random_share", "down", 0, 1, "Hardt et al. 2016",
+               "share of decisions that a post-processor draws"),
+        Metric("patterns_per_record", "down", 0, 1,
+               "defined here, on the vote patterns of Kadhe et al. 2023",
+               "fitted cells per fitted record; near 1 the post-processor memorises"),
     )
-}
+}  # fmt: skip
 
-# Which step computes which: the tidy table is told of these alone, so that a metric that no step computes changes nothing.
+# Which step computes which: the tidy table is told of these alone, so that a metric that no step
+# computes changes nothing.
 COMPUTED: dict[str, tuple[str, ...]] = {
     "measure": (
-        "accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "auroc", "tpr", "fpr", "positive_rate", "group_accuracy",
-        "equalized_odds_max", "equalized_odds_mean", "demographic_parity", "worst_group_accuracy", "agreement",
-        "jensen_shannon", "jensen_shannon_reversed", "kl", "fit_cost", "cost_by_chance", "gap_by_chance", "random_share",
-        "patterns_per_record",
+        "accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "auroc", "tpr", "fpr",
+        "positive_rate", "group_accuracy", "equalized_odds_max", "equalized_odds_mean",
+        "demographic_parity", "worst_group_accuracy", "agreement", "jensen_shannon",
+        "jensen_shannon_reversed", "kl", "fit_cost", "cost_by_chance", "gap_by_chance",
+        "random_share", "patterns_per_record",
     ),
     "remember": (
-        "perplexity", "probability", "memorization_accuracy", "exact_memorization", "extraction_strength",
-        "extraction_likelihood", "rouge_l_recall", "truth_ratio_indifference", "truth_ratio_preference",
-        "truth_ratio_probability", "probability_with_options", "forget_quality", "model_utility", "exposure",
-        "exposure_sampled", "beam_extraction", "sampling_extraction", "kl", "jensen_shannon", "jensen_shannon_reversed",
-        "lpd", "pdlp", "membership_auroc", "membership_tpr",
-        *(f"{name}_{attack}" for name in ("membership_auroc", "membership_tpr") for attack in _ATTACKS),
+        "perplexity", "probability", "memorization_accuracy", "exact_memorization",
+        "extraction_strength", "extraction_likelihood", "rouge_l_recall",
+        "truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability",
+        "probability_with_options", "forget_quality", "model_utility", "exposure",
+        "exposure_sampled", "beam_extraction", "sampling_extraction", "kl", "jensen_shannon",
+        "jensen_shannon_reversed", "lpd", "pdlp", "membership_auroc", "membership_tpr",
+        *(
+            f"{name}_{attack}"
+            for name in ("membership_auroc", "membership_tpr")
+            for attack in _ATTACKS
+        ),
     ),
     "membership": ("membership_auroc",),
     "cost": ("retrained_tokens", "retrained_share", "expected_share", "expected_curve"),

@@ -1,4 +1,5 @@
-"""Intervals by resampling records. A replicate is a row of weights: how often each record was drawn."""
+"""Intervals by resampling records. A replicate is a row of weights: how often each record was
+drawn."""
 
 from __future__ import annotations
 
@@ -7,15 +8,20 @@ import warnings
 import numpy as np
 
 
-def bootstrap_weights(n: int, replicates: int, generator: np.random.Generator, draws: int | None = None) -> np.ndarray:
-    """Counts (B, n) float64 of ``draws`` draws with replacement from n records; every row sums to them. Efron 1979.
+def bootstrap_weights(
+    n: int, replicates: int, generator: np.random.Generator, draws: int | None = None
+) -> np.ndarray:
+    """Counts (B, n) float64 of ``draws`` draws with replacement from n records; every row sums to
+    them. Efron 1979.
 
     n draws unless told; other numbers show what a sample of that size would.
 
-    Records are drawn one by one, not by owner, and within one trained model: neither the likeness of an owner's records
-    nor the spread over seeds is in the interval.
+    Records are drawn one by one, not by owner, and within one trained model: neither the likeness
+    of an owner's records nor the spread over seeds is in the interval.
     """
-    return generator.multinomial(n if draws is None else draws, np.full(n, 1 / n), size=replicates).astype(np.float64)
+    return generator.multinomial(
+        n if draws is None else draws, np.full(n, 1 / n), size=replicates
+    ).astype(np.float64)
 
 
 def interval(replicates, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -26,6 +32,7 @@ def interval(replicates, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level}")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)  # the answer, NaN, says it
+        # the answer, NaN, says it
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high

@@ -1,18 +1,26 @@
 """How often the decisions are right.
 
-``labels`` (n,) int in 0..C-1. ``decisions`` (n, C): the probability of each decision, one-hot where nothing is drawn; a
-randomised rule is measured by its expected confusion matrix, so no draw adds noise. ``weights``: None, (n,) or (B, n).
+``labels`` (n,) int in 0..C-1. ``decisions`` (n, C): the probability of each decision, one-hot where
+nothing is drawn; a randomised rule is measured by its expected confusion matrix, so no draw adds
+noise. ``weights``: None, (n,) or (B, n).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from palimpsest.metrics.inputs import class_labels, distributions, ratio, record_weights, weighted_mean
+from palimpsest.metrics.inputs import (
+    class_labels,
+    distributions,
+    ratio,
+    record_weights,
+    weighted_mean,
+)
 
 
 def confusion(labels, decisions, weights=None) -> np.ndarray:
-    """Expected confusion matrix (C, C) or (B, C, C): [true class, decided class], in units of weight.
+    """Expected confusion matrix (C, C) or (B, C, C): [true class, decided class], in units of
+    weight.
 
     Range [0, total weight]; rows sum to the weight of the class.
     """
@@ -31,7 +39,8 @@ def accuracy(labels, decisions, weights=None):
 
 
 def balanced_accuracy(labels, decisions, weights=None):
-    """Mean recall over the classes that occur in the labels, () or (B,); [0, 1], up. Brodersen et al. 2010.
+    """Mean recall over the classes that occur in the labels, () or (B,); [0, 1], up. Brodersen et
+    al. 2010.
 
     A class without weight (rare, in a replicate) is left out of the mean, as scikit-learn does.
     """
@@ -42,8 +51,9 @@ def balanced_accuracy(labels, decisions, weights=None):
 def macro_f1(labels, decisions, weights=None):
     """Mean over classes of F1 = 2 TP / (2 TP + FP + FN), () or (B,); [0, 1], up.
 
-    Sokolova and Lapalme 2009, in the form that Opitz and Burst 2019 recommend (mean of F1, not F1 of means). A class
-    that is neither label nor decision is left out, as scikit-learn does. A randomised rule: F1 of the expected counts.
+    Sokolova and Lapalme 2009, in the form that Opitz and Burst 2019 recommend (mean of F1, not F1
+    of means). A class that is neither label nor decision is left out, as scikit-learn does. A
+    randomised rule: F1 of the expected counts.
     """
     table = confusion(labels, decisions, weights)
     return _mean_of_defined(ratio(2 * _diagonal(table), table.sum(axis=-1) + table.sum(axis=-2)))
@@ -58,10 +68,11 @@ def micro_f1(labels, decisions, weights=None):
 
 
 def auroc(labels, scores, weights=None):
-    """P(score of a positive > score of a negative) + P(equal) / 2, () or (B,); [0, 1], up. Hanley and McNeil 1982.
+    """P(score of a positive > score of a negative) + P(equal) / 2, () or (B,); [0, 1], up. Hanley
+    and McNeil 1982.
 
-    labels (n,) in {0, 1}, scores (n,) of any scale, infinities included. Exact, by one sort. NaN where a class has no
-    weight: there is no pair to compare.
+    labels (n,) in {0, 1}, scores (n,) of any scale, infinities included. Exact, by one sort. NaN
+    where a class has no weight: there is no pair to compare.
     """
     scores = np.asarray(scores)
     if scores.ndim != 1 or np.isnan(scores).any():
@@ -79,9 +90,9 @@ def auroc(labels, scores, weights=None):
 def macro_auroc(labels, probabilities, weights=None):
     """Mean over classes of the AUROC of the class against the rest, () or (B,); [0, 1], up.
 
-    probabilities (n, C), each column a score of its class. With C = 2 the AUROC of class 1. A class whose AUROC is
-    undefined (no weight, or all of it) is left out of the mean; NaN if all are. Provost and Domingos 2000, who weight
-    by class size.
+    probabilities (n, C), each column a score of its class. With C = 2 the AUROC of class 1. A class
+    whose AUROC is undefined (no weight, or all of it) is left out of the mean; NaN if all are.
+    Provost and Domingos 2000, who weight by class size.
     """
     probabilities = np.asarray(probabilities)
     n, classes = probabilities.shape

@@ -1,4 +1,5 @@
-"""What can be got out of a causal model by letting it write. Generated ids or texts in, numbers out."""
+"""What can be got out of a causal model by letting it write. Generated ids or texts in, numbers
+out."""
 
 from __future__ import annotations
 
@@ -8,24 +9,35 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 
-def extraction_likelihood(suffixes: Sequence[Sequence[int]], sequence: Sequence[int], n: int = 10) -> float:
+def extraction_likelihood(
+    suffixes: Sequence[Sequence[int]], sequence: Sequence[int], n: int = 10
+) -> float:
     """EL_n of one sequence of T tokens; [0, 1], match. Jang et al. 2023, as their code computes it.
 
-    EL_n(x) = 1 / (T - n) * sum_{i=1}^{T-n} OVERLAP_n(f(x_<i), x_>=i): over the T - n prefixes that at least n tokens follow, the n-grams of
-    the greedy continuation, as often as they stand there, that are among those of the true suffix, over the number of n-grams of the
-    true suffix. A continuation that ends early therefore loses what it does not say.
+    EL_n(x) = 1 / (T - n) * sum_{i=1}^{T-n} OVERLAP_n(f(x_<i), x_>=i): over the T - n prefixes that
+    at least n tokens follow, the n-grams of the greedy continuation, as often as they stand there,
+    that are among those of the true suffix, over the number of n-grams of the true suffix. A
+    continuation that ends early therefore loses what it does not say.
 
-    suffixes: T - 1 of them, the i-th continues the first i tokens by at most T - i. ValueError otherwise, or where T <= n.
+    suffixes: T - 1 of them, the i-th continues the first i tokens by at most T - i. ValueError
+    otherwise, or where T <= n.
     """
     length = len(sequence)
     if not 1 <= n < length:
         raise ValueError(f"n must be at least 1 and less than the {length} tokens, not {n}")
-    if len(suffixes) != length - 1 or any(len(suffix) > length - i for i, suffix in enumerate(suffixes, start=1)):
-        raise ValueError(f"{length} tokens need {length - 1} suffixes, none longer than what is left")
-    last = {gram: start for start, gram in enumerate(_ngrams(sequence, n))}  # an n-gram of x_>=i starts at i or later
+    if len(suffixes) != length - 1 or any(
+        len(suffix) > length - i for i, suffix in enumerate(suffixes, start=1)
+    ):
+        raise ValueError(
+            f"{length} tokens need {length - 1} suffixes, none longer than what is left"
+        )
+    # an n-gram of x_>=i starts at i or later
+    last = {gram: start for start, gram in enumerate(_ngrams(sequence, n))}
     total = 0.0
     for i in range(1, length - n + 1):
-        total += sum(last.get(gram, 0) >= i for gram in _ngrams(suffixes[i - 1], n)) / (length - i - n + 1)
+        total += sum(last.get(gram, 0) >= i for gram in _ngrams(suffixes[i - 1], n)) / (
+            length - i - n + 1
+        )
     return total / (length - n)
 
 
@@ -35,25 +47,31 @@ def beam_extracted(hypotheses: Sequence[Sequence[int]], secret: Sequence[int]) -
 
 
 def sampling_hit_rate(samples: Sequence[Sequence[int]], secret: Sequence[int]) -> float:
-    """Share of sampled suffixes that are the secret one; [0, 1], match. Liu and Kalinli 2023. ValueError where a length differs."""
+    """Share of sampled suffixes that are the secret one; [0, 1], match. Liu and Kalinli 2023.
+    ValueError where a length differs."""
     if not len(samples) or any(len(sample) != len(secret) for sample in samples):
         raise ValueError(f"there must be samples, each of the {len(secret)} tokens of the secret")
     return sum(list(sample) == list(secret) for sample in samples) / len(samples)
 
 
 def rouge_l_recall(generated: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """(n,): longest common subsequence of stemmed words over the words of the reference; [0, 1], match. Lin 2004; Maini et al. 2024.
+    """(n,): longest common subsequence of stemmed words over the words of the reference; [0, 1],
+    match. Lin 2004; Maini et al. 2024.
 
-    Maini et al. let a model write 200 tokens, whatever the reference has; ``scoring.written`` stops it at as many as the reference has,
-    since time grows with each token, and what is written beyond an answer recalls words by chance.
-    NaN where a reference has no word: ``rouge-score`` knows those of a-z and 0-9 alone. ValueError where the numbers of texts differ.
+    Maini et al. let a model write 200 tokens, whatever the reference has; ``scoring.written`` stops
+    it at as many as the reference has, since time grows with each token, and what is written beyond
+    an answer recalls words by chance. NaN where a reference has no word: ``rouge-score`` knows
+    those of a-z and 0-9 alone. ValueError where the numbers of texts differ.
     """
     from rouge_score.rouge_scorer import RougeScorer
 
     if len(generated) != len(references):
         raise ValueError(f"{len(generated)} generated texts for {len(references)} references")
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
-    recalls = [scorer.score(reference, text)["rougeL"].recall for text, reference in zip(generated, references, strict=True)]
+    recalls = [
+        scorer.score(reference, text)["rougeL"].recall
+        for text, reference in zip(generated, references, strict=True)
+    ]
     words = [bool(re.search("[a-z0-9]", reference.lower())) for reference in references]
     return np.where(words, np.array(recalls, dtype=np.float64), np.nan)
 

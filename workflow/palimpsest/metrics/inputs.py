@@ -1,4 +1,5 @@
-"""What every metric accepts, checked in one place. A wrong shape or value is a defect of the caller: ValueError."""
+"""What every metric accepts, checked in one place. A wrong shape or value is a defect of the
+caller: ValueError."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import numpy as np
 
 
 def record_weights(weights, n: int) -> np.ndarray:
-    """Weights of n records as float64, (n,) or (B, n); None weighs all alike. Only their ratios matter."""
+    """Weights of n records as float64, (n,) or (B, n); None weighs all alike. Only their ratios
+    matter."""
     if n == 0:
         raise ValueError("no records to measure")
     if weights is None:
@@ -31,10 +33,13 @@ def class_labels(labels, n: int, classes: int) -> np.ndarray:
 
 
 def distributions(probabilities) -> np.ndarray:
-    """Rows (n, C) that sum to 1 within 1e-3 (scores may be kept in half precision), as float64 rows that sum to 1."""
+    """Rows (n, C) that sum to 1 within 1e-3 (scores may be kept in half precision), as float64 rows
+    that sum to 1."""
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim != 2 or probabilities.shape[1] < 2:
-        raise ValueError(f"probabilities must have shape (n, C) with C >= 2, not {probabilities.shape}")
+        raise ValueError(
+            f"probabilities must have shape (n, C) with C >= 2, not {probabilities.shape}"
+        )
     totals = probabilities.sum(axis=1, keepdims=True)
     if not ((probabilities >= 0).all() and (np.abs(totals - 1) <= 1e-3).all()):
         raise ValueError("probabilities must not be negative and must sum to 1 in every row")

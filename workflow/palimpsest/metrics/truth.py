@@ -1,10 +1,13 @@
-"""Whether a model prefers a true answer to false ones, and the two numbers that TOFU makes of it (Maini et al. 2024).
+"""Whether a model prefers a true answer to false ones, and the two numbers that TOFU makes of it
+(Maini et al. 2024).
 
-An item is a question with one correct answer and wrong ones, K or as many as it has. ``correct`` (n,), ``wrong`` (n, K) or n sequences:
-the mean NLL of each answer's tokens in nats, the end of text included. ``weights`` of items: None, (n,) or (B, n).
+An item is a question with one correct answer and wrong ones, K or as many as it has. ``correct``
+(n,), ``wrong`` (n, K) or n sequences: the mean NLL of each answer's tokens in nats, the end of text
+included. ``weights`` of items: None, (n,) or (B, n).
 
-TOFU's code adds 1e-10 to what it divides by, which is seen only where every answer is that unlikely, in a model that was ruined: of answers
-of 30, 28 and 29 nats R is 4.5, with it 0.004. Here there is none: such ratios are computed from differences, and nothing is divided by 0.
+TOFU's code adds 1e-10 to what it divides by, which is seen only where every answer is that
+unlikely, in a model that was ruined: of answers of 30, 28 and 29 nats R is 4.5, with it 0.004. Here
+there is none: such ratios are computed from differences, and nothing is divided by 0.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ from palimpsest.metrics.inputs import weighted_mean
 
 
 def truth_ratio(correct, wrong) -> np.ndarray:
-    """R = exp(-mean_k NLL(wrong_k)) / exp(-NLL(correct)) of each item, (n,); [0, inf]. Maini et al. 2024.
+    """R = exp(-mean_k NLL(wrong_k)) / exp(-NLL(correct)) of each item, (n,); [0, inf]. Maini et al.
+    2024.
 
-    Under 1 where the correct answer is the likelier. In the forget and retain sets the correct answer is a paraphrase.
+    Under 1 where the correct answer is the likelier. In the forget and retain sets the correct
+    answer is a paraphrase.
     """
     correct, wrong = _answers(correct, wrong)
     with np.errstate(over="ignore"):  # inf: a model may find the truth that unlikely
@@ -27,86 +32,119 @@ def truth_ratio(correct, wrong) -> np.ndarray:
 
 
 def truth_ratio_indifference(ratios, weights=None):
-    """Mean of min(R, 1/R), () or (B,); [0, 1]: 1 where true and false are equally likely. TOFU's aggregate of the forget set."""
+    """Mean of min(R, 1/R), () or (B,); [0, 1]: 1 where true and false are equally likely. TOFU's
+    aggregate of the forget set."""
     ratios = _ratios(ratios)
     with np.errstate(divide="ignore"):  # 1/0 is inf and not the smaller one
         return weighted_mean(np.minimum(ratios, 1 / ratios), weights)
 
 
 def truth_ratio_preference(ratios, weights=None):
-    """Mean of max(0, 1 - R), () or (B,); [0, 1]: 1 where only the truth is likely. TOFU's aggregate of the sets to be kept."""
+    """Mean of max(0, 1 - R), () or (B,); [0, 1]: 1 where only the truth is likely. TOFU's aggregate
+    of the sets to be kept."""
     return weighted_mean(np.maximum(0, 1 - _ratios(ratios)), weights)
 
 
 def truth_ratio_probability(ratios, weights=None):
-    """Mean of c / (c + w) = 1 / (1 + R), c and w the two sides of R, () or (B,); [0, 1]. Dorna et al. 2025."""
+    """Mean of c / (c + w) = 1 / (1 + R), c and w the two sides of R, () or (B,); [0, 1]. Dorna et
+    al. 2025."""
     return weighted_mean(1 / (1 + _ratios(ratios)), weights)
 
 
 def probability_with_options(correct, wrong, weights=None):
-    """Mean of p(correct) / (p(correct) + sum_k p(wrong_k)), p = exp(-NLL), () or (B,); [0, 1]. Maini et al. 2024."""
+    """Mean of p(correct) / (p(correct) + sum_k p(wrong_k)), p = exp(-NLL), () or (B,); [0, 1].
+    Maini et al. 2024."""
     return weighted_mean(probability_with_options_per_item(correct, wrong), weights)
 
 
 def probability_with_options_per_item(correct, wrong) -> np.ndarray:
-    """p(correct) / (p(correct) + sum_k p(wrong_k)) of each item, p length-normalised, (n,); [0, 1]."""
+    """p(correct) / (p(correct) + sum_k p(wrong_k)) of each item, p length-normalised, (n,); [0,
+    1]."""
     correct, wrong = _answers(correct, wrong)
-    with np.errstate(over="ignore"):  # over p(correct), so that nothing is 0/0, however unlikely all are; 1/inf is the 0 that is wanted
-        return 1 / (1 + np.array([np.exp(right - each).sum() for right, each in zip(correct, wrong, strict=True)]))
+    # over p(correct), so that nothing is 0/0, however unlikely all are; 1/inf is the 0 that is
+    # wanted
+    with np.errstate(over="ignore"):
+        return 1 / (
+            1
+            + np.array(
+                [np.exp(right - each).sum() for right, each in zip(correct, wrong, strict=True)]
+            )
+        )
 
 
 def forget_quality(ratios, oracle_ratios, ids, oracle_ids) -> float:
-    """p-value of the two-sample Kolmogorov-Smirnov test of the truth ratios of a model and of the oracle; [0, 1], up.
+    """p-value of the two-sample Kolmogorov-Smirnov test of the truth ratios of a model and of the
+    oracle; [0, 1], up.
 
-    Maini et al. 2024. ratios, oracle_ratios (n,): of the same items in the same order, which ids (n,) and
-    oracle_ids (n,) say; ValueError if they do not. 1: the oracle against itself. How low it can be depends on n alone:
-    compare it between models of one forget set, by its logarithm.
+    Maini et al. 2024. ratios, oracle_ratios (n,): of the same items in the same order, which ids
+    (n,) and oracle_ids (n,) say; ValueError if they do not. 1: the oracle against itself. How low
+    it can be depends on n alone: compare it between models of one forget set, by its logarithm.
     """
     from scipy.stats import ks_2samp
 
     require_same_items(ids, oracle_ids)
     ratios, oracle_ratios = _ratios(ratios), _ratios(oracle_ratios)
     if not len(ids) == len(ratios) == len(oracle_ratios):
-        raise ValueError(f"{len(ids)} ids need as many ratios, not {len(ratios)} and {len(oracle_ratios)}")
+        raise ValueError(
+            f"{len(ids)} ids need as many ratios, not {len(ratios)} and {len(oracle_ratios)}"
+        )
     if not len(ids):
         raise ValueError("no items to compare")
     return float(ks_2samp(ratios, oracle_ratios).pvalue)
 
 
 def require_same_items(ids, other_ids) -> None:
-    """ValueError unless both hold the same ids, each once, in the same order: else values would be compared across items."""
+    """ValueError unless both hold the same ids, each once, in the same order: else values would be
+    compared across items."""
     ids, other_ids = list(ids), list(other_ids)
     if len(set(ids)) < len(ids):
         raise ValueError("an id occurs twice")
     if set(ids) != set(other_ids) or len(ids) != len(other_ids):
         missing, added = len(set(ids) - set(other_ids)), len(set(other_ids) - set(ids))
-        raise ValueError(f"the compared items differ: {missing} ids are in the first alone, {added} in the second alone")
+        raise ValueError(
+            f"the compared items differ: {missing} ids are in the first alone, {added} in the "
+            "second alone"
+        )
     if ids != other_ids:
         raise ValueError("the compared items are the same, but not in the same order")
 
 
 def model_utility(parts: Mapping[str, float | np.ndarray]):
-    """Harmonic mean of parts in [0, 1], () or (B,) as they are; [0, 1], up; 0 if a part is 0. Maini et al. 2024.
+    """Harmonic mean of parts in [0, 1], () or (B,) as they are; [0, 1], up; 0 if a part is 0. Maini
+    et al. 2024.
 
-    One part near 0 decides it, so show them: each is a metric of its own. TOFU takes nine: probability, ROUGE-L recall and
-    truth_ratio_preference, each of the retain set, the real authors and the world facts (for the latter two probability_with_options).
-    NaN where a part is; ValueError where there is none or one is negative.
+    One part near 0 decides it, so show them: each is a metric of its own. TOFU takes nine:
+    probability, ROUGE-L recall and truth_ratio_preference, each of the retain set, the real authors
+    and the world facts (for the latter two probability_with_options). NaN where a part is;
+    ValueError where there is none or one is negative.
     """
     if not parts:
         raise ValueError("model utility needs a part")
     negative = [name for name, value in parts.items() if np.any(np.asarray(value) < 0)]
     if negative:
         raise ValueError(f"parts must not be negative: {', '.join(negative)}")
-    values = np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in parts.values())))
+    values = np.stack(
+        np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in parts.values()))
+    )
     with np.errstate(divide="ignore", over="ignore"):  # 1/0 is inf, and k/inf the 0 that is wanted
         return (len(values) / (1 / values).sum(axis=0))[()]
 
 
 def _answers(correct, wrong) -> tuple[np.ndarray, list[np.ndarray]]:
-    correct, wrong = np.asarray(correct, dtype=np.float64), [np.asarray(each, dtype=np.float64) for each in wrong]
-    if correct.ndim != 1 or len(wrong) != len(correct) or any(each.ndim != 1 or not len(each) for each in wrong):
+    correct, wrong = (
+        np.asarray(correct, dtype=np.float64),
+        [np.asarray(each, dtype=np.float64) for each in wrong],
+    )
+    if (
+        correct.ndim != 1
+        or len(wrong) != len(correct)
+        or any(each.ndim != 1 or not len(each) for each in wrong)
+    ):
         shapes = sorted({each.shape for each in wrong})
-        raise ValueError(f"the NLLs must be (n,) and n times one or more, not {correct.shape} and {len(wrong)} times {shapes}")
+        raise ValueError(
+            f"the NLLs must be (n,) and n times one or more, not {correct.shape} and {len(wrong)} "
+            f"times {shapes}"
+        )
     if not np.isfinite(np.concatenate([correct, *wrong])).all():
         raise ValueError("the NLLs of the answers must be finite")
     return correct, wrong

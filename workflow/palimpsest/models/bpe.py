@@ -12,11 +12,14 @@ BYTES = 256
 
 
 def train_bpe(texts: Iterable[str], vocab_size: int):
-    """A byte-level BPE tokenizer of at most ``vocab_size`` tokens: END, PAD, the 256 bytes, then the merges. Equal texts give equal bytes.
+    """A byte-level BPE tokenizer of at most ``vocab_size`` tokens: END, PAD, the 256 bytes, then
+    the merges. Equal texts give equal bytes.
 
-    Every text can be written, so there is no unknown token, and decoding gives it back letter by letter. END is the end of text and never
-    the pad token, so that a text that ends can be told from padding; there is no token for the beginning, and none is added to a text. A
-    word after a space is another piece than the word alone: train on sentences, and join the words of a lexicon by spaces first.
+    Every text can be written, so there is no unknown token, and decoding gives it back letter by
+    letter. END is the end of text and never the pad token, so that a text that ends can be told
+    from padding; there is no token for the beginning, and none is added to a text. A word after a
+    space is another piece than the word alone: train on sentences, and join the words of a lexicon
+    by spaces first.
 
     Raises UserError where ``vocab_size`` has no room for the bytes.
     """
@@ -26,10 +29,29 @@ def train_bpe(texts: Iterable[str], vocab_size: int):
     special = [END, PAD]
     if vocab_size < BYTES + len(special):
         remedy = "set it to 2000 or more"
-        raise UserError(Problem("too few tokens", "vocab_size", str(vocab_size), f"{BYTES + len(special)} or more", remedy))
+        raise UserError(
+            Problem(
+                "too few tokens",
+                "vocab_size",
+                str(vocab_size),
+                f"{BYTES + len(special)} or more",
+                remedy,
+            )
+        )
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # all bytes, as a later text may hold one that these do not
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.pre_tokenizer, tokenizer.decoder = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoders.ByteLevel(),
+    )
+    # all bytes, as a later text may hold one that these do not
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=special,
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False
+    )

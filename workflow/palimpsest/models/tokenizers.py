@@ -12,30 +12,57 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def train_wordpiece(texts: list[str], vocab_size: int, lowercase: bool):
-    """A WordPiece tokenizer of at most ``vocab_size`` pieces; it wraps a text in [CLS] ... [SEP]. Equal texts give equal bytes.
+    """A WordPiece tokenizer of at most ``vocab_size`` pieces; it wraps a text in [CLS] ... [SEP].
+    Equal texts give equal bytes.
 
-    The trainer numbers the pieces that continue a word ("##a") in the order of a hash map, which differs from run to run, and breaks ties
-    by these numbers. So a first training finds which there are, and a second is given them in order.
+    The trainer numbers the pieces that continue a word ("##a") in the order of a hash map, which
+    differs from run to run, and breaks ties by these numbers. So a first training finds which there
+    are, and a second is given them in order.
     """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import (
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
     from transformers import PreTrainedTokenizerFast
 
     def pieces(first: list[str]) -> dict[str, int]:
         tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
         tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
-        trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=first, show_progress=False)
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=vocab_size, special_tokens=first, show_progress=False
+        )
         tokenizer.train_from_iterator(texts, trainer)
         return tokenizer.get_vocab()
 
-    normalizer, splitter = normalizers.BertNormalizer(lowercase=lowercase), pre_tokenizers.BertPreTokenizer()
-    continuing = sorted(piece for piece in pieces(SPECIAL) if len(piece) == 3 and piece.startswith("##"))
+    normalizer, splitter = (
+        normalizers.BertNormalizer(lowercase=lowercase),
+        pre_tokenizers.BertPreTokenizer(),
+    )
+    continuing = sorted(
+        piece for piece in pieces(SPECIAL) if len(piece) == 3 and piece.startswith("##")
+    )
     vocabulary = pieces(SPECIAL + continuing)
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = normalizer, splitter, decoders.WordPiece()
+    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = (
+        normalizer,
+        splitter,
+        decoders.WordPiece(),
+    )
     tokenizer.add_special_tokens(SPECIAL)
     ends = [(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")]
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ends)
-    roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ends
+    )
+    roles = dict(
+        zip(
+            ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True
+        )
+    )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles)
 
 
@@ -50,8 +77,8 @@ def save_tokenizer(tokenizer, folder: Path) -> dict[str, str]:
 def load_tokenizer(source: str | Path):
     """The tokenizer of a folder or hub id.
 
-    One without a pad token (gpt2, distilgpt2) gets a token of its own for it: with pad = end of text, a text that ends there could
-    not be told from padding.
+    One without a pad token (gpt2, distilgpt2) gets a token of its own for it: with pad = end of
+    text, a text that ends there could not be told from padding.
     """
     from transformers import AutoTokenizer
 
@@ -62,8 +89,11 @@ def load_tokenizer(source: str | Path):
             f"{source} ({' '.join(str(error).split())[:120]})",
             "give a local folder with tokenizer.json, or a hub id that can be reached from here",
         )
-        raise UserError(Problem("the tokenizer cannot be loaded", "model.init", found, remedy=remedy)) from None
-    if "local_files_only" in tokenizer.init_kwargs:  # would be saved as HF_HUB_OFFLINE has it, which is no part of a tokenizer
+        raise UserError(
+            Problem("the tokenizer cannot be loaded", "model.init", found, remedy=remedy)
+        ) from None
+    # would be saved as HF_HUB_OFFLINE has it, which is no part of a tokenizer
+    if "local_files_only" in tokenizer.init_kwargs:
         tokenizer.init_kwargs["local_files_only"] = False
     if tokenizer.pad_token_id is None:
         tokenizer.add_special_tokens({"pad_token": PAD})
@@ -76,6 +106,8 @@ def encode(tokenizer, texts: list[str], max_length: int) -> tuple[list[list[int]
     whole = tokenizer(texts, add_special_tokens=True, verbose=False)["input_ids"] if texts else []
     cut = sum(len(ids) > max_length for ids in whole)
     if cut:
-        whole = tokenizer(texts, add_special_tokens=True, truncation=True, max_length=max_length)["input_ids"]
+        whole = tokenizer(texts, add_special_tokens=True, truncation=True, max_length=max_length)[
+            "input_ids"
+        ]
         tokenizer.backend_tokenizer.no_truncation()  # else it would be saved with the model
     return whole, cut

@@ -1,1 +1,2 @@
-"""Small tables -> figures: one file a figure, each with ``draw(frame, style)``; what they have in common is in ``style``."""
+"""Small tables -> figures: one file a figure, each with ``draw(frame, style)``; what they have in
+common is in ``style``."""

@@ -1,4 +1,5 @@
-"""TPR and FPR of each group before and after post-processing: equalized odds brings the markers of a line together."""
+"""TPR and FPR of each group before and after post-processing: equalized odds brings the markers of
+a line together."""
 
 from __future__ import annotations
 
@@ -17,55 +18,112 @@ RATES = {
     "tpr": ("True positive rate", "% of the group's positive records\nthat are decided positive"),
     "fpr": ("False positive rate", "% of the group's negative records\nthat are decided positive"),
 }
-BAND, STEP = 0.62, 0.36  # share of a method's line that its groups take, and most between two of them
+# share of a method's line that its groups take, and most between two of them
+BAND, STEP = 0.62, 0.36
 GAP = Patch(facecolor="#dfdfdf", label="gap between groups")
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: family, group, method, shards, metric (tpr, fpr), value, ci_low, ci_high. A row a family, a column a rate."""
+    """frame: family, group, method, shards, metric (tpr, fpr), value, ci_low, ci_high. A row a
+    family, a column a rate."""
     families = list(frame["family"].unique())
     parts = [frame[frame["family"] == family] for family in families]
-    heights = [part["method"].nunique() * (0.08 + 0.08 * part["group"].nunique()) + 0.45 for part in parts]
-    made, axes = common.figure(style, sum(heights) + 0.9, len(families), 2, sharey="row", height_ratios=heights)
+    heights = [
+        part["method"].nunique() * (0.08 + 0.08 * part["group"].nunique()) + 0.45 for part in parts
+    ]
+    made, axes = common.figure(
+        style, sum(heights) + 0.9, len(families), 2, sharey="row", height_ratios=heights
+    )
     for row, family, part in zip(axes, families, parts, strict=True):
         for place, (metric, (title, _)) in zip(row, RATES.items(), strict=True):
             panel(place, part[part["metric"] == metric])
             place.set_title(title if len(families) == 1 else f"{title}, {common.words(family)}")
             common.percent(place.xaxis)
         names = part["group"].unique()
-        handles = [marks(marker, colour, name) for name, (marker, colour) in zip(names, looks(len(names)), strict=True)]
-        row[1].legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), title="Group", alignment="left", handletextpad=0.3)
+        handles = [
+            marks(marker, colour, name)
+            for name, (marker, colour) in zip(names, looks(len(names)), strict=True)
+        ]
+        row[1].legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
+            title="Group",
+            alignment="left",
+            handletextpad=0.3,
+        )
     for place, (_, text) in zip(axes[-1], RATES.values(), strict=True):
         place.set_xlabel(text)
     shardings = frame.loc[frame["method"].isin(of_teachers()), "shards"].unique()
     title = f"Ensembles of {common.shard_words(shardings[0])}" if len(shardings) else None
-    common.legend(made, [marks("o", common.GREY, "before post-processing", "white"), marks("o", common.GREY, "after"), GAP], 3, title)
+    common.legend(
+        made,
+        [
+            marks("o", common.GREY, "before post-processing", "white"),
+            marks("o", common.GREY, "after"),
+            GAP,
+        ],
+        3,
+        title,
+    )
     return made
 
 
 def marks(marker: str, colour: str, label: str, face: str | None = None) -> Line2D:
-    return Line2D([], [], linestyle="", marker=marker, color=colour, markerfacecolor=face or colour, label=label)
+    return Line2D(
+        [],
+        [],
+        linestyle="",
+        marker=marker,
+        color=colour,
+        markerfacecolor=face or colour,
+        label=label,
+    )
 
 
 def looks(count: int) -> list[tuple[str, str]]:
     """(marker, colour) of each group."""
-    return [(common.MARKERS[n % len(common.MARKERS)], common.COLOURS[n % len(common.COLOURS)]) for n in range(count)]
+    return [
+        (common.MARKERS[n % len(common.MARKERS)], common.COLOURS[n % len(common.COLOURS)])
+        for n in range(count)
+    ]
 
 
 def panel(place, frame: pd.DataFrame) -> None:
     methods, names = list(frame["method"].unique()), list(frame["group"].unique())
-    offsets = (np.arange(len(names)) - (len(names) - 1) / 2) * min(BAND / max(len(names) - 1, 1), STEP)
+    offsets = (np.arange(len(names)) - (len(names) - 1) / 2) * min(
+        BAND / max(len(names) - 1, 1), STEP
+    )
     place.use_sticky_edges = False
     for line, method in enumerate(methods):
         values = frame.loc[frame["method"] == method, "value"]
-        place.barh(line, np.ptp(values), left=values.min(), height=0.84, color=GAP.get_facecolor(), linewidth=0, zorder=1)
+        place.barh(
+            line,
+            np.ptp(values),
+            left=values.min(),
+            height=0.84,
+            color=GAP.get_facecolor(),
+            linewidth=0,
+            zorder=1,
+        )
     for name, offset, (marker, colour) in zip(names, offsets, looks(len(names)), strict=True):
         for fitted in (False, True):
-            points = frame[(frame["group"] == name) & (frame["method"].map(lambda m: method_of(m).fitted) == fitted)]
+            points = frame[
+                (frame["group"] == name)
+                & (frame["method"].map(lambda m: method_of(m).fitted) == fitted)
+            ]
             place.errorbar(
-                points["value"], points["method"].map(methods.index) + offset, xerr=common.whiskers(points), label=name,
-                fmt=marker, color=colour, markerfacecolor=colour if fitted else "white", markersize=4, elinewidth=0.8, zorder=3,
-            )  # fmt: skip
+                points["value"],
+                points["method"].map(methods.index) + offset,
+                xerr=common.whiskers(points),
+                label=name,
+                fmt=marker,
+                color=colour,
+                markerfacecolor=colour if fitted else "white",
+                markersize=4,
+                elinewidth=0.8,
+                zorder=3,
+            )
     place.set_yticks(range(len(methods)), [method_of(method).label for method in methods])
     place.set_ylim(len(methods) - 0.45, -0.55)
     place.grid(axis="y", visible=False)

@@ -1,4 +1,5 @@
-"""Methods by metrics: how far each number is from the oracle's, in units of how far the farthest is."""
+"""Methods by metrics: how far each number is from the oracle's, in units of how far the farthest
+is."""
 
 from __future__ import annotations
 
@@ -22,13 +23,24 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     numbers = list(frame[["set", "metric"]].drop_duplicates().itertuples(index=False, name=None))
     made, axes = common.figure(style, 2.0 + 0.3 * len(methods), 1, 1)
     place = axes[0, 0]
-    colours, scale = LinearSegmentedColormap.from_list("distance", [common.BLUE, "white", common.RED]), Normalize(-1, 1)
+    colours, scale = (
+        LinearSegmentedColormap.from_list("distance", [common.BLUE, "white", common.RED]),
+        Normalize(-1, 1),
+    )
     for cell in frame.itertuples():
         x, y = numbers.index((cell.set, cell.metric)), methods.index(cell.method)
         shade = colours(scale(cell.distance))
         place.add_patch(common.tile(x, y, shade))
         dark = sum(shade[:3]) < 1.5
-        place.text(x, y, short(cell.value), ha="center", va="center", fontsize=6.5, color="white" if dark else common.BLACK)
+        place.text(
+            x,
+            y,
+            short(cell.value),
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            color="white" if dark else common.BLACK,
+        )
     place.set_xlim(-0.5, len(numbers) - 0.5)
     place.set_ylim(len(methods) - 0.5, -0.5)
     labels = [f"{set_}: {common.words(metric)}" for set_, metric in numbers]
@@ -41,7 +53,8 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
 
 
 def short(value: float) -> str:
-    """As many digits as a tile has room for: 0.123, 1.23, 12.3, 123, 1.2k, 12k, 123k, 1.2M; and 1e15, ∞."""
+    """As many digits as a tile has room for: 0.123, 1.23, 12.3, 123, 1.2k, 12k, 123k, 1.2M; and
+    1e15, ∞."""
     if not math.isfinite(value):
         return number(value)
     size = abs(float(f"{value:.3g}"))  # as it is read: 999.6 is 1000, which needs another unit

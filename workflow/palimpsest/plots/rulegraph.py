@@ -1,7 +1,9 @@
-"""The rule graph as a picture: boxes in layers, arrows from what is made to what is made of it. No graphviz is needed.
+"""The rule graph as a picture: boxes in layers, arrows from what is made to what is made of it. No
+graphviz is needed.
 
-Layered after Sugiyama, Tagawa and Toda (1981): longest-path layers, barycentre ordering, then the least-squares places that keep a gap.
-An arrow that others imply is left out, so that a reader can follow those that are there.
+Layered after Sugiyama, Tagawa and Toda (1981): longest-path layers, barycentre ordering, then the
+least-squares places that keep a gap. An arrow that others imply is left out, so that a reader can
+follow those that are there.
 """
 
 from __future__ import annotations
@@ -18,16 +20,30 @@ from palimpsest.randomness import numpy_generator
 ROW, BOX, GAP = 0.62, 0.34, 0.3  # inches: between layers, height of a box, between neighbours
 CHARACTER, BEND = 0.088, 0.18  # width of a letter; room that an arrow needs beside boxes
 # Light fills that differ in lightness as well, so that they stay apart in grey.
-FILLS = ("#fff3d6", "#cfe3f7", "#f6d2dc", "#d4ecd2", "#e2d9f3", "#bfe5e2", "#ececec", "#f8cfae", "#e4e7a8")
+FILLS = (
+    "#fff3d6",
+    "#cfe3f7",
+    "#f6d2dc",
+    "#d4ecd2",
+    "#e2d9f3",
+    "#bfe5e2",
+    "#ececec",
+    "#f8cfae",
+    "#e4e7a8",
+)
 INK, LINE = "#1f2933", "#66727f"
 
 Graph = dict[str, set[str]]
 
 
 def read_dot(text: str) -> Graph:
-    """Rule -> the rules that use its output, from what ``snakemake --rulegraph dot`` prints. Of a study that is made beside another one the
-    rules are the same, with `also_` before their names: the graph has the rules of both."""
-    names = {number: name.removeprefix("also_") for number, name in re.findall(r'(\d+)\[label = "([^"]+)"', text)}
+    """Rule -> the rules that use its output, from what ``snakemake --rulegraph dot`` prints. Of a
+    study that is made beside another one the rules are the same, with `also_` before their names:
+    the graph has the rules of both."""
+    names = {
+        number: name.removeprefix("also_")
+        for number, name in re.findall(r'(\d+)\[label = "([^"]+)"', text)
+    }
     if not names:
         raise ValueError("no rule in the graph: expected the output of snakemake --rulegraph dot")
     graph: Graph = {name: set() for name in sorted(names.values())}
@@ -37,12 +53,18 @@ def read_dot(text: str) -> Graph:
 
 
 def merged(graph: Graph) -> dict[str, list[str]]:
-    """Box -> its rules: those of one first word ('figure_cost', 'figure_groups') that use the same and serve the same share one."""
+    """Box -> its rules: those of one first word ('figure_cost', 'figure_groups') that use the same
+    and serve the same share one."""
     alike: dict[tuple, list[str]] = {}
     for name, targets in graph.items():
         sources = [other for other in graph if name in graph[other]]
-        alike.setdefault((name.split("_")[0], tuple(sorted(sources)), tuple(sorted(targets))), []).append(name)
-    return {names[0] if len(names) == 1 else f"{key[0]} ({len(names)})": names for key, names in alike.items()}
+        alike.setdefault(
+            (name.split("_")[0], tuple(sorted(sources)), tuple(sorted(targets))), []
+        ).append(name)
+    return {
+        names[0] if len(names) == 1 else f"{key[0]} ({len(names)})": names
+        for key, names in alike.items()
+    }
 
 
 def reachable(graph: Graph, start: str) -> set[str]:
@@ -60,13 +82,18 @@ def reduced(graph: Graph) -> Graph:
     """The graph without loops and without arrows that a longer way implies."""
     below = {name: reachable(graph, name) for name in graph}
     return {
-        name: {target for target in targets - {name} if not any(target in below[other] for other in targets - {name, target})}
+        name: {
+            target
+            for target in targets - {name}
+            if not any(target in below[other] for other in targets - {name, target})
+        }
         for name, targets in graph.items()
     }
 
 
 def layers(graph: Graph) -> dict[str, int]:
-    """Rule -> layer: one more than the deepest rule that it uses; then down to just above the first rule that uses it."""
+    """Rule -> layer: one more than the deepest rule that it uses; then down to just above the first
+    rule that uses it."""
     depth = dict.fromkeys(graph, 0)
     for _ in graph:
         for name, targets in graph.items():
@@ -80,7 +107,8 @@ def layers(graph: Graph) -> dict[str, int]:
 
 
 def with_bends(graph: Graph, depth: dict[str, int]) -> tuple[list[list[str]], list[list[str]]]:
-    """(rows of nodes from top to bottom, chains of nodes that arrows follow); long arrows get a bend in each layer they cross."""
+    """(rows of nodes from top to bottom, chains of nodes that arrows follow); long arrows get a
+    bend in each layer they cross."""
     rows: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for name in graph:
         rows[depth[name]].append(name)
@@ -99,7 +127,8 @@ def width(node: str) -> float:
 
 
 def spread(wanted: list[float], nodes: list[str]) -> list[float]:
-    """Places nearest to the wanted ones, in least squares, that keep the order and a gap (pool adjacent violators)."""
+    """Places nearest to the wanted ones, in least squares, that keep the order and a gap (pool
+    adjacent violators)."""
     offsets, edge = [], 0.0
     for node in nodes:
         offsets.append(edge + width(node) / 2)
@@ -126,39 +155,64 @@ class Layout:
         self.below = {node: [b for a, b in self.links if a == node] for node in nodes}
 
     def ordered(self, rng, sweeps: int = 8) -> list[list[str]]:
-        """Rows in an order with few crossings: from a random one, down and up, each node goes to the mean of its neighbours."""
+        """Rows in an order with few crossings: from a random one, down and up, each node goes to
+        the mean of its neighbours."""
         rows = [list(rng.permutation(row)) for row in self.rows]
         place = {node: number for row in rows for number, node in enumerate(row)}
         for sweep in range(sweeps):
             near, order = (self.above, rows) if sweep % 2 == 0 else (self.below, rows[::-1])
             for row in order:
-                row.sort(key=lambda node: mean([(place[other], 1) for other in near[node]], place[node]))
+                row.sort(
+                    key=lambda node: mean([(place[other], 1) for other in near[node]], place[node])
+                )
                 place |= {node: number for number, node in enumerate(row)}
         return rows
 
     def crossings(self, rows: list[list[str]]) -> int:
-        at = {node: (layer, number) for layer, row in enumerate(rows) for number, node in enumerate(row)}
+        at = {
+            node: (layer, number)
+            for layer, row in enumerate(rows)
+            for number, node in enumerate(row)
+        }
         ends = [(at[a][0], at[a][1], at[b][1]) for a, b in self.links]
-        return sum(p[0] == q[0] and (p[1] - q[1]) * (p[2] - q[2]) < 0 for n, p in enumerate(ends) for q in ends[:n])
+        return sum(
+            p[0] == q[0] and (p[1] - q[1]) * (p[2] - q[2]) < 0
+            for n, p in enumerate(ends)
+            for q in ends[:n]
+        )
 
     def placed(self, rows: list[list[str]], sweeps: int = 120) -> dict[str, float]:
         """Node -> x: near its neighbours, the bends of a long arrow above one another."""
-        x = {node: place for row in rows for node, place in zip(row, spread([0.0] * len(row), row), strict=True)}
+        x = {
+            node: place
+            for row in rows
+            for node, place in zip(row, spread([0.0] * len(row), row), strict=True)
+        }
         for sweep in range(sweeps):
             for row in rows if sweep % 2 == 0 else rows[::-1]:
                 near = {node: self.above[node] + self.below[node] for node in row}
-                pulls = {node: [(x[other], 8 if ">" in node and ">" in other else 1) for other in near[node]] for node in row}
-                x |= dict(zip(row, spread([mean(pulls[node], x[node]) for node in row], row), strict=True))
+                pulls = {
+                    node: [
+                        (x[other], 8 if ">" in node and ">" in other else 1) for other in near[node]
+                    ]
+                    for node in row
+                }
+                x |= dict(
+                    zip(row, spread([mean(pulls[node], x[node]) for node in row], row), strict=True)
+                )
         left = min(x[node] - width(node) / 2 for node in x)
         return {node: place - left for node, place in x.items()}
 
     def best(self, starts: int = 60) -> dict[str, tuple[float, float]]:
-        """Node -> centre in inches, y downwards: of several starts the one with the fewest crossings and the shortest arrows."""
+        """Node -> centre in inches, y downwards: of several starts the one with the fewest
+        crossings and the shortest arrows."""
         found = [self.ordered(numpy_generator("rule graph", start)) for start in range(starts)]
         fewest = min(map(self.crossings, found))
         tried = [self.placed(rows) for rows in found if self.crossings(rows) == fewest]
         x = min(tried, key=lambda x: round(sum(abs(x[a] - x[b]) for a, b in self.links), 6))
-        return {node: (x[node], number * ROW) for number, row in enumerate(self.rows) for node in row}
+        return {
+            node: (x[node], number * ROW) for number, row in enumerate(self.rows) for node in row
+        }
 
 
 def mean(weighted: list[tuple[float, int]], otherwise: float) -> float:
@@ -181,10 +235,20 @@ def curve(points: list[tuple[float, float]]) -> Curve:
 def loop(x: float, y: float, side: float) -> Curve:
     """From the side of a box back to it."""
     right = x + side
-    return Curve([(right, y - 0.08), (right + 0.28, y - 0.16), (right + 0.28, y + 0.16), (right + 0.05, y + 0.08)], [1, 4, 4, 4])
+    return Curve(
+        [
+            (right, y - 0.08),
+            (right + 0.28, y - 0.16),
+            (right + 0.28, y + 0.16),
+            (right + 0.05, y + 0.08),
+        ],
+        [1, 4, 4, 4],
+    )
 
 
-def draw_arrows(axes, graph: Graph, chains: list[list[str]], at: dict[str, tuple[float, float]]) -> None:
+def draw_arrows(
+    axes, graph: Graph, chains: list[list[str]], at: dict[str, tuple[float, float]]
+) -> None:
     arrows = [(curve([at[node] for node in chain]), "v") for chain in chains]
     arrows += [(loop(*at[name], width(name) / 2), "<") for name in graph if name in graph[name]]
     for line, head in arrows:
@@ -201,28 +265,67 @@ def draw_boxes(axes, fills: dict[str, str], at: dict[str, tuple[float, float]]) 
             facecolor=fill, edgecolor=INK, linewidth=1.0, zorder=3,
         )  # fmt: skip
         axes.add_patch(box)
-        axes.text(x, y, name.replace("_", " "), ha="center", va="center_baseline", fontsize=10, color=INK, zorder=4)
+        axes.text(
+            x,
+            y,
+            name.replace("_", " "),
+            ha="center",
+            va="center_baseline",
+            fontsize=10,
+            color=INK,
+            zorder=4,
+        )
 
 
 def draw(text: str, stages: dict[str, str]) -> Figure:
-    """The graph that ``snakemake --rulegraph dot`` printed; ``stages`` says which stage a rule belongs to, in their order."""
+    """The graph that ``snakemake --rulegraph dot`` printed; ``stages`` says which stage a rule
+    belongs to, in their order."""
     rules = read_dot(text)
     boxes = merged(rules)
     box_of = {name: box for box, names in boxes.items() for name in names}
-    graph = {box: {box_of[target] for name in names for target in rules[name]} for box, names in boxes.items()}
+    graph = {
+        box: {box_of[target] for name in names for target in rules[name]}
+        for box, names in boxes.items()
+    }
     stage_of = {box: stages.get(names[0]) for box, names in boxes.items()}
     edges = reduced(graph)
     rows, chains = with_bends(edges, layers(edges))
     at = Layout(rows, chains).best()
-    shown = [stage for stage in dict.fromkeys(stages.values()) if stage in stage_of.values() and stage != "Snakefile"]
+    shown = [
+        stage
+        for stage in dict.fromkeys(stages.values())
+        if stage in stage_of.values() and stage != "Snakefile"
+    ]
     fills = {stage: FILLS[number % len(FILLS)] for number, stage in enumerate(shown)}
     wide = max(x + width(node) / 2 for node, (x, _) in at.items())
     high = (len(rows) - 1) * ROW + BOX
     made = Figure(figsize=(wide + 0.5, high + 0.75), dpi=150)
-    axes = made.add_axes((0, 0, 1, 1), xlim=(-0.25, wide + 0.25), ylim=(high + 0.4, -BOX / 2 - 0.18))
+    axes = made.add_axes(
+        (0, 0, 1, 1), xlim=(-0.25, wide + 0.25), ylim=(high + 0.4, -BOX / 2 - 0.18)
+    )
     axes.axis("off")
     draw_arrows(axes, graph, chains, at)
     draw_boxes(axes, {box: fills.get(stage, "white") for box, stage in stage_of.items()}, at)
-    handles = [Line2D([], [], marker="s", markersize=9, linestyle="", markerfacecolor=fills[s], markeredgecolor=INK) for s in shown]
-    axes.legend(handles, shown, loc="lower center", ncols=len(shown), frameon=False, fontsize=9, handletextpad=0.2, columnspacing=1.0)
+    handles = [
+        Line2D(
+            [],
+            [],
+            marker="s",
+            markersize=9,
+            linestyle="",
+            markerfacecolor=fills[s],
+            markeredgecolor=INK,
+        )
+        for s in shown
+    ]
+    axes.legend(
+        handles,
+        shown,
+        loc="lower center",
+        ncols=len(shown),
+        frameon=False,
+        fontsize=9,
+        handletextpad=0.2,
+        columnspacing=1.0,
+    )
     return made

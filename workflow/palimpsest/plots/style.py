@@ -1,6 +1,8 @@
-"""What all figures have in common: colours that the colour-blind tell apart, markers that tell the same in grey, sizes, words.
+"""What all figures have in common: colours that the colour-blind tell apart, markers that tell the
+same in grey, sizes, words.
 
-Figures are made without pyplot, so that nothing is shared between them, and saved without dates: equal data give equal bytes.
+Figures are made without pyplot, so that nothing is shared between them, and saved without dates:
+equal data give equal bytes.
 """
 
 from __future__ import annotations
@@ -22,12 +24,21 @@ from palimpsest.methods.shown import method_of
 from palimpsest.randomness import seed_of
 
 # Okabe and Ito (2008), without their yellow, which is too light to print
-BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
+BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
 GREY, VIOLET, BROWN = "#767676", "#5E3C99", "#7F4F24"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 WIDE = 3  # panels a row
-NUDGE, STEP = 0.6, 0.08  # what has the same tick stands side by side within this, so far apart at most
+# what has the same tick stands side by side within this, so far apart at most
+NUDGE, STEP = 0.6, 0.08
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 
 RC = {
@@ -102,7 +113,8 @@ KNOWN = {
 
 
 def look(name: str) -> Look:
-    """The look of a method; one that is not listed takes the colour and marker of its place in the dict of methods.
+    """The look of a method; one that is not listed takes the colour and marker of its place in the
+    dict of methods.
 
     A variant has the colour of its method, a marker by its own name, and is filled.
     """
@@ -112,20 +124,30 @@ def look(name: str) -> Look:
     if method in KNOWN:
         return KNOWN[method]
     place, _ = method_of(method).place
-    return Look(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], method_of(method).fitted)
+    return Look(
+        COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], method_of(method).fitted
+    )
 
 
-def figure(style: dict, height: float, rows: int, columns: int, **shared) -> tuple[Figure, np.ndarray]:
-    """A figure as wide as the study asks, ``height`` inches high at 7 inches of width, and its (rows, columns) axes."""
+def figure(
+    style: dict, height: float, rows: int, columns: int, **shared
+) -> tuple[Figure, np.ndarray]:
+    """A figure as wide as the study asks, ``height`` inches high at 7 inches of width, and its
+    (rows, columns) axes."""
     width = style.get("width", 7.0)
-    made = Figure(figsize=(width, height * width / 7), dpi=style.get("dpi", 150), layout="constrained")
+    made = Figure(
+        figsize=(width, height * width / 7), dpi=style.get("dpi", 150), layout="constrained"
+    )
     made.get_layout_engine().set(w_pad=0.06, h_pad=0.06, hspace=0.02, wspace=0.02)
     return made, made.subplots(rows, columns, squeeze=False, **shared)
 
 
-def panels(style: dict, count: int, around: float, each: float, share: bool = True) -> tuple[Figure, np.ndarray]:
-    """A figure of ``count`` panels in rows of WIDE, which may ``share`` their axes, and these panels, (count,). At 7 inches of width a row
-    is ``each`` inches high, and what stands around all of them ``around``."""
+def panels(
+    style: dict, count: int, around: float, each: float, share: bool = True
+) -> tuple[Figure, np.ndarray]:
+    """A figure of ``count`` panels in rows of WIDE, which may ``share`` their axes, and these
+    panels, (count,). At 7 inches of width a row is ``each`` inches high, and what stands around all
+    of them ``around``."""
     columns = min(count, WIDE)
     rows = -(-count // columns)
     made, axes = figure(style, around + rows * each, rows, columns, sharex=share, sharey=share)
@@ -137,18 +159,25 @@ def panels(style: dict, count: int, around: float, each: float, share: bool = Tr
 
 
 def nudge(number: int, count: int) -> float:
-    """How far the ``number``-th of ``count`` that stand side by side is from their tick, where ticks are 1 apart."""
+    """How far the ``number``-th of ``count`` that stand side by side is from their tick, where
+    ticks are 1 apart."""
     return (number - (count - 1) / 2) * min(STEP, NUDGE / count)
 
 
 def turn_ticks(made: Figure) -> None:
-    """Set the labels of the x axes upright, and the figure higher by their length, where they would print over each other."""
+    """Set the labels of the x axes upright, and the figure higher by their length, where they would
+    print over each other."""
     made.draw_without_rendering()
-    boxes = [[label.get_window_extent().padded(2) for label in axes.get_xticklabels()] for axes in made.axes]
+    boxes = [
+        [label.get_window_extent().padded(2) for label in axes.get_xticklabels()]
+        for axes in made.axes
+    ]
     if any(one.overlaps(other) for row in boxes for one, other in pairwise(row)):
         for axes in made.axes:
             axes.tick_params(axis="x", labelrotation=90)
-        made.set_figheight(made.get_figheight() + max(box.width for row in boxes for box in row) / made.dpi)
+        made.set_figheight(
+            made.get_figheight() + max(box.width for row in boxes for box in row) / made.dpi
+        )
 
 
 def tile(x: float, y: float, colour) -> Rectangle:
@@ -172,13 +201,29 @@ def save(made: Figure, path: Path) -> None:
 
 def legend(made: Figure, handles: list, columns: int, title: str | None = None) -> None:
     """Above all axes, where it hides nothing."""
-    made.legend(handles=handles, loc="outside upper center", ncols=columns, title=title, handletextpad=0.5, columnspacing=1.6)
+    made.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=columns,
+        title=title,
+        handletextpad=0.5,
+        columnspacing=1.6,
+    )
 
 
 def method_handle(method: str, label: str | None = None) -> Line2D:
     way = look(method)
     text = label or method_of(method).label
-    return Line2D([], [], linestyle="", marker=way.marker, color=way.colour, markerfacecolor=way.face, markersize=way.size, label=text)
+    return Line2D(
+        [],
+        [],
+        linestyle="",
+        marker=way.marker,
+        color=way.colour,
+        markerfacecolor=way.face,
+        markersize=way.size,
+        label=text,
+    )
 
 
 def dashed_handle(label: str) -> Line2D:

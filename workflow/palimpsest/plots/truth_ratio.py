@@ -14,7 +14,8 @@ TITLES = {"forget": "Forgotten records", "retain": "Retained records", "test": "
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: method, set, share (of items), value (at most this is their 1 / (1 + R)). A panel a set."""
+    """frame: method, set, share (of items), value (at most this is their 1 / (1 + R)). A panel a
+    set."""
     sets = list(frame["set"].unique())
     made, axes = common.figure(style, 3.0, 1, len(sets), sharex=True, sharey=True)
     for place, set_ in zip(axes[0], sets, strict=True):
@@ -22,9 +23,15 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         for method, points in frame[frame["set"] == set_].groupby("method", sort=False):
             way = common.look(method)
             place.plot(
-                points["value"], points["share"], color=way.colour, linewidth=1.1, marker=way.marker, markersize=way.size * 0.7,
-                markerfacecolor=way.face, markevery=max(1, len(points) // 5),
-            )  # fmt: skip
+                points["value"],
+                points["share"],
+                color=way.colour,
+                linewidth=1.1,
+                marker=way.marker,
+                markersize=way.size * 0.7,
+                markerfacecolor=way.face,
+                markevery=max(1, len(points) // 5),
+            )
         place.set_title(TITLES[set_])
         place.set_xlim(0, 1)
         place.set_ylim(-0.02, 1.02)

@@ -12,14 +12,20 @@ BATCH = 64
 
 
 @torch.inference_mode()
-def log_probabilities(model: torch.nn.Module, examples: ClassificationExamples, batch_size: int) -> np.ndarray:
+def log_probabilities(
+    model: torch.nn.Module, examples: ClassificationExamples, batch_size: int
+) -> np.ndarray:
     """-> (n, C) float32: log softmax of the logits, in nats, rows in the order of ``examples``."""
     model.eval()
     order = np.argsort(examples.lengths, kind="stable")
     rows = np.empty((len(order), model.config.num_labels), dtype=np.float32)
     for start in range(0, len(order), batch_size):
         indices = order[start : start + batch_size]
-        batch = {key: value.to(model.device) for key, value in examples.batch(indices).items() if key != "labels"}
+        batch = {
+            key: value.to(model.device)
+            for key, value in examples.batch(indices).items()
+            if key != "labels"
+        }
         rows[indices] = torch.log_softmax(model(**batch).logits.float(), dim=-1).cpu().numpy()
     return rows
 
@@ -30,12 +36,16 @@ def memory(model: torch.nn.Module, examples: ClassificationExamples) -> dict[str
     return {"log_likelihood": float(logp[np.arange(len(logp)), examples.labels].mean())}
 
 
-def extractable(model: torch.nn.Module, tokenizer, examples, n: int, *names: object) -> dict[str, float]:
+def extractable(
+    model: torch.nn.Module, tokenizer, examples, n: int, *names: object
+) -> dict[str, float]:
     """Nothing: a classifier writes no text."""
     return {}
 
 
-def score(model: torch.nn.Module, examples: ClassificationExamples, batch_size: int) -> dict[str, np.ndarray]:
+def score(
+    model: torch.nn.Module, examples: ClassificationExamples, batch_size: int
+) -> dict[str, np.ndarray]:
     """Columns of a score file: logp_0 .. logp_{C-1} (n,), in nats."""
     rows = log_probabilities(model, examples, batch_size)
     return {f"logp_{label}": rows[:, label] for label in range(rows.shape[1])}

@@ -13,34 +13,51 @@ from palimpsest.losses import kl_terms
 from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.training.language_modelling import LanguageModellingExamples
 
-ROWS = 256  # rows of a vocabulary that are reduced together: what softmax and moments need besides the logits stays small
+# rows of a vocabulary that are reduced together: what softmax and moments need besides the logits
+# stays small
+ROWS = 256
 
 
 class Compared:
-    """Holds the logits that it is shown of batches against a reference's, which reads the same batches: a model is like itself to the bit.
+    """Holds the logits that it is shown of batches against a reference's, which reads the same
+    batches: a model is like itself to the bit.
 
-    found: DIVERGENCES, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN of examples that are not ``asked``.
+    found: DIVERGENCES, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN
+    of examples that are not ``asked``.
     """
 
-    def __init__(self, reference: torch.nn.Module, examples: LanguageModellingExamples, asked: Sequence[int]):
+    def __init__(
+        self, reference: torch.nn.Module, examples: LanguageModellingExamples, asked: Sequence[int]
+    ):
         self.reference, self.examples = reference.eval(), examples
         self.asked = np.isin(np.arange(len(examples.lengths)), asked)
         self.found = {name: np.full(len(examples.lengths), np.nan) for name in DIVERGENCES}
 
-    def show(self, indices: np.ndarray, batch: dict[str, torch.Tensor], logits: torch.Tensor) -> None:
-        """logits (N, V) of the N counted tokens of a batch, which holds the examples ``indices``."""
+    def show(
+        self, indices: np.ndarray, batch: dict[str, torch.Tensor], logits: torch.Tensor
+    ) -> None:
+        """logits (N, V) of the N counted tokens of a batch, which holds the examples
+        ``indices``."""
         wanted, _ = counted_logits(self.reference, batch)
-        parts = [divergences(*part) for part in zip(wanted.split(ROWS), logits.split(ROWS), strict=True)]
+        parts = [
+            divergences(*part) for part in zip(wanted.split(ROWS), logits.split(ROWS), strict=True)
+        ]
         rows = np.repeat(np.arange(len(indices)), self.examples.counted[indices])
         for name, values in zip(DIVERGENCES, zip(*parts, strict=True), strict=True):
-            sums = np.bincount(rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(indices))
+            sums = np.bincount(
+                rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(indices)
+            )
             self.found[name][indices] = sums / self.examples.counted[indices]
 
 
-def divergences(reference: torch.Tensor, model: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Logits (N, V) of both -> KL(reference || model), the Jensen-Shannon divergence and KGA's reversed one, (N,) each, in nats.
+def divergences(
+    reference: torch.Tensor, model: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits (N, V) of both -> KL(reference || model), the Jensen-Shannon divergence and KGA's
+    reversed one, (N,) each, in nats.
 
-    As metrics.divergence and metrics.agreement have them, from log-probabilities, so that no small one becomes 0.
+    As metrics.divergence and metrics.agreement have them, from log-probabilities, so that no small
+    one becomes 0.
     """
     p, q = (torch.log_softmax(logits.float(), dim=-1) for logits in (reference, model))
     middle = torch.logaddexp(p, q) - log(2)

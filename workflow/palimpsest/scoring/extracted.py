@@ -1,4 +1,5 @@
-"""Whether a planted secret can be got out of a causal model that is given what stands before it (Liu and Kalinli 2023)."""
+"""Whether a planted secret can be got out of a causal model that is given what stands before it
+(Liu and Kalinli 2023)."""
 
 from __future__ import annotations
 
@@ -14,25 +15,37 @@ from palimpsest.training.language_modelling import LanguageModellingExamples
 
 
 def extracted(
-    model: torch.nn.Module, examples: LanguageModellingExamples, planted: dict[str, list[int]], beams: int, samples: int
+    model: torch.nn.Module,
+    examples: LanguageModellingExamples,
+    planted: dict[str, list[int]],
+    beams: int,
+    samples: int,
 ) -> dict[str, np.ndarray]:
-    """beam_extracted (0 or 1) and sampling_hit_rate, (n,) each; NaN of examples that hold no secret.
+    """beam_extracted (0 or 1) and sampling_hit_rate, (n,) each; NaN of examples that hold no
+    secret.
 
-    planted: by record, the position of its text and then of the same text with other secrets. The model is given the text up to where
-    these begin to differ. Of every model the same uniform numbers are drawn.
+    planted: by record, the position of its text and then of the same text with other secrets. The
+    model is given the text up to where these begin to differ. Of every model the same uniform
+    numbers are drawn.
     """
-    found = {name: np.full(len(examples.lengths), np.nan) for name in ("beam_extracted", "sampling_hit_rate")}
+    found = {
+        name: np.full(len(examples.lengths), np.nan)
+        for name in ("beam_extracted", "sampling_hit_rate")
+    }
     for record, (own, *others) in planted.items():
         start, end = secret_span(examples.token_ids[own], [examples.token_ids[i] for i in others])
         before, secret = examples.token_ids[own][:start], list(examples.token_ids[own][start:end])
-        found["beam_extracted"][own] = beam_extracted(beam_search(model, before, len(secret), beams), secret)
+        found["beam_extracted"][own] = beam_extracted(
+            beam_search(model, before, len(secret), beams), secret
+        )
         drawn = sample(model, before, len(secret), samples, torch_generator("extraction", record))
         found["sampling_hit_rate"][own] = sampling_hit_rate(drawn, secret)
     return found
 
 
 def secret_span(ids: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """Where a text's secret starts and ends: its tokens without those that all of the texts have first, and have last."""
+    """Where a text's secret starts and ends: its tokens without those that all of the texts have
+    first, and have last."""
     start = min(_shared(ids, other) for other in others)
     last = min(_shared(ids[::-1], other[::-1]) for other in others)
     return start, max(len(ids) - last, start + 1)
@@ -40,4 +53,7 @@ def secret_span(ids: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[in
 
 def _shared(ids: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens two texts begin with alike."""
-    return next((place for place, (one, two) in enumerate(zip(ids, other, strict=False)) if one != two), min(len(ids), len(other)))
+    return next(
+        (place for place, (one, two) in enumerate(zip(ids, other, strict=False)) if one != two),
+        min(len(ids), len(other)),
+    )

@@ -18,13 +18,19 @@ ANSWER, PARAPHRASE, PERTURBED, ALTERNATIVE = "", "paraphrase", "perturbed", "alt
 
 
 def read_token_rows(paths: list[Path]) -> pd.DataFrame:
-    """Rows of score files, by record_id, kind and number; a UserError for scores that are not finite. What is generated may be NaN."""
+    """Rows of score files, by record_id, kind and number; a UserError for scores that are not
+    finite. What is generated may be NaN."""
     frame = pd.concat([read_parquet(path) for path in paths], ignore_index=True)
     if frame.empty:
         return pd.DataFrame({name: [] for name in ("record_id", "kind", "number", *VALUES)})
     own = frame[frame["kind"] == ANSWER]
-    scores = [*(frame[name] for name in VALUES), *(own[name] for name in DIVERGENCES if name in own)]
-    problems = [problem for column in scores if (problem := _not_finite(column, frame["record_id"], paths))]
+    scores = [
+        *(frame[name] for name in VALUES),
+        *(own[name] for name in DIVERGENCES if name in own),
+    ]
+    problems = [
+        problem for column in scores if (problem := _not_finite(column, frame["record_id"], paths))
+    ]
     if problems:
         raise UserError(problems)
     return frame.sort_values(["record_id", "kind", "number"], ignore_index=True)
@@ -34,7 +40,10 @@ def _not_finite(column: pd.Series, record_ids: pd.Series, paths: list[Path]) -> 
     bad = column.index[~column.map(lambda values: np.isfinite(values).all()).astype(bool)]
     if not len(bad):
         return None
-    found = f"{column.name} of {len(bad)} of {len(column)} texts, the first of record {record_ids[bad[0]]!r}"
+    found = (
+        f"{column.name} of {len(bad)} of {len(column)} texts, the first of record "
+        f"{record_ids[bad[0]]!r}"
+    )
     remedy = "the model was driven to ruin: lower the method's learning_rate or its epochs"
     return Problem("scores are not finite", ", ".join(map(str, paths)), found, remedy=remedy)
 

@@ -1,4 +1,5 @@
-"""What a causal model writes by itself: greedily after a prompt, and after every prefix of a text."""
+"""What a causal model writes by itself: greedily after a prompt, and after every prefix of a
+text."""
 
 from __future__ import annotations
 
@@ -21,13 +22,17 @@ def written(
     n: int,
     batch_size: int,
 ) -> dict[str, np.ndarray]:
-    """rouge_l and extraction_likelihood (EL_n), (N,) each, of the N examples; NaN of those not ``asked``, rouge_l of those without a
-    prompt, and EL_n of completions of n tokens or fewer.
+    """rouge_l and extraction_likelihood (EL_n), (N,) each, of the N examples; NaN of those not
+    ``asked``, rouge_l of those without a prompt, and EL_n of completions of n tokens or fewer.
 
-    texts: the true completions, which what is written after the prompt is held against. As many tokens are written as they have, not 200
-    as in TOFU: see ``rouge_l_recall``. Without a prompt a model has the start token alone, and would write one text for all records.
+    texts: the true completions, which what is written after the prompt is held against. As many
+    tokens are written as they have, not 200 as in TOFU: see ``rouge_l_recall``. Without a prompt a
+    model has the start token alone, and would write one text for all records.
     """
-    found = {name: np.full(len(examples.lengths), np.nan) for name in ("rouge_l", "extraction_likelihood")}
+    found = {
+        name: np.full(len(examples.lengths), np.nan)
+        for name in ("rouge_l", "extraction_likelihood")
+    }
     if not len(asked):
         return found
     end = tokenizer.eos_token_id
@@ -43,15 +48,31 @@ def written(
 
 
 def likelihood_of_extraction(
-    model, examples: LanguageModellingExamples, asked: Sequence[int], n: int, end: int | None, batch_size: int
+    model,
+    examples: LanguageModellingExamples,
+    asked: Sequence[int],
+    n: int,
+    end: int | None,
+    batch_size: int,
 ) -> float:
     """Mean EL_n of the completions ``asked``, each of more than n tokens (Jang et al. 2023)."""
     return float(np.mean(_extracted(model, examples, list(asked), n, end, batch_size)))
 
 
-def _extracted(model, examples: LanguageModellingExamples, chosen: list[int], n: int, end: int | None, batch_size: int) -> list[float]:
-    """EL_n of the tokens that count, the prompt being given: what no loss has taught the model to write is not asked of it."""
+def _extracted(
+    model,
+    examples: LanguageModellingExamples,
+    chosen: list[int],
+    n: int,
+    end: int | None,
+    batch_size: int,
+) -> list[float]:
+    """EL_n of the tokens that count, the prompt being given: what no loss has taught the model to
+    write is not asked of it."""
     sequences = [examples.token_ids[i] for i in chosen]
     before = [int(examples.lengths[i] - examples.counted[i]) for i in chosen]
     suffixes = greedy_suffixes(model, sequences, batch_size, end, [asked + 1 for asked in before])
-    return [extraction_likelihood(found, ids[asked:], n) for asked, ids, found in zip(before, sequences, suffixes, strict=True)]
+    return [
+        extraction_likelihood(found, ids[asked:], n)
+        for asked, ids, found in zip(before, sequences, suffixes, strict=True)
+    ]

@@ -1,4 +1,5 @@
-"""Look for what is left of the forgotten: below results/, in Snakemake's own folder, in caches of the study's sources."""
+"""Look for what is left of the forgotten: below results/, in Snakemake's own folder, in caches of
+the study's sources."""
 
 from __future__ import annotations
 
@@ -15,7 +16,11 @@ from palimpsest.files import write_json
 def add_arguments(parser) -> None:
     add_study(parser)
     parser.add_argument("--output", type=Path, help="json to write the findings to")
-    parser.add_argument("--check", action="store_true", help="end with status 1 if anything was found or could not be looked into")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="end with status 1 if anything was found or could not be looked into",
+    )
 
 
 def run(args) -> None:
@@ -31,13 +36,28 @@ def run(args) -> None:
 
 def told(report: Report, requests: list[str]) -> str:
     """The findings in lines; never a passage itself."""
-    lines = [f"{finding.path}: {KINDS[finding.kind]} ({', '.join(finding.requests)}; {finding.count} found)" for finding in report.findings]
+    lines = [
+        f"{finding.path}: {KINDS[finding.kind]} ({', '.join(finding.requests)}; {finding.count} "
+        "found)"
+        for finding in report.findings
+    ]
     lines += [f"{path}: not looked into, {why}" for path, why in report.unread.items()]
-    lines += [f"request {name}: its text is not known any more; only names, places and models were looked for" for name in report.blind]
     lines += [
-        f"request {name}: {count} records say nothing that retained ones do not say as well" for name, count in report.unmarked.items()
+        f"request {name}: its text is not known any more; only names, places and models were "
+        "looked for"
+        for name in report.blind
+    ]
+    lines += [
+        f"request {name}: {count} records say nothing that retained ones do not say as well"
+        for name, count in report.unmarked.items()
     ]
     counts = Counter(finding.kind for finding in report.findings)
-    found = ", ".join(f"{counts[kind]} with {KINDS[kind]}" for kind in KINDS if counts[kind]) or "nothing"
-    lines.append(f"Looked for {len(requests)} requests in {report.files} files ({report.bytes / 1e6:.0f} MB). Found: {found}.")
+    found = (
+        ", ".join(f"{counts[kind]} with {KINDS[kind]}" for kind in KINDS if counts[kind])
+        or "nothing"
+    )
+    lines.append(
+        f"Looked for {len(requests)} requests in {report.files} files ({report.bytes / 1e6:.0f} "
+        f"MB). Found: {found}."
+    )
     return "\n".join(lines)

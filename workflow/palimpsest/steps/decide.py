@@ -1,4 +1,5 @@
-"""Scores -> decisions of one method in one state: on validation records it is fitted, on all held-out records it decides."""
+"""Scores -> decisions of one method in one state: on validation records it is fitted, on all
+held-out records it decides."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ SPLITS = ("valid", "test")
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="oldest version first")
+    parser.add_argument(
+        "--scores", type=Path, nargs="+", required=True, help="oldest version first"
+    )
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--ledger", type=Path)
     parser.add_argument("--output", type=Path, required=True)
@@ -26,13 +29,20 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `implementation` (of the method), `fitted`, `state` and the study's `fairness` section."""
+    """settings: `implementation` (of the method), `fitted`, `state` and the study's `fairness`
+    section."""
     wanted = args.settings
     decide = importlib.import_module(wanted["implementation"]).decide
-    forgotten = [] if wanted["state"] == START else forgotten_owners(read_ledger(args.ledger), wanted["state"])
+    forgotten = (
+        []
+        if wanted["state"] == START
+        else forgotten_owners(read_ledger(args.ledger), wanted["state"])
+    )
     index = present(read_parquet(args.index), forgotten, SPLITS)
     if wanted["fitted"]:
-        check_calibration(index, wanted["fairness"]["groups"], after=wanted["state"] if forgotten else "")
+        check_calibration(
+            index, wanted["fairness"]["groups"], after=wanted["state"] if forgotten else ""
+        )
     frames, rules = [], []
     for sharding, probabilities in read_scores(args.scores, index["record_id"].tolist()).items():
         for family in wanted["fairness"]["groups"] if wanted["fitted"] else [""]:
@@ -42,7 +52,14 @@ def run(args) -> None:
                 calibration = Calibration(rows, labels, index[family].to_numpy(dtype=str))
             decisions = decide(probabilities, calibration, wanted["fairness"])
             frames.append(_frame(index, decisions, sharding, family))
-            rules.append({"sharding": sharding, "fitted_on": family, "facts": decisions.facts, "rule": decisions.rule})
+            rules.append(
+                {
+                    "sharding": sharding,
+                    "fitted_on": family,
+                    "facts": decisions.facts,
+                    "rule": decisions.rule,
+                }
+            )
     write_parquet(pd.concat(frames, ignore_index=True), args.output)
     write_json(args.rules, rules)
 

@@ -21,17 +21,39 @@ TEXTS = ("seed", "request", "method", "shards", "set", "metric", "family", "grou
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--metrics", type=Path, help="tidy table; without it the csv is drawn as it is")
-    parser.add_argument("--epsilon", type=Path, nargs="*", default=[], help="parquet files of cost over the allowed gap")
-    parser.add_argument("--training", type=Path, nargs="*", default=[], help="training.json of what methods made")
-    parser.add_argument("--truth", type=Path, nargs="*", default=[], help="parquet files of truth ratios, item by item")
+    parser.add_argument(
+        "--metrics", type=Path, help="tidy table; without it the csv is drawn as it is"
+    )
+    parser.add_argument(
+        "--epsilon",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="parquet files of cost over the allowed gap",
+    )
+    parser.add_argument(
+        "--training", type=Path, nargs="*", default=[], help="training.json of what methods made"
+    )
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="parquet files of truth ratios, item by item",
+    )
     parser.add_argument("--data", type=Path, required=True, help="csv of what the figure shows")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="files to write, of suffix png, svg or pdf")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="files to write, of suffix png, svg or pdf",
+    )
 
 
 def run(args) -> None:
-    """settings: `figure` (its module), `width` (inches), `dpi` (of png); `states` (the newest last), `families`
-    (fitted ones), and `methods` as they are shown."""
+    """settings: `figure` (its module), `width` (inches), `dpi` (of png); `states` (the newest
+    last), `families` (fitted ones), and `methods` as they are shown."""
     figure = importlib.import_module(args.settings["figure"])
     tell(args.settings["methods"])
     if args.metrics:
@@ -39,9 +61,15 @@ def run(args) -> None:
         if wanted == "training":
             further = watched(read_json(path, "names", "watched") for path in args.training)
         else:
-            paths, columns = (args.truth, TRUTH_COLUMNS) if wanted == "truth" else (args.epsilon, EPSILON_COLUMNS)
+            paths, columns = (
+                (args.truth, TRUTH_COLUMNS)
+                if wanted == "truth"
+                else (args.epsilon, EPSILON_COLUMNS)
+            )
             further = joined((read_parquet(path) for path in paths), columns)
-        write_csv(figure.select(read_parquet(args.metrics), further, args.settings), args.data, digits=6)
+        write_csv(
+            figure.select(read_parquet(args.metrics), further, args.settings), args.data, digits=6
+        )
     with common.styled():
         made = drawn(figure, read(args.data), args.settings)
         for path in args.output:
@@ -58,7 +86,9 @@ def watched(reports: Iterable[dict]) -> pd.DataFrame:
                 set_, _, metric = key.partition("_")
                 if set_ in WATCHED_SETS:
                     rows.append((seed, request, method, numbers["update"], set_, metric, value))
-    return pd.DataFrame(rows, columns=["seed", "request", "method", "update", "set", "metric", "value"])
+    return pd.DataFrame(
+        rows, columns=["seed", "request", "method", "update", "set", "metric", "value"]
+    )
 
 
 def drawn(figure, frame: pd.DataFrame, style: dict):
@@ -68,6 +98,8 @@ def drawn(figure, frame: pd.DataFrame, style: dict):
 
 def read(path: Path) -> pd.DataFrame:
     """The small table; empty texts are empty texts, empty numbers NaN."""
-    frame = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""])
+    frame = pd.read_csv(
+        path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""]
+    )
     texts = frame.columns.intersection(TEXTS)
     return frame.assign(**{name: frame[name].fillna("") for name in texts})

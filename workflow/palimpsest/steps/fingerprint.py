@@ -1,4 +1,5 @@
-"""A deletion request -> what its owners are known by once their text is gone, for the audit to look for."""
+"""A deletion request -> what its owners are known by once their text is gone, for the audit to look
+for."""
 
 from __future__ import annotations
 
@@ -20,8 +21,13 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `salt`. A fingerprint of the same owners that is there already is kept: the data may have lost them since."""
-    records, requests, salt = read_parquet(args.records), read_ledger(args.ledger), args.settings["salt"]
+    """settings: `salt`. A fingerprint of the same owners that is there already is kept: the data
+    may have lost them since."""
+    records, requests, salt = (
+        read_parquet(args.records),
+        read_ledger(args.ledger),
+        args.settings["salt"],
+    )
     request = next(request for request in requests if request.name == args.request)
     if args.output.is_file():
         kept = load(args.output, salt)
@@ -29,7 +35,10 @@ def run(args) -> None:
             save(kept, args.output)
             return
     read_back = reader(args.tokenizer) if args.tokenizer else None
-    save(take(records, request, set(forgotten_owners(requests, request.name)), salt, read_back), args.output)
+    save(
+        take(records, request, set(forgotten_owners(requests, request.name)), salt, read_back),
+        args.output,
+    )
 
 
 def reader(tokenizer: Path) -> Callable[[list[str]], list[str]]:
@@ -37,4 +46,6 @@ def reader(tokenizer: Path) -> Callable[[list[str]], list[str]]:
     from tokenizers import Tokenizer
 
     loaded = Tokenizer.from_file(str(tokenizer))
-    return lambda texts: loaded.decode_batch([encoded.ids for encoded in loaded.encode_batch(texts)])
+    return lambda texts: loaded.decode_batch(
+        [encoded.ids for encoded in loaded.encode_batch(texts)]
+    )

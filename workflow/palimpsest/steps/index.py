@@ -14,7 +14,8 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: the study's `groups` section, and `compared`, the families whose rates are fitted or measured, on valid and test."""
+    """settings: the study's `groups` section, and `compared`, the families whose rates are fitted
+    or measured, on valid and test."""
     index = index_of(read_parquet(args.records), args.settings["groups"])
     check_calibration(index, args.settings["compared"], splits=("valid", "test"))
     write_parquet(index, args.output)

@@ -29,54 +29,96 @@ from palimpsest.training.report import write_reports
 def add_arguments(parser) -> None:
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder")
-    parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=120.0,
+        help="how often the state is saved, to resume from",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
 def run(args) -> None:
-    """settings: `name` and one entry of the study's `pretraining`, `columns` of the corpus, `threads`, `gpus`, `precision`."""
+    """settings: `name` and one entry of the study's `pretraining`, `columns` of the corpus,
+    `threads`, `gpus`, `precision`."""
     wanted = args.settings
-    start, tokenizer, sources = check_tokenizer(args.tokenizer), load_tokenizer(args.tokenizer), identities(args.corpus)
+    start, tokenizer, sources = (
+        check_tokenizer(args.tokenizer),
+        load_tokenizer(args.tokenizer),
+        identities(args.corpus),
+    )
     names, versions = ("pretrained", wanted["name"]), installed_versions()
-    chosen, epochs = budgeted(blocks(args.corpus, set(wanted["columns"]), tokenizer, wanted["block"]), wanted["tokens"], *names)
-    model_settings = {"init": "scratch", "max_length": wanted["block"], **{key: wanted[key] for key in ("architecture", "config")}}
+    chosen, epochs = budgeted(
+        blocks(args.corpus, set(wanted["columns"]), tokenizer, wanted["block"]),
+        wanted["tokens"],
+        *names,
+    )
+    model_settings = {
+        "init": "scratch",
+        "max_length": wanted["block"],
+        **{key: wanted[key] for key in ("architecture", "config")},
+    }
     model = make_causal(model_settings, tokenizer, *names, "init")
     examples = LanguageModellingExamples(chosen, tokenizer.pad_token_id)
     logging.info("%d blocks of %d tokens, %d epochs", len(chosen), wanted["block"], epochs)
     training = wanted["training"] | {key: wanted[key] for key in ("threads", "gpus", "precision")}
     digests, code = sorted(digest for *_, digest in sources.values()), code_digest(__name__)
-    fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items())))
-    objective, resume = Objective({"train": Part(examples, negative_log_likelihood(predict))}), args.output / "resume"
+    fingerprint = str(
+        seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items()))
+    )
+    objective, resume = (
+        Objective({"train": Part(examples, negative_log_likelihood(predict))}),
+        args.output / "resume",
+    )
     training |= {"checkpoint_seconds": args.checkpoint_seconds}
     model, report = train(model, objective, training, epochs, names, resume, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
-        "names": list(names), "epochs": epochs, "blocks": len(chosen), "sources": sources, "versions": versions, "code": code,
-        "sha256": files.pop("model.safetensors"), "files": files,
-    }  # fmt: skip
+        "names": list(names),
+        "epochs": epochs,
+        "blocks": len(chosen),
+        "sources": sources,
+        "versions": versions,
+        "code": code,
+        "sha256": files.pop("model.safetensors"),
+        "files": files,
+    }
     write_reports(args.output, report | details, resume)
 
 
 def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.ndarray:
-    """(n, size) ids: the lines of all files one after another, an end of text after each file, cut into blocks; the last tokens that fill
-    none are left."""
+    """(n, size) ids: the lines of all files one after another, an end of text after each file, cut
+    into blocks; the last tokens that fill none are left."""
     ids: list[int] = []
     for path in corpus:
         texts = [f"{line}\n" for line in lines(path, columns)]
         for start in range(0, len(texts), 1000):
-            for encoded in tokenizer(texts[start : start + 1000], add_special_tokens=False, verbose=False)["input_ids"]:
+            for encoded in tokenizer(
+                texts[start : start + 1000], add_special_tokens=False, verbose=False
+            )["input_ids"]:
                 ids += encoded
         ids.append(tokenizer.eos_token_id)
     count = len(ids) // size
     if not count:
         found, remedy = f"{len(ids)} tokens", "give more text, or shorter blocks"
-        raise UserError(Problem("the corpus does not fill a block", ", ".join(map(str, corpus)), found, f"{size} or more", remedy))
+        raise UserError(
+            Problem(
+                "the corpus does not fill a block",
+                ", ".join(map(str, corpus)),
+                found,
+                f"{size} or more",
+                remedy,
+            )
+        )
     return np.array(ids[: count * size]).reshape(count, size)
 
 
 def budgeted(found: np.ndarray, tokens: int, *names: object) -> tuple[list[list[int]], int]:
-    """(blocks to train on, epochs): as many as make ``tokens`` tokens, drawn by ``names`` where not all are needed."""
+    """(blocks to train on, epochs): as many as make ``tokens`` tokens, drawn by ``names`` where not
+    all are needed."""
     wanted = max(1, tokens // found.shape[1])
     epochs = math.ceil(wanted / len(found))
-    chosen = np.sort(numpy_generator(*names, "blocks").permutation(len(found))[: math.ceil(wanted / epochs)])
+    chosen = np.sort(
+        numpy_generator(*names, "blocks").permutation(len(found))[: math.ceil(wanted / epochs)]
+    )
     return found[chosen].tolist(), epochs

@@ -1,5 +1,5 @@
-"""Records -> a set that models are scored on, or that a method takes: held-out splits, some of the training records, unseen ones, or
-what a request asked to forget."""
+"""Records -> a set that models are scored on, or that a method takes: held-out splits, some of the
+training records, unseen ones, or what a request asked to forget."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ def run(args) -> None:
     """settings: `set`, one of
 
     heldout     all that is not trained on, but extra
-    extra       never trained on; without those whom a request up to `request` names, so that nothing learns from them in passing
-    trained     `at_least` so many training records, of owners that a hash chooses, so that the set depends on no ledger; and all of a part
-                that the data name, such as canaries
+    extra       never trained on; without those whom a request up to `request` names, so that
+                nothing learns from them in passing
+    trained     `at_least` so many training records, of owners that a hash chooses, so that the set
+                depends on no ledger; and all of a part that the data name, such as canaries
     forget      training records of the owners of `request`
-    sample      a `share` of the training records of those whom no request up to `request` names, which a hash of the id chooses
+    sample      a `share` of the training records of those whom no request up to `request` names,
+                which a hash of the id chooses
     """
     records, wanted = read_parquet(args.records), args.settings
     train = records[records["split"] == "train"]
@@ -41,10 +43,16 @@ def run(args) -> None:
         kept = train["owner"].isin(_owners(train, wanted["at_least"]))
         chosen = train[kept | (train["part"] != "")] if "part" in train else train[kept]
     elif wanted["set"] == "sample":
-        kept = train[~train["owner"].isin(forgotten_owners(read_ledger(args.ledger), wanted["request"]))]
-        chosen = kept[kept["record_id"].map(lambda name: seed_of("sample", name) < wanted["share"] * 2**63)]
+        kept = train[
+            ~train["owner"].isin(forgotten_owners(read_ledger(args.ledger), wanted["request"]))
+        ]
+        chosen = kept[
+            kept["record_id"].map(lambda name: seed_of("sample", name) < wanted["share"] * 2**63)
+        ]
     else:
-        owners = next(known.owners for known in read_ledger(args.ledger) if known.name == wanted["request"])
+        owners = next(
+            known.owners for known in read_ledger(args.ledger) if known.name == wanted["request"]
+        )
         chosen = train[train["owner"].isin(owners)]
     chosen = chosen.reset_index(drop=True)
     write_parquet(chosen, args.output)

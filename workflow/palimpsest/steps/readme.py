@@ -1,4 +1,5 @@
-"""Pages that show what the workflow knows: blocks between markers of a Markdown file, and the picture of the rule graph."""
+"""Pages that show what the workflow knows: blocks between markers of a Markdown file, and the
+picture of the rule graph."""
 
 from __future__ import annotations
 
@@ -12,17 +13,27 @@ from palimpsest.methods.shown import tell
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--page", type=Path, required=True, help="Markdown file whose blocks are written anew")
-    parser.add_argument("--keys", action="store_true", help="write the block 'keys': every key of a study")
+    parser.add_argument(
+        "--page", type=Path, required=True, help="Markdown file whose blocks are written anew"
+    )
+    parser.add_argument(
+        "--keys", action="store_true", help="write the block 'keys': every key of a study"
+    )
     parser.add_argument("--metrics", type=Path, help="tidy table: write the block 'results'")
-    parser.add_argument("--remembered", type=Path, help="tidy table of a causal study: write the block 'remembered'")
-    parser.add_argument("--rulegraph", type=Path, help="what snakemake --rulegraph dot printed: draw it to --picture")
+    parser.add_argument(
+        "--remembered", type=Path, help="tidy table of a causal study: write the block 'remembered'"
+    )
+    parser.add_argument(
+        "--rulegraph",
+        type=Path,
+        help="what snakemake --rulegraph dot printed: draw it to --picture",
+    )
     parser.add_argument("--picture", type=Path)
 
 
 def run(args) -> None:
-    """settings: `states` (the newest last), `family` of the results that are shown, `stages` (rule and stage, in order),
-    and `methods` as they are shown."""
+    """settings: `states` (the newest last), `family` of the results that are shown, `stages` (rule
+    and stage, in order), and `methods` as they are shown."""
     blocks = {}
     tell(args.settings.get("methods", {}))
     if args.keys:
@@ -30,7 +41,9 @@ def run(args) -> None:
 
         blocks["keys"] = key_tables(schema())
     if args.metrics:
-        blocks["results"] = results_table(args.metrics, args.settings["states"], args.settings["family"])
+        blocks["results"] = results_table(
+            args.metrics, args.settings["states"], args.settings["family"]
+        )
     if args.remembered:
         blocks["remembered"] = remembered_table(args.remembered)
     write_text(args.page, filled(args.page.read_text(encoding="utf-8"), blocks, str(args.page)))
@@ -39,22 +52,34 @@ def run(args) -> None:
         from palimpsest.plots.style import save, styled
 
         with styled():
-            save(draw(args.rulegraph.read_text(encoding="utf-8"), dict(args.settings["stages"])), args.picture)
+            save(
+                draw(args.rulegraph.read_text(encoding="utf-8"), dict(args.settings["stages"])),
+                args.picture,
+            )
 
 
 def filled(page: str, blocks: dict[str, str], where: str) -> str:
-    """``page`` with each block between ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->``; a UserError where these are not there."""
+    """``page`` with each block between ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->``; a
+    UserError where these are not there."""
     for name, text in blocks.items():
         begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
         if page.count(begin) != 1 or end not in page.split(begin)[-1]:
-            raise UserError(Problem(f"there is no block {name!r}", where, allowed=f"{begin.strip()} ... {end}, once", remedy="put it back"))
+            raise UserError(
+                Problem(
+                    f"there is no block {name!r}",
+                    where,
+                    allowed=f"{begin.strip()} ... {end}, once",
+                    remedy="put it back",
+                )
+            )
         before, rest = page.split(begin)
         page = f"{before}{begin}\n{text.strip()}\n\n{end}{rest.split(end, 1)[1]}"
     return page
 
 
 def results_table(metrics: Path, states: list[str], family: str) -> str:
-    """What the newest state says about test records: single models, and the ensemble of the most shards."""
+    """What the newest state says about test records: single models, and the ensemble of the most
+    shards."""
     from palimpsest.data.shards import parse_sharding
     from palimpsest.data.storage import read_parquet
     from palimpsest.methods.shown import is_method, method_of
@@ -63,16 +88,20 @@ def results_table(metrics: Path, states: list[str], family: str) -> str:
 
     now = newest(read_parquet(metrics), {"states": states})
     most = max(now["shards"].unique(), key=parse_sharding)
-    of_teachers = now["method"].map(lambda name: not is_method(name) or method_of(name).needs == "teachers")
+    of_teachers = now["method"].map(
+        lambda name: not is_method(name) or method_of(name).needs == "teachers"
+    )
     table = results(now[~of_teachers | (now["shards"] == most)], family)
     return markdown(list(table.columns), table.to_numpy().tolist())
 
 
-BRIEF = ("forget: probability", "forget: KL to oracle", "membership", "retain: probability")  # what a page has room for
+# what a page has room for
+BRIEF = ("forget: probability", "forget: KL to oracle", "membership", "retain: probability")
 
 
 def remembered_table(metrics: Path) -> str:
-    """What methods left of the forgotten in the newest state: that of the most forgotten records."""
+    """What methods left of the forgotten in the newest state: that of the most forgotten
+    records."""
     from palimpsest.data.storage import read_parquet
     from palimpsest.remembered import remembered
     from palimpsest.selections import newest
@@ -86,30 +115,48 @@ def remembered_table(metrics: Path) -> str:
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
-# --- every key of a study -----------------------------------------------------------------------------------------
+# --- every key of a study -------------------------------------------------------------------------
 
 
 def key_tables(schema: dict) -> str:
     """A table of the keys at the top, then one for each section."""
     properties = schema["properties"]
     sections = {name: node for name, node in properties.items() if _children(node, schema)}
-    parts = [_table({name: node for name, node in properties.items() if name not in sections}, schema["required"])]
+    parts = [
+        _table(
+            {name: node for name, node in properties.items() if name not in sections},
+            schema["required"],
+        )
+    ]
     for name, node in sections.items():
         required = [] if name not in schema["required"] else ["**Required.**"]
         keys, needed = {}, set()
         for prefix, inner in _children(node, schema):
             needed |= {prefix + key for key in inner.get("required", ())}
             keys |= {prefix + key: child for key, child in inner["properties"].items()}
-        parts += [f"### {name}", " ".join([node["description"], *required]), _table(_flat(keys, schema), needed)]
-    parts += ["### A source", "One of `path`, `url`, `hub` (or, for the demo's tokenizer, `lexicon`), and what goes with it."]
+        parts += [
+            f"### {name}",
+            " ".join([node["description"], *required]),
+            _table(_flat(keys, schema), needed),
+        ]
+    parts += [
+        "### A source",
+        (
+            "One of `path`, `url`, `hub` (or, for the demo's tokenizer, `lexicon`), and what goes "
+            "with it."
+        ),
+    ]
     return "\n\n".join([*parts, _table(schema["$defs"]["source"]["properties"], ())])
 
 
 def _children(node: dict, schema: dict) -> list[tuple[str, dict]]:
-    """(prefix, object with properties) of a section; NAME stands for a name of the user's choice."""
+    """(prefix, object with properties) of a section; NAME stands for a name of the user's
+    choice."""
     if "properties" in node:
         return [("", node)]
     extra = node.get("additionalProperties")
@@ -129,8 +176,19 @@ def _flat(keys: dict[str, dict], schema: dict) -> dict[str, dict]:
 def _table(keys: dict[str, dict], required) -> str:
     lines = []
     for name, node in keys.items():
-        default = f"`{json.dumps(node['default'])}`" if "default" in node else "required" if name in required else ""
-        cells = [f"`{name}`", _values(node), default, re.sub(r"\s+", " ", node.get("description", ""))]
+        default = (
+            f"`{json.dumps(node['default'])}`"
+            if "default" in node
+            else "required"
+            if name in required
+            else ""
+        )
+        cells = [
+            f"`{name}`",
+            _values(node),
+            default,
+            re.sub(r"\s+", " ", node.get("description", "")),
+        ]
         lines.append(cells)
     return markdown(["key", "values", "default", "what it is"], lines)
 
@@ -147,6 +205,12 @@ def _values(node: dict) -> str:
     words = {"string": "text", "object": "mapping", "boolean": "`true`, `false`", "null": "`null`"}
     text = " or ".join(words.get(kind, kind) for kind in kinds)
     if isinstance(node.get("additionalProperties"), dict):
-        text += f" to {_values(node['additionalProperties'])}" if "type" in node["additionalProperties"] else ""
+        text += (
+            f" to {_values(node['additionalProperties'])}"
+            if "type" in node["additionalProperties"]
+            else ""
+        )
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    return " ".join([text, *(f"{sign} {node[bound]}" for bound, sign in bounds.items() if bound in node)])
+    return " ".join(
+        [text, *(f"{sign} {node[bound]}" for bound, sign in bounds.items() if bound in node)]
+    )

@@ -18,7 +18,9 @@ def add_arguments(parser) -> None:
     parser.add_argument("--source", type=Path, nargs="*", default=[])
     parser.add_argument("--purged", type=Path, help="record of purges: whose records are left out")
     parser.add_argument("--ledger", type=Path)
-    parser.add_argument("--candidates", type=Path, help="other completions of records: of the causal track")
+    parser.add_argument(
+        "--candidates", type=Path, help="other completions of records: of the causal track"
+    )
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
 
@@ -27,7 +29,12 @@ def run(args) -> None:
     """settings is the study's `data` section, with the module of its `reader`, and its `track`."""
     classes, track = args.settings["classes"], args.settings["track"]
     frame, report = read_records(args.settings, args.source, classes=classes, track=track)
-    check_records(frame, where=", ".join(map(str, args.source)) or args.settings["reader"].rpartition(".")[2], classes=classes, track=track)
+    check_records(
+        frame,
+        where=", ".join(map(str, args.source)) or args.settings["reader"].rpartition(".")[2],
+        classes=classes,
+        track=track,
+    )
     counts = dataclasses.asdict(report)
     if args.purged:
         upto = read_json(args.purged)["purges"][-1]["upto"]
@@ -37,4 +44,6 @@ def run(args) -> None:
     write_parquet(frame, args.records)
     if args.candidates:
         write_parquet(read_candidates(args.settings, args.source, frame), args.candidates)
-    write_json(args.report, counts | {"digest": records_digest(frame), "sources": identities(args.source)})
+    write_json(
+        args.report, counts | {"digest": records_digest(frame), "sources": identities(args.source)}
+    )

@@ -1,4 +1,5 @@
-"""A deletion request -> the evidence that its owners were there: how many records of each split it removes."""
+"""A deletion request -> the evidence that its owners were there: how many records of each split it
+removes."""
 
 from __future__ import annotations
 
@@ -32,18 +33,39 @@ def run(args) -> None:
         return
     owners = set(records["owner"])
     if missing(request, owners):
-        new = [one for one in requests if one is request or not args.output.with_name(f"{one.name}.json").is_file()]
+        new = [
+            one
+            for one in requests
+            if one is request or not args.output.with_name(f"{one.name}.json").is_file()
+        ]
         raise UserError([problem for one in new for problem in missing(one, owners, args.ledger)])
     gone = records[records["owner"].isin(request.owners)]
     left = split_counts(records[~records["owner"].isin(forgotten_owners(requests, request.name))])
     if none := [name for name in REQUIRED_SPLITS if name not in left]:
         found = ", ".join(f"{count} {name}" for name, count in left.items()) or "no records at all"
-        what, allowed = f"a request leaves no record in split {' or '.join(none)}", f"records in each of {', '.join(REQUIRED_SPLITS)}"
+        what, allowed = (
+            f"a request leaves no record in split {' or '.join(none)}",
+            f"records in each of {', '.join(REQUIRED_SPLITS)}",
+        )
         remedy = "add records of other owners, or take owners out of the request"
-        raise UserError(Problem(what, f"{args.ledger}, request {request.name}", f"it leaves {found}", allowed, remedy))
+        raise UserError(
+            Problem(
+                what,
+                f"{args.ledger}, request {request.name}",
+                f"it leaves {found}",
+                allowed,
+                remedy,
+            )
+        )
     counts = {str(split): int(count) for split, count in gone["split"].value_counts().items()}
-    trained = owners_of(Request(request.name, tuple(gone.loc[gone["split"] == "train", "owner"].unique())), args.settings["salt"])
-    write_json(args.output, {"request": request.name, "owners": hashed, "trained": trained, "records": counts})
+    trained = owners_of(
+        Request(request.name, tuple(gone.loc[gone["split"] == "train", "owner"].unique())),
+        args.settings["salt"],
+    )
+    write_json(
+        args.output,
+        {"request": request.name, "owners": hashed, "trained": trained, "records": counts},
+    )
 
 
 def missing(request: Request, owners: set[str], ledger: Path | str = "") -> list[Problem]:

@@ -12,14 +12,16 @@ from palimpsest.tables import tidy, write_csv
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="parquet files of numbers")
+    parser.add_argument(
+        "--metrics", type=Path, nargs="+", required=True, help="parquet files of numbers"
+    )
     for name in ("parquet", "csv", "summary", "html"):
         parser.add_argument(f"--{name}", type=Path, required=True)
 
 
 def run(args) -> None:
-    """settings: `states` (the newest last), `families` (fitted ones), `level` of the intervals (0.95), `metrics`, described, and `methods`
-    as they are shown."""
+    """settings: `states` (the newest last), `families` (fitted ones), `level` of the intervals
+    (0.95), `metrics`, described, and `methods` as they are shown."""
     level = args.settings.get("level", 0.95)
     tell(args.settings["methods"])
     metrics = tidy((read_parquet(path) for path in args.metrics), level, args.settings["metrics"])

@@ -36,7 +36,8 @@ def _texts(settings: dict, files: list[Path]) -> Iterator[str]:
     for source in settings["corpus"]:
         if "lexicon" in source:
             words = importlib.import_module(source["lexicon"]).lexicon()
-            yield from [" ".join(words)] if settings["algorithm"] == "bpe" else words  # of which a word after a space is another piece
+            # of which a word after a space is another piece
+            yield from [" ".join(words)] if settings["algorithm"] == "bpe" else words
     columns = {source["column"] for source in settings["corpus"] if "column" in source}
     for path in files:
         yield from lines(path, columns)

@@ -25,86 +25,131 @@ from palimpsest.training.objective import Objective, Part
 from palimpsest.training.report import write_reports
 from palimpsest.training.schedule import stage_epochs
 
-PACKAGES = ("palimpsest", "torch", "transformers", "tokenizers", "accelerate", "safetensors", "numpy")
+PACKAGES = (
+    "palimpsest",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "safetensors",
+    "numpy",
+)
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--slice", type=Path, nargs="+", required=True, help="slices 1..j, each with its digest (.json) beside it")
+    parser.add_argument(
+        "--slice",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="slices 1..j, each with its digest (.json) beside it",
+    )
     parser.add_argument("--previous", type=Path, help="folder of the checkpoint to start from")
     parser.add_argument("--start", type=Path, help="folder of the model that a recipe pretrained")
-    parser.add_argument("--tokenizer", type=Path, help="folder; without it the tokenizer of model.init")
-    parser.add_argument("--checkpoint-seconds", type=float, default=120.0, help="how often the state is saved, to resume from")
+    parser.add_argument(
+        "--tokenizer", type=Path, help="folder; without it the tokenizer of model.init"
+    )
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=120.0,
+        help="how often the state is saved, to resume from",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `track` (its module), `head` and the study's `model` and
-    `training`.
+    """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `track` (its module),
+    `head` and the study's `model` and `training`.
 
     A slice may be empty: a request emptied it. Without any record the weights stay as they were.
     """
     wanted, model_settings = args.settings, args.settings["model"]
     track = importlib.import_module(wanted["track"])
     folder = args.previous or args.start
-    sources = {} if folder or args.tokenizer else identities(loaded_files(Path(model_settings["init"])))
+    sources = (
+        {} if folder or args.tokenizer else identities(loaded_files(Path(model_settings["init"])))
+    )
     start = _start(args, model_settings["init"], sources)
     records, digests = _read_slices(args.slice)
     tokenizer = load_tokenizer(folder or args.tokenizer or model_settings["init"])
     examples, cut = track.encode(records, tokenizer, model_settings)
-    logging.info("%d records, %d of them cut at %d tokens", len(records), cut, model_settings["max_length"])
+    logging.info(
+        "%d records, %d of them cut at %d tokens", len(records), cut, model_settings["max_length"]
+    )
     names = (wanted["study"], wanted["seed"], wanted["sharding"], wanted["shard"], wanted["stage"])
     if folder:
         model = track.load(folder, tokenizer, wanted["head"])
     else:
         model = track.make(model_settings, tokenizer, wanted["head"], *names, "init")
     check_context(model, model_settings["max_length"])
-    epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1] if len(records) else 0
+    epochs = (
+        stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1]
+        if len(records)
+        else 0
+    )
     versions = installed_versions()
-    # All that the weights depend on: a checkpoint made by other code or packages does not lead to the same bits.
+    # All that the weights depend on: a checkpoint made by other code or packages does not lead to
+    # the same bits.
     code = code_digest(__name__, wanted["track"])
-    fingerprint = str(seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items())))
+    fingerprint = str(
+        seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items()))
+    )
     objective = Objective({"train": Part(examples, negative_log_likelihood(track.predict))})
     resume = args.output / "resume"
     training = wanted["training"] | {"checkpoint_seconds": args.checkpoint_seconds}
     model, report = train(model, objective, training, epochs, names, resume, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
-        "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs, "records": len(records), "cut": cut,
-        "slices": digests, "previous": args.previous and start, "start": model_settings.get("recipe", model_settings["init"]),
-        "start_sha256": _pretrained(args, start),
-        "sources": sources, "versions": versions, "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs,
+        "records": len(records), "cut": cut, "slices": digests, "previous": args.previous and start,
+        "start": model_settings.get("recipe", model_settings["init"]),
+        "start_sha256": _pretrained(args, start), "sources": sources, "versions": versions,
+        "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
     write_reports(args.output, report | details, resume)
 
 
 def _start(args, init: str, sources: dict[str, list]) -> str:
-    """What the weights start from, verified where this workflow made it; another text whenever they would be others."""
+    """What the weights start from, verified where this workflow made it; another text whenever they
+    would be others."""
     if args.previous or args.start:
         return check_model(args.previous or args.start)
     if args.tokenizer:
         return check_tokenizer(args.tokenizer)
-    return str(seed_of(*((Path(path).name, digest) for path, (*_, digest) in sources.items()))) if sources else init
+    return (
+        str(seed_of(*((Path(path).name, digest) for path, (*_, digest) in sources.items())))
+        if sources
+        else init
+    )
 
 
 def _pretrained(args, start: str) -> str | None:
-    """SHA-256 of what the first stage started from, where a recipe of this workflow pretrained it."""
+    """SHA-256 of what the first stage started from, where a recipe of this workflow pretrained
+    it."""
     if args.previous:
         return read_json(args.previous / "training.json", "start_sha256")["start_sha256"]
     return start if args.start else None
 
 
 def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
-    """All records of the slices, sorted by id so that nothing depends on where a slice ends; and their digests, verified."""
+    """All records of the slices, sorted by id so that nothing depends on where a slice ends; and
+    their digests, verified."""
     frames, digests, problems = [], [], []
     for path in paths:
-        frame, expected = read_parquet(path), read_json(path.with_suffix(".json"), "digest")["digest"]
+        frame, expected = (
+            read_parquet(path),
+            read_json(path.with_suffix(".json"), "digest")["digest"],
+        )
         if records_digest(frame) != expected:
             problems.append(
                 Problem(
                     "the slice is damaged, or its digest",
                     str(path),
-                    remedy="remove it and its .json, and run snakemake again, which makes both anew",
+                    remedy=(
+                        "remove it and its .json, and run snakemake again, which makes both anew"
+                    ),
                 )
             )
         frames.append(frame)
@@ -116,7 +161,9 @@ def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
 
 def installed_versions() -> dict[str, str]:
     """Versions of what the weights depend on."""
-    return {package: version(package) for package in PACKAGES if _installed(package)} | {"python": platform.python_version()}
+    return {package: version(package) for package in PACKAGES if _installed(package)} | {
+        "python": platform.python_version()
+    }
 
 
 def _installed(package: str) -> bool:

@@ -27,7 +27,9 @@ def load(source: str | Path, tokenizer, head: dict) -> torch.nn.Module:
 def encode(records, tokenizer, settings: dict) -> tuple[LanguageModellingExamples, int]:
     """Nothing is cut: a text longer than `max_length` is a UserError."""
     prompts, completions = (records[field].tolist() for field in FIELDS)
-    token_ids, answers, too_long = encode_pairs(tokenizer, prompts, completions, settings["prompt"], settings["max_length"])
+    token_ids, answers, too_long = encode_pairs(
+        tokenizer, prompts, completions, settings["prompt"], settings["max_length"]
+    )
     refuse_too_long(token_ids, too_long, records["record_id"].tolist(), settings["max_length"])
     return LanguageModellingExamples(token_ids, tokenizer.pad_token_id, answers), 0
 
@@ -41,4 +43,6 @@ def predict(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Predictio
 def subset(examples: LanguageModellingExamples, indices) -> LanguageModellingExamples:
     """Some of the examples."""
     answers = None if examples.answers is None else [examples.answers[i] for i in indices]
-    return LanguageModellingExamples([examples.token_ids[i] for i in indices], examples.pad_id, answers)
+    return LanguageModellingExamples(
+        [examples.token_ids[i] for i in indices], examples.pad_id, answers
+    )

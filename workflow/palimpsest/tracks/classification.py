@@ -37,4 +37,8 @@ def predict(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Predictio
 
 def subset(examples: ClassificationExamples, indices) -> ClassificationExamples:
     """Some of the examples."""
-    return ClassificationExamples([examples.token_ids[i] for i in indices], [examples.labels[i] for i in indices], examples.pad_id)
+    return ClassificationExamples(
+        [examples.token_ids[i] for i in indices],
+        [examples.labels[i] for i in indices],
+        examples.pad_id,
+    )

@@ -7,13 +7,17 @@ import torch
 
 from palimpsest.randomness import numpy_generator
 
-POOL = 50  # batches that are sorted by length together: long enough to save padding, short enough to stay random
+# batches that are sorted by length together: long enough to save padding, short enough to stay
+# random
+POOL = 50
 
 
 def epoch_batches(lengths: np.ndarray, batch_size: int, *names: object) -> list[np.ndarray]:
-    """lengths (n,) of the examples -> index arrays of the batches of one epoch; every example stands in exactly one.
+    """lengths (n,) of the examples -> index arrays of the batches of one epoch; every example
+    stands in exactly one.
 
-    A permutation keyed by ``names``, cut into pools of ``POOL`` batches, each sorted by length and cut; then the batches are shuffled.
+    A permutation keyed by ``names``, cut into pools of ``POOL`` batches, each sorted by length and
+    cut; then the batches are shuffled.
     """
     generator = numpy_generator(*names)
     order = generator.permutation(len(lengths))
@@ -26,9 +30,13 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, *names: object) -> list[
 
 
 def collate(token_ids: list[list[int]], pad_id: int) -> dict[str, torch.Tensor]:
-    """B lists of ids -> input_ids (B, T) and attention_mask (B, T), from the lengths: a real token that equals the pad id still counts."""
+    """B lists of ids -> input_ids (B, T) and attention_mask (B, T), from the lengths: a real token
+    that equals the pad id still counts."""
     lengths = torch.tensor([len(ids) for ids in token_ids])
     input_ids = torch.full((len(token_ids), int(lengths.max())), pad_id)
     for row, ids in enumerate(token_ids):
         input_ids[row, : len(ids)] = torch.tensor(ids)
-    return {"input_ids": input_ids, "attention_mask": (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()}
+    return {
+        "input_ids": input_ids,
+        "attention_mask": (torch.arange(input_ids.shape[1]) < lengths[:, None]).long(),
+    }

@@ -13,10 +13,12 @@ from palimpsest.training.batches import collate
 
 @dataclass(frozen=True)
 class LanguageModellingExamples:
-    """Encoded texts. token_ids: n lists of ids; pad_id: what fills a batch; answers: n lists, a bool a token, of what counts.
+    """Encoded texts. token_ids: n lists of ids; pad_id: what fills a batch; answers: n lists, a
+    bool a token, of what counts.
 
-    Without ``answers`` every token counts, but never the first of a text, which nothing predicts, and never padding: masks come from
-    lengths. Raises ValueError where nothing counts in a text, or ``answers`` are not one a token.
+    Without ``answers`` every token counts, but never the first of a text, which nothing predicts,
+    and never padding: masks come from lengths. Raises ValueError where nothing counts in a text, or
+    ``answers`` are not one a token.
     """
 
     token_ids: list[list[int]]
@@ -24,11 +26,17 @@ class LanguageModellingExamples:
     answers: list[list[bool]] | None = None
 
     def __post_init__(self):
-        if self.answers is not None and [len(answer) for answer in self.answers] != self.lengths.tolist():
+        if (
+            self.answers is not None
+            and [len(answer) for answer in self.answers] != self.lengths.tolist()
+        ):
             raise ValueError("answers must say of each token of each text whether it counts")
         empty = np.flatnonzero(self.counted < 1)
         if len(empty):
-            raise ValueError(f"no token counts in {len(empty)} of {len(self.token_ids)} texts; the first of them is number {empty[0] + 1}")
+            raise ValueError(
+                f"no token counts in {len(empty)} of {len(self.token_ids)} texts; the first of "
+                f"them is number {empty[0] + 1}"
+            )
 
     @cached_property
     def lengths(self) -> np.ndarray:

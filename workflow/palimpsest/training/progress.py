@@ -33,7 +33,8 @@ class Progress:
             self.last = now
             left = (now - self.began) / max(step - self.start, 1) * (self.steps - step)
             print(
-                f"{self.title}: step {step}/{self.steps}, loss {loss:.4f}, {rate:,.0f} tokens/s, {left:.0f} s left",
+                f"{self.title}: step {step}/{self.steps}, loss {loss:.4f}, {rate:,.0f} tokens/s, "
+                f"{left:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )

@@ -1,7 +1,8 @@
 """What a training says of itself, in two files beside the model.
 
-training.json: what it learnt from and what came out of it; the same whenever it is run, so that others hang on it. run.json: what varies
-from run to run, time, memory, device, versions, code, and dates of sources, which is no reason to make anything again.
+training.json: what it learnt from and what came out of it; the same whenever it is run, so that
+others hang on it. run.json: what varies from run to run, time, memory, device, versions, code, and
+dates of sources, which is no reason to make anything again.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ VARIES = ("seconds", "peak_mb", "device", "versions", "code", "sources")
 
 
 def write_reports(folder: Path, report: dict, resume: Path) -> None:
-    """Divide a report; the states that the training would have resumed from are of no use any more."""
+    """Divide a report; the states that the training would have resumed from are of no use any
+    more."""
     write_json(folder / RUN, {name: report[name] for name in VARIES if name in report})
-    write_json(folder / REPORT, {name: value for name, value in report.items() if name not in VARIES})
+    write_json(
+        folder / REPORT, {name: value for name, value in report.items() if name not in VARIES}
+    )
     shutil.rmtree(resume, ignore_errors=True)
 
 

@@ -1,4 +1,5 @@
-"""Checkpoints inside one training, so that a job that is killed goes on to the same bits. Safetensors only."""
+"""Checkpoints inside one training, so that a job that is killed goes on to the same bits.
+Safetensors only."""
 
 from __future__ import annotations
 
@@ -14,16 +15,24 @@ from palimpsest.files import file_digests, naming
 
 
 def save_state(folder: Path, step: int, fingerprint: str, model, optimizer, totals: dict) -> None:
-    """Write the state after ``step`` updates into ``folder``. The newest one before it stays, should this one turn out ruined."""
+    """Write the state after ``step`` updates into ``folder``. The newest one before it stays,
+    should this one turn out ruined."""
     whole, part = folder / f"step{step}", folder / f"step{step}.part"
     shutil.rmtree(part, ignore_errors=True)
     with naming(whole):
         part.mkdir(parents=True)
         save_model(model, str(part / "model.safetensors"))
         state = optimizer.state_dict()["state"]
-        tensors = {f"{index}.{name}": value.contiguous() for index, entry in state.items() for name, value in entry.items()}
+        tensors = {
+            f"{index}.{name}": value.contiguous()
+            for index, entry in state.items()
+            for name, value in entry.items()
+        }
         save_file(tensors, part / "optimizer.safetensors")
-        (part / "state.json").write_text(json.dumps({"step": step, "fingerprint": fingerprint, "totals": totals}), encoding="utf-8")
+        (part / "state.json").write_text(
+            json.dumps({"step": step, "fingerprint": fingerprint, "totals": totals}),
+            encoding="utf-8",
+        )
         (part / "digests.json").write_text(json.dumps(file_digests(part)), encoding="utf-8")
         shutil.rmtree(whole, ignore_errors=True)  # a damaged one
         part.rename(whole)
@@ -32,7 +41,8 @@ def save_state(folder: Path, step: int, fingerprint: str, model, optimizer, tota
 
 
 def drop_state(folder: Path, step: int) -> int | None:
-    """Remove the state after ``step`` updates, if there is one: its weights are ruined. The step of the newest other one."""
+    """Remove the state after ``step`` updates, if there is one: its weights are ruined. The step of
+    the newest other one."""
     shutil.rmtree(folder / f"step{step}", ignore_errors=True)
     return next((_step(path) for path in _states(folder)), None)
 
@@ -43,18 +53,26 @@ def _step(path: Path) -> int:
 
 def _states(folder: Path) -> list[Path]:
     """The newest first."""
-    return sorted((path for path in folder.glob("step*") if path.suffix != ".part"), key=_step, reverse=True)
+    return sorted(
+        (path for path in folder.glob("step*") if path.suffix != ".part"), key=_step, reverse=True
+    )
 
 
 def load_state(folder: Path, fingerprint: str, model, optimizer) -> tuple[int, dict]:
-    """(updates done, totals) of the newest whole state made under ``fingerprint``; (0, {}) where there is none.
+    """(updates done, totals) of the newest whole state made under ``fingerprint``; (0, {}) where
+    there is none.
 
-    A state that is not what was written is passed over: an earlier one, or none, leads to the same bits.
+    A state that is not what was written is passed over: an earlier one, or none, leads to the same
+    bits.
     """
     for whole in _states(folder):
         try:
             written = json.loads((whole / "digests.json").read_text(encoding="utf-8"))
-            if {name: digest for name, digest in file_digests(whole).items() if name != "digests.json"} != written:
+            if {
+                name: digest
+                for name, digest in file_digests(whole).items()
+                if name != "digests.json"
+            } != written:
                 raise ValueError("other bytes than were written")
         except (OSError, ValueError) as error:
             logging.warning("%s is damaged (%s) and not used", whole, error)

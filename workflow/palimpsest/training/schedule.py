@@ -1,13 +1,16 @@
-"""How long a stage trains, and how the learning rate moves. No torch, so that costs can be planned without it."""
+"""How long a stage trains, and how the learning rate moves. No torch, so that costs can be planned
+without it."""
 
 from __future__ import annotations
 
 
 def stage_epochs(epochs: int, slices: int) -> list[int]:
-    """Epochs of each stage, such that R stages on growing data cost about what ``epochs`` on all of it cost.
+    """Epochs of each stage, such that R stages on growing data cost about what ``epochs`` on all of
+    it cost.
 
-    Stage j of R trains floor(j a) - floor((j - 1) a) epochs on slices 1..j, a = 2 e / (R + 1) (Bourtoule et al. 2021, released code).
-    Integer arithmetic: floor(2 e j / (R + 1)) is exact, where a product of floats is not.
+    Stage j of R trains floor(j a) - floor((j - 1) a) epochs on slices 1..j, a = 2 e / (R + 1)
+    (Bourtoule et al. 2021, released code). Integer arithmetic: floor(2 e j / (R + 1)) is exact,
+    where a product of floats is not.
     """
     ends = [2 * epochs * stage // (slices + 1) for stage in range(slices + 1)]
     return [end - start for start, end in zip(ends, ends[1:], strict=False)]

@@ -9,7 +9,9 @@ from palimpsest.data.positions import SETTINGS
 
 
 def read(data: dict, paths: list[Path]):
-    rows = read_canaries(paths, articles=data["articles"], words=data["words"], canaries=Canaries(**data["canaries"]))
+    rows = read_canaries(
+        paths, articles=data["articles"], words=data["words"], canaries=Canaries(**data["canaries"])
+    )
     return rows, {**SETTINGS, **data}
 
 
