@@ -32,8 +32,8 @@ from palimpsest.data.shards import parse_sharding, place
 from palimpsest.data.storage import read_parquet
 from palimpsest.metrics.cost import expected_cost, full_cost
 from palimpsest.models.tokenizers import encode, load_tokenizer
-from palimpsest.plan import SINGLE, Plan
 from palimpsest.randomness import numpy_generator
+from palimpsest.study.plan import SINGLE, Plan
 from palimpsest.training.report import read_reports
 from palimpsest.training.schedule import stage_epochs
 

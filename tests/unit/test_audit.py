@@ -36,7 +36,7 @@ from palimpsest.data.ledger import Request
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.files import file_digest, write_json
 from palimpsest.models.tokenizers import train_wordpiece
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 
 SALT = "salt"
 SENTENCE = 'Ann\u2019s caf\u00e9 "Zum Hirsch" opens at nine & closes when the last guest is gone'

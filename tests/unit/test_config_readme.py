@@ -13,7 +13,7 @@ from palimpsest.data.groups import check_calibration, index_of
 from palimpsest.data.ledger import read_ledger
 from palimpsest.errors import UserError
 from palimpsest.steps.readme import filled, key_tables
-from palimpsest.study import check_study, schema
+from palimpsest.study.load import check_study, schema
 
 PAGE = (Path(__file__).resolve().parents[2] / "config" / "README.md").read_text(encoding="utf-8")
 

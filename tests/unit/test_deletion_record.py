@@ -22,7 +22,7 @@ from palimpsest.data.ledger import Request
 from palimpsest.data.storage import records_digest, write_parquet
 from palimpsest.errors import UserError
 from palimpsest.files import file_digest, write_json
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 
 SALT, REQUEST = "pepper", Request("r1", ("ann", "ben"))
 ANN = "the lighthouse keeper of the northern bay collects old maps and never sleeps before midnight"

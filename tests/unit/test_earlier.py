@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from palimpsest.earlier import Earlier
+from palimpsest.engine.earlier import Earlier
 
 
 @pytest.fixture

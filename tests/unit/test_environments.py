@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from palimpsest.engine.provenance import _file_of, closure
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
-from palimpsest.provenance import _file_of, closure
 from palimpsest.tracks import SCORERS, TRACKS
 
 ROOT = Path(__file__).resolve().parents[2]

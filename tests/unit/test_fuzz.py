@@ -25,9 +25,9 @@ from palimpsest.data.records import check_records
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import columns_of, read_parquet, records_digest, write_parquet
 from palimpsest.errors import UserError
-from palimpsest.plan import Plan
 from palimpsest.randomness import numpy_generator
-from palimpsest.study import load_study
+from palimpsest.study.load import load_study
+from palimpsest.study.plan import Plan
 from palimpsest.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from palimpsest.data.hatexplain import GROUPS
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.sources import fetched_name, locate_all
 from palimpsest.errors import UserError
-from palimpsest.study import load_study
+from palimpsest.study.load import load_study
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 MIRROR = Path(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import json
 
-from palimpsest import schema
 from palimpsest.engine.memory import MOST, Memory
-from palimpsest.study import check_study, study_files
+from palimpsest.study import schema
+from palimpsest.study.load import check_study, study_files
 from palimpsest.yaml_files import read_yaml
 
 

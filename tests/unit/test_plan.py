@@ -9,7 +9,7 @@ import pytest
 
 from palimpsest.data.ledger import Request
 from palimpsest.data.shards import place
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 
 STUDY = {"salt": "s", "seeds": [1], "requests": "all"}
 OWNERS = [f"owner{number}" for number in range(300)]

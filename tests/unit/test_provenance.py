@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from palimpsest import provenance
+from palimpsest.engine import provenance
 
 
 @pytest.fixture

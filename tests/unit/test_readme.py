@@ -76,7 +76,7 @@ def test_the_deletion_that_is_shown_can_be_done():
     """Its line has the ledger's form, its request and owner are new, and the forum has such an
     owner."""
     from palimpsest.data.forum import forum
-    from palimpsest.study import load_study
+    from palimpsest.study.load import load_study
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     line, ledger = re.search(r"printf '(.+?)\\n' >> (\S+)", text).groups()

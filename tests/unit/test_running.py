@@ -13,14 +13,14 @@ import pytest
 RUN = """
 import sys, time
 from pathlib import Path
-from palimpsest import running
+from palimpsest.engine import running
 print(*running.enter(Path(sys.argv[1])), flush=True)
 if len(sys.argv) > 2:
     time.sleep(float(sys.argv[2]))
 """
 JOB = """
 import os, time
-from palimpsest import running
+from palimpsest.engine import running
 running.follow(os.environ[running.VARIABLE])
 print("up", flush=True)
 time.sleep(60)

@@ -8,7 +8,7 @@ from palimpsest.data.ledger import Request
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.shards import place
 from palimpsest.files import write_json
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 
 STUDY = {
     "study": "tiny",

@@ -12,7 +12,7 @@ import yaml
 from palimpsest.data.shards import place
 from palimpsest.errors import UserError
 from palimpsest.steps.unlearn import check_sets, check_teachers, who_saw
-from palimpsest.study import check_study
+from palimpsest.study.load import check_study
 
 WANTED = {"method": "kga", "state": "r1", "unseen": True}
 TOFU = yaml.safe_load(open("config/studies/tofu-small.yaml", encoding="utf-8"))

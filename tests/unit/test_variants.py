@@ -12,7 +12,7 @@ from palimpsest.methods.settings import at_once, both_orders, option, options_of
 from palimpsest.methods.shown import in_method_order, tell
 from palimpsest.plots.style import look
 from palimpsest.selections import sequence
-from palimpsest.study import check_study, served_shardings
+from palimpsest.study.load import check_study, served_shardings
 
 PEOPLE = yaml.safe_load(open("config/studies/people.yaml", encoding="utf-8"))
 

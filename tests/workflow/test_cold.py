@@ -17,7 +17,7 @@ import pytest
 
 from faults import kept
 from harness import Clone
-from palimpsest import provenance
+from palimpsest.engine import provenance
 from palimpsest.engine.asking import modules_named, settings_of
 from palimpsest.engine.warm import ONE_THREAD
 from studies import CAUSAL, CLASSIFICATION
@@ -157,7 +157,12 @@ def definitions_at(package: Path, file: str, line: int) -> list[tuple[str, str]]
 
 
 # What starts steps, tells of them and keeps runs apart makes no result.
-AROUND = ("palimpsest.__main__", "palimpsest.cli", "palimpsest.running", "palimpsest.provenance")
+AROUND = (
+    "palimpsest.__main__",
+    "palimpsest.cli",
+    "palimpsest.engine.running",
+    "palimpsest.engine.provenance",
+)
 
 
 def test_a_step_by_itself_writes_the_same_bytes(traced, made):

@@ -16,7 +16,7 @@ from palimpsest.audit.fingerprints import load
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import write_parquet
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 
 GONE = owner_in("3x2", 1, 1)  # whom r1 of the finished study forgets
 REPLACED = {

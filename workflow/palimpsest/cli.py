@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from palimpsest import running
+from palimpsest.engine import running
 from palimpsest.errors import UserError, problem_of_system
 
 # In the order in which a record meets them.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from palimpsest.cells import NONE, lookup, number, retrained, shown
 from palimpsest.methods.shown import in_method_order, method_of
-from palimpsest.plan import SINGLE
+from palimpsest.study.plan import SINGLE
 from palimpsest.tables import ALL_SEEDS
 
 REMEMBERED = (

@@ -22,7 +22,7 @@ os.environ.setdefault(
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from palimpsest import running
+from palimpsest.engine import running
 from palimpsest.audit.purges import FILE as PURGED, purged_upto, served
 from palimpsest.data.canaries import Canaries
 from palimpsest.data.identity import digests, recorded
@@ -30,7 +30,7 @@ from palimpsest.data.ledger import START, read_ledger
 from palimpsest.data.readers import READERS
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.sources import fetched_name, locate_all
-from palimpsest.earlier import Earlier
+from palimpsest.engine.earlier import Earlier
 from palimpsest.engine import asking, warm
 from palimpsest.engine.asking import modules_named
 from palimpsest.engine.memory import MEMORY
@@ -40,10 +40,10 @@ from palimpsest.methods.registry import METHODS, facts, is_method, method_of, na
 from palimpsest.methods.settings import at_once, both_orders, option, options_of, same_at_first
 from palimpsest.metrics import described
 from palimpsest.models.folder import loaded_files
-from palimpsest.plan import SINGLE, Plan
-from palimpsest.provenance import code_digest
+from palimpsest.study.plan import SINGLE, Plan
+from palimpsest.engine.provenance import code_digest
 from palimpsest.randomness import seed_of
-from palimpsest.study import load_study, served_shardings, together, tokenizer_of
+from palimpsest.study.load import load_study, served_shardings, together, tokenizer_of
 from palimpsest.tracks import SCORERS, TRACKS
 
 if not MEMORY.path:

@@ -18,7 +18,7 @@ from palimpsest.audit.trained import checkpoints
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import TEXTS, read_parquet, records_digest, write_parquet
 from palimpsest.files import file_digest, keeping_date, read_json, write_json
-from palimpsest.plan import SINGLE, Plan
+from palimpsest.study.plan import SINGLE, Plan
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from palimpsest.audit.planned import KEYS, planned
 from palimpsest.errors import Problem, UserError
-from palimpsest.plan import Plan
-from palimpsest.study import load_study, read_yaml, served_shardings, tokenizer_of
+from palimpsest.study.load import load_study, read_yaml, served_shardings, tokenizer_of
+from palimpsest.study.plan import Plan
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 

@@ -17,7 +17,7 @@ from palimpsest.audit.scan import scan, study_folder
 from palimpsest.audit.trained import trained_owners
 from palimpsest.data.shards import parse_sharding, place
 from palimpsest.files import read_json
-from palimpsest.plan import SINGLE, Plan
+from palimpsest.study.plan import SINGLE, Plan
 from palimpsest.tables import ALL_SEEDS, tidy
 from palimpsest.training.report import read_reports
 

@@ -14,7 +14,7 @@ from palimpsest.data.identity import recorded
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import read_parquet, records_digest
 from palimpsest.files import file_digest
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 from palimpsest.training.report import read_reports
 
 CHECKS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from palimpsest.audit.purges import purged_upto
 from palimpsest.audit.scan import RESULTS
 from palimpsest.data.ledger import read_ledger
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 
 KEYS = ("study", "salt", "seeds", "sharding", "requests")
 

@@ -13,7 +13,7 @@ from palimpsest.audit.trained import digests, learnt_from_forgotten
 from palimpsest.data.ledger import forgotten_owners
 from palimpsest.data.storage import read_parquet, whole_texts
 from palimpsest.files import read_json
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 
 RESULTS, MEMORY = Path("results"), Path(".snakemake")
 

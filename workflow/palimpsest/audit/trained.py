@@ -12,7 +12,7 @@ from palimpsest.data.ledger import START, Request
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.shards import place
 from palimpsest.files import read_json
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 
 # What training gave; methods start from the base, which knew everybody, so that each of their
 # models learnt from all who ask, ever.

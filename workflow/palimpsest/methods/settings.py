@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import method_of, without_variant
-from palimpsest.schema import nearest, shown
+from palimpsest.study.schema import nearest, shown
 
 
 def settings_of(module: str):

@@ -11,7 +11,7 @@ from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import write_parquet
 from palimpsest.files import read_json
 from palimpsest.metrics.cost import expected_cost, full_cost
-from palimpsest.plan import SINGLE
+from palimpsest.study.plan import SINGLE
 from palimpsest.tables import row, table
 from palimpsest.training.schedule import stage_epochs
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from palimpsest.data.corpus import lines
 from palimpsest.data.identity import identities
+from palimpsest.engine.provenance import code_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.models.causal import make_causal
 from palimpsest.models.folder import check_tokenizer
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
-from palimpsest.provenance import code_digest
 from palimpsest.randomness import numpy_generator, seed_of
 from palimpsest.steps.train import installed_versions
 from palimpsest.tracks.causal import predict

@@ -37,7 +37,7 @@ def run(args) -> None:
     blocks = {}
     tell(args.settings.get("methods", {}))
     if args.keys:
-        from palimpsest.study import schema
+        from palimpsest.study.load import schema
 
         blocks["keys"] = key_tables(schema())
     if args.metrics:

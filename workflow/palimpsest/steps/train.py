@@ -12,12 +12,12 @@ import pandas as pd
 
 from palimpsest.data.identity import identities
 from palimpsest.data.storage import read_parquet, records_digest
+from palimpsest.engine.provenance import code_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
 from palimpsest.models.folder import check_model, check_tokenizer, loaded_files
 from palimpsest.models.making import check_context, save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
-from palimpsest.provenance import code_digest
 from palimpsest.randomness import seed_of
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train

@@ -17,6 +17,7 @@ from palimpsest.data.records import name_rows
 from palimpsest.data.shards import parse_sharding, place
 from palimpsest.data.storage import read_parquet, records_digest, whole_texts
 from palimpsest.devices import device_of
+from palimpsest.engine.provenance import code_digest
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
@@ -24,7 +25,6 @@ from palimpsest.methods.unlearning import Frozen, Run
 from palimpsest.models.folder import check_model
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
-from palimpsest.provenance import code_digest
 from palimpsest.randomness import numpy_generator, seed_of
 from palimpsest.steps.train import installed_versions
 from palimpsest.training.loop import train

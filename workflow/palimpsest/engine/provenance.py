@@ -18,7 +18,7 @@ from pathlib import Path
 
 from palimpsest.engine.memory import MEMORY
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 # Decorators that leave a definition where it is: nobody finds it but by its name.
 TRANSPARENT = {
     "abstractmethod", "cache", "cached_property", "classmethod", "contextmanager", "dataclass",

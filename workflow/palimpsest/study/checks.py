@@ -14,7 +14,7 @@ from palimpsest.data.tables import plain
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import METHODS, is_method, method_of, without_variant
 from palimpsest.methods.settings import option_problems, options_of
-from palimpsest.schema import nearest, shown
+from palimpsest.study.schema import nearest, shown
 from palimpsest.training.schedule import stage_epochs
 
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type

@@ -20,7 +20,7 @@ from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import METHODS, is_method
 
-SCHEMA_PATH = Path(__file__).resolve().parents[1] / "schemas" / "study.schema.yaml"
+SCHEMA_PATH = Path(__file__).resolve().parents[2] / "schemas" / "study.schema.yaml"
 README = "config/README.md explains each key"
 KINDS = {
     "string": "text",

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.methods.registry import method_of
-from palimpsest.schema import nearest, schema, schema_problems, shown
-from palimpsest.study_checks import cross_checks, raw_keys, value_problems
+from palimpsest.study.checks import cross_checks, raw_keys, value_problems
+from palimpsest.study.schema import nearest, schema, schema_problems, shown
 from palimpsest.yaml_files import check_keys, read_yaml
 
 DEFAULT_STUDY = "demo"
