@@ -1,4 +1,4 @@
-# The front door: read and check the study, include the rules, name the targets.
+# The front door: read and check the studies, include the rules, name the targets.
 from snakemake.utils import min_version
 
 min_version("9.25.0")
@@ -18,26 +18,14 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/audit.smk"
 
 
-# Another study that is made in the same run: the same rules, with a study of their own.
-if MAIN and STUDY["also"]:
-
-    module also:
-        snakefile:
-            "Snakefile"
-        config:
-            {"study": STUDY["also"], "mirror": STUDY["mirror"]}
-
-    use rule * from also as also_*
-
-
-# The README shows the demo.
-if NAME == "demo":
+# The README shows the demo, and the people beside it.
+if {"demo", "people"} <= STUDIES.keys():
 
     include: "workflow/rules/readme.smk"
 
 
 onstart:
-    check_writable(result_folders())
+    or_stop(running.check_writable, result_folders())
     lift_rate_limit()
     tell_start()
     hold_earlier()
@@ -53,43 +41,53 @@ onerror:
     tell_failures([log] if isinstance(log, str) else log)
 
 
-# Everything that the study asks for.
+# Everything that the studies ask for.
 rule all:
     default_target: True
     input:
-        table_files(),
-        figure_files(),
-        certificate_files(),
-        rules.also_all.input if MAIN and STUDY["also"] else [],
+        of_all(targets.all_files),
     localrule: True
+    message:
+        "All is there"
 
 
-# Records, slices and sets. Run it alone after the source has changed: what comes out the same trains nothing.
+# Records, slices and sets. Run it alone after the source has changed: what comes out the same
+# trains nothing.
 rule data:
     input:
-        data_files(),
+        of_all(targets.data_files),
     localrule: True
+    message:
+        "All data are there"
 
 
 rule teachers:
     input:
-        teacher_files(),
+        of_all(targets.teacher_files),
     localrule: True
+    message:
+        "All models that are trained on the records are there"
 
 
 rule certificates:
     input:
-        certificate_files(),
+        of_all(targets.certificate_files),
     localrule: True
+    message:
+        "All certificates are there"
 
 
 rule tables:
     input:
-        table_files(),
+        of_all(targets.table_files),
     localrule: True
+    message:
+        "All tables are there"
 
 
 rule figures:
     input:
-        figure_files(),
+        of_all(targets.figure_files),
     localrule: True
+    message:
+        "All figures are there"

@@ -42,8 +42,8 @@ SHARDING, SEEDS, STUDY = "5x3", (1, 2, 3), "deletion"
 
 def write_study(folder: Path, mirror: Path | None) -> dict:
     """The demo's study with more owners, or HateXplain's, reduced to what trains."""
-    name = "studies/hatexplain.yaml" if mirror else "config.yaml"
-    study = yaml.safe_load((folder / "config" / name).read_text(encoding="utf-8"))
+    name = "hatexplain.yaml" if mirror else "demo.yaml"
+    study = yaml.safe_load((folder / "config/studies" / name).read_text(encoding="utf-8"))
     study |= {
         "study": STUDY,
         "seeds": list(SEEDS),

@@ -102,10 +102,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder, study = clone(Path(scratch) / "demo"), None
             if wanted.latest:
-                config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
+                config = yaml.safe_load(
+                    (folder / "config/studies/demo.yaml").read_text(encoding="utf-8")
+                )
                 study = "latest.yaml"
                 (folder / study).write_text(
-                    yaml.safe_dump({**config, "requests": "latest", "also": None}), encoding="utf-8"
+                    yaml.safe_dump({**config, "requests": "latest"}), encoding="utf-8"
                 )
             rounds["whole"].append(run(folder, wanted.cores, wanted.cold, study))
             tables = {"whole": steps(folder, 0)}

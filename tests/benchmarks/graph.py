@@ -85,7 +85,7 @@ def clone(folder: Path) -> Path:
 
 def write_study(folder: Path, seeds: int, sharding: list[str], requests: int) -> Path:
     """The demo's study on a table of 2,000 invented owners; each request names one of them."""
-    study = yaml.safe_load((folder / "config" / "config.yaml").read_text(encoding="utf-8"))
+    study = yaml.safe_load((folder / "config/studies/demo.yaml").read_text(encoding="utf-8"))
     columns = {"owner": "who", "text": "post", "label": "rude", "split": "part"}
     study |= {
         "study": "large",

@@ -94,7 +94,7 @@ TABLE_STUDY = {
     "methods": ["base", "oracle", "sisa_vote", "fairsisa_ensemble"],
     "fairness": {"groups": ["city"]},
 }
-FILES = [ROOT / "config" / name for name in ("config.yaml", "studies/hatexplain.yaml")]
+FILES = [ROOT / "config/studies" / name for name in ("demo.yaml", "hatexplain.yaml")]
 STUDIES = [TABLE_STUDY, *(yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES)]
 TOP = ("salt", "seeds", "ledger", "mirror", "requests", "track", "evaluation", "figures")
 

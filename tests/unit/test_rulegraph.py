@@ -57,20 +57,6 @@ def test_reduced_leaves_out_what_is_implied():
     }
 
 
-def test_a_study_beside_another_one_adds_its_rules_and_arrows():
-    beside = (
-        '7[label = "also_all"]\n 8[label = "also_score"]\n 9[label = "also_unlearn"]\n 9 -> 8\n 8 '
-        "-> 7\n 7 -> 0\n}"
-    )
-    graph = read_dot(DOT.replace("}", beside))
-    assert not any(name.startswith("also_") for name in graph)
-    assert (
-        graph["unlearn"] == {"score"}
-        and graph["score"] == {"all", "figure_a", "figure_b"}
-        and graph["train"] == read_dot(DOT)["train"]
-    )
-
-
 def test_nothing_to_read():
     with pytest.raises(ValueError, match="rulegraph dot"):
         read_dot("digraph {}")

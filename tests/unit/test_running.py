@@ -10,6 +10,9 @@ import sys
 
 import pytest
 
+from palimpsest.engine import running
+from palimpsest.errors import UserError
+
 RUN = """
 import sys, time
 from pathlib import Path
@@ -84,3 +87,15 @@ def test_a_job_without_a_run_goes_its_way(start, tmp_path):
     job = start(JOB, PALIMPSEST_RUN=str(tmp_path / "gone"))
     with pytest.raises(subprocess.TimeoutExpired):
         job.wait(timeout=1.5)
+
+
+def test_folders_that_take_no_files_are_named_together(tmp_path, monkeypatch):
+    """Asked of the system: root may write everywhere."""
+    folders = [tmp_path / name for name in ("open", "closed", "shut", "none")]
+    for folder in folders[:3]:
+        folder.mkdir()
+    monkeypatch.setattr(running.os, "access", lambda path, _: str(path) == str(folders[0]))
+    running.check_writable(map(str, folders[:1] + folders[3:]))
+    with pytest.raises(UserError) as told:
+        running.check_writable(map(str, folders))
+    assert [problem.where for problem in told.value.problems] == [str(one) for one in folders[1:3]]

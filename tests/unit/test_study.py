@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import datetime
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +15,17 @@ import pytest
 import yaml
 
 from palimpsest.errors import Problem, UserError
-from palimpsest.study.load import check_study, load_study, study_files, together
+from palimpsest.study.load import (
+    check_study,
+    load_studies,
+    load_study,
+    study_files,
+    together,
+)
 from palimpsest.yaml_files import check_keys, read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+DEMO = yaml.safe_load((ROOT / "config/studies/demo.yaml").read_text(encoding="utf-8"))
 
 
 TABLE = {
@@ -45,7 +52,7 @@ def problems(**changes) -> str:
         else:
             place[last] = value
     with pytest.raises(UserError) as told:
-        check_study(study, where="config/config.yaml")
+        check_study(study, where="config/studies/demo.yaml")
     assert all(problem.remedy or problem.allowed for problem in told.value.problems)
     return str(told.value)
 
@@ -69,7 +76,7 @@ def test_a_causal_study_compares_with_base_and_oracle(missing):
     with pytest.raises(UserError, match="keeps nothing but teachers") as told:
         check_study({**people, "methods": methods, "requests": "latest"}, where="people.yaml")
     assert len(told.value.problems) == 1
-    check_study({**DEMO, "methods": ["sisa_vote"]}, where="config.yaml")
+    check_study({**DEMO, "methods": ["sisa_vote"]}, where="demo.yaml")
 
 
 def test_defaults_are_filled_in_also_in_sections_that_are_not_there():
@@ -246,14 +253,16 @@ def test_raw_labels_and_splits_of_any_type_read_as_the_table_does():
 
 
 def test_a_wrong_study_name_lists_the_studies():
-    with pytest.raises(UserError, match="demo, canaries, hatexplain") as told:
+    with pytest.raises(UserError, match="canaries, demo, hatexplain") as told:
         load_study({"study": "hatexplan"}, ROOT / "config")
     assert "did you mean 'hatexplain'?" in str(told.value)
 
 
 def test_a_study_may_be_named_by_its_path(tmp_path):
     path = tmp_path / "shop.yaml"
-    path.write_text((ROOT / "config/config.yaml").read_text().replace("study: demo", "study: shop"))
+    path.write_text(
+        (ROOT / "config/studies/demo.yaml").read_text().replace("study: demo", "study: shop")
+    )
     assert load_study({"study": str(path), "mirror": "m"}, ROOT / "config")["study"] == "shop"
     path.write_bytes("study: caf\u00e9\n".encode("latin-1"))
     with pytest.raises(UserError, match="shop.yaml, line 1: not UTF-8"):
@@ -265,6 +274,56 @@ def test_a_study_may_be_named_by_its_path(tmp_path):
 def test_keys_of_the_command_line_go_on_top_of_the_named_study():
     assert load_study({"study": "demo", "mirror": "m"}, ROOT / "config")["mirror"] == "m"
     assert load_study({}, ROOT / "config")["study"] == "demo"
+
+
+def names(given: dict, files=()) -> list[str]:
+    return [study["study"] for study in load_studies(given, ROOT / "config", files)]
+
+
+def test_several_studies_are_made_in_one_run():
+    """By commas, as a list, or those of config.yaml where none is named."""
+    assert names({}) == ["demo", "people"]
+    assert names({"study": "people, demo"}) == names({"studies": ["people", "demo"]})
+    assert names({"study": "people, demo"}) == ["people", "demo"]
+    assert names({"studies": ["canaries"]}) == ["canaries"] == names({"study": "canaries"})
+
+
+def test_keys_beside_the_names_of_studies_hold_for_each_of_them(tmp_path):
+    file = tmp_path / "both.yaml"
+    file.write_text("studies: [demo, people]\nseeds: [3]\nseeds: [4]\n")
+    both = load_studies({"studies": ["demo", "people"], "seeds": [4]}, ROOT / "config")
+    assert [study["seeds"] for study in both] == [[4], [4]]
+    assert [study["seeds"] for study in load_studies({"seeds": [4]}, ROOT / "config")] == [[4], [4]]
+    with pytest.raises(UserError, match="both.yaml, line 3: a key stands twice"):
+        names({"studies": ["demo", "people"], "seeds": [4]}, [file])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"study": "demo,demo"}, "a study is named twice"),
+        ({"study": "demo", "studies": ["people"]}, "two ways to name studies"),
+        ({"studies": []}, "no study is named"),
+        ({"studies": ["demo", "peple"]}, "did you mean 'people'?"),
+        ({"studies": ["demo", 3]}, "'3'"),
+        ({"studies": ["demo", "people"], "sede": 1}, "demo.yaml, the study: unknown key"),
+    ],
+)
+def test_what_is_wrong_with_the_names_of_studies_is_said(given, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        names(given)
+
+
+def test_problems_of_several_studies_are_told_together():
+    with pytest.raises(UserError) as told:
+        names({"studies": ["demo", "people"], "sede": 1})
+    assert len(told.value.problems) == 2
+
+
+def test_who_asks_for_one_study_gets_no_other():
+    assert load_study({}, ROOT / "config")["study"] == "demo"
+    with pytest.raises(UserError, match="one study is asked for"):
+        load_study({"study": "demo,people"}, ROOT / "config")
 
 
 def test_a_file_of_the_command_line_is_a_study_even_where_its_data_are_missing(tmp_path):

@@ -60,7 +60,7 @@ def figure(clone: Clone) -> None:
     shutil.copy(clone.path("workflow/report/cost.rst"), clone.path("workflow/report/further.rst"))
     append(clone, "figures.py", '\nFIGURES["further"] = "Cost once more"\n')
     clone.edit(
-        "workflow/rules/common/targets.smk",
+        "workflow/palimpsest/study/wants/figures.py",
         "    shown = {\n",
         '    shown = {\n        "further": False,\n',
     )

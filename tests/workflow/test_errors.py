@@ -154,6 +154,6 @@ def test_a_wrong_study_lists_the_studies(fresh):
     said = told(fresh, "--dry-run", "--config", "study=hatexplane", study=None)
     assert (
         "'hatexplane'" in said
-        and "demo, canaries, hatexplain" in said
+        and "canaries, demo, hatexplain" in said
         and "did you mean 'hatexplain'?" in said
     )

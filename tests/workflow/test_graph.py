@@ -58,12 +58,6 @@ def test_what_is_imported_would_be_seen(tmp_path):
     """Also inside a function that the graph calls, and though Snakemake's Slurm plugin imports
     pandas by itself."""
     fresh = Clone.make(tmp_path / "fresh")
-    common = fresh.path("workflow/rules/common/data.smk")
-    text = common.read_text(encoding="utf-8")
-    common.write_text(
-        text.replace(
-            "def slice_owners(wildcards):\n", "def slice_owners(wildcards):\n    import pandas\n"
-        ),
-        encoding="utf-8",
-    )
+    asked = "def request_files(study: Study, state: str) -> list[str]:\n"
+    fresh.edit("workflow/palimpsest/study/wants/data.py", asked, f"{asked}    import pandas\n")
     assert "pandas" in imported(fresh)

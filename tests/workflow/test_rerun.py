@@ -223,7 +223,7 @@ def test_another_style_draws_only(clone):
 def test_a_new_figure_draws_itself_alone(clone):
     """A figure is a module, a caption and two lines."""
     clone.edit(
-        "workflow/rules/common/targets.smk",
+        "workflow/palimpsest/study/wants/figures.py",
         "    shown = {\n",
         '    shown = {\n        "another": True,\n',
     )

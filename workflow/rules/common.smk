@@ -1,146 +1,190 @@
-# What the rules share: the study, its plan, and in common/ functions from wildcards to files and settings. No rule stands here.
+# What the rules share: the studies of this run, and how a rule asks them. No rule stands here.
+# What jobs need is plain Python, with tests of its own: workflow/palimpsest/study/wants/, a class
+# a rule; the spelling of every path is workflow/palimpsest/study/paths.py.
 import atexit
-import base64
-import json
 import os
-import re
 import shlex
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH", "")])))
-# An update frees and asks for the same tens of megabytes again and again. glibc would give them back to the system each time, which took
-# a sixth of a small model's update; kept, and in huge pages, they cost nothing, and results are the same to the bit.
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(
+        filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH", "")])
+    )
+)
+# An update frees and asks for the same tens of megabytes again and again. glibc would give them
+# back to the system each time, which took a sixth of a small model's update; kept, and in huge
+# pages, they cost nothing, and results are the same to the bit.
 os.environ.setdefault(
     "GLIBC_TUNABLES",
-    "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184",
+    "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296"
+    ":glibc.malloc.trim_threshold=17179869184",
 )
 
+from snakemake.common import get_function_params, overwrite_function_params
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from palimpsest.engine import running
-from palimpsest.audit.purges import FILE as PURGED, purged_upto, served
-from palimpsest.data.canaries import Canaries
-from palimpsest.data.identity import digests, recorded
-from palimpsest.data.ledger import START, read_ledger
-from palimpsest.data.readers import READERS
-from palimpsest.data.shards import parse_sharding
-from palimpsest.data.sources import fetched_name, locate_all
-from palimpsest.engine.earlier import Earlier
-from palimpsest.engine import asking, warm
-from palimpsest.engine.asking import modules_named
 from palimpsest.engine.memory import MEMORY
-from palimpsest.errors import Problem, UserError
+from palimpsest.errors import UserError
 from palimpsest.figures import FIGURES
-from palimpsest.methods.registry import METHODS, facts, is_method, method_of, name_pattern
-from palimpsest.methods.settings import at_once, both_orders, option, options_of, same_at_first
-from palimpsest.metrics import described
-from palimpsest.models.folder import loaded_files
-from palimpsest.study.plan import SINGLE, Plan
-from palimpsest.engine.provenance import code_digest
-from palimpsest.randomness import seed_of
-from palimpsest.study.load import load_study, served_shardings, together, tokenizer_of
-from palimpsest.tracks import SCORERS, TRACKS
+from palimpsest.methods.registry import name_pattern
+from palimpsest.study import paths
+from palimpsest.study.load import load_studies, together
+from palimpsest.study.study import Study
+from palimpsest.study.wants import WANTS, shared, targets
 
 if not MEMORY.path:
     MEMORY.open(Path(".snakemake/palimpsest.json"))
     atexit.register(MEMORY.save)
 
-try:
-    STUDY = load_study(config, ROOT / "config", workflow.overwrite_configfiles)
-    RESULTS = f"results/{STUDY['study']}"
-    RECIPE = STUDY["pretraining"].get(STUDY["model"].get("recipe"), {})
-    TOKENIZER = tokenizer_of(STUDY)
-    CORPUS = STUDY["tokenizers"].get(TOKENIZER, {"corpus": []})["corpus"]
-    REQUESTS, SOURCES, CORPUS = together(
-        lambda: read_ledger(STUDY["ledger"]),
-        lambda: locate_all(STUDY["data"].get("sources", []), STUDY["mirror"], Path()),
-        lambda: locate_all([source for source in CORPUS if "lexicon" not in source], STUDY["mirror"], Path()),
-    )
-    CORPORA = {TOKENIZER: CORPUS}
-    SERVED = served_shardings(STUDY)
-    PLAN = Plan(
-        STUDY | {"sharding": SERVED}, REQUESTS, purged_upto(Path(RESULTS), REQUESTS, STUDY["salt"], STUDY["ledger"])
-    )
-except UserError as error:
-    raise WorkflowError(str(error))
 
-NAME = STUDY["study"]
-MAIN = workflow.modifier.is_main_snakefile()  # not a study that is made beside another one
-TRACK = STUDY["track"]
-HEAD = {"classes": STUDY["data"]["classes"]} if TRACK == "classification" else {}
-# What a step that encodes texts or builds a model is told of it.
-MODEL = {key: value for key, value in STUDY["model"].items() if TRACK == "causal" or key != "prompt"}
-ENCODING = {key: MODEL[key] for key in ("max_length", "prompt") if key in MODEL}
-SEED = "results/{study}/seed{seed}"
-SPACE = Canaries(**STUDY["data"]["canaries"]).space if "canaries" in STUDY["data"] else 0
-START_FILES = (
-    loaded_files(Path(STUDY["model"]["init"])) if STUDY["model"]["init"] not in ("scratch", "pretrained") else []
-)
-MODEL_NAME = STUDY["model"].get("architecture", Path(STUDY["model"]["init"]).name)
+def or_stop(check, *given):
+    """The answer of a check. What is wrong is told without Snakemake's wrapping."""
+    try:
+        return check(*given)
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
+CONFIGS = or_stop(load_studies, config, ROOT / "config", workflow.overwrite_configfiles)
+MADE = or_stop(together, *(lambda one=one: Study(one) for one in CONFIGS))
+OWNERS = or_stop(shared.owners, MADE)
+STUDIES = {study.name: study for study in MADE}
+config["studies"] = [*STUDIES]  # for the report
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
 
 wildcard_constraints:
-    study=NAME,
+    study=targets.pattern(MADE),
     seed=r"\d+",
     sharding=r"\d+x\d+",
     shard=r"\d+",
     slice=r"\d+",
-    version=r"[A-Za-z0-9][A-Za-z0-9_-]*",
-    request=r"[A-Za-z0-9][A-Za-z0-9_-]*",
-    state=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    version=NAME,
+    request=NAME,
+    state=NAME,
     checkpoint=r"base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+",
     model=rf"teachers-\d+x\d+|{name_pattern()}",
     set=r"heldout|trained|forget-[A-Za-z0-9_-]+",
     method=name_pattern(),
     beside="forget|extra",
-    figure="|".join(FIGURES),
-    tokenizer=TOKENIZER or "(?!)",
-    recipe=STUDY["model"].get("recipe", "(?!)"),
+    tokenizer=targets.any_of(study.tokenizer for study in MADE),
+    recipe=targets.any_of(study.recipe for study in MADE),
 
 
-# One GPU job at a time on one machine, unless --resources gpu=N says more; a cluster's profile sets the scope to local.
+# One GPU job at a time on one machine, unless --resources gpu=N says more; a cluster's profile sets
+# the scope to local.
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
 
-def settings(**values):
-    """Settings of a step as one plain, sorted string: equal values are equal params, whatever the YAML looks like.
-
-    A brace before a word, which JSON has inside texts alone, is written by its code: Snakemake would take it for a wildcard.
-    """
-    return re.sub(r"\{(?=\s*\w)", r"\\u007b", json.dumps(values, sort_keys=True, ensure_ascii=False))
+def study_of(wildcards):
+    """The study of a job; of what several studies may share, the one that owns it."""
+    if "study" in wildcards.keys():
+        return STUDIES[wildcards.study]
+    return OWNERS[wildcards.get("tokenizer") or wildcards.get("recipe")]
 
 
 @cache
-def code(step, told=""):
-    """Digest of what a step's code does, and the modules that its settings name."""
-    return code_digest(f"palimpsest.steps.{step}", *modules_named(told))
+def want(rule, study):
+    return WANTS[rule](study)
 
 
-def code_for(step, told):
-    """The same where the settings depend on wildcards."""
-    return lambda wildcards: code(step, told(wildcards))
+def ask(rule, question, wildcards, known):
+    """An answer of the study of a job; `known` stands for wildcards that its rule lacks."""
+    about = SimpleNamespace(**known) if known else wildcards
+    try:
+        return getattr(want(rule, study_of(wildcards)), question)(about)
+    except UserError as error:
+        raise WorkflowError(str(error))
 
 
-def owners_digest(owners):
-    return f"{len(owners)} owners, {seed_of(*owners):016x}" if owners else "nobody"
+def files(rule, **known):
+    """The inputs that a study wants for a job. Some are no reason to run again by their date."""
+    undated = WANTS[rule].undated
+
+    def found(wildcards):
+        given = ask(rule, "inputs", wildcards, known)
+        return {
+            name: [*map(ancient, some)] if name in undated else some for name, some in given.items()
+        }
+
+    return unpack(looked_at(found))
 
 
-def memory(megabytes):
-    """Memory that grows with each attempt, so that a retry repairs what was too little."""
-    return lambda wildcards, attempt: megabytes * attempt
+def looked_at(function):
+    """Snakemake looks a dozen times a job at what a function takes, a tenth of the time in which it
+    builds a graph. Told once, it need not look."""
+    overwrite_function_params(function, get_function_params(function))
+    return function
 
 
-include: "common/runs.smk"
-include: "common/data.smk"
-include: "common/training.smk"
-include: "common/scores.smk"
-include: "common/unlearning.smk"
-include: "common/numbers.smk"
-include: "common/certificates.smk"
-include: "common/targets.smk"
+def settings(rule, **known):
+    """What the step is told, as one string: plain, sorted, so that equal values are equal."""
+    return looked_at(lambda wildcards: ask(rule, "told", wildcards, known))
+
+
+def counts(rule, **known):
+    """What counts beside settings and inputs: digests of code, owners, sources."""
+    of_all = WANTS[rule].counts_alike()
+    return of_all or looked_at(lambda wildcards: ask(rule, "counts", wildcards, known))
+
+
+def arguments(rule):
+    """Further arguments. Derived from `input`, so that Snakemake takes them for no reason to run:
+    they say where something lies that counts elsewhere, or how a job is run."""
+    return looked_at(lambda wildcards, input: ask(rule, "arguments", wildcards, {}))
+
+
+def audit_command(study):
+    told, where = want("audit", study).told(None), want("audit", study).arguments(None)
+    return f"python -m palimpsest audit --settings {shlex.quote(told)} {where}"
+
+
+def alike(of):
+    """What `of` says of each study, where they agree; else what it says of that of a job."""
+    found = [of(study) for study in MADE]
+    return found[0] if found.count(found[0]) == len(found) else lambda w: of(study_of(w))
+
+
+THREADS = alike(lambda study: study.config["training"]["threads"])
+GPUS = alike(lambda study: study.config["training"]["gpus"])
+
+
+def memory(megabytes, models=0, tables=0, sources=0):
+    """Memory of a job in megabytes: what it needs by itself, and more for each megabyte of the
+    models, of the tables and of the sources that it reads. Grows with each attempt, so that a retry
+    repairs what was too little."""
+
+    def needed(wildcards, input, attempt):
+        grown = models * size(input, ".safetensors") + tables * size(input, ".parquet")
+        if sources:
+            grown += sources * size(targets.source_files(study_of(wildcards), wildcards.keys()))
+        return attempt * (megabytes + round(grown / 1e6))
+
+    return looked_at(needed)
+
+
+def size(paths, suffix=""):
+    """Bytes of files. Those that are not there yet count when the job is about to run."""
+    return sum(
+        os.path.getsize(one) for one in paths if one.endswith(suffix) and os.path.isfile(one)
+    )
+
+
+def of_all(target):
+    """The files of a target, of all studies."""
+    return [path for study in MADE for path in or_stop(target, study)]
+
+
+def of_track(track):
+    """Studies whose models are of a kind."""
+    return targets.pattern(study for study in MADE if study.track == track)
+
+
+include: "runs.smk"

@@ -3,7 +3,7 @@
 
 rule fetch_source:
     output:
-        "results/{study}/data/source/{file}",
+        paths.SOURCE,
     log:
         "results/{study}/logs/fetch/{file}.log",
     retries: 2
@@ -11,14 +11,17 @@ rule fetch_source:
     conda:
         "../../envs/train.yaml"
     params:
-        settings=fetchable,
+        settings=settings("fetch_source"),
+    message:
+        "Fetching {wildcards.file} for {wildcards.study}"
     shell:
-        "python -m palimpsest fetch --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+        "python -m palimpsest fetch --settings {params.settings:q} --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule fetch_corpus:
     output:
-        "results/pretrained/{tokenizer}/corpus/{file}",
+        paths.CORPUS,
     log:
         "results/pretrained/logs/{tokenizer}/fetch-{file}.log",
     retries: 2
@@ -26,115 +29,129 @@ rule fetch_corpus:
     conda:
         "../../envs/train.yaml"
     params:
-        settings=fetchable,
+        settings=settings("fetch_corpus"),
+    message:
+        "Fetching {wildcards.file} for the tokenizer {wildcards.tokenizer}"
     shell:
-        "python -m palimpsest fetch --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+        "python -m palimpsest fetch --settings {params.settings:q} --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule records:
     input:
-        source_of(fetched),
+        files("records"),
     output:
-        records="results/{study}/data/records.parquet",
-        report="results/{study}/data/records.json",
-        candidates="results/{study}/data/candidates.parquet" if TRACK == "causal" else [],
+        records=paths.RECORDS,
+        report=paths.RECORDS_REPORT,
     log:
         "results/{study}/logs/records.log",
+    wildcard_constraints:
+        study=of_track("classification"),
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, sources=10),
         runtime="30m",
     params:
-        settings=records_settings(),
-        source=source_option,
-        content=source_content,
-        purged=purged_option,
-        candidates=f"--candidates {RESULTS}/data/candidates.parquet" if TRACK == "causal" else "",
-        code=code("records", records_settings()),
+        settings=settings("records"),
+        counts=counts("records"),
+        arguments=arguments("records"),
+    message:
+        "Reading the records of {wildcards.study}"
     shell:
-        "python -m palimpsest records --settings {params.settings:q} {params.source} {params.purged}"
-        " {params.candidates} --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
+        "python -m palimpsest records --settings {params.settings:q} {params.arguments}"
+        " --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
+
+
+# Beside the records of a causal study stand other completions, which they are told from.
+use rule records as records_causal with:
+    output:
+        records=paths.RECORDS,
+        report=paths.RECORDS_REPORT,
+        candidates=paths.CANDIDATES,
+    wildcard_constraints:
+        study=of_track("causal"),
 
 
 rule index:
     input:
-        "results/{study}/data/records.parquet",
+        paths.RECORDS,
     output:
-        "results/{study}/data/index.parquet",
+        paths.INDEX,
     log:
         "results/{study}/logs/index.log",
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, tables=20),
         runtime="10m",
     params:
-        settings=settings(groups=STUDY["groups"], compared=sorted(STUDY["groups"]) if HEAD.get("classes") == 2 else []),
-        code=code("index"),
+        settings=settings("index"),
+        counts=counts("index"),
+    message:
+        "Listing who wrote which record of {wildcards.study}, and its groups"
     shell:
-        "python -m palimpsest index --settings {params.settings:q} --records {input:q} --output {output:q} > {log:q} 2>&1"
+        "python -m palimpsest index --settings {params.settings:q} --records {input:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
-# Evidence that is there stays as it is (`update`): later the source may have lost the owner, as the law asks.
+# Evidence that is there stays as it is (`update`): later the source may have lost the owner, as the
+# law asks.
 rule request:
     input:
-        records="results/{study}/data/records.parquet",
+        records=paths.RECORDS,
     output:
-        update("results/{study}/requests/{request}.json"),
+        update(paths.REQUEST),
     log:
         "results/{study}/logs/requests/{request}.log",
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(1000, tables=20),
         runtime="10m",
     params:
-        settings=settings(salt=STUDY["salt"]),
-        ledger=ledger_option,
-        owners=request_owners,
+        settings=settings("request"),
+        counts=counts("request"),
+        arguments=arguments("request"),
+    message:
+        "Looking for the owners of request {wildcards.request} in {wildcards.study}"
     shell:
-        "python -m palimpsest request --settings {params.settings:q} --records {input.records:q} {params.ledger}"
-        " --request {wildcards.request} --output {output:q} > {log:q} 2>&1"
+        "python -m palimpsest request --settings {params.settings:q} --records {input.records:q}"
+        " {params.arguments} --request {wildcards.request} --output {output:q} > {log:q} 2>&1"
 
 
 rule slice:
     input:
-        records="results/{study}/data/records.parquet",
-        requests=request_files,
+        files("slice"),
+        records=paths.RECORDS,
     output:
-        slice="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.parquet",
-        digest="results/{study}/seed{seed}/shards/{sharding}/{shard}/{slice}/{version}.json",
+        slice=paths.SLICE,
+        digest=paths.SLICE_DIGEST,
     log:
         "results/{study}/logs/slices/seed{seed}/{sharding}/{shard}/{slice}/{version}.log",
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(1000, tables=20),
         runtime="10m",
     params:
-        settings=lambda w: settings(
-            salt=STUDY["salt"],
-            seed=int(w.seed),
-            sharding=w.sharding,
-            shard=int(w.shard),
-            slice=int(w.slice),
-            version=w.version,
-        ),
-        ledger=ledger_option,
-        owners=slice_owners,
-        code=code("slice"),
+        settings=settings("slice"),
+        counts=counts("slice"),
+        arguments=arguments("slice"),
+    message:
+        "Cutting slice {wildcards.slice} of shard {wildcards.shard} ({wildcards.sharding}), seed"
+        " {wildcards.seed}, as of {wildcards.version}"
     shell:
-        "python -m palimpsest slice --settings {params.settings:q} --records {input.records:q} {params.ledger}"
-        " --output {output.slice:q} --digest {output.digest:q} > {log:q} 2>&1"
+        "python -m palimpsest slice --settings {params.settings:q} --records {input.records:q}"
+        " {params.arguments} --output {output.slice:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
 rule plain_set:
     input:
-        "results/{study}/data/records.parquet",
+        paths.RECORDS,
     output:
-        records="results/{study}/sets/{set}.parquet",
-        digest="results/{study}/sets/{set}.json",
+        records=paths.SET,
+        digest=paths.SET_DIGEST,
     log:
         "results/{study}/logs/sets/{set}.log",
     wildcard_constraints:
@@ -142,11 +159,13 @@ rule plain_set:
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(1000, tables=20),
         runtime="10m",
     params:
-        settings=set_settings,
-        code=code("probe"),
+        settings=settings("plain_set"),
+        counts=counts("plain_set"),
+    message:
+        "Taking the {wildcards.set} records of {wildcards.study}"
     shell:
         "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
         " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
@@ -155,94 +174,100 @@ rule plain_set:
 # Text that nothing was trained on, for methods that compare with it.
 rule extra_set:
     input:
-        "results/{study}/data/records.parquet",
+        paths.RECORDS,
     output:
-        records="results/{study}/sets/extra-{state}.parquet",
-        digest="results/{study}/sets/extra-{state}.json",
+        records=paths.EXTRA,
+        digest=paths.EXTRA_DIGEST,
     log:
         "results/{study}/logs/sets/extra-{state}.log",
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(1000, tables=20),
         runtime="10m",
     params:
-        settings=lambda w: settings(set="extra", request=w.state),
-        ledger=ledger_option,
-        owners=forgotten,
-        code=code("probe"),
+        settings=settings("extra_set"),
+        counts=counts("extra_set"),
+        arguments=arguments("extra_set"),
+    message:
+        "Taking records of {wildcards.study} that nothing was trained on, as of {wildcards.state}"
     shell:
-        "python -m palimpsest probe --settings {params.settings:q} --records {input:q} {params.ledger}"
-        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+        "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
+        " {params.arguments} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
 rule sample_set:
     input:
-        "results/{study}/data/records.parquet",
+        paths.RECORDS,
     output:
-        records="results/{study}/sets/{method}-sample-{state}.parquet",
-        digest="results/{study}/sets/{method}-sample-{state}.json",
+        records=paths.SAMPLE,
+        digest=paths.SAMPLE_DIGEST,
     log:
         "results/{study}/logs/sets/{method}-sample-{state}.log",
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(1000, tables=20),
         runtime="10m",
     params:
-        settings=lambda w: settings(set="sample", request=w.state, share=option(w.method, "sample", OPTIONS)),
-        ledger=ledger_option,
-        owners=forgotten,
-        code=code("probe"),
+        settings=settings("sample_set"),
+        counts=counts("sample_set"),
+        arguments=arguments("sample_set"),
+    message:
+        "Drawing retained records of {wildcards.study} for {wildcards.method}, {wildcards.state}"
     shell:
-        "python -m palimpsest probe --settings {params.settings:q} --records {input:q} {params.ledger}"
-        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+        "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
+        " {params.arguments} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
 rule forget_set:
     input:
-        records="results/{study}/data/records.parquet",
-        evidence="results/{study}/requests/{request}.json",
+        records=paths.RECORDS,
+        evidence=paths.REQUEST,
     output:
-        records="results/{study}/sets/forget-{request}.parquet",
-        digest="results/{study}/sets/forget-{request}.json",
+        records=paths.FORGET,
+        digest=paths.FORGET_DIGEST,
     log:
         "results/{study}/logs/sets/forget-{request}.log",
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(1000, tables=20),
         runtime="10m",
     params:
-        settings=lambda w: settings(set="forget", request=w.request),
-        ledger=ledger_option,
-        owners=request_owners,
-        code=code("probe"),
+        settings=settings("forget_set"),
+        counts=counts("forget_set"),
+        arguments=arguments("forget_set"),
+    message:
+        "Taking the records of {wildcards.study} that {wildcards.request} asks to forget"
     shell:
-        "python -m palimpsest probe --settings {params.settings:q} --records {input.records:q} {params.ledger}"
-        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+        "python -m palimpsest probe --settings {params.settings:q} --records {input.records:q}"
+        " {params.arguments} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
-# Trained on text that nobody can ask to delete, never on the study's records: it would have seen what is to be forgotten.
+# Trained on text that nobody can ask to delete, never on the study's records: it would have seen
+# what is to be forgotten.
 rule tokenizer:
     input:
-        lambda wildcards: corpus_of(wildcards, fetched),
+        files("tokenizer"),
     output:
-        tokenizer="results/pretrained/{tokenizer}/tokenizer.json",
-        config="results/pretrained/{tokenizer}/tokenizer_config.json",
-        corpus="results/pretrained/{tokenizer}/corpus.json",
+        tokenizer=f"{paths.TOKENIZER}/tokenizer.json",
+        config=f"{paths.TOKENIZER}/tokenizer_config.json",
+        corpus=f"{paths.TOKENIZER}/corpus.json",
     log:
         "results/pretrained/logs/{tokenizer}/tokenizer.log",
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(4000, sources=10),
         runtime="30m",
     params:
-        settings=tokenizer_settings,
-        corpus=corpus_option,
-        content=corpus_content,
+        settings=settings("tokenizer"),
+        counts=counts("tokenizer"),
+        arguments=arguments("tokenizer"),
         folder=subpath(output.tokenizer, parent=True),
-        code=code_for("tokenizer", tokenizer_settings),
+    message:
+        "Training the tokenizer {wildcards.tokenizer}"
     shell:
-        "python -m palimpsest tokenizer --settings {params.settings:q} {params.corpus} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m palimpsest tokenizer --settings {params.settings:q} {params.arguments}"
+        " --output {params.folder:q} > {log:q} 2>&1"

@@ -3,50 +3,51 @@
 
 rule decide:
     input:
-        scores=decide_scores,
-        index="results/{study}/data/index.parquet",
-        requests=request_files,
+        files("decide"),
+        index=paths.INDEX,
     output:
-        decisions="results/{study}/seed{seed}/decisions/{method}/{state}.parquet",
-        rules="results/{study}/seed{seed}/decisions/{method}/{state}.json",
+        decisions=paths.DECISIONS,
+        rules=paths.RULES,
     log:
         "results/{study}/logs/decide/seed{seed}/{method}/{state}.log",
-    wildcard_constraints:
-        method=LIVE_METHOD,
     conda:
         "../../envs/plot.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, tables=20),
         runtime="30m",
     params:
-        settings=decide_settings,
-        ledger=ledger_option,
-        owners=forgotten,
-        code=code_for("decide", decide_settings),
+        settings=settings("decide"),
+        counts=counts("decide"),
+        arguments=arguments("decide"),
+    message:
+        "Deciding by {wildcards.method} in {wildcards.state} of {wildcards.study}, seed"
+        " {wildcards.seed}"
     shell:
-        "python -m palimpsest decide --settings {params.settings:q} --scores {input.scores:q} --index {input.index:q} {params.ledger}"
-        " --output {output.decisions:q} --rules {output.rules:q} > {log:q} 2>&1"
+        "python -m palimpsest decide --settings {params.settings:q} --scores {input.scores:q}"
+        " --index {input.index:q} {params.arguments} --output {output.decisions:q}"
+        " --rules {output.rules:q} > {log:q} 2>&1"
 
 
 rule epsilon:
     input:
-        scores=epsilon_scores,
-        index="results/{study}/data/index.parquet",
-        requests=request_files,
+        files("epsilon"),
+        index=paths.INDEX,
     output:
-        "results/{study}/seed{seed}/metrics/epsilon-{sharding}/{method}/{state}.parquet",
+        paths.EPSILON,
     log:
         "results/{study}/logs/epsilon/seed{seed}/{sharding}/{method}/{state}.log",
     conda:
         "../../envs/plot.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, tables=20),
         runtime="30m",
     params:
-        settings=epsilon_settings,
-        ledger=ledger_option,
-        owners=forgotten,
-        code=code_for("epsilon", epsilon_settings),
+        settings=settings("epsilon"),
+        counts=counts("epsilon"),
+        arguments=arguments("epsilon"),
+    message:
+        "What {wildcards.method} costs over the allowed gap: {wildcards.study},"
+        " {wildcards.sharding}, {wildcards.state}, seed {wildcards.seed}"
     shell:
-        "python -m palimpsest epsilon --settings {params.settings:q} --scores {input.scores:q} --index {input.index:q} {params.ledger}"
-        " --output {output:q} > {log:q} 2>&1"
+        "python -m palimpsest epsilon --settings {params.settings:q} --scores {input.scores:q}"
+        " --index {input.index:q} {params.arguments} --output {output:q} > {log:q} 2>&1"

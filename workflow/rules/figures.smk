@@ -1,38 +1,43 @@
-# Numbers -> a small table a figure -> the figure. A rule a figure, because a caption is a file of its own, and because editing or adding
-# one plot module so draws that figure alone. Both in one job: a job more a figure would take longer to start than to run.
-FORMATS = sorted(STUDY["figures"]["formats"], key=["svg", "png", "pdf"].index)  # the report shows the first
+# Numbers -> a small table a figure -> the figure. A rule a figure, because a caption is a file of
+# its own, and because editing or adding one plot module so draws that figure alone. Both in one
+# job: a job more a figure would take longer to start than to run.
 
 
-for FIGURE in figure_names():
+for RULE, FIGURE, FORMATS, SHOWN_BY in targets.drawings(MADE):
 
     rule:
         name:
-            f"figure_{FIGURE}"
+            RULE
         input:
-            metrics="results/{study}/tables/metrics.parquet",
-            epsilon=epsilon_files() if FIGURE == "epsilon" else [],
-            training=watched_files() if FIGURE == "curves" else [],
-            truth=truth_files() if FIGURE == "truth_ratio" else [],
+            files("figure", figure=FIGURE),
+            metrics=paths.TABLE,
         output:
             shown=report(
-                f"results/{{study}}/figures/{FIGURE}.{FORMATS[0]}",
+                paths.FIGURE.replace("{figure}.{suffix}", f"{FIGURE}.{FORMATS[0]}"),
                 category="Figures",
-                labels={"figure": FIGURE, "shows": FIGURES[FIGURE], "study": NAME},
+                labels={"figure": FIGURE, "shows": FIGURES[FIGURE], "study": "{study}"},
                 caption=f"../report/{FIGURE}.rst",
             ),
-            others=expand("results/{{study}}/figures/{figure}.{suffix}", figure=FIGURE, suffix=FORMATS[1:]),
-            data=f"results/{{study}}/tables/{FIGURE}.csv",
+            others=[
+                paths.FIGURE.replace("{figure}.{suffix}", f"{FIGURE}.{suffix}")
+                for suffix in FORMATS[1:]
+            ],
+            data=paths.FIGURE_DATA.replace("{figure}", FIGURE),
         log:
             f"results/{{study}}/logs/figures/{FIGURE}.log",
+        wildcard_constraints:
+            study=SHOWN_BY,
         conda:
             "../../envs/plot.yaml"
         resources:
-            mem_mb=memory(1500),
+            mem_mb=memory(1500, tables=20),
             runtime="10m",
         params:
-            settings=figure_settings(FIGURE),
-            code=code("draw", figure_settings(FIGURE)),
+            settings=settings("figure", figure=FIGURE),
+            counts=counts("figure", figure=FIGURE),
+        message:
+            f"Drawing {FIGURE} of {{wildcards.study}}"
         shell:
-            "python -m palimpsest draw --settings {params.settings:q} --metrics {input.metrics:q} --epsilon {input.epsilon:q}"
-            " --training {input.training:q} --truth {input.truth:q}"
+            "python -m palimpsest draw --settings {params.settings:q} --metrics {input.metrics:q}"
+            " --epsilon {input.epsilon:q} --training {input.training:q} --truth {input.truth:q}"
             " --data {output.data:q} --output {output.shown:q} {output.others:q} > {log:q} 2>&1"

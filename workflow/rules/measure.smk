@@ -1,186 +1,165 @@
 # Scores, decisions and training reports -> numbers -> the one tidy table.
 
 
-if TRACK == "causal":
+rule measure:
+    input:
+        files("measure"),
+        decisions=paths.DECISIONS,
+        rules=paths.RULES,
+        index=paths.INDEX,
+    output:
+        paths.METRICS,
+    log:
+        "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
+    wildcard_constraints:
+        study=of_track("classification"),
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1500, tables=20),
+        runtime="30m",
+    params:
+        settings=settings("measure"),
+        counts=counts("measure"),
+        arguments=arguments("measure"),
+    message:
+        "Measuring {wildcards.method} in {wildcards.state} of {wildcards.study}, seed"
+        " {wildcards.seed}"
+    shell:
+        "python -m palimpsest measure --settings {params.settings:q}"
+        " --decisions {input.decisions:q} --rules {input.rules:q} {params.arguments}"
+        " --index {input.index:q} --output {output:q} > {log:q} 2>&1"
 
-    rule remember:
-        input:
-            heldout=told_files("heldout"),
-            trained=told_files("trained"),
-            forget=told_files("forget"),
-            oracle=told_oracle,
-            oracle_heldout=told_oracle_heldout,
-            base=told_base,
-            index="results/{study}/data/index.parquet",
-        output:
-            numbers="results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
-            truth="results/{study}/seed{seed}/truth/{method}/{state}.parquet",
-        log:
-            "results/{study}/logs/remember/seed{seed}/{method}/{state}.log",
-        wildcard_constraints:
-            method=LIVE_METHOD,
-        conda:
-            "../../envs/plot.yaml"
-        resources:
-            mem_mb=memory(1500),
-            runtime="30m",
-        params:
-            settings=remember_settings,
-            scores=remember_options,
-            ledger=ledger_option,
-            owners=forgotten,
-            code=code("remember"),
-        shell:
-            "python -m palimpsest remember --settings {params.settings:q} --heldout {input.heldout:q} --trained {input.trained:q}"
-            " {params.scores} --index {input.index:q} {params.ledger} --truth {output.truth:q} --output {output.numbers:q} > {log:q} 2>&1"
 
-else:
-
-    rule measure:
-        input:
-            decisions="results/{study}/seed{seed}/decisions/{method}/{state}.parquet",
-            rules="results/{study}/seed{seed}/decisions/{method}/{state}.json",
-            oracle=oracle_decisions,
-            index="results/{study}/data/index.parquet",
-        output:
-            "results/{study}/seed{seed}/metrics/{method}/{state}.parquet",
-        log:
-            "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
-        wildcard_constraints:
-            method=LIVE_METHOD,
-        conda:
-            "../../envs/plot.yaml"
-        resources:
-            mem_mb=memory(1500),
-            runtime="30m",
-        params:
-            settings=measure_settings,
-            oracle=oracle_option,
-            code=code("measure"),
-        shell:
-            "python -m palimpsest measure --settings {params.settings:q} --decisions {input.decisions:q} --rules {input.rules:q}"
-            " {params.oracle} --index {input.index:q} --output {output:q} > {log:q} 2>&1"
+rule remember:
+    input:
+        files("remember"),
+        index=paths.INDEX,
+    output:
+        numbers=paths.METRICS,
+        truth=paths.TRUTH,
+    log:
+        "results/{study}/logs/remember/seed{seed}/{method}/{state}.log",
+    wildcard_constraints:
+        study=of_track("causal"),
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1500, tables=20),
+        runtime="30m",
+    params:
+        settings=settings("remember"),
+        counts=counts("remember"),
+        arguments=arguments("remember"),
+    message:
+        "Measuring what {wildcards.method} remembers in {wildcards.state} of {wildcards.study},"
+        " seed {wildcards.seed}"
+    shell:
+        "python -m palimpsest remember --settings {params.settings:q}"
+        " --heldout {input.heldout:q} --trained {input.trained:q} --index {input.index:q}"
+        " {params.arguments} --truth {output.truth:q} --output {output.numbers:q} > {log:q} 2>&1"
 
 
 rule membership:
     input:
-        forget_before=forget_before,
-        forget_after=forget_after,
-        heldout_before=heldout_before,
-        heldout_after=heldout_after,
-        index="results/{study}/data/index.parquet",
+        files("membership"),
+        index=paths.INDEX,
     output:
-        "results/{study}/seed{seed}/metrics/membership-{sharding}/{state}.parquet",
+        paths.MEMBERSHIP,
     log:
         "results/{study}/logs/membership/seed{seed}/{sharding}/{state}.log",
-    wildcard_constraints:
-        state=COMPARED_STATE,
     conda:
         "../../envs/plot.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, tables=20),
         runtime="30m",
     params:
-        settings=membership_settings,
-        ledger=ledger_option,
-        owners=forgotten,
-        code=code("membership"),
+        settings=settings("membership"),
+        counts=counts("membership"),
+        arguments=arguments("membership"),
+    message:
+        "Telling members by {wildcards.sharding}, before and after {wildcards.state} of"
+        " {wildcards.study}, seed {wildcards.seed}"
     shell:
-        "python -m palimpsest membership --settings {params.settings:q} --index {input.index:q} {params.ledger}"
+        "python -m palimpsest membership --settings {params.settings:q} --index {input.index:q}"
+        " {params.arguments}"
         " --forget-before {input.forget_before:q} --heldout-before {input.heldout_before:q}"
-        " --forget-after {input.forget_after:q} --heldout-after {input.heldout_after:q} --output {output:q} > {log:q} 2>&1"
+        " --forget-after {input.forget_after:q} --heldout-after {input.heldout_after:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 # Of what a method made, beside what it started from.
-rule membership_of_method:
+use rule membership as membership_of_method with:
     input:
-        forget_before=method_scored("before", "forget"),
-        forget_after=method_scored("after", "forget"),
-        heldout_before=method_scored("before", "heldout"),
-        heldout_after=method_scored("after", "heldout"),
-        index="results/{study}/data/index.parquet",
+        files("membership_of_method"),
+        index=paths.INDEX,
     output:
-        "results/{study}/seed{seed}/metrics/membership-{method}/{state}.parquet",
+        paths.MEMBERSHIP_OF_METHOD,
     log:
         "results/{study}/logs/membership/seed{seed}/{method}/{state}.log",
-    wildcard_constraints:
-        state=COMPARED_STATE,
-    conda:
-        "../../envs/plot.yaml"
-    resources:
-        mem_mb=memory(1500),
-        runtime="30m",
     params:
-        settings=membership_of_method_settings,
-        ledger=ledger_option,
-        owners=forgotten,
-        code=code("membership"),
-    shell:
-        "python -m palimpsest membership --settings {params.settings:q} --index {input.index:q} {params.ledger}"
-        " --forget-before {input.forget_before:q} --heldout-before {input.heldout_before:q}"
-        " --forget-after {input.forget_after:q} --heldout-after {input.heldout_after:q} --output {output:q} > {log:q} 2>&1"
+        settings=settings("membership_of_method"),
+        counts=counts("membership_of_method"),
+        arguments=arguments("membership_of_method"),
+    message:
+        "Telling members by {wildcards.method}, before and after {wildcards.state} of"
+        " {wildcards.study}, seed {wildcards.seed}"
 
 
 rule cost:
     input:
-        full="results/{study}/seed{seed}/oracle/{state}/training.json",
-        evidence="results/{study}/requests/{state}.json",
-        trained=trained_reports,
+        files("cost"),
+        full=f"{paths.SEED}/oracle/{{state}}/training.json",
+        evidence=paths.REQUEST.replace("{request}", "{state}"),
     output:
-        "results/{study}/seed{seed}/metrics/cost-{sharding}/{state}.parquet",
+        paths.COST,
     log:
         "results/{study}/logs/cost/seed{seed}/{sharding}/{state}.log",
-    wildcard_constraints:
-        state=COMPARED_STATE,
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1000),
         runtime="10m",
     params:
-        settings=cost_settings,
-        code=code("cost"),
+        settings=settings("cost"),
+        counts=counts("cost"),
+    message:
+        "What {wildcards.state} of {wildcards.study} cost {wildcards.sharding}, seed"
+        " {wildcards.seed}"
     shell:
-        "python -m palimpsest cost --settings {params.settings:q} --full {input.full:q} --evidence {input.evidence:q}"
-        " --trained {input.trained:q} --output {output:q} > {log:q} 2>&1"
+        "python -m palimpsest cost --settings {params.settings:q} --full {input.full:q}"
+        " --evidence {input.evidence:q} --trained {input.trained:q} --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 # What a method trained for a request: its model, and those that it had trained beside it.
-rule cost_of_method:
+use rule cost as cost_of_method with:
     input:
-        full="results/{study}/seed{seed}/oracle/{state}/training.json",
-        evidence="results/{study}/requests/{state}.json",
-        trained=method_reports,
+        files("cost_of_method"),
+        full=f"{paths.SEED}/oracle/{{state}}/training.json",
+        evidence=paths.REQUEST.replace("{request}", "{state}"),
     output:
-        "results/{study}/seed{seed}/metrics/cost-{method}/{state}.parquet",
+        paths.COST_OF_METHOD,
     log:
         "results/{study}/logs/cost/seed{seed}/{method}/{state}.log",
-    wildcard_constraints:
-        state=COMPARED_STATE,
-    conda:
-        "../../envs/plot.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="10m",
     params:
-        settings=method_cost_settings,
-        code=code("cost"),
-    shell:
-        "python -m palimpsest cost --settings {params.settings:q} --full {input.full:q} --evidence {input.evidence:q}"
-        " --trained {input.trained:q} --output {output:q} > {log:q} 2>&1"
+        settings=settings("cost_of_method"),
+        counts=counts("cost_of_method"),
+    message:
+        "What {wildcards.state} of {wildcards.study} cost {wildcards.method}, seed {wildcards.seed}"
 
 
 rule tabulate:
     input:
-        metrics=metric_files,
+        files("tabulate"),
     output:
-        parquet="results/{study}/tables/metrics.parquet",
-        csv="results/{study}/tables/metrics.csv",
-        summary="results/{study}/tables/summary.md",
+        parquet=paths.TABLE,
+        csv=paths.TABLE_CSV,
+        summary=paths.SUMMARY,
         html=report(
-            "results/{study}/tables/summary.html",
+            paths.SUMMARY_PAGE,
             category="Tables",
-            labels={"table": "summary", "study": NAME},
+            labels={"table": "summary", "study": "{study}"},
             caption="../report/summary.rst",
         ),
     log:
@@ -188,11 +167,14 @@ rule tabulate:
     conda:
         "../../envs/plot.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, tables=20),
         runtime="30m",
     params:
-        settings=tabulate_settings(),
-        code=code("tabulate"),
+        settings=settings("tabulate"),
+        counts=counts("tabulate"),
+    message:
+        "Putting all numbers of {wildcards.study} into one table"
     shell:
         "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q}"
-        " --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q} --html {output.html:q} > {log:q} 2>&1"
+        " --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q}"
+        " --html {output.html:q} > {log:q} 2>&1"

@@ -1,4 +1,10 @@
-# The pages of this repository that show what the workflow knows: run `snakemake readme` after the demo's results have changed.
+# The pages of this repository that show what the workflow knows: run `snakemake readme` after the
+# demo's results have changed.
+import shlex
+
+from palimpsest.methods.registry import METHODS, facts
+from palimpsest.study.wants.want import as_json, digest_of
+
 IMAGES = "workflow/report/images"
 
 
@@ -9,21 +15,25 @@ rule readme:
     localrule: True
 
 
-# A graph of this very workflow, so Snakemake draws it up itself: the one place where a rule calls it.
+# A graph of this very workflow, so Snakemake draws it up itself: the one place where a rule calls
+# it.
 rule rulegraph:
     input:
         "Snakefile",
-        sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "workflow/rules").rglob("*.smk")),
+        sorted(one.relative_to(ROOT).as_posix() for one in (ROOT / "workflow/rules").glob("*.smk")),
     output:
-        "results/{study}/rulegraph.dot",
+        "results/demo/rulegraph.dot",
     log:
-        "results/{study}/logs/rulegraph.log",
+        "results/demo/logs/rulegraph.log",
     localrule: True
     conda:
         "../../envs/plot.yaml"
     params:
-        # As it runs now: the environment of a rule has none. Derived from `input`, since another place of it is no reason to run.
+        # As it runs now: the environment of a rule has none. Derived from `input`, since another
+        # place of it is no reason to run.
         snakemake=lambda wildcards, input: f"{shlex.quote(sys.executable)} -m snakemake",
+    message:
+        "Drawing up the graph of rules"
     shell:
         "{params.snakemake} --nolock --rulegraph dot all > {output:q} 2> {log:q}"
 
@@ -47,16 +57,21 @@ rule front_page:
     conda:
         "../../envs/plot.yaml"
     params:
-        settings=lambda w: settings(
-            states=PLAN.shown,
-            methods=facts(METHODS),
-            family=STUDY["fairness"]["groups"][0],
-            stages=[[r.name.removeprefix("also_"), Path(r.snakefile).stem] for r in workflow.rules],
+        settings=lambda wildcards: as_json(
+            {
+                "states": STUDIES["demo"].plan.shown,
+                "methods": facts(METHODS),
+                "family": STUDIES["demo"].config["fairness"]["groups"][0],
+                "stages": [[one.name, Path(one.snakefile).stem] for one in workflow.rules],
+            }
         ),
-        code=code("readme"),
+        code=digest_of("readme"),
+    message:
+        "Writing the tables and pictures of README.md"
     shell:
-        "python -m palimpsest readme --settings {params.settings:q} --page {output.page:q} --metrics {input.metrics:q}"
-        " --remembered {input.remembered:q} --rulegraph {input.rulegraph:q} --picture {output.rulegraph:q} > {log:q} 2>&1"
+        "python -m palimpsest readme --settings {params.settings:q} --page {output.page:q}"
+        " --metrics {input.metrics:q} --remembered {input.remembered:q}"
+        " --rulegraph {input.rulegraph:q} --picture {output.rulegraph:q} > {log:q} 2>&1"
         " && cp {input.tradeoff:q} {output.tradeoff:q} && cp {input.frontier:q} {output.frontier:q}"
 
 
@@ -71,6 +86,8 @@ rule config_page:
     conda:
         "../../envs/plot.yaml"
     params:
-        code=code("readme"),
+        code=digest_of("readme"),
+    message:
+        "Writing the table of keys of config/README.md"
     shell:
         "python -m palimpsest readme --keys --page {output:q} > {log:q} 2>&1"

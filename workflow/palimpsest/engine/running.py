@@ -13,7 +13,10 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
+
+from palimpsest.errors import Problem, UserError
 
 VARIABLE = "PALIMPSEST_RUN"  # tells jobs the file of the run that started them
 POLL_SECONDS = 1.0
@@ -42,6 +45,18 @@ def enter(folder: Path) -> tuple[list[str], list[str]]:
     os.environ[VARIABLE] = str(own)
     atexit.register(own.unlink, missing_ok=True)
     return alive, killed
+
+
+def check_writable(folders: Iterable[str]) -> None:
+    """A UserError that names the folders which take no files; those that are not there yet are made
+    by Snakemake."""
+    closed = [
+        one for one in folders if os.path.isdir(one) and not os.access(one, os.W_OK | os.X_OK)
+    ]
+    if closed:
+        what = "the folder cannot be written to"
+        remedy = "give this user the right to write there (chmod, chown), or run in another folder"
+        raise UserError(Problem(what, one, remedy=remedy) for one in closed)
 
 
 def follow(path: str) -> None:

@@ -37,13 +37,8 @@ Graph = dict[str, set[str]]
 
 
 def read_dot(text: str) -> Graph:
-    """Rule -> the rules that use its output, from what ``snakemake --rulegraph dot`` prints. Of a
-    study that is made beside another one the rules are the same, with `also_` before their names:
-    the graph has the rules of both."""
-    names = {
-        number: name.removeprefix("also_")
-        for number, name in re.findall(r'(\d+)\[label = "([^"]+)"', text)
-    }
+    """Rule -> the rules that use its output, from what ``snakemake --rulegraph dot`` prints."""
+    names = dict(re.findall(r'(\d+)\[label = "([^"]+)"', text))
     if not names:
         raise ValueError("no rule in the graph: expected the output of snakemake --rulegraph dot")
     graph: Graph = {name: set() for name in sorted(names.values())}

@@ -17,42 +17,91 @@ from palimpsest.study.checks import cross_checks, raw_keys, value_problems
 from palimpsest.study.schema import nearest, schema, schema_problems, shown
 from palimpsest.yaml_files import check_keys, read_yaml
 
-DEFAULT_STUDY = "demo"
+NAMED = ("study", "studies")  # keys that say which studies a run makes
 
 
 def study_files(config_dir: Path) -> dict[str, Path]:
     """Name -> YAML file of every study that can be chosen with ``--config study=NAME``."""
-    files = {path.stem: path for path in sorted((config_dir / "studies").glob("*.yaml"))}
-    return {DEFAULT_STUDY: config_dir / "config.yaml", **files}
+    return {path.stem: path for path in sorted((config_dir / "studies").glob("*.yaml"))}
+
+
+def load_studies(given: dict, config_dir: Path, files: Iterable[Path] = ()) -> list[dict]:
+    """The checked studies for what Snakemake was given, in the order in which they are named.
+
+    ``given`` is a whole study (``--configfile``, whose paths are ``files``); or names of studies,
+    as `study` (one, or several with commas) or as a list, `studies`, and other values for their
+    keys, which hold for each of them. A name is one of ``config_dir``, or the path of a YAML file.
+    Where none is named, ``config_dir``/config.yaml says which.
+    """
+    files = list(files)
+    if "data" in given:
+        known = {}
+    else:
+        given, known = _with_default(given, config_dir), study_files(config_dir)
+    names = [given.get("study", "(without a name)")] if "data" in given else _names(given)
+    changes = {key: value for key, value in given.items() if key not in NAMED}
+    whole = "data" in given or (files and len(names) == 1 and not _file(names[0], known))
+    if whole:
+        where = ", ".join(map(os.path.relpath, files)) or f"study {names[0]!r}"
+        loaded = together(lambda: check_study(given, where), lambda: check_keys(files))[:1]
+    else:
+        loaded = together(
+            *(lambda name=name: _one(name, known, changes, config_dir) for name in names),
+            lambda: check_keys(files),
+        )[:-1]
+    found = [study["study"] for study in loaded]
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        remedy = "name it once; a copy needs a name (`study`) of its own"
+        raise UserError(Problem("a study is named twice", "study", ", ".join(twice), remedy=remedy))
+    return loaded
 
 
 def load_study(given: dict, config_dir: Path, files: Iterable[Path] = ()) -> dict:
-    """The checked study for what Snakemake was given.
+    """The same of one study; the first that config.yaml names, if none is named."""
+    if not {"data", *NAMED} & given.keys():
+        given = {**given, "study": _names(_with_default(given, config_dir))[0]}
+    loaded = load_studies(given, config_dir, files)
+    if len(loaded) > 1:
+        found = ", ".join(study["study"] for study in loaded)
+        raise UserError(
+            Problem("one study is asked for", "study", found, remedy="name one of them")
+        )
+    return loaded[0]
 
-    ``given`` is a whole study (``--configfile``, whose paths are ``files``), or what ``--config``
-    said on top of the study that it names with ``study=`` (the demo, if it names none): one of
-    ``config_dir``, or the path of a YAML file.
-    """
-    known, files = study_files(config_dir), list(files)
-    name = given.get("study", DEFAULT_STUDY)
-    if "data" not in given and str(name).endswith((".yaml", ".yml")):
-        known[str(name)] = Path(str(name))
-    if "data" in given or (files and str(name) not in known):
-        where = (
-            ", ".join(map(os.path.relpath, files))
-            or f"study {given.get('study', '(without a name)')!r}"
-        )
-    elif str(name) in known:
-        files = [known[str(name)]]
-        own = read_yaml(files[0])
-        given, where = (
-            {**own, **given, "study": own.get("study", name)},
-            os.path.relpath(files[0], config_dir.parent),
-        )
-    else:
+
+def _with_default(given: dict, config_dir: Path) -> dict:
+    if set(NAMED) <= given.keys():
+        what, found = "two ways to name studies", f"study: {given['study']}, and studies"
+        raise UserError(Problem(what, "config", found, "one of them", "keep one of them"))
+    return (
+        given if set(NAMED) & given.keys() else {**read_yaml(config_dir / "config.yaml"), **given}
+    )
+
+
+def _names(given: dict) -> list[str]:
+    """The studies that are named; 'a,b' names two."""
+    named = given.get("studies", given.get("study"))
+    names = named if isinstance(named, list) else str(named).split(",")
+    found = [str(name).strip() for name in names]
+    if not found:
+        raise UserError(Problem("no study is named", "studies", remedy="name one, or leave it out"))
+    return found
+
+
+def _file(name: str, known: dict[str, Path]) -> Path | None:
+    return Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
+
+
+def _one(name: str, known: dict[str, Path], changes: dict, config_dir: Path) -> dict:
+    file = _file(name, known)
+    if file is None:
         what, allowed = "there is no study of this name", ", ".join(known)
         raise UserError(Problem(what, "--config study", shown(name), allowed, nearest(name, known)))
-    return together(lambda: check_study(given, where), lambda: check_keys(files))[0]
+    own = read_yaml(file)
+    where = os.path.relpath(file, config_dir.parent)
+    study = {**own, **changes, "study": own.get("study", name)}
+    return together(lambda: check_study(study, where), lambda: check_keys([file]))[0]
 
 
 def check_study(config: dict, where: str) -> dict:

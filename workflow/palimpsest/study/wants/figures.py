@@ -1,0 +1,113 @@
+"""Which figures have something to show, and what each is drawn from."""
+
+from __future__ import annotations
+
+from palimpsest.data.ledger import START
+from palimpsest.figures import FIGURES
+from palimpsest.methods.registry import facts, method_of
+from palimpsest.study import paths
+from palimpsest.study.study import Study
+from palimpsest.study.wants.measure import still_there
+from palimpsest.study.wants.methods import method_folder, methods_in, served_both_ways
+from palimpsest.study.wants.want import Files, Want
+
+FORMATS = ("svg", "png", "pdf")  # the report shows the first that a study asks for
+
+
+def formats(study: Study) -> tuple[str, ...]:
+    return tuple(sorted(study.config["figures"]["formats"], key=FORMATS.index))
+
+
+def figure_names(study: Study) -> list[str]:
+    """Figures that have something to show in this study."""
+    config, causal = study.config, study.track == "causal"
+    latest = study.plan.latest
+    compared = study.compares and latest != START
+    shown = {
+        "tradeoff": bool(config["fairness"]["groups"]),
+        "groups": bool(config["fairness"]["groups"]),
+        "shards": bool(config["groups"]) and len(config["sharding"]) > 1,
+        "cost": compared and bool(study.served),
+        "epsilon": bool(epsilon_files(study)),
+        "membership": compared and not causal,
+        "frontier": compared and causal,
+        "sequence": any(
+            name in served_both_ways(study) for name in methods_in(study, latest, START)
+        ),
+        "truth_ratio": causal
+        and config["data"]["reader"] in ("people", "tofu")
+        and bool(truth_files(study)),
+        "canaries": compared and study.space > 0,
+        "curves": causal and bool(watched_files(study)),
+        "profile": compared and causal,
+    }
+    return [name for name in FIGURES if shown[name]]
+
+
+def epsilon_files(study: Study) -> list[str]:
+    """Cost over the allowed gap, in the newest state, of each FairSISA rule that is asked for."""
+    latest = study.plan.latest
+    methods = [
+        name
+        for name in methods_in(study, latest)
+        if method_of(name).fitted and method_of(name).needs == "teachers"
+    ]
+    return [
+        study.path(paths.EPSILON, seed=seed, sharding=sharding, method=method, state=latest)
+        for seed in study.plan.seeds
+        for sharding in study.config["sharding"]
+        for method in methods
+    ]
+
+
+def truth_files(study: Study) -> list[str]:
+    """Truth ratios item by item in the newest state; a purge freezes them with the numbers."""
+    latest = study.plan.latest
+    methods = methods_in(study, latest, START)
+    return still_there(
+        study,
+        {
+            study.path(paths.TRUTH, seed=seed, method=method, state=latest): f"{method}/{latest}"
+            for seed in study.plan.seeds
+            for method in methods
+        },
+    )
+
+
+def watched_files(study: Study) -> list[str]:
+    """Reports of what methods did for the newest request. A purge takes them with the models: their
+    figure then stays as it was drawn."""
+    latest = study.plan.latest
+    methods = [
+        name
+        for name in methods_in(study, latest)
+        if method_of(name).trains and not method_of(name).others
+    ]
+    return [
+        study.report(seed, method_folder(name, latest))
+        for seed in study.plan.seeds
+        for name in methods
+    ]
+
+
+class Figure(Want):
+    step = "draw"
+    names_modules = True
+
+    def inputs(self, w) -> Files:
+        return {
+            "epsilon": epsilon_files(self.study) if w.figure == "epsilon" else [],
+            "training": watched_files(self.study) if w.figure == "curves" else [],
+            "truth": truth_files(self.study) if w.figure == "truth_ratio" else [],
+        }
+
+    def settings(self, w):
+        both = {"orders": served_both_ways(self.study)} if w.figure == "sequence" else {}
+        return {
+            "figure": f"palimpsest.plots.{w.figure}",
+            **self.study.chosen("figures", "width", "dpi"),
+            "families": self.config["fairness"]["groups"],
+            "states": self.plan.shown,
+            "methods": facts(self.config["methods"]),
+            **both,
+        }

@@ -1,0 +1,187 @@
+"""Which methods are evaluated in which state, and what a method is given."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from palimpsest.data.ledger import START
+from palimpsest.data.shards import parse_sharding
+from palimpsest.methods.registry import method_of
+from palimpsest.methods.settings import at_once, both_orders, option, same_at_first
+from palimpsest.study import paths
+from palimpsest.study.plan import SINGLE, Checkpoint
+from palimpsest.study.study import Study
+
+# --- in which state -------------------------------------------------------------------------------
+
+
+@cache
+def methods_in(study: Study, state: str, purged: str | None = None) -> list[str]:
+    """Methods that are evaluated in a state of a study that is purged up to ``purged`` (as it is
+    now, if that is not said): before any request the oracle is the base; `latest` keeps neither, a
+    purge leaves no base, nor what was made from it."""
+    purged = study.plan.purged if purged is None else purged
+    needs = {"teachers"}
+    if study.compares:
+        needs |= {"base"} if purged == START else set()
+        needs |= {"oracle"} if state != START else set()
+        needs |= {"model"} if state != START and purged == START else set()
+    names = study.config["methods"]
+    found = [name for name in names if method_of(name).needs in needs]
+    first = study.plan.order[state] == 1
+    return [name for name in found if not (first and same_at_first(name, names, study.options))]
+
+
+@cache
+def numbers_in(study: Study, state: str, purged: str | None = None) -> list[str]:
+    """Names of the files of numbers about a state, below metrics/, of a study that is purged up to
+    ``purged``."""
+    purged = study.plan.purged if purged is None else purged
+    age = study.plan.order[state] - study.plan.order[purged]
+    classifies = study.track == "classification"
+    # What a causal model remembers of the forgotten cannot be told any more once their text is
+    # purged.
+    told = age >= 0 and (classifies or purged == START or age > 0)
+    methods = methods_in(study, state, purged)
+    names = [f"{method}/{state}" for method in methods] if told else []
+    if study.compares and age > 0:
+        kinds = ("membership", "cost") if classifies else ("cost",)
+        shardings = sorted({SINGLE, *study.served})
+        names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
+        trained = [method for method in methods if method_of(method).trains]
+        names += [f"{kind}-{method}/{state}" for kind in kinds for method in trained]
+    return names
+
+
+@cache
+def frozen(study: Study) -> frozenset[str]:
+    """Numbers of what was purged: nothing makes them, they are files that stay as they are."""
+    if not study.is_purged:
+        return frozenset()
+    states = study.plan.names
+    before = {name for state in states for name in numbers_in(study, state, START)}
+    return frozenset(before - {name for state in states for name in numbers_in(study, state)})
+
+
+def before(study: Study, state: str) -> str:
+    """The state before a request."""
+    return study.plan.names[study.plan.order[state] - 1]
+
+
+# --- models that methods make ---------------------------------------------------------------------
+
+
+def method_folder(method: str, state: str) -> str:
+    """Folder below that of the seed of the model that a method made for a state."""
+    return f"methods/{method}/{state}"
+
+
+def started_from(study: Study, method: str, state: str) -> str:
+    """The state of the model that a method starts from: that before the request, or r0, the base's,
+    where it forgets all requests at once."""
+    return START if at_once(method, study.options) else before(study, state)
+
+
+def unlearned(study: Study) -> list[tuple[str, str]]:
+    """(method, state) of each model that a method makes: to be evaluated, or for that of the next
+    request to start from."""
+    names = [name for name in methods_in(study, study.plan.latest) if method_of(name).trains]
+    return [
+        (name, state)
+        for state in study.plan.states
+        if state != START
+        for name in names
+        if name in methods_in(study, state) or not at_once(name, study.options)
+    ]
+
+
+def served_both_ways(study: Study) -> dict[str, str]:
+    """`order` of the methods that the study has in both orders."""
+    trained = [name for name in study.config["methods"] if method_of(name).trains]
+    return both_orders(trained, study.options)
+
+
+# --- what a method is given -----------------------------------------------------------------------
+
+
+def forgets(study: Study, method: str, state: str, template: str = paths.FORGET) -> list[str]:
+    """The sets that a method's model of a state is trained to forget, or (FORGET_DIGEST) their
+    digests."""
+    all_of_them = study.plan.names[1 : study.plan.order[state] + 1]
+    names = all_of_them if at_once(method, study.options) else [state]
+    return [study.path(template, request=name) for name in names]
+
+
+def forgotten_before(study: Study, method: str, state: str) -> list[str]:
+    """Sets of earlier requests: their text is not retained any more, but the teachers learnt it."""
+    if not method_of(method).teachers:
+        return []
+    names = study.plan.names[1 : study.plan.order[state]]
+    own = forgets(study, method, state)
+    return [path for name in names if (path := study.path(paths.FORGET, request=name)) not in own]
+
+
+def teachers_sharding(study: Study, method: str) -> str:
+    """The sharding whose teachers a method is given: the one that its settings name, or the first
+    of several shards; '' for none."""
+    if not method_of(method).teachers:
+        return ""
+    several = [name for name in study.config["sharding"] if parse_sharding(name)[0] > 1]
+    return option(method, "sharding", study.options) or next(iter(several), "")
+
+
+def first_teachers(study: Study, method: str, seed: int) -> list[Checkpoint]:
+    """The teachers that a method is given: as they were before any request."""
+    sharding = teachers_sharding(study, method)
+    if not sharding:
+        return []
+    shards, slices = parse_sharding(sharding)
+    numbers = range(1, shards + 1)
+    return [study.plan.checkpoint(seed, sharding, shard, slices, START) for shard in numbers]
+
+
+def teachers_for(study: Study, method: str, seed: int) -> list[str]:
+    return [study.weights(seed, one.name) for one in first_teachers(study, method, seed)]
+
+
+def beside_names(study: Study, method: str, state: str) -> list[str]:
+    """The further models that a method needs: by the sets that they learnt, or the methods that
+    made them."""
+    if not method_of(method).others:
+        return list(method_of(method).beside)
+    methods = methods_in(study, state)
+    return [name for name in methods if method_of(name).trains and not method_of(name).others]
+
+
+def beside_files(study: Study, method: str, seed: int | str, state: str) -> list[str]:
+    """Their weights."""
+    names = beside_names(study, method, state)
+    if method_of(method).others:
+        return [study.weights(seed, method_folder(name, state)) for name in names]
+    return [study.weights(seed, f"{method_folder(method, state)}/{name}") for name in names]
+
+
+def sets_beside(
+    study: Study, method: str, state: str, beside: str, digests: bool = False
+) -> list[str]:
+    """The set that a further model learns, and the sample of retained records that it learns with
+    it; or their digests."""
+    extra, sample = (paths.EXTRA, paths.SAMPLE)
+    if digests:
+        extra, sample = (paths.EXTRA_DIGEST, paths.SAMPLE_DIGEST)
+    forget = paths.FORGET_DIGEST if digests else paths.FORGET
+    own = (
+        forgets(study, method, state, forget)
+        if beside == "forget"
+        else [study.path(extra, state=state)]
+    )
+    return [*own, study.path(sample, method=method, state=state)]
+
+
+def method_digests(study: Study, method: str, state: str) -> list[str]:
+    """Digests of the sets that a method's models of a state are made of, beside the slices that are
+    retained."""
+    own = forgets(study, method, state, paths.FORGET_DIGEST)
+    sets = [sets_beside(study, method, state, name, True) for name in method_of(method).beside]
+    extra = study.path(paths.EXTRA_DIGEST, state=state)
+    return [*own, extra, *(path for some in sets for path in some)]

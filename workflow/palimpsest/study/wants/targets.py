@@ -1,0 +1,148 @@
+"""What the targets ask for, and what the rules of a run may make."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from palimpsest.figures import FIGURES
+from palimpsest.study import paths
+from palimpsest.study.study import Study
+from palimpsest.study.wants.certificates import live
+from palimpsest.study.wants.figures import figure_names, formats
+from palimpsest.study.wants.methods import (
+    first_teachers,
+    frozen,
+    method_digests,
+    methods_in,
+    teachers_for,
+    unlearned,
+)
+
+
+def table_files(study: Study) -> list[str]:
+    return [study.path(name) for name in (paths.TABLE, paths.TABLE_CSV, paths.SUMMARY)]
+
+
+def figure_files(study: Study) -> list[str]:
+    return [
+        study.path(paths.FIGURE, figure=figure, suffix=suffix)
+        for figure in figure_names(study)
+        for suffix in study.config["figures"]["formats"]
+    ]
+
+
+def certificate_files(study: Study) -> list[str]:
+    """All certificates and their pages: those that are made, and those that are there."""
+    made = live(study)
+    return [
+        study.path(template, request=name)
+        for name in study.plan.names[1:]
+        if name in made or Path(study.path(paths.CERTIFICATE, request=name)).is_file()
+        for template in (paths.CERTIFICATE, paths.CERTIFICATE_PAGE)
+    ]
+
+
+def all_files(study: Study) -> list[str]:
+    """Everything that the study asks for."""
+    return [*table_files(study), *figure_files(study), *certificate_files(study)]
+
+
+def teacher_files(study: Study) -> list[str]:
+    """All that is trained on the records: base, oracles, teachers."""
+    served = [
+        study.weights(seed, checkpoint.name)
+        for state in study.plan.states
+        for seed, checkpoint in study.plan.checkpoints(state)
+    ]
+    learnt_from = [
+        path
+        for name in methods_in(study, study.plan.latest)
+        for seed in study.plan.seeds
+        for path in teachers_for(study, name, seed)
+    ]
+    return list(dict.fromkeys([*served, *learnt_from]))
+
+
+def data_files(study: Study) -> list[str]:
+    """The index, and the digest of every slice and set that anything is trained or scored on. What
+    is left out here would be made after it in the same run as the models, which Snakemake then
+    trains without having seen whether it differs."""
+    scored = ["heldout", "trained"] if study.track == "causal" else ["heldout"]
+    if study.compares:
+        requests = study.plan.names[study.plan.order[study.plan.purged] + 1 :]
+        scored += [f"forget-{name}" for name in requests]
+    files = {study.path(paths.INDEX), *(study.path(paths.SET_DIGEST, set=name) for name in scored)}
+    of_methods = (method_digests(study, method, state) for method, state in unlearned(study))
+    return sorted(files.union(_slice_digests(study), *of_methods))
+
+
+def _slice_digests(study: Study) -> set[str]:
+    """Digests of the slices that checkpoints are made of: those of the states, and the teachers of
+    methods."""
+    pairs = [pair for state in study.plan.states for pair in study.plan.checkpoints(state)]
+    pairs += [
+        (seed, teacher)
+        for name in methods_in(study, study.plan.latest)
+        for seed in study.plan.seeds
+        for teacher in first_teachers(study, name, seed)
+    ]
+    return {
+        f"{study.path(paths.SEED, seed=seed)}/shards/{part}.json"
+        for seed, checkpoint in pairs
+        for part in checkpoint.slices
+    }
+
+
+def drawings(studies: Iterable[Study]) -> list[tuple[str, str, tuple[str, ...], str]]:
+    """(rule, figure, formats, pattern of the studies) of all figures that have something to show. A
+    figure has a rule for each choice of formats."""
+    studies = list(studies)
+    chosen = list(dict.fromkeys(map(formats, studies)))
+    found = []
+    for figure in FIGURES:
+        for some in chosen:
+            shown = [one for one in studies if formats(one) == some and figure in figure_names(one)]
+            if shown:
+                end = f"_{'_'.join(some)}" if len(chosen) > 1 else ""
+                found.append((f"figure_{figure}{end}", figure, some, pattern(shown)))
+    return found
+
+
+def source_files(study: Study, wildcards: Iterable[str]) -> list[str]:
+    """Local files that records are read from, or that a tokenizer or a start is trained on."""
+    sources = study.sources if "study" in wildcards else study.corpus
+    return [str(path) for _, files in sources for path in files or ()]
+
+
+# --- wildcards ------------------------------------------------------------------------------------
+
+
+def any_of(names: Iterable[str | None]) -> str:
+    """Pattern of these names and no others."""
+    found = sorted({re.escape(name) for name in names if name})
+    return "|".join(found) or "(?!)"
+
+
+def pattern(studies: Iterable[Study]) -> str:
+    """Pattern of the names of studies, where it is not followed by what nothing makes any more."""
+    studies = list(studies)
+    kept = "|".join(
+        f"{re.escape(study.name)}/(?:{made})" for study in studies for made in _kept(study)
+    )
+    names = any_of(study.name for study in studies)
+    return f"(?!{kept})(?:{names})" if kept else names
+
+
+def _kept(study: Study) -> list[str]:
+    """Patterns of files that stay as they are: numbers that a purge froze, certificates that were
+    filed."""
+    numbers = any_of(frozen(study))
+    filed = any_of(set(study.plan.names[1:]) - set(live(study)))
+    found = []
+    if frozen(study):
+        found.append(rf"seed\d+/(?:metrics|decisions|truth)/(?:{numbers})\.")
+    if filed != any_of([]):
+        found.append(rf"certificates/(?:{filed})\.json")
+    return found

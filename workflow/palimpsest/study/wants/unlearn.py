@@ -1,0 +1,118 @@
+"""Models that methods train until they are to have forgotten, and further models that they need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palimpsest.data.ledger import START
+from palimpsest.methods.registry import method_of
+from palimpsest.methods.settings import options_of
+from palimpsest.study import paths
+from palimpsest.study.plan import SINGLE
+from palimpsest.study.wants import methods
+from palimpsest.study.wants.shared import saving
+from palimpsest.study.wants.train import (
+    fresh_option,
+    fresh_start,
+    reports_of,
+    slice_files,
+    train_settings,
+)
+from palimpsest.study.wants.want import Files, Want, argument
+from palimpsest.tracks import SCORERS, TRACKS
+
+
+class Unlearn(Want):
+    step = "unlearn"
+    names_modules = True
+    undated = frozenset({"model", "beside", "teachers", "forget", "retain", "earlier", "extra"})
+
+    def start(self, w) -> str:
+        """The model that a method starts from: its own of the request before, or the base."""
+        state = methods.started_from(self.study, w.method, w.state)
+        folder = "base" if state == START else methods.method_folder(w.method, state)
+        return self.study.weights(w.seed, folder)
+
+    def further(self, w) -> Files:
+        """Models beside the one that is trained, and what only the teachers among them learnt."""
+        return {
+            "beside": methods.beside_files(self.study, w.method, w.seed, w.state),
+            "teachers": methods.teachers_for(self.study, w.method, int(w.seed)),
+            "earlier": methods.forgotten_before(self.study, w.method, w.state),
+        }
+
+    def inputs(self, w) -> Files:
+        # What is left is what the oracle of the state is trained on.
+        left = self.plan.checkpoint(int(w.seed), SINGLE, 1, 1, w.state).slices
+        further, model = self.further(w), [self.start(w)]
+        digests = methods.forgets(self.study, w.method, w.state, paths.FORGET_DIGEST)
+        return {
+            "model": model,
+            **further,
+            "reports": reports_of(self.study, model, further["beside"], further["teachers"]),
+            "forget": methods.forgets(self.study, w.method, w.state),
+            "forget_digests": digests,
+            "retain": slice_files(self.study, w.seed, left, "parquet"),
+            "retain_digests": slice_files(self.study, w.seed, left, "json"),
+            "extra": [self.path(paths.EXTRA, state=w.state)],
+            "extra_digest": [self.path(paths.EXTRA_DIGEST, state=w.state)],
+        }
+
+    def settings(self, w):
+        method = method_of(w.method)
+        return {
+            "study": self.study.name,
+            "seed": int(w.seed),
+            "method": w.method,
+            "implementation": method.module,
+            "state": w.state,
+            "options": options_of(w.method, self.study.options),
+            "unseen": method.unseen,
+            "beside": methods.beside_names(self.study, w.method, w.state),
+            "sharding": methods.teachers_sharding(self.study, w.method),
+            "salt": self.config["salt"] if method.teachers else "",
+            "track": TRACKS[self.study.track],
+            "scorer": SCORERS[self.study.track],
+            "head": self.study.head,
+            "model": self.study.encoding,
+            "ngram": self.config["evaluation"]["ngram"],
+            **self.study.chosen("training", "threads", "gpus", "precision"),
+        }
+
+    def arguments(self, w):
+        """Folders of the models, sets of the earlier requests, and how often it saves."""
+        further = self.further(w)
+        folders = {
+            "model": [str(Path(self.start(w)).parent)],
+            "beside": [str(Path(path).parent) for path in further["beside"]],
+            "teachers": [str(Path(path).parent) for path in further["teachers"]],
+            "earlier": further["earlier"],
+        }
+        given = [argument(name, folder) for name, folder in folders.items() if folder]
+        return " ".join([*given, saving(self.study)])
+
+
+class Beside(Want):
+    """A model that learnt a set with a sample of the retained data, which a method holds its own
+    model against."""
+
+    step = "train"
+    names_modules = True
+    undated = frozenset({"slices", "start"})
+
+    def inputs(self, w) -> Files:
+        start = fresh_start(self.study)
+        sets = (self.study, w.method, w.state, w.beside)
+        return {
+            "digests": methods.sets_beside(*sets, digests=True),
+            "slices": methods.sets_beside(*sets),
+            "start": start,
+            "reports": reports_of(self.study, start),
+        }
+
+    def settings(self, w):
+        sharding = f"{w.method}-{w.beside}-{w.state}"
+        return train_settings(self.study, w.seed, sharding, 1, 1, 1)
+
+    def arguments(self, w):
+        return f"{fresh_option(self.study)} {saving(self.study)}"
