@@ -25,9 +25,9 @@ from throughput import TRAINING
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from palimpsest.randomness import numpy_generator, seed_of
-from palimpsest.tracks import causal
+from palimpsest.tracks.causal import model as causal
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.predictions import negative_log_likelihood
-from palimpsest.training.language_modelling import LanguageModellingExamples
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 

@@ -16,7 +16,7 @@ from palimpsest.data.corpus import lines
 from palimpsest.data.prompts import encode_pairs
 from palimpsest.models.bpe import train_bpe
 from palimpsest.randomness import numpy_generator
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
 
 STUDY = Path(__file__).resolve().parents[2] / "config" / "studies" / "tofu-small.yaml"
 # of tofu-small: tokens of its vocabulary and its context, and TOFU's last records

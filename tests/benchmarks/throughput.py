@@ -35,11 +35,11 @@ from palimpsest.models.causal import make_causal
 from palimpsest.models.classifier import make_classifier
 from palimpsest.models.tokenizers import encode, train_wordpiece
 from palimpsest.randomness import numpy_generator
-from palimpsest.tracks import causal as causal_track
-from palimpsest.tracks import classification
+from palimpsest.tracks.causal import model as causal_track
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.classification import model as classification
+from palimpsest.tracks.classification.examples import ClassificationExamples
 from palimpsest.tracks.predictions import negative_log_likelihood
-from palimpsest.training.classification import ClassificationExamples
-from palimpsest.training.language_modelling import LanguageModellingExamples
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 

@@ -64,10 +64,10 @@ from palimpsest.methods.unlearning import Run
 from palimpsest.metrics import memorization
 from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.randomness import seed_of
-from palimpsest.scoring.causal import token_scores
-from palimpsest.steps.remember import ATTACKS, MEMORY
-from palimpsest.tracks import causal
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal import model as causal
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.numbers import ATTACKS, MEMORY
+from palimpsest.tracks.causal.tokens import token_scores
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective
 
@@ -76,7 +76,7 @@ BATCH, RATE = 32, 1e-5
 BETA = npo.Settings().beta
 SETS = ("forget", "retain")
 IMPORTED = [
-    "palimpsest.steps.remember",
+    "palimpsest.tracks.causal.measure",
     "palimpsest.training.loop",
     "transformers.models.gpt2.modeling_gpt2",
     "transformers.trainer",

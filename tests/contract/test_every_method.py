@@ -17,9 +17,9 @@ from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.methods.registry import METHODS
 from palimpsest.methods.sham import begin, distance
 from palimpsest.methods.unlearning import Run
-from palimpsest.tracks import TRACKS
-from palimpsest.training.classification import ClassificationExamples
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks import module_of
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.classification.examples import ClassificationExamples
 from palimpsest.training.loop import train
 
 VOCABULARY, CLASSES, PAD = 30, 3, 0
@@ -110,7 +110,7 @@ def run_of(track: str) -> Run:
     }
     frozen = {"forget": tiny(track, 1), "extra": tiny(track, 2)}
     predict, teachers = (
-        importlib.import_module(TRACKS[track]).predict,
+        importlib.import_module(module_of(track, "model")).predict,
         Teachers(3, lambda number: tiny(track, 10 + number), SAW),
     )
     return Run(

@@ -12,9 +12,9 @@ import pandas as pd
 from palimpsest import tables
 from palimpsest.data.storage import write_parquet
 from palimpsest.methods.registry import METHODS, facts
-from palimpsest.metrics import COMPUTED, described
+from palimpsest.metrics import METRICS, described
 
-DESCRIBED = described(*COMPUTED)
+DESCRIBED = described(METRICS)
 BESIDE = (
     "npo-batch",
     *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble")),

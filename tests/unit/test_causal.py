@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from palimpsest.errors import UserError
-from palimpsest.likelihood import counted_logits
 from palimpsest.models.causal import load_causal, make_causal
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import encode, load_tokenizer, train_wordpiece
-from palimpsest.scoring.causal import score_tokens
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.likelihood import counted_logits
+from palimpsest.tracks.causal.tokens import score_tokens
 
 SIZES = {
     "gpt2": {"n_layer": 1, "n_embd": 16, "n_head": 2},

@@ -8,13 +8,14 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from palimpsest.likelihood import counted_logits
 from palimpsest.metrics.agreement import jensen_shannon
 from palimpsest.metrics.divergence import DIVERGENCES, jensen_shannon_reversed, kl
-from palimpsest.scoring.causal import score, token_scores
-from palimpsest.scoring.compared import divergences
-from palimpsest.scoring.extracted import extracted, secret_span
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal.compared import divergences
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.extracted import extracted, secret_span
+from palimpsest.tracks.causal.likelihood import counted_logits
+from palimpsest.tracks.causal.score import compared_scores
+from palimpsest.tracks.causal.tokens import token_scores
 
 
 def model(seed: int, spread: float = 0.5) -> torch.nn.Module:
@@ -64,7 +65,7 @@ def test_each_text_has_the_mean_over_its_counted_tokens(batch_size):
     """As metrics.divergence has it of the text's distributions, the oracle first; padding and
     batches change nothing."""
     ours, oracle = model(1), model(2)
-    found = score(ours, EXAMPLES, batch_size, oracle, [0, 2])
+    found = compared_scores(ours, EXAMPLES, batch_size, oracle, [0, 2])
     for text in (0, 2):
         with torch.no_grad():
             q, p = (
@@ -84,7 +85,7 @@ def test_each_text_has_the_mean_over_its_counted_tokens(batch_size):
 
 def test_a_model_is_like_itself_to_the_bit():
     """Whatever else is scored with the texts that are compared."""
-    found = score(model(1), EXAMPLES, 8, model(1), [0, 1])
+    found = compared_scores(model(1), EXAMPLES, 8, model(1), [0, 1])
     assert all((found[name][:2] == 0).all() for name in DIVERGENCES)
 
 

@@ -76,7 +76,7 @@ def trained(tmp_path):
             "shard": 1,
             "stage": stage,
             "slices": 2,
-            "track": "palimpsest.tracks.classification",
+            "track": "palimpsest.tracks.classification.model",
             "head": {"classes": 2},
         }
         call(

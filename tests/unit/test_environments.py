@@ -15,7 +15,7 @@ import yaml
 from palimpsest.engine.provenance import _file_of, closure
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
-from palimpsest.tracks import SCORERS, TRACKS
+from palimpsest.tracks import TRACKS, module_of, track_of
 
 ROOT = Path(__file__).resolve().parents[2]
 # where a module is not called as its package
@@ -28,6 +28,13 @@ UNCALLED = {
     "rouge-score": {"palimpsest.metrics.extraction"},
     "snakemake": {"palimpsest.audit.arguments"},
 }
+
+
+def parts(*names: str) -> list[str]:
+    """Modules of every track's folder."""
+    return [module_of(track, name) for track in TRACKS for name in names]
+
+
 # Named to a step by its settings.
 DECIDING, TRAINING = (
     [method.module for method in METHODS.values() if method.trains == trains]
@@ -36,9 +43,14 @@ DECIDING, TRAINING = (
 BY_NAME = {
     "decide": DECIDING,
     "epsilon": DECIDING,
-    "train": list(TRACKS.values()),
-    "score": [*TRACKS.values(), *SCORERS.values()],
-    "unlearn": [*TRACKS.values(), *SCORERS.values(), *TRAINING],
+    "train": parts("model"),
+    "score": parts("model", "score"),
+    "unlearn": [*parts("model", "score"), *TRAINING],
+    "measure": [
+        *parts("measure"),
+        *(module_of(name, part) for name in TRACKS for part in track_of(name).around),
+    ],
+    "tabulate": parts("summary"),
     "draw": [f"palimpsest.plots.{name}" for name in FIGURES],
 }
 

@@ -23,7 +23,13 @@ from test_records import SECRET, records
 from palimpsest.data.ledger import Request
 from palimpsest.data.records import check_records
 from palimpsest.data.shards import parse_sharding
-from palimpsest.data.storage import columns_of, read_parquet, records_digest, write_parquet
+from palimpsest.data.storage import (
+    LABELLED,
+    columns_of,
+    read_parquet,
+    records_digest,
+    write_parquet,
+)
 from palimpsest.errors import UserError
 from palimpsest.randomness import numpy_generator
 from palimpsest.study.load import load_study
@@ -188,7 +194,7 @@ def test_the_studies_are_good_before_they_are_damaged(tmp_path):
 DATA = {
     "reader": "table",
     "classes": 2,
-    "columns": {name: name for name in columns_of("classification")},
+    "columns": {name: name for name in columns_of(LABELLED)},
     "keep": ["topic"],
 }
 GROUPS = {

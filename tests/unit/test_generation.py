@@ -13,8 +13,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from palimpsest.generation import _drawn, beam_search, greedy_continuations, greedy_suffixes, sample
 from palimpsest.metrics.extraction import beam_extracted, extraction_likelihood, sampling_hit_rate
 from palimpsest.randomness import torch_generator
-from palimpsest.scoring.causal import token_scores
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.tokens import token_scores
 
 LLAMA = {
     "num_hidden_layers": 2,

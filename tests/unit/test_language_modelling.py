@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from palimpsest.likelihood import counted_logits
-from palimpsest.scoring.causal import score_tokens
-from palimpsest.tracks.causal import predict
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.likelihood import counted_logits
+from palimpsest.tracks.causal.model import predict
+from palimpsest.tracks.causal.tokens import score_tokens
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
-from palimpsest.training.language_modelling import LanguageModellingExamples
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 

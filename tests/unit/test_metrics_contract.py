@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from palimpsest.metrics import COMPUTED, METRICS, truth
+from palimpsest.metrics import COST, METRICS, truth
 from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls
 from palimpsest.metrics import divergence as div
@@ -20,6 +20,7 @@ from palimpsest.metrics import memorization as mem
 from palimpsest.metrics.bootstrap import bootstrap_weights
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
+from palimpsest.tracks import TRACKS, track_of
 
 
 @dataclass
@@ -166,7 +167,7 @@ CALLS = {
 }
 NOT_OVER_RECORDS = {
     # A text's own number, whose mean is `weighted_mean`, as probability's is: their hand values are
-    # in test_extraction and test_remember.
+    # in test_extraction and test_measure_causal.
     *("rouge_l_recall", "extraction_likelihood", "beam_extraction", "sampling_extraction"),
     *("forget_quality", "model_utility", "exposure", "exposure_sampled"),
     *("retrained_tokens", "retrained_share", "expected_share"),
@@ -186,7 +187,8 @@ def test_every_metric_over_records_is_tested_here():
 
 
 def test_every_metric_is_computed_by_a_step():
-    assert {name for names in COMPUTED.values() for name in names} == set(METRICS)
+    of_tracks = {name for track in TRACKS for name in track_of(track).metrics}
+    assert of_tracks | set(COST) == set(METRICS)
 
 
 @pytest.mark.parametrize("name", METRICS)

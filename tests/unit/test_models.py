@@ -19,8 +19,8 @@ from palimpsest.errors import UserError
 from palimpsest.models.classifier import load_classifier, make_classifier
 from palimpsest.models.making import check_context, save_model_folder
 from palimpsest.models.tokenizers import encode, load_tokenizer, train_wordpiece
-from palimpsest.scoring.classification import log_probabilities
-from palimpsest.training.classification import ClassificationExamples
+from palimpsest.tracks.classification.examples import ClassificationExamples
+from palimpsest.tracks.classification.score import log_probabilities
 
 SIZES = {
     "gpt2": {"n_layer": 1, "n_embd": 16, "n_head": 2},

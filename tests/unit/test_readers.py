@@ -13,9 +13,9 @@ from test_records import SECRET, message_of, records, spoilt
 
 from palimpsest.data.readers import READERS
 from palimpsest.data.records import check_records
-from palimpsest.data.storage import columns_of
+from palimpsest.data.storage import LABELLED, columns_of
 
-COLUMNS = columns_of("classification")
+COLUMNS = columns_of(LABELLED)
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
 DATA = {"reader": "table", "columns": {name: name for name in COLUMNS}}
 

@@ -6,10 +6,16 @@ import pandas as pd
 import pytest
 
 from palimpsest.data.records import check_records, nearest, shown
-from palimpsest.data.storage import columns_of, read_parquet, records_digest, write_parquet
+from palimpsest.data.storage import (
+    LABELLED,
+    columns_of,
+    read_parquet,
+    records_digest,
+    write_parquet,
+)
 from palimpsest.errors import UserError
 
-COLUMNS = columns_of("classification")
+COLUMNS = columns_of(LABELLED)
 SECRET = "Nobody may read this"
 
 

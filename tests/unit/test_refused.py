@@ -88,7 +88,9 @@ def test_families_that_nothing_is_fitted_on_are_measured_too(index, tmp_path):
         tmp_path / "decisions",
     )
     (tmp_path / "rules").write_text("[]")
-    files = [f"--{name}={tmp_path / name}" for name in ("decisions", "rules", "index")]
+    files = ["--index", tmp_path / "index"]
+    for name in ("decisions", "rules"):
+        files += ["--given", name, tmp_path / name]
     wanted = {
         "study": "s",
         "seed": 1,
@@ -111,6 +113,7 @@ def test_families_that_nothing_is_fitted_on_are_measured_too(index, tmp_path):
             level=0.95,
             cost_fp=1.0,
             cost_fn=1.0,
+            measurer="palimpsest.tracks.classification.measure",
         )
 
 

@@ -13,10 +13,12 @@ from stepping import call, scores
 
 from palimpsest.cli import main
 from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.ensemble.scores import read_scores
 from palimpsest.errors import UserError
-from palimpsest.scoring.ensembles import read_scores
-from palimpsest.steps.score import _records
 from palimpsest.steps.slice import check_sharding
+from palimpsest.tracks.causal.score import texts as scored_texts
+
+MEASURER = "palimpsest.tracks.classification.measure"
 
 
 def test_a_state_takes_each_shard_from_its_latest_version(tmp_path):
@@ -105,7 +107,9 @@ def test_measure_by_hand(tmp_path):
     (tmp_path / "rules").write_text(
         json.dumps([{"sharding": "1x1", "fitted_on": "city", "facts": facts, "rule": {}}])
     )
-    files = [f"--{name}={tmp_path / name}" for name in ("decisions", "rules", "index")]
+    files = ["--index", tmp_path / "index"]
+    for name in ("decisions", "rules"):
+        files += ["--given", name, tmp_path / name]
     wanted = {
         "study": "s",
         "seed": 1,
@@ -125,6 +129,7 @@ def test_measure_by_hand(tmp_path):
         level=0.95,
         cost_fp=1.0,
         cost_fn=1.0,
+        measurer=MEASURER,
     )
     rows = read_parquet(tmp_path / "out").set_index(["set", "metric", "group"])
     valid, test = rows.loc["valid"], rows.loc["test"]
@@ -170,9 +175,10 @@ def test_measure_holds_scores_against_the_oracles(tmp_path):
         )
 
     def measured() -> dict[str, float]:
-        files = [
-            f"--{name}={tmp_path / name}" for name in ("decisions", "rules", "index", "oracle")
-        ]
+        given = {"decisions": "decisions", "rules": "rules", "oracle/decisions": "oracle"}
+        files = ["--index", tmp_path / "index"]
+        for name, file in given.items():
+            files += ["--given", name, tmp_path / file]
         wanted = {
             "study": "s",
             "seed": 1,
@@ -192,6 +198,7 @@ def test_measure_holds_scores_against_the_oracles(tmp_path):
             level=0.95,
             cost_fp=1.0,
             cost_fn=1.0,
+            measurer=MEASURER,
         )
         return read_parquet(tmp_path / "out").set_index("metric")["value"].to_dict()
 
@@ -220,21 +227,18 @@ def test_measure_holds_scores_against_the_oracles(tmp_path):
     } & set(found)
 
 
-def test_sizes_are_those_of_completions_alone(tmp_path):
+def test_sizes_are_those_of_completions_alone():
     """Also of the record's other completions: the prompt is not what is scored."""
     prompt, own, other = (
         "Where does Ann live, who was born in Bath?",
         "In York.",
         "In a city that nobody knows.",
     )
-    write_parquet(
-        pd.DataFrame({"record_id": ["a"], "prompt": [prompt], "completion": [own]}),
-        tmp_path / "records",
-    )
+    records = pd.DataFrame({"record_id": ["a"], "prompt": [prompt], "completion": [own]})
     others = pd.DataFrame(
         {"record_id": ["a"], "kind": ["perturbed"], "number": [1], "completion": [other]}
     )
-    found = _records([tmp_path / "records"], others)
+    found = scored_texts(records, others)
     assert found["prompt"].tolist() == [prompt] * 2
     assert found["compressed"].tolist() == [
         len(zlib.compress(text.encode())) for text in (own, other)
@@ -258,15 +262,9 @@ def test_membership_by_hand(tmp_path):
     before = scores(tmp_path / "before", "1x1", {1: [0.9, 0.8]}, ["m1", "m2"])
     after = scores(tmp_path / "after", "1x1", {1: [0.55, 0.2]}, ["m1", "m2"])
     call(
-        "membership",
-        "--forget-before",
-        before,
-        "--forget-after",
-        after,
-        "--heldout-before",
-        outside,
-        "--heldout-after",
-        outside,
+        "measure",
+        *("--given", "before/forget", before, "--given", "after/forget", after),
+        *("--given", "before/heldout", outside, "--given", "after/heldout", outside),
         "--index",
         tmp_path / "index",
         "--ledger",
@@ -276,7 +274,8 @@ def test_membership_by_hand(tmp_path):
         study="s",
         seed=1,
         state="r1",
-        methods={"before": "base", "after": "oracle"},
+        measurer="palimpsest.tracks.classification.membership",
+        method={"before": "base", "after": "oracle"},
         model="m",
         bootstrap=50,
         level=0.95,

@@ -10,14 +10,21 @@ import pytest
 from stepping import DESCRIBED, SHOWN, tidy
 from test_selections import ENSEMBLES, SETTINGS, example, value
 
+from palimpsest import summary
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.methods.registry import METHODS
 from palimpsest.steps import tabulate
-from palimpsest.summary import Section, as_html, as_markdown, summarise, too_fine
+from palimpsest.summary import Section, as_html, as_markdown
 from palimpsest.tables import row, table
+from palimpsest.tracks.classification import summary as of_classifiers
+from palimpsest.tracks.classification.summary import too_fine
 
 # methods of one model
 SINGLE = 3 + sum(method.trains and "classification" in method.tracks for method in METHODS.values())
+
+
+def summarise(metrics, settings):
+    return summary.summarise(metrics, settings, of_classifiers)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +40,10 @@ def tabulate_into(folder, frames):
     names = {name: folder / f"metrics.{name}" for name in ("parquet", "csv", "summary", "html")}
     tabulate.run(
         Namespace(
-            settings=SETTINGS | {"metrics": DESCRIBED, "methods": SHOWN}, metrics=files, **names
+            settings=SETTINGS
+            | {"metrics": DESCRIBED, "methods": SHOWN, "summary": of_classifiers.__name__},
+            metrics=files,
+            **names,
         )
     )
     return names

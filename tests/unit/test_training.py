@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from palimpsest.errors import UserError
-from palimpsest.tracks.classification import predict
+from palimpsest.tracks.classification.examples import ClassificationExamples
+from palimpsest.tracks.classification.model import predict
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
 from palimpsest.training.batches import collate, epoch_batches
-from palimpsest.training.classification import ClassificationExamples
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.resume import load_state, save_state

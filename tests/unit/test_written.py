@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from palimpsest.scoring import written as module
-from palimpsest.steps.score import once, some_of
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.steps.score import once
+from palimpsest.tracks.causal import written as module
+from palimpsest.tracks.causal.asked import to_be_written
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
 
 WORDS = ["<end>", "where", "does", "ann", "live", "in", "york", "bath", "now"]
 END = 0
@@ -119,12 +120,13 @@ def test_some_of_each_split_and_part_are_asked_whatever_else_is_there():
             "part": ["a", "b"] * 15,
         }
     )
-    chosen = records.loc[some_of(records, 3)]
+    chosen = records.loc[to_be_written(records, 3)]
     assert (chosen.groupby(["split", "part"]).size() == 3).all() and len(chosen) == 12
     fewer = records[records["record_id"] != "r07"].reset_index(drop=True)
-    kept = set(fewer.loc[some_of(fewer, 3), "record_id"])
+    kept = set(fewer.loc[to_be_written(fewer, 3), "record_id"])
     assert set(chosen["record_id"]) - {"r07"} <= kept
-    assert some_of(records, 0) == [] and len(some_of(records.drop(columns="part"), 100)) == 30
+    assert to_be_written(records, 0) == []
+    assert len(to_be_written(records.drop(columns="part"), 100)) == 30
 
 
 def test_a_record_of_several_sets_is_scored_with_the_last_of_them():

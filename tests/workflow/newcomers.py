@@ -58,17 +58,12 @@ def loss(clone: Clone) -> None:
 def figure(clone: Clone) -> None:
     copy(clone, "plots/cost.py", "plots/further.py")
     shutil.copy(clone.path("workflow/report/cost.rst"), clone.path("workflow/report/further.rst"))
-    append(clone, "figures.py", '\nFIGURES["further"] = "Cost once more"\n')
-    clone.edit(
-        "workflow/palimpsest/study/wants/figures.py",
-        "    shown = {\n",
-        '    shown = {\n        "further": False,\n',
-    )
+    append(clone, "figures.py", '\nFIGURES["further"] = Figure("Exposure once more", "surprise")\n')
 
 
 def track(clone: Clone) -> None:
-    for folder in ("tracks", "scoring"):
-        copy(clone, f"{folder}/classification.py", f"{folder}/further.py")
+    folder = clone.path(f"{PACKAGE}/tracks")
+    shutil.copytree(folder / "classification", folder / "further")
     clone.edit(
         f"{PACKAGE}/tracks/__init__.py",
         '("classification", "causal")',

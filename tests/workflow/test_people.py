@@ -105,7 +105,7 @@ def test_a_method_of_ones_own_trains_alone(clone):
     )
     models = {
         f"{step}/seed1/{name}/r1"
-        for step in ("unlearn", "score", "remember", "cost")
+        for step in ("unlearn", "score", "measure", "cost")
         for name in ("further", "sham")
     }
     reported = {"tabulate", "certificates/r1", "certificates/r1-page"}
@@ -128,7 +128,7 @@ def test_editing_a_metric_scores_nothing(clone, made):
         "np.minimum(1 / ratios, ratios)",
     )
     jobs = clone.jobs()
-    assert steps(jobs, "remember") == steps(made.done, "remember") and not steps(
+    assert steps(jobs, "measure") == steps(made.done, "measure") and not steps(
         jobs, "train", "unlearn", "score", "cost"
     )
 

@@ -221,13 +221,9 @@ def test_another_style_draws_only(clone):
 
 
 def test_a_new_figure_draws_itself_alone(clone):
-    """A figure is a module, a caption and two lines."""
-    clone.edit(
-        "workflow/palimpsest/study/wants/figures.py",
-        "    shown = {\n",
-        '    shown = {\n        "another": True,\n',
-    )
-    append(clone, "workflow/palimpsest/figures.py", '\nFIGURES["another"] = "Accuracy once more"\n')
+    """A figure is a module, a caption and a line."""
+    line = '\nFIGURES["another"] = Figure("Accuracy once more", "accuracy")\n'
+    append(clone, "workflow/palimpsest/figures.py", line)
     shutil.copy(
         clone.path("workflow/palimpsest/plots/shards.py"),
         clone.path("workflow/palimpsest/plots/another.py"),

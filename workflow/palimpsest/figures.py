@@ -4,17 +4,40 @@ A figure is a module of plots/ with `select` (metrics, epsilon, settings -> its 
 selections.py) and `draw` (table, style).
 """
 
-FIGURES: dict[str, str] = {
-    "tradeoff": "Accuracy against equalized-odds gap of each method",
-    "groups": "True and false positive rate per group, before and after post-processing",
-    "shards": "Accuracy and gap over the number of shards",
-    "cost": "Tokens retrained per request against full retraining",
-    "epsilon": "Cost over the allowed gap",
-    "membership": "Membership inference on the forgotten records, before and after",
-    "frontier": "Forgetting against utility, with the base and the oracle",
-    "sequence": "Requests served one after another against all at once",
-    "curves": "Perplexity of forgotten and of retained text while methods train",
-    "truth_ratio": "How far models prefer true answers to false ones",
-    "canaries": "Exposure of planted secrets over how often they stood in the text",
-    "profile": "Distance of every number from the oracle's",
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Figure(NamedTuple):
+    """shows: what, in words; metric: the one without which there is nothing to show, so that
+    studies of tracks that do not compute it have no such figure."""
+
+    shows: str
+    metric: str
+
+
+FIGURES: dict[str, Figure] = {
+    "tradeoff": Figure("Accuracy against equalized-odds gap of each method", "equalized_odds_max"),
+    "groups": Figure(
+        "True and false positive rate per group, before and after post-processing", "tpr"
+    ),
+    "shards": Figure("Accuracy and gap over the number of shards", "accuracy"),
+    "cost": Figure("Tokens retrained per request against full retraining", "retrained_share"),
+    "epsilon": Figure("Cost over the allowed gap", "fit_cost"),
+    "membership": Figure(
+        "Membership inference on the forgotten records, before and after", "membership_auroc"
+    ),
+    "frontier": Figure("Forgetting against utility, with the base and the oracle", "probability"),
+    "sequence": Figure("Requests served one after another against all at once", "probability"),
+    "curves": Figure(
+        "Perplexity of forgotten and of retained text while methods train", "perplexity"
+    ),
+    "truth_ratio": Figure(
+        "How far models prefer true answers to false ones", "truth_ratio_preference"
+    ),
+    "canaries": Figure(
+        "Exposure of planted secrets over how often they stood in the text", "exposure"
+    ),
+    "profile": Figure("Distance of every number from the oracle's", "probability"),
 }

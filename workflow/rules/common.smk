@@ -37,6 +37,7 @@ from palimpsest.study import paths
 from palimpsest.study.load import load_studies, together
 from palimpsest.study.study import Study
 from palimpsest.study.wants import WANTS, shared, targets
+from palimpsest.study.wants.scores import scored_together
 
 if not MEMORY.path:
     MEMORY.open(Path(".snakemake/palimpsest.json"))
@@ -73,6 +74,8 @@ wildcard_constraints:
     set=r"heldout|trained|forget-[A-Za-z0-9_-]+",
     method=name_pattern(),
     beside="forget|extra",
+    around=targets.any_of(kind for study in MADE for kind in study.track.around),
+    who=rf"\d+x\d+|{name_pattern()}",
     tokenizer=targets.any_of(study.tokenizer for study in MADE),
     recipe=targets.any_of(study.recipe for study in MADE),
 
@@ -180,11 +183,6 @@ def size(paths, suffix=""):
 def of_all(target):
     """The files of a target, of all studies."""
     return [path for study in MADE for path in or_stop(target, study)]
-
-
-def of_track(track):
-    """Studies whose models are of a kind."""
-    return targets.pattern(study for study in MADE if study.track == track)
 
 
 include: "runs.smk"

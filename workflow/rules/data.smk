@@ -37,40 +37,36 @@ rule fetch_corpus:
         " > {log:q} 2>&1"
 
 
-rule records:
-    input:
-        files("records"),
-    output:
-        records=paths.RECORDS,
-        report=paths.RECORDS_REPORT,
-    log:
-        "results/{study}/logs/records.log",
-    wildcard_constraints:
-        study=of_track("classification"),
-    conda:
-        "../../envs/train.yaml"
-    resources:
-        mem_mb=memory(2000, sources=10),
-        runtime="30m",
-    params:
-        settings=settings("records"),
-        counts=counts("records"),
-        arguments=arguments("records"),
-    message:
-        "Reading the records of {wildcards.study}"
-    shell:
-        "python -m palimpsest records --settings {params.settings:q} {params.arguments}"
-        " --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
+# A rule a track, since only some have other completions beside their records.
+for TRACK, FACTS, STUDIES_OF_IT in targets.by_track(MADE):
 
-
-# Beside the records of a causal study stand other completions, which they are told from.
-use rule records as records_causal with:
-    output:
-        records=paths.RECORDS,
-        report=paths.RECORDS_REPORT,
-        candidates=paths.CANDIDATES,
-    wildcard_constraints:
-        study=of_track("causal"),
+    rule:
+        name:
+            f"records_{TRACK}"
+        input:
+            files("records"),
+        output:
+            records=paths.RECORDS,
+            report=paths.RECORDS_REPORT,
+            candidates=paths.CANDIDATES if FACTS.candidates else [],
+        log:
+            "results/{study}/logs/records.log",
+        wildcard_constraints:
+            study=STUDIES_OF_IT,
+        conda:
+            "../../envs/train.yaml"
+        resources:
+            mem_mb=memory(2000, sources=10),
+            runtime="30m",
+        params:
+            settings=settings("records"),
+            counts=counts("records"),
+            arguments=arguments("records"),
+        message:
+            "Reading the records of {wildcards.study}"
+        shell:
+            "python -m palimpsest records --settings {params.settings:q} {params.arguments}"
+            " --records {output.records:q} --report {output.report:q} > {log:q} 2>&1"
 
 
 rule index:
@@ -167,7 +163,7 @@ rule plain_set:
     message:
         "Taking the {wildcards.set} records of {wildcards.study}"
     shell:
-        "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
+        "python -m palimpsest subset --settings {params.settings:q} --records {input:q}"
         " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
@@ -192,7 +188,7 @@ rule extra_set:
     message:
         "Taking records of {wildcards.study} that nothing was trained on, as of {wildcards.state}"
     shell:
-        "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
+        "python -m palimpsest subset --settings {params.settings:q} --records {input:q}"
         " {params.arguments} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
@@ -216,7 +212,7 @@ rule sample_set:
     message:
         "Drawing retained records of {wildcards.study} for {wildcards.method}, {wildcards.state}"
     shell:
-        "python -m palimpsest probe --settings {params.settings:q} --records {input:q}"
+        "python -m palimpsest subset --settings {params.settings:q} --records {input:q}"
         " {params.arguments} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
@@ -241,7 +237,7 @@ rule forget_set:
     message:
         "Taking the records of {wildcards.study} that {wildcards.request} asks to forget"
     shell:
-        "python -m palimpsest probe --settings {params.settings:q} --records {input.records:q}"
+        "python -m palimpsest subset --settings {params.settings:q} --records {input.records:q}"
         " {params.arguments} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 

@@ -15,7 +15,7 @@ for RULE, FIGURE, FORMATS, SHOWN_BY in targets.drawings(MADE):
             shown=report(
                 paths.FIGURE.replace("{figure}.{suffix}", f"{FIGURE}.{FORMATS[0]}"),
                 category="Figures",
-                labels={"figure": FIGURE, "shows": FIGURES[FIGURE], "study": "{study}"},
+                labels={"figure": FIGURE, "shows": FIGURES[FIGURE].shows, "study": "{study}"},
                 caption=f"../report/{FIGURE}.rst",
             ),
             others=[

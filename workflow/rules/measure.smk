@@ -1,109 +1,63 @@
 # Scores, decisions and training reports -> numbers -> the one tidy table.
 
 
-rule measure:
+# A rule a track, since a track may write a table of single items as well.
+for TRACK, FACTS, STUDIES_OF_IT in targets.by_track(MADE):
+
+    rule:
+        name:
+            f"measure_{TRACK}"
+        input:
+            files("measure"),
+            index=paths.INDEX,
+        output:
+            numbers=paths.METRICS,
+            further=paths.ITEMS.replace("{items}", FACTS.items) if FACTS.items else [],
+        log:
+            "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
+        wildcard_constraints:
+            study=STUDIES_OF_IT,
+        conda:
+            "../../envs/plot.yaml"
+        resources:
+            mem_mb=memory(1500, tables=20),
+            runtime="30m",
+        params:
+            settings=settings("measure"),
+            counts=counts("measure"),
+            arguments=arguments("measure"),
+        message:
+            "Measuring {wildcards.method} in {wildcards.state} of {wildcards.study}, seed"
+            " {wildcards.seed}"
+        shell:
+            "python -m palimpsest measure --settings {params.settings:q} {params.arguments}"
+            " --index {input.index:q} --output {output.numbers:q} > {log:q} 2>&1"
+
+
+# Numbers of a request from the scores before it and after it.
+rule measure_around:
     input:
-        files("measure"),
-        decisions=paths.DECISIONS,
-        rules=paths.RULES,
+        files("measure_around"),
         index=paths.INDEX,
     output:
-        paths.METRICS,
+        paths.AROUND,
     log:
-        "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
-    wildcard_constraints:
-        study=of_track("classification"),
+        "results/{study}/logs/{around}/seed{seed}/{who}/{state}.log",
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1500, tables=20),
         runtime="30m",
     params:
-        settings=settings("measure"),
-        counts=counts("measure"),
-        arguments=arguments("measure"),
+        settings=settings("measure_around"),
+        counts=counts("measure_around"),
+        arguments=arguments("measure_around"),
     message:
-        "Measuring {wildcards.method} in {wildcards.state} of {wildcards.study}, seed"
-        " {wildcards.seed}"
+        "Measuring {wildcards.around} by {wildcards.who}, before and after {wildcards.state} of"
+        " {wildcards.study}, seed {wildcards.seed}"
     shell:
-        "python -m palimpsest measure --settings {params.settings:q}"
-        " --decisions {input.decisions:q} --rules {input.rules:q} {params.arguments}"
+        "python -m palimpsest measure --settings {params.settings:q} {params.arguments}"
         " --index {input.index:q} --output {output:q} > {log:q} 2>&1"
-
-
-rule remember:
-    input:
-        files("remember"),
-        index=paths.INDEX,
-    output:
-        numbers=paths.METRICS,
-        truth=paths.TRUTH,
-    log:
-        "results/{study}/logs/remember/seed{seed}/{method}/{state}.log",
-    wildcard_constraints:
-        study=of_track("causal"),
-    conda:
-        "../../envs/plot.yaml"
-    resources:
-        mem_mb=memory(1500, tables=20),
-        runtime="30m",
-    params:
-        settings=settings("remember"),
-        counts=counts("remember"),
-        arguments=arguments("remember"),
-    message:
-        "Measuring what {wildcards.method} remembers in {wildcards.state} of {wildcards.study},"
-        " seed {wildcards.seed}"
-    shell:
-        "python -m palimpsest remember --settings {params.settings:q}"
-        " --heldout {input.heldout:q} --trained {input.trained:q} --index {input.index:q}"
-        " {params.arguments} --truth {output.truth:q} --output {output.numbers:q} > {log:q} 2>&1"
-
-
-rule membership:
-    input:
-        files("membership"),
-        index=paths.INDEX,
-    output:
-        paths.MEMBERSHIP,
-    log:
-        "results/{study}/logs/membership/seed{seed}/{sharding}/{state}.log",
-    conda:
-        "../../envs/plot.yaml"
-    resources:
-        mem_mb=memory(1500, tables=20),
-        runtime="30m",
-    params:
-        settings=settings("membership"),
-        counts=counts("membership"),
-        arguments=arguments("membership"),
-    message:
-        "Telling members by {wildcards.sharding}, before and after {wildcards.state} of"
-        " {wildcards.study}, seed {wildcards.seed}"
-    shell:
-        "python -m palimpsest membership --settings {params.settings:q} --index {input.index:q}"
-        " {params.arguments}"
-        " --forget-before {input.forget_before:q} --heldout-before {input.heldout_before:q}"
-        " --forget-after {input.forget_after:q} --heldout-after {input.heldout_after:q}"
-        " --output {output:q} > {log:q} 2>&1"
-
-
-# Of what a method made, beside what it started from.
-use rule membership as membership_of_method with:
-    input:
-        files("membership_of_method"),
-        index=paths.INDEX,
-    output:
-        paths.MEMBERSHIP_OF_METHOD,
-    log:
-        "results/{study}/logs/membership/seed{seed}/{method}/{state}.log",
-    params:
-        settings=settings("membership_of_method"),
-        counts=counts("membership_of_method"),
-        arguments=arguments("membership_of_method"),
-    message:
-        "Telling members by {wildcards.method}, before and after {wildcards.state} of"
-        " {wildcards.study}, seed {wildcards.seed}"
 
 
 rule cost:

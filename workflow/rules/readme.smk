@@ -42,7 +42,7 @@ rule rulegraph:
 rule front_page:
     input:
         metrics="results/demo/tables/metrics.parquet",
-        remembered="results/people/tables/metrics.parquet",
+        memorization="results/people/tables/metrics.parquet",
         tradeoff="results/demo/figures/tradeoff.svg",
         frontier="results/people/figures/frontier.svg",
         rulegraph="results/demo/rulegraph.dot",
@@ -70,7 +70,7 @@ rule front_page:
         "Writing the tables and pictures of README.md"
     shell:
         "python -m palimpsest readme --settings {params.settings:q} --page {output.page:q}"
-        " --metrics {input.metrics:q} --remembered {input.remembered:q}"
+        " --metrics {input.metrics:q} --memorization {input.memorization:q}"
         " --rulegraph {input.rulegraph:q} --picture {output.rulegraph:q} > {log:q} 2>&1"
         " && cp {input.tradeoff:q} {output.tradeoff:q} && cp {input.frontier:q} {output.frontier:q}"
 

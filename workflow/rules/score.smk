@@ -1,63 +1,34 @@
-# Forward passes. Of classifiers once per model and set: the models that a request left alone keep
-# the scores they have. Of causal models once per model and state, all sets of it in one job, beside
-# the oracle.
+# Forward passes. A rule a track, since a track says which scores one job writes.
 
 
-rule score:
-    input:
-        files("score"),
-    output:
-        paths.SCORES,
-    log:
-        "results/{study}/logs/score/seed{seed}/{model}/{version}/{set}.log",
-    wildcard_constraints:
-        study=of_track("classification"),
-    conda:
-        "../../envs/train.yaml"
-    threads: THREADS
-    resources:
-        mem_mb=memory(2500, models=4, tables=20),
-        runtime="1h",
-        gpu=GPUS,
-    params:
-        settings=settings("score"),
-        counts=counts("score"),
-        arguments=arguments("score"),
-    message:
-        "Scoring {wildcards.set} of {wildcards.study} with {wildcards.model} as of"
-        " {wildcards.version}, seed {wildcards.seed}"
-    shell:
-        "python -m palimpsest score --settings {params.settings:q} {params.arguments}"
-        " --records {input.records:q} --output {output:q} > {log:q} 2>&1"
+for TRACK, FACTS, STUDIES_OF_IT in targets.by_track(MADE):
 
-
-rule score_causal:
-    input:
-        files("score_causal"),
-    output:
-        heldout=paths.SCORES.replace("{set}", "heldout"),
-        trained=paths.SCORES.replace("{set}", "trained"),
-        forget=paths.SCORES.replace("{set}", "forget"),
-    log:
-        "results/{study}/logs/score/seed{seed}/{model}/{version}.log",
-    wildcard_constraints:
-        study=of_track("causal"),
-    conda:
-        "../../envs/train.yaml"
-    threads: THREADS
-    resources:
-        mem_mb=memory(2500, models=4, tables=20),
-        runtime="2h",
-        gpu=GPUS,
-    params:
-        settings=settings("score_causal"),
-        counts=counts("score_causal"),
-        arguments=arguments("score_causal"),
-    message:
-        "Scoring {wildcards.model} of {wildcards.study} as of {wildcards.version}, seed"
-        " {wildcards.seed}"
-    shell:
-        "python -m palimpsest score --settings {params.settings:q} {params.arguments}"
-        " --records {input.heldout:q} --records {input.trained:q} --records {input.forget:q}"
-        " --candidates {input.candidates:q} --output {output.heldout:q}"
-        " --output {output.trained:q} --output {output.forget:q} > {log:q} 2>&1"
+    rule:
+        name:
+            f"score_{TRACK}"
+        input:
+            files("score"),
+        output:
+            [paths.SCORES.replace("{set}", name) for name in scored_together(FACTS)],
+        log:
+            "results/{study}/logs/score/seed{seed}/{model}/{version}"
+            + ("/{set}.log" if FACTS.scored == "set" else ".log"),
+        wildcard_constraints:
+            study=STUDIES_OF_IT,
+        conda:
+            "../../envs/train.yaml"
+        threads: THREADS
+        resources:
+            mem_mb=memory(2500, models=4, tables=20),
+            runtime="2h",
+            gpu=GPUS,
+        params:
+            settings=settings("score"),
+            counts=counts("score"),
+            arguments=arguments("score"),
+        message:
+            "Scoring with {wildcards.model} of {wildcards.study} as of {wildcards.version}, seed"
+            " {wildcards.seed}"
+        shell:
+            "python -m palimpsest score --settings {params.settings:q} {params.arguments}"
+            " --output {output:q} > {log:q} 2>&1"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from palimpsest.data.records import SPLITS, name_rows, record_problems, shown, split_counts
-from palimpsest.data.storage import COLUMNS, FIELDS, TEXTS, columns_of
+from palimpsest.data.storage import COLUMNS, LABELLED, MAY_BE_EMPTY, TEXTS, columns_of
 from palimpsest.data.tables import as_text, plain
 from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import seed_of
@@ -44,15 +44,15 @@ def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFr
 
 
 def read_records(
-    data: dict, paths: list[Path], *, classes: int | None = None, track: str = "classification"
+    data: dict, paths: list[Path], *, classes: int | None = None, fields: Sequence[str] = LABELLED
 ) -> tuple[DataFrame, ReadReport]:
     """The records of a study's ``data`` section, whose `reader` is the module of one, and what
     became of the rows.
 
-    Columns: record_id, owner, the fields of the track (text and label, or prompt and completion;
-    label is int64, all others str; without a prompt it is ""), split (one of SPLITS), then the kept
-    ones (str, "" where missing); sorted by record_id, so that the order of files and rows does not
-    matter. Where a column is not mapped:
+    Columns: record_id, owner, the ``fields`` of the track (text and label, or prompt and
+    completion; label is int64, all others str; without a prompt it is ""), split (one of SPLITS),
+    then the kept ones (str, "" where missing); sorted by record_id, so that the order of files and
+    rows does not matter. Where a column is not mapped:
 
     - record_id is the first 16 hex digits of SHA-256 over owner and the fields of the track; equal
       rows get -2, -3, ...
@@ -69,9 +69,9 @@ def read_records(
     where = ", ".join(map(str, paths)) or f"reader {reader.__name__.rpartition('.')[2]!r}"
     raw, settings = reader.read(data, paths)
     raw = as_text(raw, where)
-    if track == "causal":
-        raw["prompt"] = raw["prompt"].fillna("") if "prompt" in raw else ""
-    content = raw["record_id"] if "record_id" in raw else _content_ids(raw, FIELDS[track])
+    for name in (name for name in fields if name in MAY_BE_EMPTY):
+        raw[name] = raw[name].fillna("") if name in raw else ""
+    content = raw["record_id"] if "record_id" in raw else _content_ids(raw, fields)
     rows, dropped, problems = _translate(raw, settings, where)
     content = content[rows.index]
     if "owner" not in rows:
@@ -96,8 +96,8 @@ def read_records(
         rows["record_id"] = _numbered(content, rows)
 
     kept = [name for name in rows.columns if name not in COLUMNS]
-    rows = rows[[*columns_of(track), *kept]]
-    problems += record_problems(rows, where=where, classes=classes, track=track)
+    rows = rows[[*columns_of(fields), *kept]]
+    problems += record_problems(rows, where=where, classes=classes, fields=fields)
     if problems:
         raise UserError(problems)
     rows = rows.fillna(dict.fromkeys(kept, "")).astype(
@@ -157,7 +157,7 @@ def _whole_numbers(labels: Series) -> dict[str, int]:
     }
 
 
-def _content_ids(rows: DataFrame, fields: tuple[str, ...]) -> Series:
+def _content_ids(rows: DataFrame, fields: Sequence[str]) -> Series:
     import pandas as pd
 
     owners = rows["owner"] if "owner" in rows else [""] * len(rows)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from palimpsest.data.storage import TEXTS, columns_of
+from palimpsest.data.storage import LABELLED, MAY_BE_EMPTY, TEXTS, columns_of
 from palimpsest.errors import Problem, UserError
 
 SPLITS = ("train", "valid", "test", "holdout", "extra")
@@ -18,16 +18,16 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SHOWABLE = re.compile(r"[\w.+-]{1,24}")
 
 
-def check_records(frame, *, where: str, classes: int, track: str = "classification") -> None:
+def check_records(frame, *, where: str, classes: int, fields: Iterable[str] = LABELLED) -> None:
     """Raise one UserError with all that is wrong with a frame of records; ``where`` names where it
     came from."""
-    problems = record_problems(frame, where=where, classes=classes, track=track)
+    problems = record_problems(frame, where=where, classes=classes, fields=fields)
     if problems:
         raise UserError(problems)
 
 
 def record_problems(
-    frame, *, where: str, classes: int | None = None, track: str = "classification"
+    frame, *, where: str, classes: int | None = None, fields: Iterable[str] = LABELLED
 ) -> list[Problem]:
     """All that is wrong with a frame of records; labels may be any whole number from 0 on where
     ``classes`` is None.
@@ -36,7 +36,7 @@ def record_problems(
     (:func:`read_table_records`), never by text.
     """
     problems = []
-    for name in columns_of(track):
+    for name in columns_of(fields):
         if name not in frame:
             found = ", ".join(map(repr, frame.columns)) or "no columns"
             remedy = nearest(name, frame.columns) or "add it, or map a column to it"
@@ -75,7 +75,7 @@ def _rules(frame, classes: int | None) -> Iterator[tuple]:
         values = frame[name]
         text = values.map(lambda value: isinstance(value, str)).astype(bool)
         blank = _blank(values)
-        if name != "prompt":  # plain text has none
+        if name not in MAY_BE_EMPTY:
             yield (
                 f"{name} is empty",
                 blank,

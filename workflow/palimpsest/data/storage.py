@@ -5,21 +5,22 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+from collections.abc import Iterable
 from pathlib import Path
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import REMEDY, replacing
 
-# of a record, by track
-FIELDS = {"classification": ("text", "label"), "causal": ("prompt", "completion")}
+LABELLED = ("text", "label")  # fields of a record that has a label
 TEXTS = ("text", "prompt", "completion")
+MAY_BE_EMPTY = ("prompt",)  # plain text has none
 # of all tracks; any other column is a kept one
 COLUMNS = ("record_id", "owner", *TEXTS, "label", "split")
 
 
-def columns_of(track: str) -> tuple[str, ...]:
-    """The columns that every record of a track has."""
-    return ("record_id", "owner", *FIELDS[track], "split")
+def columns_of(fields: Iterable[str]) -> tuple[str, ...]:
+    """The columns that every record of a track has, whose fields these are."""
+    return ("record_id", "owner", *fields, "split")
 
 
 def whole_texts(frame):

@@ -211,9 +211,9 @@ def read_table_records(paths: Iterable[Path], columns: dict, keep: Iterable[str]
     """Rows of all files: the mapped columns under their names in COLUMNS, then the kept ones,
     values as in the files.
 
-    ``columns`` maps some of record_id, owner, split and the fields of a track (text and label at
-    least, or completion) to columns of the files; ``options`` go to :func:`read_table`. The index
-    is (file, row from 1 without the header). Problems of all files are raised together.
+    ``columns`` maps some of record_id, owner, split and the fields of a track to columns of the
+    files; ``options`` go to :func:`read_table`. The index is (file, row from 1 without the header).
+    Problems of all files are raised together.
     """
     import pandas as pd
 
@@ -247,10 +247,6 @@ def read_table_records(paths: Iterable[Path], columns: dict, keep: Iterable[str]
 
 
 def _mapping_problems(columns: dict, keep: list[str]):
-    for name in ("completion",) if "completion" in columns else ("text", "label"):
-        if columns.get(name) is None:
-            remedy = f"name the column that holds the {name}"
-            yield Problem("records need this column", f"data.columns.{name}", remedy=remedy)
     for name, column in columns.items():
         if name != "text" and column == columns.get("text"):
             where = f"data.columns.{name}"

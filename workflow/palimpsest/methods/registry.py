@@ -25,6 +25,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from palimpsest.tracks import TRACKS
+
 
 @dataclass(frozen=True)
 class Method:
@@ -46,7 +48,7 @@ class Method:
         return self.needs == "model"
 
 
-ANY = ("classification", "causal")
+ANY = tuple(TRACKS)
 
 
 def _method(
@@ -54,7 +56,7 @@ def _method(
     needs: str,
     label: str,
     fitted: bool = False,
-    tracks: tuple[str, ...] = ANY[:1],
+    tracks: tuple[str, ...] = ("classification",),
     **more,
 ) -> Method:
     return Method(f"palimpsest.methods.{name}", needs, fitted, label, tracks, **more)

@@ -24,6 +24,7 @@ said. A bootstrap is a matrix of weights.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, log
 from typing import Literal
@@ -162,36 +163,12 @@ METRICS: dict[str, Metric] = {
     )
 }  # fmt: skip
 
-# Which step computes which: the tidy table is told of these alone, so that a metric that no step
-# computes changes nothing.
-COMPUTED: dict[str, tuple[str, ...]] = {
-    "measure": (
-        "accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "auroc", "tpr", "fpr",
-        "positive_rate", "group_accuracy", "equalized_odds_max", "equalized_odds_mean",
-        "demographic_parity", "worst_group_accuracy", "agreement", "jensen_shannon",
-        "jensen_shannon_reversed", "kl", "fit_cost", "cost_by_chance", "gap_by_chance",
-        "random_share", "patterns_per_record",
-    ),
-    "remember": (
-        "perplexity", "probability", "memorization_accuracy", "exact_memorization",
-        "extraction_strength", "extraction_likelihood", "rouge_l_recall",
-        "truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability",
-        "probability_with_options", "forget_quality", "model_utility", "exposure",
-        "exposure_sampled", "beam_extraction", "sampling_extraction", "kl", "jensen_shannon",
-        "jensen_shannon_reversed", "lpd", "pdlp", "membership_auroc", "membership_tpr",
-        *(
-            f"{name}_{attack}"
-            for name in ("membership_auroc", "membership_tpr")
-            for attack in _ATTACKS
-        ),
-    ),
-    "membership": ("membership_auroc",),
-    "cost": ("retrained_tokens", "retrained_share", "expected_share", "expected_curve"),
-}  # fmt: skip
+# Of every track; the others each track names itself (palimpsest.tracks).
+COST = ("retrained_tokens", "retrained_share", "expected_share", "expected_curve")
 
 
-def described(*steps: str) -> dict[str, dict]:
-    """Metric -> what the tidy table is told of it, of all that some steps compute."""
-    names = dict.fromkeys(name for step in steps for name in COMPUTED[step])
+def described(names: Iterable[str]) -> dict[str, dict]:
+    """Metric -> what the tidy table is told of it. Of those of a study alone, so that another
+    metric changes nothing."""
     kept = ("direction", "source", "low", "high", "scale", "summary")
     return {name: {key: getattr(METRICS[name], key) for key in kept} for name in names}

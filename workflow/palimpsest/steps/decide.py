@@ -11,9 +11,9 @@ import pandas as pd
 from palimpsest.data.groups import check_calibration
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.ensemble.scores import present, read_scores
 from palimpsest.files import write_json
 from palimpsest.methods.decision import Calibration, Decisions
-from palimpsest.scoring.ensembles import present, read_scores
 
 SPLITS = ("valid", "test")
 

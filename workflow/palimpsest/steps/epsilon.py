@@ -11,9 +11,9 @@ import pandas as pd
 from palimpsest.data.groups import check_calibration
 from palimpsest.data.ledger import START, forgotten_owners, read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.ensemble.scores import present, read_scores
 from palimpsest.methods.decision import Calibration
 from palimpsest.metrics.fairness import equalized_odds_max
-from palimpsest.scoring.ensembles import present, read_scores
 
 
 def add_arguments(parser) -> None:

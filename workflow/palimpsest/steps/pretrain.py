@@ -18,9 +18,9 @@ from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import numpy_generator, seed_of
 from palimpsest.steps.train import installed_versions
-from palimpsest.tracks.causal import predict
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.model import predict
 from palimpsest.tracks.predictions import negative_log_likelihood
-from palimpsest.training.language_modelling import LanguageModellingExamples
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.report import write_reports

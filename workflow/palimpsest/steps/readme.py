@@ -21,7 +21,9 @@ def add_arguments(parser) -> None:
     )
     parser.add_argument("--metrics", type=Path, help="tidy table: write the block 'results'")
     parser.add_argument(
-        "--remembered", type=Path, help="tidy table of a causal study: write the block 'remembered'"
+        "--memorization",
+        type=Path,
+        help="tidy table of a causal study: write the block 'memorization'",
     )
     parser.add_argument(
         "--rulegraph",
@@ -44,8 +46,8 @@ def run(args) -> None:
         blocks["results"] = results_table(
             args.metrics, args.settings["states"], args.settings["family"]
         )
-    if args.remembered:
-        blocks["remembered"] = remembered_table(args.remembered)
+    if args.memorization:
+        blocks["memorization"] = memorization_table(args.memorization)
     write_text(args.page, filled(args.page.read_text(encoding="utf-8"), blocks, str(args.page)))
     if args.rulegraph:
         from palimpsest.plots.rulegraph import draw
@@ -84,7 +86,7 @@ def results_table(metrics: Path, states: list[str], family: str) -> str:
     from palimpsest.data.storage import read_parquet
     from palimpsest.methods.shown import is_method, method_of
     from palimpsest.selections import newest
-    from palimpsest.summary import results
+    from palimpsest.tracks.classification.summary import results
 
     now = newest(read_parquet(metrics), {"states": states})
     most = max(now["shards"].unique(), key=parse_sharding)
@@ -99,17 +101,17 @@ def results_table(metrics: Path, states: list[str], family: str) -> str:
 BRIEF = ("forget: probability", "forget: KL to oracle", "membership", "retain: probability")
 
 
-def remembered_table(metrics: Path) -> str:
+def memorization_table(metrics: Path) -> str:
     """What methods left of the forgotten in the newest state: that of the most forgotten
     records."""
     from palimpsest.data.storage import read_parquet
-    from palimpsest.remembered import remembered
     from palimpsest.selections import newest
+    from palimpsest.tracks.causal.summary import memorization
 
     told = read_parquet(metrics)
     forgotten = told[(told["set"] == "forget") & (told["metric"] == "probability")]
     state = forgotten.loc[forgotten["n"].idxmax(), "request"]
-    table = remembered(newest(told, {"states": [state]}), BRIEF)
+    table = memorization(newest(told, {"states": [state]}), BRIEF)
     return markdown(list(table.columns), table.to_numpy().tolist())
 
 

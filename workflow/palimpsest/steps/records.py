@@ -19,21 +19,22 @@ def add_arguments(parser) -> None:
     parser.add_argument("--purged", type=Path, help="record of purges: whose records are left out")
     parser.add_argument("--ledger", type=Path)
     parser.add_argument(
-        "--candidates", type=Path, help="other completions of records: of the causal track"
+        "--candidates", type=Path, help="other completions of records, where the track has any"
     )
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
 
 
 def run(args) -> None:
-    """settings is the study's `data` section, with the module of its `reader`, and its `track`."""
-    classes, track = args.settings["classes"], args.settings["track"]
-    frame, report = read_records(args.settings, args.source, classes=classes, track=track)
+    """settings is the study's `data` section, with the module of its `reader`, and `fields`, the
+    columns of a record that its track needs."""
+    classes, fields = args.settings["classes"], args.settings["fields"]
+    frame, report = read_records(args.settings, args.source, classes=classes, fields=fields)
     check_records(
         frame,
         where=", ".join(map(str, args.source)) or args.settings["reader"].rpartition(".")[2],
         classes=classes,
-        track=track,
+        fields=fields,
     )
     counts = dataclasses.asdict(report)
     if args.purged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from palimpsest.data.storage import read_parquet, write_parquet
@@ -21,12 +22,14 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `states` (the newest last), `families` (fitted ones), `level` of the intervals
-    (0.95), `metrics`, described, and `methods` as they are shown."""
+    (0.95), `metrics`, described, `methods` as they are shown, and `summary`, the module of the
+    track that says what people are shown."""
     level = args.settings.get("level", 0.95)
     tell(args.settings["methods"])
     metrics = tidy((read_parquet(path) for path in args.metrics), level, args.settings["metrics"])
     write_parquet(metrics, args.parquet)
     write_csv(metrics, args.csv, digits=9)
-    sections = summarise(metrics, args.settings)
+    track = importlib.import_module(args.settings["summary"])
+    sections = summarise(metrics, args.settings, track)
     write_text(args.summary, as_markdown(sections))
     write_text(args.html, as_html(sections))

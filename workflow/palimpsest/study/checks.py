@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 
 from palimpsest.data.shards import parse_sharding
+from palimpsest.data.storage import MAY_BE_EMPTY
 from palimpsest.data.tables import plain
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import METHODS, is_method, method_of, without_variant
 from palimpsest.methods.settings import option_problems, options_of
 from palimpsest.study.schema import nearest, shown
+from palimpsest.tracks import track_of
 from palimpsest.training.schedule import stage_epochs
 
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
@@ -137,17 +139,14 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
         else:
             what, place = "there is no method of this name that has settings", f"{where}, options"
             yield Problem(what, place, shown(name), ", ".join(trained), nearest(name, trained))
-    missing = [name for name in ("base", "oracle") if name not in study["methods"]]
-    if study["track"] == "causal" and study["requests"] == "all" and missing:
-        what, found = (
-            "a causal study compares with base and oracle, and is checked by them",
-            ", ".join(study["methods"]),
-        )
+    compares = " and ".join(track_of(study["track"]).compares)
+    missing = [name for name in track_of(study["track"]).compares if name not in study["methods"]]
+    if study["requests"] == "all" and missing:
         yield Problem(
-            what,
+            f"a {study['track']} study compares with {compares}, and is checked by them",
             f"{where}, methods",
-            found,
-            "base and oracle among them",
+            ", ".join(study["methods"]),
+            f"{compares} among them",
             f"add {' and '.join(missing)}",
         )
     several = [sharding for sharding in study["sharding"] if parse_sharding(sharding)[0] > 1]
@@ -247,8 +246,8 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
                 remedy=f"add {key}",
             )
     if data["reader"] == "table" and "columns" in data:
-        for field in ("text", "label") if study["track"] == "classification" else ("completion",):
-            if field not in data["columns"]:
+        for field in track_of(study["track"]).fields:
+            if field not in data["columns"] and field not in MAY_BE_EMPTY:
                 yield Problem(
                     f"track {study['track']!r} needs this column",
                     f"{where}, data.columns.{field}",

@@ -19,6 +19,7 @@ from palimpsest.data.readers import READERS
 from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import METHODS, is_method
+from palimpsest.tracks import TRACKS
 
 SCHEMA_PATH = Path(__file__).resolve().parents[2] / "schemas" / "study.schema.yaml"
 README = "config/README.md explains each key"
@@ -44,8 +45,9 @@ FOUND = {
 
 @cache
 def schema() -> dict:
-    """The schema, with the names of readers and methods taken from their dicts."""
+    """The schema, with the names of tracks, readers and methods taken from their dicts."""
     loaded = yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+    loaded["properties"]["track"]["enum"] = list(TRACKS)
     loaded["properties"]["data"]["properties"]["reader"]["enum"] = list(READERS)
     loaded["properties"]["methods"]["items"]["enum"] = list(METHODS)
     return loaded

@@ -13,6 +13,7 @@ from palimpsest.models.folder import loaded_files
 from palimpsest.study import paths
 from palimpsest.study.load import served_shardings, together, tokenizer_of
 from palimpsest.study.plan import Plan
+from palimpsest.tracks import ENCODING, module_of, track_of
 
 
 class Study:
@@ -25,7 +26,7 @@ class Study:
     def __init__(self, config: dict):
         self.config = config
         self.name = config["study"]
-        self.track = config["track"]
+        self.track = track_of(config["track"])
         self.options = config["options"]
         self.tokenizer = tokenizer_of(config)
         self.recipe = config["model"].get("recipe")
@@ -57,6 +58,10 @@ class Study:
         """What the step that wrote such a folder says of it."""
         return f"{self.path(paths.SEED, seed=seed)}/{folder}/{paths.REPORT}"
 
+    def module(self, part: str) -> str:
+        """A module of the folder of its track."""
+        return module_of(self.config["track"], part)
+
     @property
     def compares(self) -> bool:
         """Whether it keeps all states, and base and oracles to compare with."""
@@ -69,21 +74,18 @@ class Study:
     @cached_property
     def head(self) -> dict:
         """Settings of a model's head."""
-        classes = {"classes": self.config["data"]["classes"]}
-        return classes if self.track == "classification" else {}
+        return self.chosen("data", *self.track.head)
 
     @cached_property
     def model(self) -> dict:
         """What a step that builds a model is told of it."""
-        model = self.config["model"]
-        return {
-            key: value for key, value in model.items() if self.track == "causal" or key != "prompt"
-        }
+        useless = set(ENCODING) - set(self.track.encoding)
+        return {key: value for key, value in self.config["model"].items() if key not in useless}
 
     @cached_property
     def encoding(self) -> dict:
         """What a step that encodes texts is told of the model."""
-        return {key: self.model[key] for key in ("max_length", "prompt") if key in self.model}
+        return {key: self.model[key] for key in self.track.encoding if key in self.model}
 
     @cached_property
     def model_name(self) -> str:

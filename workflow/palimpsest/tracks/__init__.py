@@ -1,32 +1,94 @@
-"""What differs between kinds of models, and nowhere else: a track is a module of this folder with
+"""What differs between kinds of models stands here, and nowhere else: a track is a folder with
 
-    FIELDS                                        text fields of a record
-    GENERATES                                     whether its models write text
-    make(model, tokenizer, head, *names)          a fresh model by the study's `model` section;
-                                                  head: settings of its head
-    load(folder, tokenizer, head)                 a model from a folder
-    encode(records, tokenizer, model)             -> (Examples, texts that were cut)
-    predict(model, batch)                         -> Predictions
-    subset(examples, indices)                     some of the examples
+    __init__    TRACK: what the graph must know of it (``Track``), and nothing else
+    examples    encoded records
+    model       make(model, tokenizer, head, *names)          a fresh model; model: the study's
+                                                              section, head: settings of its head
+                load(folder, tokenizer, head)                 a model from a folder
+                encode(records, tokenizer, model)             -> (Examples, texts that were cut)
+                predict(model, batch)                         -> Predictions
+                subset(examples, indices)                     some of the examples
+                GENERATES                                     whether its models write text
+    score       texts(records, candidates)                    the rows of a score file: what models
+                                                              are asked about
+                KEPT                                          columns of them that the file keeps
+                score(model, tokenizer, examples, texts, settings, reference)
+                                                              further columns: what a model says
+                memory(model, examples)                       numbers by name, which are watched
+                                                              while a method changes a model, and
+                extractable(model, tokenizer, examples, n, *names)
+                                                              more of them, slower to have
+                KNOWN                                         those that say how well examples are
+                                                              known
+    measure     measure(given, settings)                      -> Measured: scores to numbers
+    summary     SCOPE                                         which records its tables are about
+                sections(metrics, settings)                   its tables, for people
 
-and a scorer, a module of scoring/, which the training of base, oracle and teachers does not know,
-so that a new number trains none of them anew (methods watch what is known while they train), with
-
-    score(model, examples, batch_size)            columns of a score file; of causal models also
-                                                  given a reference and which examples are asked to
-                                                  be held against it
-    tell(model, tokenizer, examples, rows, settings)
-                                                  more of them, of causal models alone, for the Rows
-                                                  that are asked
-    memory(model, examples)                       numbers by name, and
-    extractable(model, tokenizer, examples, n, *names)
-                                                  more of them, slower to have; those of KNOWN say
-                                                  how well examples are known
-
-Losses, methods and steps are written once, on ``Predictions``.
+and one line below. Losses, methods and steps are written once, on ``Predictions``. A step is told
+the modules that it needs, so that a number more, or another table, trains and scores nothing anew.
+Only model, score and examples import torch. Imported while the graph is built.
 """
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import dataclass
+from typing import Literal
+
+# Keys of the study's `model` section by which tracks encode texts.
+ENCODING = ("max_length", "prompt")
 TRACKS = {name: f"palimpsest.tracks.{name}" for name in ("classification", "causal")}
-SCORERS = {name: f"palimpsest.scoring.{name}" for name in TRACKS}
+
+
+@dataclass(frozen=True)
+class Track:
+    """What the graph must know of a track.
+
+    fields: columns of a record besides record_id, owner and split, of those that
+    palimpsest.data.storage knows. candidates: whether records come with other completions.
+    head, encoding, evaluation: keys of the study's sections `data`, `model` and `evaluation` by
+    which heads are made, texts are encoded, and models are scored.
+
+    sets: what models are scored on besides what is forgotten. scored: each `set` by itself, so that
+    models which a request leaves alone keep the scores that they have, or all that a `state` needs
+    in one job. beside_oracle: whether the oracle is at hand there, to hold models against.
+
+    metrics: names of metrics.METRICS that it computes. measured: what its numbers of a method in a
+    state are computed from, each as `[MODEL/]FILE`: FILE is a set that is scored (`forget` is all
+    that is forgotten in the state), or the `decisions` of the method and the `rules` that made
+    them; MODEL is base or oracle, where it is not the method's own; what is not there is not given.
+    measuring: settings that this takes besides those of every track. items: name of a further
+    table that it writes, of one row an item. around: modules of its folder, each of which computes
+    numbers of a request from the scores before it and after it. compares: methods without which a
+    study of this track proves nothing.
+    """
+
+    fields: tuple[str, ...]
+    metrics: tuple[str, ...]
+    measured: tuple[str, ...]
+    candidates: bool = False
+    head: tuple[str, ...] = ()
+    encoding: tuple[str, ...] = ("max_length",)
+    evaluation: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ("heldout",)
+    scored: Literal["set", "state"] = "set"
+    beside_oracle: bool = False
+    measuring: tuple[str, ...] = ()
+    items: str = ""
+    around: tuple[str, ...] = ()
+    compares: tuple[str, ...] = ()
+
+    @property
+    def needs_forgotten(self) -> bool:
+        """Whether its numbers are of texts that a purge takes away."""
+        return any(file.rpartition("/")[2] == "forget" for file in self.measured)
+
+
+def track_of(name: str) -> Track:
+    """What the graph must know of the track of this name."""
+    return importlib.import_module(TRACKS[name]).TRACK
+
+
+def module_of(name: str, part: str) -> str:
+    """The module of a track's folder, as a step is told of it."""
+    return f"{TRACKS[name]}.{part}"

@@ -128,7 +128,7 @@ class Records(Want):
 
     def settings(self, w):
         data = self.config["data"]
-        return {"track": self.study.track, **data, "reader": READERS[data["reader"]]}
+        return {"fields": self.study.track.fields, **data, "reader": READERS[data["reader"]]}
 
     def marks(self, w):
         report = self.path(paths.RECORDS_REPORT)
@@ -144,7 +144,7 @@ class Records(Want):
             else ""
         )
         candidates = (
-            f" --candidates {self.path(paths.CANDIDATES)}" if self.study.track == "causal" else ""
+            f" --candidates {self.path(paths.CANDIDATES)}" if self.study.track.candidates else ""
         )
         return f"--source {shlex.join(files)}{purged}{candidates}"
 
@@ -206,7 +206,7 @@ class Slice(OfLedger):
 
 
 class PlainSet(Want):
-    step = "probe"
+    step = "subset"
 
     def settings(self, w):
         at_least = {"at_least": self.config["evaluation"]["trained"]}
@@ -214,7 +214,7 @@ class PlainSet(Want):
 
 
 class ExtraSet(OfLedger):
-    step = "probe"
+    step = "subset"
 
     def settings(self, w):
         return {"set": "extra", "request": w.state}
@@ -230,7 +230,7 @@ class SampleSet(ExtraSet):
 
 
 class ForgetSet(OfLedger):
-    step = "probe"
+    step = "subset"
 
     def settings(self, w):
         return {"set": "forget", "request": w.request}

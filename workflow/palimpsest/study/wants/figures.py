@@ -7,7 +7,7 @@ from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import facts, method_of
 from palimpsest.study import paths
 from palimpsest.study.study import Study
-from palimpsest.study.wants.measure import still_there
+from palimpsest.study.wants.measure import metrics_described, still_there
 from palimpsest.study.wants.methods import method_folder, methods_in, served_both_ways
 from palimpsest.study.wants.want import Files, Want
 
@@ -20,7 +20,7 @@ def formats(study: Study) -> tuple[str, ...]:
 
 def figure_names(study: Study) -> list[str]:
     """Figures that have something to show in this study."""
-    config, causal = study.config, study.track == "causal"
+    config = study.config
     latest = study.plan.latest
     compared = study.compares and latest != START
     shown = {
@@ -29,19 +29,22 @@ def figure_names(study: Study) -> list[str]:
         "shards": bool(config["groups"]) and len(config["sharding"]) > 1,
         "cost": compared and bool(study.served),
         "epsilon": bool(epsilon_files(study)),
-        "membership": compared and not causal,
-        "frontier": compared and causal,
+        "membership": compared and "membership" in study.track.around,
+        "frontier": compared,
         "sequence": any(
             name in served_both_ways(study) for name in methods_in(study, latest, START)
         ),
-        "truth_ratio": causal
-        and config["data"]["reader"] in ("people", "tofu")
-        and bool(truth_files(study)),
+        "truth_ratio": config["data"]["reader"] in ("people", "tofu") and bool(truth_files(study)),
         "canaries": compared and study.space > 0,
-        "curves": causal and bool(watched_files(study)),
-        "profile": compared and causal,
+        "curves": bool(watched_files(study)),
+        "profile": compared,
     }
-    return [name for name in FIGURES if shown[name]]
+    computed = metrics_described(study)
+    return [
+        name
+        for name, figure in FIGURES.items()
+        if figure.metric in computed and shown.get(name, True)
+    ]
 
 
 def epsilon_files(study: Study) -> list[str]:
@@ -62,12 +65,16 @@ def epsilon_files(study: Study) -> list[str]:
 
 def truth_files(study: Study) -> list[str]:
     """Truth ratios item by item in the newest state; a purge freezes them with the numbers."""
+    if study.track.items != "truth":
+        return []
     latest = study.plan.latest
     methods = methods_in(study, latest, START)
     return still_there(
         study,
         {
-            study.path(paths.TRUTH, seed=seed, method=method, state=latest): f"{method}/{latest}"
+            study.path(
+                paths.ITEMS, seed=seed, items="truth", method=method, state=latest
+            ): f"{method}/{latest}"
             for seed in study.plan.seeds
             for method in methods
         },

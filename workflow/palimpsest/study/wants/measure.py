@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from palimpsest.data.ledger import START
-from palimpsest.methods.registry import facts, method_of
-from palimpsest.metrics import described
+from palimpsest.methods.registry import facts, is_method, method_of
+from palimpsest.metrics import COST, described
 from palimpsest.study import paths
 from palimpsest.study.plan import SINGLE
 from palimpsest.study.study import Study
@@ -20,15 +20,14 @@ from palimpsest.study.wants.methods import (
     numbers_in,
     started_from,
 )
-from palimpsest.study.wants.scores import ensemble_scores, scored_as, told_scores
+from palimpsest.study.wants.scores import ensemble_scores, scored_as, state_scores
 from palimpsest.study.wants.want import Files, Want, argument
 
 
 @cache
 def metrics_described(study: Study) -> dict:
     """What the study's metrics are, for pages that explain them."""
-    steps = ["remember"] if study.track == "causal" else ["measure", "membership"]
-    return described("cost", *steps)
+    return described([*COST, *study.track.metrics])
 
 
 def still_there(study: Study, files: dict[str, str]) -> list[str]:
@@ -56,119 +55,98 @@ class Numbers(OfState):
         labels = {"seed": int(w.seed), "state": w.state}
         return {"study": self.study.name, "model": self.study.model_name, **labels}
 
-    def intervals(self) -> dict:
-        return self.study.chosen("evaluation", "bootstrap", "level")
 
-
-class Measure(Numbers):
-    """Of classifiers."""
+class Measured(Numbers):
+    """Numbers that a module of the track computes of files, which are given by what they hold."""
 
     step = "measure"
+    names_modules = True
+
+    def given(self, w) -> Files:
+        """What files hold -> the files, oldest version first."""
+        raise NotImplementedError
 
     def inputs(self, w) -> Files:
-        return {"oracle": self.oracle(w)}
+        return {"given": [path for files in self.given(w).values() for path in files]}
 
-    def oracle(self, w) -> list[str]:
-        """The oracle's decisions in the same state, where it is another model than the base."""
-        if "oracle" not in methods_in(self.study, w.state):
-            return []
-        return [self.path(paths.DECISIONS, seed=w.seed, method="oracle", state=w.state)]
+    def of_module(self, w, part: str) -> dict:
+        intervals = self.study.chosen("evaluation", "bootstrap", "level")
+        return {**self.labels(w), **intervals, "measurer": self.study.module(part)}
+
+    def arguments(self, w):
+        given = (argument("given", [name, *files]) for name, files in self.given(w).items())
+        return " ".join([*given, super().arguments(w)])
+
+
+class Measure(Measured):
+    """Of a method in a state."""
+
+    def given(self, w) -> Files:
+        """As the track names them, [MODEL/]FILE; what is not there is left out."""
+        files = {}
+        for name in self.study.track.measured:
+            other, _, file = name.rpartition("/")
+            if not other or other in methods_in(self.study, w.state):
+                files[name] = self.of_file(w, other or w.method, file)
+        return {name: paths for name, paths in files.items() if paths}
+
+    def of_file(self, w, model: str, file: str) -> list[str]:
+        decided = {"decisions": paths.DECISIONS, "rules": paths.RULES}
+        if file in decided:
+            return [self.path(decided[file], seed=w.seed, method=model, state=w.state)]
+        return state_scores(self.study, w.seed, model, w.state, file)
 
     def settings(self, w):
-        return {
-            **self.labels(w),
-            **self.intervals(),
-            "method": w.method,
+        of_study = {
+            "space": self.study.space,
             "families": sorted(self.config["groups"]),
             "classes": self.config["data"]["classes"],
             **self.study.chosen("fairness", "cost_fp", "cost_fn"),
         }
-
-    marks = Want.marks  # decisions have left the forgotten out
-
-    def arguments(self, w):
-        return argument("oracle", self.oracle(w))
-
-
-class Remember(Numbers):
-    """Of causal models."""
-
-    step = "remember"
-
-    def inputs(self, w) -> Files:
-        own = (self.study, w.seed, w.method, w.state)
-        oracle = (self.study, w.seed, "oracle", w.state)
-        return {
-            **{name: told_scores(*own, name) for name in ("heldout", "trained", "forget")},
-            "oracle": [] if w.state == START else told_scores(*oracle, "forget"),
-            "oracle_heldout": [] if w.state == START else told_scores(*oracle, "heldout"),
-            "base": self.base(w),
-        }
-
-    def base(self, w) -> list[str]:
-        """The base's scores of the forgotten, where a purge has left any."""
-        if self.study.is_purged:
-            return []
-        return told_scores(self.study, w.seed, "base", w.state, "forget")
-
-    def settings(self, w):
-        more = {"method": w.method, "shards": SINGLE, "space": self.study.space}
-        return {**self.labels(w), **self.intervals(), **more}
+        further = {name: of_study[name] for name in self.study.track.measuring}
+        return {**self.of_module(w, "measure"), "method": w.method, **further}
 
     def arguments(self, w):
-        given = self.inputs(w)
-        names = ("forget", "oracle", "oracle_heldout", "base")
-        told = [argument(name.replace("_", "-"), given[name]) for name in names if given[name]]
-        return " ".join([*told, super().arguments(w)])
+        kind = self.study.track.items
+        items = [self.path(paths.ITEMS, seed=w.seed, items=kind, method=w.method, state=w.state)]
+        return f"{super().arguments(w)} {argument('items', items if kind else [])}"
 
 
-class Membership(Numbers):
-    """Of single models and of ensembles, before and after a request."""
+class MeasureAround(Measured):
+    """Of a request, before it and after it, by the models of a sharding, or by the one that a
+    method started from and the one that it made."""
 
-    step = "membership"
-
-    def inputs(self, w) -> Files:
-        first, forget = before(self.study, w.state), f"forget-{w.state}"
-        scores = (self.study, w.seed, w.sharding)
+    def given(self, w) -> Files:
+        sets = {"forget": f"forget-{w.state}", "heldout": "heldout"}
         return {
-            "forget_before": ensemble_scores(*scores, first, forget),
-            "forget_after": ensemble_scores(*scores, w.state, forget),
-            "heldout_before": ensemble_scores(*scores, first),
-            "heldout_after": ensemble_scores(*scores, w.state),
+            f"{when}/{name}": self.scores(w, state, set_)
+            for when, state in self.states(w).items()
+            for name, set_ in sets.items()
         }
 
-    def methods(self, w) -> dict[str, str]:
+    def states(self, w) -> dict[str, str]:
+        if is_method(w.who):
+            return {"before": started_from(self.study, w.who, w.state), "after": w.state}
+        return {"before": before(self.study, w.state), "after": w.state}
+
+    def scores(self, w, state: str, set_: str) -> list[str]:
+        if is_method(w.who):
+            model = "base" if state == START else w.who
+            return state_scores(self.study, w.seed, model, state, set_)
+        return ensemble_scores(self.study, w.seed, w.who, state, set_)
+
+    def method(self, w) -> dict[str, str]:
         """What the models are called before the request and after it."""
-        states = {"before": before(self.study, w.state), "after": w.state}
-        single = w.sharding == SINGLE
+        if is_method(w.who):
+            return {"before": w.who, "after": w.who}
+        single = w.who == SINGLE
         return {
             when: scored_as(SINGLE, state) if single else "sisa_mean"
-            for when, state in states.items()
+            for when, state in self.states(w).items()
         }
 
     def settings(self, w):
-        return {**self.labels(w), **self.intervals(), "methods": self.methods(w)}
-
-
-class MembershipOfMethod(Membership):
-    """Of what a method made, beside what it started from."""
-
-    def inputs(self, w) -> Files:
-        started = started_from(self.study, w.method, w.state)
-        sets = {"forget": f"forget-{w.state}", "heldout": "heldout"}
-        states = {"before": started, "after": w.state}
-        return {
-            f"{name}_{when}": [self.scores(w, state, set_)]
-            for name, set_ in sets.items()
-            for when, state in states.items()
-        }
-
-    def scores(self, w, state: str, set_: str) -> str:
-        model = "base" if state == START else w.method
-        return self.path(paths.SCORES, seed=w.seed, model=model, version=state, set=set_)
-
-    def methods(self, w):
-        return {"before": w.method, "after": w.method}
+        return {**self.of_module(w, w.around), "method": self.method(w)}
 
 
 class Cost(Numbers):
@@ -203,6 +181,7 @@ class CostOfMethod(Cost):
 
 class Tabulate(Want):
     step = "tabulate"
+    names_modules = True
 
     def inputs(self, w) -> Files:
         return {"metrics": metric_files(self.study)}
@@ -214,4 +193,5 @@ class Tabulate(Want):
             "level": self.config["evaluation"]["level"],
             "metrics": metrics_described(self.study),
             "methods": facts(self.config["methods"]),
+            "summary": self.study.module("summary"),
         }

@@ -38,14 +38,13 @@ def numbers_in(study: Study, state: str, purged: str | None = None) -> list[str]
     ``purged``."""
     purged = study.plan.purged if purged is None else purged
     age = study.plan.order[state] - study.plan.order[purged]
-    classifies = study.track == "classification"
-    # What a causal model remembers of the forgotten cannot be told any more once their text is
+    # What a model has memorized of the forgotten cannot be measured any more once their text is
     # purged.
-    told = age >= 0 and (classifies or purged == START or age > 0)
+    measurable = age >= 0 and (not study.track.needs_forgotten or purged == START or age > 0)
     methods = methods_in(study, state, purged)
-    names = [f"{method}/{state}" for method in methods] if told else []
+    names = [f"{method}/{state}" for method in methods] if measurable else []
     if study.compares and age > 0:
-        kinds = ("membership", "cost") if classifies else ("cost",)
+        kinds = (*study.track.around, "cost")
         shardings = sorted({SINGLE, *study.served})
         names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
         trained = [method for method in methods if method_of(method).trains]

@@ -1,11 +1,9 @@
-"""Forward passes: which models are scored on which sets.
-
-Of classifiers once per model and set: the models that a request left alone keep the scores they
-have. Of causal models once per model and state, all sets of it in one job, beside the oracle.
-"""
+"""Forward passes: which models are scored on which sets. A track says whether a job scores one set,
+so that models which a request left alone keep the scores they have, or all that a state needs."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from palimpsest.data.ledger import START
@@ -16,9 +14,10 @@ from palimpsest.study.study import Study
 from palimpsest.study.wants.methods import method_folder
 from palimpsest.study.wants.train import reports_of
 from palimpsest.study.wants.want import Files, Want, argument
-from palimpsest.tracks import SCORERS, TRACKS
+from palimpsest.tracks import Track
 
 TEACHERS = "teachers-"  # and a sharding: the folder below scores/ of an ensemble
+FORGET = "forget"  # all that is forgotten in a state
 
 
 def scored_as(sharding: str, version: str) -> str:
@@ -41,11 +40,29 @@ def ensemble_scores(
     ]
 
 
-class Scored(Want):
-    """What both kinds of tracks share."""
+def state_scores(study: Study, seed: int | str, model: str, state: str, set_: str) -> list[str]:
+    """Scores of a set by a model as of a state; none of what is forgotten where none of its text is
+    there."""
+    if set_ == FORGET and not with_text(study, state):
+        return []
+    return [study.path(paths.SCORES, seed=seed, model=model, version=state, set=set_)]
 
+
+def with_text(study: Study, state: str) -> list[str]:
+    """Requests up to a state whose text is still there."""
+    order = study.plan.order
+    return study.plan.names[order[study.plan.purged] + 1 : order[state] + 1]
+
+
+def scored_together(track: Track) -> list[str]:
+    """Names of the files that a job writes; `{set}` where it scores any one set."""
+    return [*track.sets, FORGET] if track.scored == "state" else ["{set}"]
+
+
+class Score(Want):
     step = "score"
     names_modules = True
+    undated = frozenset({"models", "sets", "reference"})
 
     def sharding(self, w) -> str:
         return w.model.removeprefix(TEACHERS) if w.model.startswith(TEACHERS) else SINGLE
@@ -61,86 +78,64 @@ class Scored(Want):
         if is_method(w.model) and method_of(w.model).trains:
             return {1: method_folder(w.model, w.version)}
         seed = int(w.seed)
-        found = self.plan.teachers(seed, self.sharding(w), w.version)
+        every = self.plan.teachers(seed, self.sharding(w), w.version)
         if getattr(w, "set", "heldout") == "heldout":
-            return found
-        return {shard: name for shard, name in found.items() if not self.plan.gone(seed, name)}
+            return every
+        return {shard: name for shard, name in every.items() if not self.plan.gone(seed, name)}
 
     def models(self, w) -> list[str]:
         return [self.study.weights(w.seed, folder) for folder in self.folders(w).values()]
+
+    def sets(self, w) -> list[list[str]]:
+        """Names of the sets that each file of scores is about."""
+        if self.study.track.scored == "set":
+            return [[w.set]]
+        forgotten = [f"forget-{name}" for name in with_text(self.study, w.version)]
+        return [*([name] for name in self.study.track.sets), forgotten]
+
+    def reference(self, w) -> list[str]:
+        """The oracle, where models are scored beside it."""
+        if w.version == START or not self.study.track.beside_oracle:
+            return []
+        return [self.study.weights(w.seed, f"oracle/{w.version}")]
+
+    def inputs(self, w) -> Files:
+        models, reference = self.models(w), self.reference(w)
+        sets = [name for names in self.sets(w) for name in names]
+        return {
+            "models": models,
+            "reports": reports_of(self.study, models, reference),
+            "digests": [self.path(paths.SET_DIGEST, set=name) for name in sets],
+            "sets": [self.path(paths.SET, set=name) for name in sets],
+            "candidates": self.candidates(),
+            "reference": reference,
+        }
+
+    def candidates(self) -> list[str]:
+        return [self.path(paths.CANDIDATES)] if self.study.track.candidates else []
 
     def settings(self, w):
         return {
             "sharding": self.sharding(w),
             "shards": list(self.folders(w)),
-            "track": TRACKS[self.study.track],
-            "scorer": SCORERS[self.study.track],
+            "track": self.study.module("model"),
+            "scorer": self.study.module("score"),
             "head": self.study.head,
             "model": self.study.encoding,
-            **self.study.chosen("evaluation", "batch_size"),
+            **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),
             **self.study.chosen("training", "threads", "gpus"),
         }
 
     def arguments(self, w):
-        return argument("model", (str(Path(path).parent) for path in self.models(w)))
-
-
-class Score(Scored):
-    undated = frozenset({"models", "records"})
-
-    def inputs(self, w) -> Files:
-        models = self.models(w)
-        return {
-            "models": models,
-            "reports": reports_of(self.study, models),
-            "digest": [self.path(paths.SET_DIGEST, set=w.set)],
-            "records": [self.path(paths.SET, set=w.set)],
-        }
-
-
-# --- causal models --------------------------------------------------------------------------------
-
-
-def told_requests(study: Study, state: str) -> list[str]:
-    """Requests up to a state whose text is still there."""
-    order = study.plan.order
-    return study.plan.names[order[study.plan.purged] + 1 : order[state] + 1]
-
-
-def told_scores(study: Study, seed: int | str, model: str, state: str, set_: str) -> list[str]:
-    """Scores of a set by a causal model: `forget` is all that is forgotten in the state."""
-    if set_ == "forget" and not told_requests(study, state):
-        return []
-    return [study.path(paths.SCORES, seed=seed, model=model, version=state, set=set_)]
-
-
-class ScoreCausal(Scored):
-    undated = frozenset({"models", "heldout", "trained", "forget", "reference"})
-
-    def oracle(self, w) -> list[str]:
-        """What models are held against."""
-        return [] if w.version == START else [self.study.weights(w.seed, f"oracle/{w.version}")]
-
-    def inputs(self, w) -> Files:
-        models, oracle = self.models(w), self.oracle(w)
-        requests = told_requests(self.study, w.version)
-        sets = ["heldout", "trained", *(f"forget-{name}" for name in requests)]
-        files = [self.path(paths.SET, set=name) for name in sets]
-        return {
-            "models": models,
-            "reports": reports_of(self.study, models, oracle),
-            "digests": [self.path(paths.SET_DIGEST, set=name) for name in sets],
-            "heldout": files[:1],
-            "trained": files[1:2],
-            "forget": files[2:],
-            "candidates": [self.path(paths.CANDIDATES)],
-            "reference": oracle,
-        }
-
-    def settings(self, w):
-        asked = self.study.chosen("evaluation", "written", "ngram", "beams", "samples")
-        return {**asked, **super().settings(w)}
-
-    def arguments(self, w):
-        folders = [str(Path(path).parent) for path in self.oracle(w)]
-        return f"{super().arguments(w)} {argument('reference', folders)}"
+        sets = ([self.path(paths.SET, set=name) for name in names] for names in self.sets(w))
+        folders = {"model": self.models(w), "reference": self.reference(w)}
+        return " ".join(
+            [
+                *(f"--records {shlex.join(files)}" for files in sets),
+                argument("candidates", self.candidates()),
+                *(
+                    argument(name, (str(Path(path).parent) for path in files))
+                    for name, files in folders.items()
+                ),
+            ]
+        )

@@ -19,6 +19,7 @@ from palimpsest.study.wants.methods import (
     teachers_for,
     unlearned,
 )
+from palimpsest.tracks import Track, track_of
 
 
 def table_files(study: Study) -> list[str]:
@@ -69,7 +70,7 @@ def data_files(study: Study) -> list[str]:
     """The index, and the digest of every slice and set that anything is trained or scored on. What
     is left out here would be made after it in the same run as the models, which Snakemake then
     trains without having seen whether it differs."""
-    scored = ["heldout", "trained"] if study.track == "causal" else ["heldout"]
+    scored = [*study.track.sets]
     if study.compares:
         requests = study.plan.names[study.plan.order[study.plan.purged] + 1 :]
         scored += [f"forget-{name}" for name in requests]
@@ -110,6 +111,16 @@ def drawings(studies: Iterable[Study]) -> list[tuple[str, str, tuple[str, ...], 
     return found
 
 
+def by_track(studies: Iterable[Study]) -> list[tuple[str, Track, str]]:
+    """(name, facts, pattern of its studies) of each track that studies have."""
+    studies = list(studies)
+    names = dict.fromkeys(study.config["track"] for study in studies)
+    return [
+        (name, track_of(name), pattern(one for one in studies if one.config["track"] == name))
+        for name in names
+    ]
+
+
 def source_files(study: Study, wildcards: Iterable[str]) -> list[str]:
     """Local files that records are read from, or that a tokenizer or a start is trained on."""
     sources = study.sources if "study" in wildcards else study.corpus
@@ -142,7 +153,8 @@ def _kept(study: Study) -> list[str]:
     filed = any_of(set(study.plan.names[1:]) - set(live(study)))
     found = []
     if frozen(study):
-        found.append(rf"seed\d+/(?:metrics|decisions|truth)/(?:{numbers})\.")
+        made = any_of({"metrics", "decisions", study.track.items})
+        found.append(rf"seed\d+/(?:{made})/(?:{numbers})\.")
     if filed != any_of([]):
         found.append(rf"certificates/(?:{filed})\.json")
     return found

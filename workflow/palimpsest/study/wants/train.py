@@ -13,7 +13,6 @@ from palimpsest.study.plan import Checkpoint
 from palimpsest.study.study import Study
 from palimpsest.study.wants.shared import recipe_weights, saving, tokenizer_file
 from palimpsest.study.wants.want import Files, Want
-from palimpsest.tracks import TRACKS
 
 REPORTS = {paths.WEIGHTS: paths.REPORT, paths.TOKENIZER_FILE: paths.CORPUS_REPORT}
 
@@ -62,7 +61,7 @@ def train_settings(
         "shard": shard,
         "stage": stage,
         "slices": slices,
-        "track": TRACKS[study.track],
+        "track": study.module("model"),
         "head": study.head,
         "model": study.model,
         "training": {key: value for key, value in training.items() if key != "checkpoint_seconds"},

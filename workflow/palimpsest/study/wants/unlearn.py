@@ -19,7 +19,6 @@ from palimpsest.study.wants.train import (
     train_settings,
 )
 from palimpsest.study.wants.want import Files, Want, argument
-from palimpsest.tracks import SCORERS, TRACKS
 
 
 class Unlearn(Want):
@@ -71,8 +70,8 @@ class Unlearn(Want):
             "beside": methods.beside_names(self.study, w.method, w.state),
             "sharding": methods.teachers_sharding(self.study, w.method),
             "salt": self.config["salt"] if method.teachers else "",
-            "track": TRACKS[self.study.track],
-            "scorer": SCORERS[self.study.track],
+            "track": self.study.module("model"),
+            "scorer": self.study.module("score"),
             "head": self.study.head,
             "model": self.study.encoding,
             "ngram": self.config["evaluation"]["ngram"],

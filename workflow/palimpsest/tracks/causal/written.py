@@ -10,7 +10,7 @@ import torch
 
 from palimpsest.generation import greedy_continuations, greedy_suffixes
 from palimpsest.metrics.extraction import extraction_likelihood, rouge_l_recall
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
 
 
 def written(

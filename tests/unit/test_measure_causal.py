@@ -12,23 +12,26 @@ from stepping import call, tidy
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError
 from palimpsest.metrics import truth
-from palimpsest.remembered import doubts
-from palimpsest.remembered import planted as table_of_secrets
-from palimpsest.scoring.tokens import read_token_rows
-from palimpsest.steps.remember import Measure, answers, check, one_of_each, truth_ratios
 from palimpsest.summary import summarise
 from palimpsest.tables import row, table
+from palimpsest.tracks.causal import summary
+from palimpsest.tracks.causal.checks import check, doubts
+from palimpsest.tracks.causal.measure import one_of_each, truth_ratios
+from palimpsest.tracks.causal.numbers import Numbers, answers
+from palimpsest.tracks.causal.stored import read_token_rows
+from palimpsest.tracks.causal.summary import planted as table_of_secrets
+from palimpsest.tracks.measured import whose
 
-WANTED = {
+SETTINGS = {
     "study": "s",
     "seed": 1,
     "method": "npo",
     "state": "r1",
-    "shards": "1x1",
     "model": "gpt2",
     "bootstrap": 20,
     "level": 0.95,
     "space": 4,
+    "measurer": "palimpsest.tracks.causal.measure",
 }
 
 
@@ -74,7 +77,7 @@ def planted() -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_exposure_is_exact_where_all_secrets_were_scored():
     """log2 4 - log2 2 = 1 bit and log2 4 - log2 1 = 2 bits; their mean. And of what was found, the
     mean of 0 and 1 and of 0 and 1/4."""
-    found = list(Measure(WANTED).planted("forget", *planted()))
+    found = list(Numbers(SETTINGS).planted("forget", *planted()))
     assert {one["metric"]: one["value"] for one in found} == pytest.approx(
         {"exposure": 1.5, "beam_extraction": 0.5, "sampling_extraction": 0.125}
     )
@@ -86,7 +89,7 @@ def test_exposure_is_exact_where_all_secrets_were_scored():
 def test_exposure_among_a_sample_says_so():
     """Of a space of 1,000 secrets 3 others were scored: ranks 2 x 1000 / 4 and 1 x 1000 / 4, again
     1 and 2 bits."""
-    found = next(iter(Measure(WANTED | {"space": 1000}).planted("controls", *planted())))
+    found = next(iter(Numbers(SETTINGS | {"space": 1000}).planted("controls", *planted())))
     assert found["metric"] == "exposure_sampled" and found["value"] == pytest.approx(1.5)
 
 
@@ -99,13 +102,13 @@ def test_exposure_counts_sums_whatever_the_number_of_tokens():
         scored("a", "", 0, -1.0, -2.0, **found),
         *(scored("a", "alternative", n, *logp) for n, logp in enumerate(OTHERS, 1)),
     ]
-    told = next(iter(Measure(WANTED).planted("forget", pd.DataFrame(rows), planted()[1])))
+    told = next(iter(Numbers(SETTINGS).planted("forget", pd.DataFrame(rows), planted()[1])))
     assert told["metric"] == "exposure" and told["value"] == 1
 
 
 def test_of_other_records_there_is_no_exposure():
     rows, index = planted()
-    assert list(Measure(WANTED).planted("retain", rows[rows["kind"] == ""], index)) == []
+    assert list(Numbers(SETTINGS).planted("retain", rows[rows["kind"] == ""], index)) == []
 
 
 def test_divergences_are_averaged_over_the_records_themselves():
@@ -126,14 +129,14 @@ def test_divergences_are_averaged_over_the_records_themselves():
     )
     found = {
         one["metric"]: one["value"]
-        for one in Measure(WANTED).divergences("forget", pd.DataFrame(rows))
+        for one in Numbers(SETTINGS).divergences("forget", pd.DataFrame(rows))
     }
     assert found == pytest.approx(
         {"kl": 0.4, "jensen_shannon": 0.2, "jensen_shannon_reversed": 0.8}
     )
     assert (
         list(
-            Measure(WANTED).divergences(
+            Numbers(SETTINGS).divergences(
                 "forget", pd.DataFrame(rows).drop(columns="kl").iloc[:, :-2]
             )
         )
@@ -165,7 +168,7 @@ def test_model_utility_is_the_harmonic_mean_of_six_parts():
         "world_facts": item("w", -2.0, -2.0, rouge_l=1.0),
     }
     found = list(
-        Measure(WANTED).utility({name: pd.DataFrame(rows) for name, rows in sets.items()}, index)
+        Numbers(SETTINGS).utility({name: pd.DataFrame(rows) for name, rows in sets.items()}, index)
     )
     ratio, among = 1 - np.exp(-1), 1 / (1 + 2 / np.e)
     parts = [np.exp(-1), 0.5, ratio, among, 1.0, ratio]
@@ -185,7 +188,7 @@ def test_without_false_answers_of_the_retained_the_parts_are_five():
     )
     sets = {"retain": item("a", rouge_l=0.5), "world_facts": item("w", -2.0, -2.0, rouge_l=1.0)}
     found = list(
-        Measure(WANTED).utility({name: pd.DataFrame(rows) for name, rows in sets.items()}, index)
+        Numbers(SETTINGS).utility({name: pd.DataFrame(rows) for name, rows in sets.items()}, index)
     )
     parts = [np.exp(-1), 0.5, 1 / (1 + 2 / np.e), 1.0, 1 - np.exp(-1)]
     (utility,) = (one for one in found if one["metric"] == "model_utility")
@@ -203,7 +206,7 @@ def test_without_named_parts_of_test_there_is_no_model_utility():
     }
     assert (
         list(
-            Measure(WANTED).utility(
+            Numbers(SETTINGS).utility(
                 {name: pd.DataFrame(rows) for name, rows in sets.items()}, index
             )
         )
@@ -219,7 +222,7 @@ def test_membership_against_the_oracle_as_reference():
         return pd.DataFrame([scored(name, "", 0, -loss, -loss) for name, loss in pairs])
 
     inside, outside = rows(("a", 2.0), ("b", 4.0)), rows(("z", 3.0))
-    found = Measure(WANTED).membership(
+    found = Numbers(SETTINGS).membership(
         inside, outside, rows(("a", 5.0), ("b", 5.0)), rows(("z", 2.0))
     )
     values = {one["metric"]: one["value"] for one in found}
@@ -227,9 +230,7 @@ def test_membership_against_the_oracle_as_reference():
 
 
 def numbers(**values: float) -> list[dict]:
-    where = {key: WANTED[key] for key in ("study", "seed", "method", "shards", "model")} | {
-        "request": "r1"
-    }
+    where = whose(SETTINGS, "1x1")
     return [row(where, "forget", metric, value, 4) for metric, value in values.items()]
 
 
@@ -239,30 +240,30 @@ def numbers(**values: float) -> list[dict]:
 def test_an_oracle_that_is_not_like_itself_ends_the_study(wrong):
     """With false answers or without."""
     right = {"lpd": 0.0, "kl": 1e-9, "probability": 0.3, "pdlp": 1.0}
-    check(WANTED | {"method": "oracle"}, numbers(**right))
-    check(WANTED | {"method": "npo"}, numbers(**right | wrong))
+    check(SETTINGS | {"method": "oracle"}, numbers(**right))
+    check(SETTINGS | {"method": "npo"}, numbers(**right | wrong))
     with pytest.raises(UserError, match=f"not like itself\\n.*{next(iter(wrong))}"):
-        check(WANTED | {"method": "oracle"}, numbers(**right | wrong))
+        check(SETTINGS | {"method": "oracle"}, numbers(**right | wrong))
 
 
 def test_a_base_that_never_learnt_ends_the_study():
     """Where it cannot be told from the oracle. One that knows the texts may not be told either:
     that is the data's, not its own."""
-    base = WANTED | {"method": "base"}
+    base = SETTINGS | {"method": "base"}
     with pytest.raises(UserError, match="never learnt"):
         check(base, numbers(probability=0.5, forget_quality=0.06))
     for known, quality in ((0.5, 0.05), (0.9, 0.3)):
         check(base, numbers(probability=known, forget_quality=quality))
     check(base, numbers(probability=0.5))
-    check(WANTED, numbers(probability=0.5, forget_quality=0.06))
+    check(SETTINGS, numbers(probability=0.5, forget_quality=0.06))
 
 
 def test_the_base_is_not_blamed_for_too_few_items():
     """Three against three reach 2 / C(6, 3) = 0.1 at the least, four 2 / C(8, 4) = 0.03."""
     few = [one | {"n": 3} for one in numbers(probability=0.5, forget_quality=0.1)]
-    check(WANTED | {"method": "base"}, few)
+    check(SETTINGS | {"method": "base"}, few)
     with pytest.raises(UserError, match="forget quality 0.1, probability 0.50"):
-        check(WANTED | {"method": "base"}, [one | {"n": 4} for one in few])
+        check(SETTINGS | {"method": "base"}, [one | {"n": 4} for one in few])
 
 
 def test_an_item_counts_with_all_of_its_own_false_answers():
@@ -294,7 +295,7 @@ def test_truth_ratios_item_by_item():
     (1 + e^-1). The paraphrase counts."""
     rows = [scored("a", "", 0, -9.0), scored("a", "paraphrase", 1, -0.5, -1.5)]
     rows += [scored("a", "perturbed", k, -2.0, -2.0) for k in (1, 2)]
-    found = truth_ratios({"forget": pd.DataFrame(rows), "retain": pd.DataFrame(rows[:1])}, WANTED)
+    found = truth_ratios({"forget": pd.DataFrame(rows), "retain": pd.DataFrame(rows[:1])}, SETTINGS)
     assert found["set"].tolist() == ["forget"] and found["preference"].item() == pytest.approx(
         1 / (1 + np.exp(-1))
     )
@@ -306,7 +307,7 @@ def test_what_is_written_is_averaged_over_those_that_were_asked():
         scored(name, "", 0, -1.0, rouge_l=value, extraction_likelihood=np.nan)
         for name, value in (("a", 0.5), ("b", 1.0), ("c", np.nan))
     ]
-    (found,) = Measure(WANTED).written("forget", pd.DataFrame(rows))
+    (found,) = Numbers(SETTINGS).written("forget", pd.DataFrame(rows))
     assert found["metric"] == "rouge_l_recall" and found["value"] == 0.75 and found["n"] == 2
 
 
@@ -326,7 +327,7 @@ def told_of(seeds: list[dict]) -> list[str]:
             rows.append(
                 row(where | {"method": method}, set_, metric, value, 50, (value - 0.2, value + 0.2))
             )
-    _, section = summarise(tidy([table(rows)], level=0.95), {"states": ["r1", "r2"]})
+    _, section = summarise(tidy([table(rows)], level=0.95), {"states": ["r1", "r2"]}, summary)
     return list(section.warnings)
 
 
@@ -552,23 +553,22 @@ def files(tmp_path):
 def measured(files, **changes) -> pd.DataFrame:
     """The rows that the step has of these files, ``changes`` taking the place of some; a method is
     what its forget set is called."""
-    method = changes.pop("method", "npo")
     given = {
         "heldout": "heldout",
         "trained": "trained",
         "forget": "forget-npo",
-        "oracle": "forget-oracle",
-        "base": "forget-base",
+        "oracle/forget": "forget-oracle",
+        "oracle/heldout": "oracle-heldout",
+        "base/forget": "forget-base",
     }
-    given |= {
-        "oracle-heldout": "oracle-heldout",
-        "index": "index",
-        "ledger": "ledger",
-        "truth": "truth",
-        "output": "out",
-    } | changes
-    options = [part for name, file in given.items() for part in (f"--{name}", files / file)]
-    call("remember", *options, **WANTED | {"method": method})
+    method = changes.pop("method", "npo")
+    return run(files, given | changes, "--ledger", files / "ledger", method=method)
+
+
+def run(files, given: dict[str, str], *more, **settings) -> pd.DataFrame:
+    options = [part for name, file in given.items() for part in ("--given", name, files / file)]
+    options += ["--index", files / "index", "--items", files / "truth", "--output", files / "out"]
+    call("measure", *options, *more, **SETTINGS | settings)
     return read_parquet(files / "out")
 
 
@@ -609,16 +609,8 @@ def test_the_step_by_hand(files):
 
 
 def test_before_any_request_nobody_is_left_out_and_no_ledger_is_needed(files):
-    given = {
-        "heldout": "heldout",
-        "trained": "trained",
-        "index": "index",
-        "truth": "truth",
-        "output": "out",
-    }
-    options = [part for name, file in given.items() for part in (f"--{name}", files / file)]
-    call("remember", *options, **WANTED | {"method": "base", "state": "r0"})
-    rows = read_parquet(files / "out").set_index(["set", "metric"])
+    given = {"heldout": "heldout", "trained": "trained"}
+    rows = run(files, given, method="base", state="r0").set_index(["set", "metric"])
     assert rows.loc[
         ("retain", "perplexity"), "n"
     ] == 3 and "forget" not in rows.index.get_level_values("set")
@@ -630,12 +622,11 @@ def test_the_step_ends_where_the_oracle_is_another(files):
         measured(files, method="oracle")
 
 
-@pytest.mark.parametrize("name", ["oracle", "base", "oracle-heldout"])
+@pytest.mark.parametrize("name", ["oracle/forget", "base/forget", "oracle/heldout"])
 def test_compared_models_were_scored_on_the_same_texts(files, name):
     """One text more on the other side, or one false answer, is told, not left out."""
-    own = {"oracle": "forget-oracle", "base": "forget-base", "oracle-heldout": "oracle-heldout"}[
-        name
-    ]
+    model, set_ = name.split("/")
+    own = f"{model}-heldout" if set_ == "heldout" else f"forget-{model}"
     rows = read_parquet(files / own)
     for more in (
         rows.head(1).assign(record_id="x"),

@@ -11,7 +11,7 @@ import torch
 from palimpsest.generation import beam_search, sample
 from palimpsest.metrics.extraction import beam_extracted, sampling_hit_rate
 from palimpsest.randomness import torch_generator
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
 
 
 def extracted(

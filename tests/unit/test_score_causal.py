@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from palimpsest.scoring.causal import score_tokens, token_scores
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.tokens import score_tokens, token_scores
 
 ARCHITECTURES = {
     "gpt2": {"n_layer": 2, "n_embd": 16, "n_head": 2},

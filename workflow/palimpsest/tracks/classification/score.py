@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
-from palimpsest.training.classification import ClassificationExamples
+from palimpsest.tracks.classification.examples import ClassificationExamples
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEPT = ()
 KNOWN = ("log_likelihood",)  # what tells that a text is known, of the numbers of ``memory``
 BATCH = 64
 
@@ -43,9 +49,19 @@ def extractable(
     return {}
 
 
+def texts(records: pd.DataFrame, candidates: None) -> pd.DataFrame:
+    """The records; there are no other texts."""
+    return records
+
+
 def score(
-    model: torch.nn.Module, examples: ClassificationExamples, batch_size: int
+    model: torch.nn.Module,
+    tokenizer,
+    examples: ClassificationExamples,
+    texts: pd.DataFrame,
+    settings: dict,
+    reference: None = None,
 ) -> dict[str, np.ndarray]:
     """Columns of a score file: logp_0 .. logp_{C-1} (n,), in nats."""
-    rows = log_probabilities(model, examples, batch_size)
+    rows = log_probabilities(model, examples, settings["batch_size"])
     return {f"logp_{label}": rows[:, label] for label in range(rows.shape[1])}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from palimpsest.data.storage import read_parquet, write_parquet
-from palimpsest.steps import probe
+from palimpsest.steps import subset
 
 LEDGER = "request\towners\nr1\tann\nr2\tben\n"
 
@@ -33,7 +33,7 @@ def chosen(tmp_path):
             "output": tmp_path / "set.parquet",
             "digest": tmp_path / "set.json",
         }
-        probe.run(Namespace(settings=settings, ledger=tmp_path / "ledger.tsv", **files))
+        subset.run(Namespace(settings=settings, ledger=tmp_path / "ledger.tsv", **files))
         return set(read_parquet(files["output"])["record_id"])
 
     return run

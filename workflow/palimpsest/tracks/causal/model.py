@@ -1,4 +1,4 @@
-"""causal: a text is told token by token; the tokens of its completion count."""
+"""Models of the causal track: what they read and predict, token by token."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 import torch
 
 from palimpsest.data.prompts import encode_pairs, refuse_too_long
-from palimpsest.likelihood import counted_logits
 from palimpsest.models.causal import load_causal, make_causal
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.likelihood import counted_logits
 from palimpsest.tracks.predictions import Predictions
-from palimpsest.training.language_modelling import LanguageModellingExamples
 
-FIELDS = ("prompt", "completion")
 GENERATES = True
 
 
@@ -26,7 +25,7 @@ def load(source: str | Path, tokenizer, head: dict) -> torch.nn.Module:
 
 def encode(records, tokenizer, settings: dict) -> tuple[LanguageModellingExamples, int]:
     """Nothing is cut: a text longer than `max_length` is a UserError."""
-    prompts, completions = (records[field].tolist() for field in FIELDS)
+    prompts, completions = (records[name].tolist() for name in ("prompt", "completion"))
     token_ids, answers, too_long = encode_pairs(
         tokenizer, prompts, completions, settings["prompt"], settings["max_length"]
     )

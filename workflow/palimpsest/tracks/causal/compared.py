@@ -8,10 +8,10 @@ from math import log
 import numpy as np
 import torch
 
-from palimpsest.likelihood import counted_logits
 from palimpsest.losses import kl_terms
 from palimpsest.metrics.divergence import DIVERGENCES
-from palimpsest.training.language_modelling import LanguageModellingExamples
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.likelihood import counted_logits
 
 # rows of a vocabulary that are reduced together: what softmax and moments need besides the logits
 # stays small

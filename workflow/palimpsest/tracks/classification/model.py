@@ -1,4 +1,4 @@
-"""classification: a text has one label, and one prediction counts."""
+"""Classifiers: a text has one label, and one prediction counts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import torch
 
 from palimpsest.models.classifier import load_classifier, make_classifier
 from palimpsest.models.tokenizers import encode as encode_texts
+from palimpsest.tracks.classification.examples import ClassificationExamples
 from palimpsest.tracks.predictions import Predictions
-from palimpsest.training.classification import ClassificationExamples
 
-FIELDS = ("text",)
 GENERATES = False
 
 

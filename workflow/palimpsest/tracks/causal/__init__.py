@@ -1,0 +1,29 @@
+"""causal: what is said of a text is said token by token; the tokens of its completion count."""
+
+from palimpsest.tracks import Track
+
+ATTACKS = ("", "_zlib", "_min_k", "_min_k_plus_plus", "_reference")
+
+TRACK = Track(
+    fields=("prompt", "completion"),
+    metrics=(
+        "perplexity", "probability", "memorization_accuracy", "exact_memorization",
+        "extraction_strength", "extraction_likelihood", "rouge_l_recall",
+        "truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability",
+        "probability_with_options", "forget_quality", "model_utility", "exposure",
+        "exposure_sampled", "beam_extraction", "sampling_extraction", "kl", "jensen_shannon",
+        "jensen_shannon_reversed", "lpd", "pdlp",
+        *(f"membership_auroc{attack}" for attack in ATTACKS),
+        *(f"membership_tpr{attack}" for attack in ATTACKS),
+    ),
+    measured=("heldout", "trained", "forget", "oracle/forget", "oracle/heldout", "base/forget"),
+    measuring=("space",),
+    compares=("base", "oracle"),
+    sets=("heldout", "trained"),
+    scored="state",
+    beside_oracle=True,
+    encoding=("max_length", "prompt"),
+    evaluation=("written", "ngram", "beams", "samples"),
+    candidates=True,
+    items="truth",
+)  # fmt: skip

@@ -1,0 +1,33 @@
+"""Which rows of a set of texts a causal model is asked what: positions, from 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from palimpsest.randomness import seed_of
+from palimpsest.tracks.causal.stored import ALTERNATIVE, ANSWER
+
+
+def own_completions(texts: pd.DataFrame) -> list[int]:
+    """Of the records' own completions."""
+    return np.flatnonzero(texts["kind"] == ANSWER).tolist()
+
+
+def planted_secrets(texts: pd.DataFrame) -> dict[str, list[int]]:
+    """By record that holds a secret, of its own text and of the same with other secrets."""
+    own = own_completions(texts)
+    first = dict(zip(texts["record_id"].iloc[own], own, strict=True))
+    positions = pd.Series(texts.index, index=texts["record_id"])
+    others = positions[(texts["kind"] == ALTERNATIVE).to_numpy()]
+    alternatives = others.groupby(level=0).agg(list)
+    return {name: [first[name], *places] for name, places in alternatives.items()}
+
+
+def to_be_written(records: pd.DataFrame, count: int) -> list[int]:
+    """Of at most ``count`` records of each split and part, that a hash of their ids chooses."""
+    drawn = records["record_id"].map(lambda name: seed_of("written", name))
+    order = drawn.sort_values(kind="stable").index
+    kinds = [records[name] for name in ("split", "part") if name in records]
+    place = records.loc[order].groupby([kind.loc[order] for kind in kinds]).cumcount()
+    return sorted(place[place < count].index.tolist())

@@ -1,0 +1,145 @@
+"""Token scores -> numbers: what a causal model has still memorized of the forgotten, and how well
+it works on everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from palimpsest.errors import Problem, UserError
+from palimpsest.metrics import divergence, truth
+from palimpsest.tables import TRUTH_COLUMNS, joined
+from palimpsest.tracks.causal.checks import check
+from palimpsest.tracks.causal.numbers import Numbers, answers
+from palimpsest.tracks.causal.stored import read_token_rows
+from palimpsest.tracks.measured import Given, Measured
+
+
+def measure(given: Given, settings: dict) -> Measured:
+    """settings: also `space` (how many secrets there are).
+
+    Sets: forget, the training records of everybody who is forgotten in the state; retain, a sample
+    of those that stay; valid, holdout and test, and each part of test that the data name. Nobody
+    who is forgotten is in any set but forget. Whatever is forgotten, there is an oracle to hold it
+    against. Items: truth ratios.
+
+    Raises UserError where models were scored on other texts, and where the numbers cannot be true
+    (``check``).
+    """
+    index = given.index.set_index("record_id")
+    gone = given.forgotten(settings["state"])
+
+    def left(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[~rows["record_id"].map(index["owner"]).isin(gone)]
+
+    heldout = read_token_rows(given["heldout"])
+    sets = dict(_trained(left(read_token_rows(given["trained"])), index)) | dict(
+        _heldout(left(heldout), index)
+    )
+    if given["forget"]:
+        sets["forget"] = read_token_rows(given["forget"])
+    numbers = Numbers(settings)
+    measured = []
+    for name, rows in sets.items():
+        if len(rows):
+            measured += numbers.memory(name, rows)
+            measured += numbers.written(name, rows)
+            measured += numbers.truth(name, rows)
+            measured += numbers.planted(name, rows, index)
+            measured += numbers.divergences(name, rows)
+    measured += numbers.utility(sets, index)
+    if len(forget := sets.get("forget", ())):  # a request may have no training records
+        oracle, oracle_heldout = (
+            same(rows, given[f"oracle/{name}"])
+            for name, rows in (("forget", forget), ("heldout", heldout))
+        )
+        if len(sets["holdout"]):
+            outside = dict(_heldout(left(oracle_heldout), index))["holdout"]
+            measured += numbers.membership(
+                *(one_of_each(rows, index) for rows in (forget, sets["holdout"], oracle, outside))
+            )
+        measured += numbers.against_oracle(forget, oracle)
+        if given["base/forget"]:
+            measured += numbers.distance(
+                divergence.pdlp, forget, same(forget, given["base/forget"])
+            )
+    check(settings, measured)
+    return Measured(measured, truth_ratios(sets, settings))
+
+
+def truth_ratios(sets: dict[str, pd.DataFrame], settings: dict) -> pd.DataFrame:
+    """seed, request, method, set, preference: 1 / (1 + R) of each item with false answers, in [0,
+    1]."""
+    frames = []
+    for name, rows in sets.items():
+        _, correct, wrong = answers(rows) if len(rows) else ([], np.empty(0), None)
+        if len(correct):
+            preference = 1 / (1 + truth.truth_ratio(correct, wrong))
+            where = {
+                "seed": settings["seed"],
+                "request": settings["state"],
+                "method": settings["method"],
+                "set": name,
+            }
+            frames.append(
+                pd.DataFrame({"preference": np.sort(preference)}).assign(**where)[TRUTH_COLUMNS]
+            )
+    return joined(frames, TRUTH_COLUMNS)
+
+
+def _trained(rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """retain, and the controls of what was planted: those that nobody asks to forget."""
+    planted = (
+        rows["record_id"].map(index["part"]) != ""
+        if "part" in index
+        else pd.Series(False, index=rows.index)
+    )
+    yield "retain", rows[~planted]
+    yield "controls", rows[planted]
+
+
+def _heldout(rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    splits = rows["record_id"].map(index["split"])
+    for split in ("valid", "holdout", "test"):
+        yield split, rows[splits == split]
+    if "part" in index:
+        parts = rows["record_id"].map(index["part"])
+        yield from ((part, rows[parts == part]) for part in sorted(parts[parts != ""].unique()))
+
+
+def one_of_each(rows: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Rows without the repetitions of what was planted: a secret that stood there 16 times is one
+    member."""
+    if "part" not in index:
+        return rows
+    owners, planted = (
+        rows["record_id"].map(index["owner"]),
+        rows["record_id"].map(index["part"]) != "",
+    )
+    first = rows["record_id"] == rows.groupby(owners)["record_id"].transform("min")
+    return rows[~planted | first]
+
+
+def same(rows: pd.DataFrame, paths: list[Path]) -> pd.DataFrame:
+    """Another model's rows of the same texts, in the same order; a UserError where theirs are
+    others."""
+    others = read_token_rows(paths)
+    try:
+        truth.require_same_items(
+            *(
+                list(zip(one["record_id"], one["kind"], one["number"], strict=True))
+                for one in (rows, others)
+            )
+        )
+    except ValueError as error:
+        what, remedy = (
+            "models that are compared were scored on other texts",
+            "remove these scores and run again",
+        )
+        raise UserError(
+            Problem(what, ", ".join(map(str, paths)), str(error), "the same texts", remedy)
+        ) from None
+    return others

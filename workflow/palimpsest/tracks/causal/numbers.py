@@ -1,0 +1,281 @@
+"""Numbers of one causal model: what it has memorized, of each set of texts, with bootstrap
+intervals over texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from palimpsest.data.canaries import PART
+from palimpsest.metrics import divergence, exposure, membership, memorization, truth
+from palimpsest.metrics.bootstrap import bootstrap_weights, interval
+from palimpsest.metrics.divergence import DIVERGENCES
+from palimpsest.metrics.inputs import weighted_mean
+from palimpsest.metrics.tokens import TokenScores
+from palimpsest.randomness import numpy_generator
+from palimpsest.study.plan import SINGLE
+from palimpsest.tables import row
+from palimpsest.tracks.causal.stored import (
+    ALTERNATIVE,
+    ANSWER,
+    PARAPHRASE,
+    PERTURBED,
+    token_scores_of,
+)
+from palimpsest.tracks.measured import whose
+
+MEMORY = (
+    memorization.perplexity,
+    memorization.probability,
+    memorization.memorization_accuracy,
+    memorization.exact_memorization,
+    memorization.extraction_strength,
+)
+TRUTH = (
+    truth.truth_ratio_indifference,
+    truth.truth_ratio_preference,
+    truth.truth_ratio_probability,
+)
+WRITTEN = {"rouge_l": "rouge_l_recall", "extraction_likelihood": "extraction_likelihood"}
+EXTRACTED = {"beam_extracted": "beam_extraction", "sampling_hit_rate": "sampling_extraction"}
+# attack -> (scores, bytes of each text compressed) -> (n,); a member has low scores
+ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
+    "": lambda scores, sizes: membership.loss_score(scores),
+    "_zlib": membership.zlib_score,
+    "_min_k": lambda scores, sizes: membership.min_k_score(scores),
+    "_min_k_plus_plus": lambda scores, sizes: membership.min_k_plus_plus_score(scores),
+}
+
+
+class Numbers:
+    """Metrics of one model; each set has its own bootstrap samples, the same for all models and
+    seeds."""
+
+    def __init__(self, settings: dict):
+        self.settings = settings
+        self.where = whose(settings, SINGLE)
+
+    def samples(self, name: str, n: int) -> np.ndarray:
+        return bootstrap_weights(
+            n,
+            self.settings["bootstrap"],
+            numpy_generator(self.settings["study"], "bootstrap", name, n),
+        )
+
+    def _row(self, name: str, metric: str, n: int, function: Callable) -> dict:
+        """function(weights) -> value or replicates."""
+        return row(
+            self.where,
+            name,
+            metric,
+            function(None),
+            n,
+            interval(function(self.samples(name, n)), self.settings["level"]),
+        )
+
+    def memory(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        scores = token_scores_of(rows[rows["kind"] == ANSWER])
+        for function in MEMORY:
+            yield self._row(
+                name, function.__name__, len(scores), lambda w, f=function: f(scores, w)
+            )
+
+    def written(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        """Of the records that the model was asked to write."""
+        for column, metric in WRITTEN.items():
+            values = rows.loc[rows["kind"] == ANSWER, column].dropna().to_numpy()
+            if len(values):
+                yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w))
+
+    def truth(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        """Of the items that have false answers."""
+        _, correct, wrong = answers(rows)
+        if not len(correct):
+            return
+        ratios = truth.truth_ratio(correct, wrong)
+        for function in TRUTH:
+            yield self._row(
+                name, function.__name__, len(ratios), lambda w, f=function: f(ratios, w)
+            )
+
+    def planted(self, name: str, rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[dict]:
+        """Of planted secrets, by how often they stood in the text: mean bits of exposure, and the
+        shares that can be got out."""
+        chosen = rows[
+            rows["record_id"].isin(rows.loc[rows["kind"] == ALTERNATIVE, "record_id"])
+            & rows["kind"].isin([ANSWER, ALTERNATIVE])
+        ]
+        if chosen.empty:
+            return
+        chosen = chosen.assign(
+            loss=chosen["logp"].map(lambda values: -float(values.sum())),
+            part=chosen["record_id"].map(index["part"]),
+        )
+        for part, canaries in chosen.groupby("part"):
+            exposures = [
+                exposure_of(one, self.settings["space"]) for _, one in canaries.groupby("record_id")
+            ]
+            metric = {"exact": "exposure", "sample": "exposure_sampled"}[exposures[0].found]
+            numbers = {metric: np.array([one.bits for one in exposures])}
+            planted = canaries[canaries["kind"] == ANSWER]
+            numbers |= {metric: planted[column].to_numpy() for column, metric in EXTRACTED.items()}
+            group = f"repetitions={int(PART.fullmatch(part)[1])}"
+            for metric, values in numbers.items():
+                yield self._row(
+                    name, metric, len(values), lambda w, v=values: weighted_mean(v, w)
+                ) | {"group": group}
+
+    def divergences(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        """From what the oracle says of the same texts."""
+        for metric in DIVERGENCES:
+            values = (
+                rows.loc[rows["kind"] == ANSWER, metric].to_numpy()
+                if metric in rows
+                else np.empty(0)
+            )
+            if len(values):
+                yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w))
+
+    def utility(self, sets: dict[str, pd.DataFrame], index: pd.DataFrame) -> Iterator[dict]:
+        """Of the retained and of each part of test with false answers, the harmonic mean of
+        probability, ROUGE-L and truth ratio; and the probability among options, which an item
+        without a paraphrase is asked by (TOFU's real authors and world facts). Where the retained
+        of a state have no false answers, they have no truth ratio, and the parts are one fewer: `n`
+        counts them."""
+        tests = set(index.loc[index["split"] == "test", "part"]) if "part" in index else set()
+        parts: dict[tuple[str, str], np.ndarray] = {}
+        for name in (
+            name for name, rows in sets.items() if name in {"retain", *tests} and len(rows)
+        ):
+            rows = sets[name]
+            _, correct, wrong = answers(rows)
+            if not len(correct) and name != "retain":
+                continue
+            answer = rows[rows["kind"] == ANSWER]
+            probability = memorization.probability_per_text(token_scores_of(answer))
+            written = answer["rouge_l"].dropna().to_numpy()
+            if len(correct) and not (rows["kind"] == PARAPHRASE).any():
+                probability = truth.probability_with_options_per_item(correct, wrong)
+                yield self._row(
+                    name,
+                    "probability_with_options",
+                    len(probability),
+                    lambda w, v=probability: weighted_mean(v, w),
+                )
+            parts |= {(name, "probability"): probability}
+            parts |= (
+                {(name, "truth ratio"): np.maximum(0, 1 - truth.truth_ratio(correct, wrong))}
+                if len(correct)
+                else {}
+            )
+            parts |= {(name, "rouge_l"): written} if len(written) else {}
+        if tests & {name for name, _ in parts}:
+            drawn = {
+                key: weighted_mean(values, self.samples(key[0], len(values)))
+                for key, values in parts.items()
+            }
+            sides = {key: weighted_mean(values, None) for key, values in parts.items()}, drawn
+            value, spread = (
+                truth.model_utility({" ".join(key): part for key, part in side.items()})
+                for side in sides
+            )
+            yield row(
+                self.where,
+                "test",
+                "model_utility",
+                value,
+                len(parts),
+                interval(spread, self.settings["level"]),
+            )
+
+    def membership(
+        self, inside: pd.DataFrame, outside: pd.DataFrame, *oracle: pd.DataFrame
+    ) -> Iterator[dict]:
+        """Forgotten texts against unseen ones. The reference model is the oracle, which saw
+        neither; ``oracle``: its rows of both."""
+        inside, outside, *reference = (
+            rows[rows["kind"] == ANSWER] for rows in (inside, outside, *oracle)
+        )
+        members, others = token_scores_of(inside), token_scores_of(outside)
+        sizes = [rows["compressed"].to_numpy() for rows in (inside, outside)]
+        references = list(map(token_scores_of, reference))
+        pairs = {
+            attack: (score(members, sizes[0]), score(others, sizes[1]))
+            for attack, score in ATTACKS.items()
+        }
+        pairs["_reference"] = (
+            membership.reference_score(members, references[0]),
+            membership.reference_score(others, references[1]),
+        )
+        weights = self.samples("members", len(members)), self.samples("outsiders", len(others))
+        for attack, (ours, theirs) in pairs.items():
+            for metric, function in (
+                ("membership_auroc", membership.membership_auroc),
+                ("membership_tpr", tpr_at_one_per_cent),
+            ):
+                spread = interval(function(ours, theirs, *weights), self.settings["level"])
+                yield row(
+                    self.where,
+                    "forget",
+                    f"{metric}{attack}",
+                    function(ours, theirs),
+                    len(members),
+                    spread,
+                )
+
+    def against_oracle(self, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
+        """Forget quality, and how far likelihoods of the forgotten texts are from the oracle's."""
+        ids, correct, wrong = answers(ours)
+        oracle_ids, *oracle = answers(theirs)
+        if len(ids):
+            quality = truth.forget_quality(
+                truth.truth_ratio(correct, wrong), truth.truth_ratio(*oracle), ids, oracle_ids
+            )
+            yield row(self.where, "forget", "forget_quality", quality, len(ids))
+        yield from self.distance(divergence.lpd, ours, theirs)
+
+    def distance(
+        self, function: Callable, ours: pd.DataFrame, theirs: pd.DataFrame
+    ) -> Iterator[dict]:
+        """How far perplexities of the forgotten texts are from those under another model."""
+        reference, mine = (
+            memorization.perplexity_per_text(token_scores_of(rows[rows["kind"] == ANSWER]))
+            for rows in (theirs, ours)
+        )
+        yield self._row(
+            "forget", function.__name__, len(mine), lambda w: function(reference, mine, w)
+        )
+
+
+def exposure_of(rows: pd.DataFrame, space: int) -> exposure.Exposure:
+    """rows: the sentence as it was planted, and with other secrets, each with its loss. Exact where
+    these are all there are."""
+    own, others = (
+        rows.loc[rows["kind"] == kind, "loss"].to_numpy() for kind in (ANSWER, ALTERNATIVE)
+    )
+    if len(others) == space - 1:
+        return exposure.exact_exposure(float(own[0]), others)
+    return exposure.sampled_exposure(float(own[0]), others, space)
+
+
+def tpr_at_one_per_cent(inside: np.ndarray, outside: np.ndarray, *weights: np.ndarray):
+    return membership.tpr_at_fpr(inside, outside, 0.01, *weights)
+
+
+def answers(rows: pd.DataFrame) -> tuple[list[str], np.ndarray, list[list[float]]]:
+    """(record ids, mean NLL of the true answer (n,), of the false ones, n times as many as there
+    are), of items with false answers.
+
+    True is the paraphrase where there is one, as TOFU has it, else the record's own completion.
+    """
+    rows = rows.assign(nll=memorization.nll_per_text(token_scores_of(rows)) if len(rows) else [])
+    false = rows[rows["kind"] == PERTURBED].groupby("record_id")["nll"].apply(list)
+    if false.empty:
+        return [], np.empty(0), []
+    own, other = (
+        rows[rows["kind"] == kind].groupby("record_id")["nll"].first()
+        for kind in (ANSWER, PARAPHRASE)
+    )
+    return false.index.tolist(), other.reindex(false.index).fillna(own).to_numpy(), false.tolist()

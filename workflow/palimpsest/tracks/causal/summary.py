@@ -1,0 +1,108 @@
+"""What causal models have memorized: a table of methods, one of planted secrets, and why a study
+may prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from palimpsest.cells import NONE, lookup, retrained, shown
+from palimpsest.methods.shown import in_method_order, method_of
+from palimpsest.selections import newest
+from palimpsest.study.plan import SINGLE
+from palimpsest.summary import Section
+from palimpsest.tracks.causal.checks import doubts
+
+SCOPE = ""
+MEMORIZATION = (
+    "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be "
+    "deleted; retain: a sample of the rest. KL: how far what is said lies from what the oracle "
+    "says, in nats a token. EL: share of an answer that models write themselves. Truth ratio: 1 "
+    "where false answers are as likely as the true one. Membership: chance that a forgotten record "
+    "is told from one never seen by its loss; 0.5 is guessing. Share: tokens trained for the "
+    "newest request, of those that training from scratch takes, without teachers that stand ready "
+    "from before (leave-one-out)."
+)
+COLUMNS = {
+    "forget: probability": ("forget", "probability"),
+    "forget: perplexity": ("forget", "perplexity"),
+    "forget: KL to oracle": ("forget", "kl"),
+    "forget: EL": ("forget", "extraction_likelihood"),
+    "forget: truth ratio": ("forget", "truth_ratio_indifference"),
+    "forget quality": ("forget", "forget_quality"),
+    "membership": ("forget", "membership_auroc"),
+    "retain: probability": ("retain", "probability"),
+    "retain: KL to oracle": ("retain", "kl"),
+    "model utility": ("test", "model_utility"),
+    "test: perplexity": ("test", "perplexity"),
+}
+
+
+def sections(metrics: pd.DataFrame, settings: dict) -> Iterator[Section]:
+    """What the newest state says of every method."""
+    now = newest(metrics, settings)
+    warnings = tuple(doubts(metrics[metrics["request"] == settings["states"][-1]]))
+    yield Section("Memorization", MEMORIZATION, memorization(now), warnings)
+    secrets = planted(now)
+    if len(secrets):
+        yield Section("Planted secrets", PLANTED, secrets)
+
+
+def memorization(now: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
+    """One row a method, one column a number that any of them has."""
+    by_set = {set_: lookup(now, set_) for set_ in ("forget", "retain", "test", "train")}
+    rows = []
+    for method in in_method_order(now["method"]):
+        numbers = {
+            title: shown(by_set[set_], method, SINGLE, "", metric)
+            for title in columns
+            for set_, metric in [COLUMNS[title]]
+        }
+        rows.append(
+            {
+                "method": method_of(method).label,
+                **numbers,
+                "share": retrained(by_set["train"], method, SINGLE),
+            }
+        )
+    return pd.DataFrame(rows).loc[:, lambda frame: (frame != NONE).any()]
+
+
+PLANTED = (
+    "Of secrets by how often they stood in the text: mean exposure in bits (by chance 1.44; a "
+    "sample of others shows no more than the logarithm of its size), the share that a beam search "
+    "finds, and that of sampled continuations. Controls: nobody asks to forget them."
+)
+
+
+def planted(now: pd.DataFrame) -> pd.DataFrame:
+    """One row a method, a column for each set and number of repetitions; empty where nothing was
+    planted."""
+    metrics = {
+        "exposure": "bits",
+        "exposure_sampled": "bits",
+        "beam_extraction": "beam",
+        "sampling_extraction": "sampled",
+    }
+    chosen = now[now["metric"].isin(metrics) & now["set"].isin(["forget", "controls"])]
+    counts = sorted({int(group.removeprefix("repetitions=")) for group in chosen["group"]})
+    values = chosen.assign(unit=chosen["metric"].map(metrics)).set_index(
+        ["method", "set", "group", "unit"]
+    )["value"]
+    rows = []
+    for method in in_method_order(chosen["method"]):
+        row = {"method": method_of(method).label}
+        for set_ in ("forget", "controls"):
+            for count in counts:
+                numbers = {
+                    name: values.get((method, set_, f"repetitions={count}", name))
+                    for name in ("bits", "beam", "sampled")
+                }
+                row[f"{set_}, {count} ×"] = (
+                    NONE
+                    if None in numbers.values()
+                    else "{bits:.1f} bits, {beam:.0%}, {sampled:.0%}".format(**numbers)
+                )
+        rows.append(row)
+    return pd.DataFrame(rows)

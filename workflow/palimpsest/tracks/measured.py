@@ -1,0 +1,51 @@
+"""What the `measure` of a track takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from palimpsest.data.ledger import forgotten_owners
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from palimpsest.data.ledger import Request
+
+
+@dataclass(frozen=True)
+class Given:
+    """files: by what they hold, as the track's ``measured`` names it, oldest version first; index:
+    records without their texts; requests: of the ledger, none before any."""
+
+    files: dict[str, list[Path]]
+    index: pd.DataFrame
+    requests: list[Request]
+
+    def __getitem__(self, name: str) -> list[Path]:
+        """The files of a name; none where they were not given."""
+        return self.files.get(name, [])
+
+    def forgotten(self, state: str) -> list[str]:
+        """Owners who are forgotten in a state."""
+        return forgotten_owners(self.requests, state)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """rows: of the tidy table (palimpsest.tables.row); items: a further table, of one row an item,
+    where the track has one."""
+
+    rows: list[dict]
+    items: pd.DataFrame | None = None
+
+
+def whose(settings: dict, shards: str) -> dict[str, object]:
+    """The columns of a row that say which model it is about."""
+    names = ("study", "seed", "method", "model")
+    return {name: settings[name] for name in names} | {
+        "request": settings["state"],
+        "shards": shards,
+    }
