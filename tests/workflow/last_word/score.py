@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from palimpsest.tracks.last_word.model import predict
+
+from palimpsest.losses import cross_entropy_sum
+
+KEPT = ()
+KNOWN = ("log_likelihood",)
+
+
+def texts(records, candidates):
+    return records
+
+
+@torch.inference_mode()
+def score(model, tokenizer, examples, texts, settings, reference) -> dict[str, np.ndarray]:
+    """logp (n,): of the last token, in nats."""
+    model.eval()
+    losses = []
+    for index in range(len(texts)):
+        batch = {key: value.to(model.device) for key, value in examples.batch([index]).items()}
+        losses.append(float(cross_entropy_sum(*predict(model, batch)[:2])))
+    return {"logp": -np.array(losses)}
+
+
+def memory(model, examples) -> dict[str, float]:
+    every = range(len(examples.lengths))
+    return {"log_likelihood": float(score(model, None, examples, every, {}, None)["logp"].mean())}
+
+
+def extractable(model, tokenizer, examples, n, *names) -> dict[str, float]:
+    return {}

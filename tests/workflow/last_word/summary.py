@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from palimpsest.cells import lookup, shown
+from palimpsest.methods.shown import in_method_order, method_of
+from palimpsest.selections import newest
+from palimpsest.summary import Section
+
+SCOPE = "last words, "
+
+
+def sections(metrics: pd.DataFrame, settings: dict):
+    now = newest(metrics, settings)
+    forgotten = lookup(now, "forget")
+    rows = [
+        {
+            "method": method_of(name).label,
+            "said": shown(forgotten, name, "1x1", "", "probability"),
+        }
+        for name in in_method_order(now["method"])
+    ]
+    yield Section("Last words", "", pd.DataFrame(rows))
