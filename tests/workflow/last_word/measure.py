@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.storage import read_parquet
-from palimpsest.plan import SINGLE
+from palimpsest.study.plan import SINGLE
 from palimpsest.tables import row
 from palimpsest.tracks.measured import Given, Measured, whose
 
