@@ -45,7 +45,7 @@ BY_NAME = {
     "epsilon": DECIDING,
     "train": parts("model"),
     "score": parts("model", "score"),
-    "unlearn": [*parts("model", "score"), *TRAINING],
+    "unlearn": [*parts("model", "memory"), *TRAINING],
     "measure": [
         *parts("measure"),
         *(module_of(name, part) for name in TRACKS for part in track_of(name).around),

@@ -7,7 +7,6 @@ from palimpsest.tracks.last_word.model import predict
 from palimpsest.losses import cross_entropy_sum
 
 KEPT = ()
-KNOWN = ("log_likelihood",)
 
 
 def texts(records, candidates):
@@ -23,12 +22,3 @@ def score(model, tokenizer, examples, texts, settings, reference) -> dict[str, n
         batch = {key: value.to(model.device) for key, value in examples.batch([index]).items()}
         losses.append(float(cross_entropy_sum(*predict(model, batch)[:2])))
     return {"logp": -np.array(losses)}
-
-
-def memory(model, examples) -> dict[str, float]:
-    every = range(len(examples.lengths))
-    return {"log_likelihood": float(score(model, None, examples, every, {}, None)["logp"].mean())}
-
-
-def extractable(model, tokenizer, examples, n, *names) -> dict[str, float]:
-    return {}

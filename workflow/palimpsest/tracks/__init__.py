@@ -14,7 +14,7 @@
                 KEPT                                          columns of them that the file keeps
                 score(model, tokenizer, examples, texts, settings, reference)
                                                               further columns: what a model says
-                memory(model, examples)                       numbers by name, which are watched
+    memory      memory(model, examples)                       numbers by name, which are watched
                                                               while a method changes a model, and
                 extractable(model, tokenizer, examples, n, *names)
                                                               more of them, slower to have
@@ -26,7 +26,7 @@
 
 and one line below. Losses, methods and steps are written once, on ``Predictions``. A step is told
 the modules that it needs, so that a number more, or another table, trains and scores nothing anew.
-Only model, score and examples import torch. Imported while the graph is built.
+Only measure, summary and `__init__` do without torch. Imported while the graph is built.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Unlearn(Want):
             "sharding": methods.teachers_sharding(self.study, w.method),
             "salt": self.config["salt"] if method.teachers else "",
             "track": self.study.module("model"),
-            "scorer": self.study.module("score"),
+            "scorer": self.study.module("memory"),
             "head": self.study.head,
             "model": self.study.encoding,
             "ngram": self.config["evaluation"]["ngram"],

@@ -9,24 +9,18 @@ import numpy as np
 import torch
 
 from palimpsest.metrics.membership import zlib_sizes
-from palimpsest.metrics.memorization import memorization_accuracy, perplexity
-from palimpsest.randomness import numpy_generator
 from palimpsest.tracks.causal.asked import own_completions, planted_secrets, to_be_written
 from palimpsest.tracks.causal.compared import Compared
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.extracted import extracted
 from palimpsest.tracks.causal.stored import ANSWER
 from palimpsest.tracks.causal.tokens import token_scores
-from palimpsest.tracks.causal.written import likelihood_of_extraction, written
+from palimpsest.tracks.causal.written import written
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KEPT = ("kind", "number", "compressed")
-# what tells that a text is known, of ``memory`` and ``extractable``
-KNOWN = ("memorization_accuracy", "extraction_likelihood")
-BATCH = 32
-EXTRACTED = 16  # texts that `extractable` looks at
 
 
 def texts(records: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
@@ -88,31 +82,3 @@ def compared_scores(
         for name in ("logp", "correct", "mean", "deviation")
     }
     return columns | (against.found if against else {})
-
-
-def memory(model: torch.nn.Module, examples: LanguageModellingExamples) -> dict[str, float]:
-    """How well the model knows texts (Jang et al. 2023): memorization accuracy; and perplexity,
-    which no method stops by."""
-    scores = token_scores(model, examples, BATCH)
-    return {
-        "memorization_accuracy": float(memorization_accuracy(scores)),
-        "perplexity": float(perplexity(scores)),
-    }
-
-
-def extractable(
-    model: torch.nn.Module, tokenizer, examples: LanguageModellingExamples, n: int, *names: object
-) -> dict[str, float]:
-    """Mean EL_n of what the model writes (Jang et al. 2023): slow, so of some texts alone, of more
-    than n tokens, which ``names`` draw. Nothing where there is none."""
-    long = np.flatnonzero(examples.counted > n)
-    some = long[numpy_generator(*names, "extractable").permutation(len(long))[:EXTRACTED]].tolist()
-    return (
-        {
-            "extraction_likelihood": likelihood_of_extraction(
-                model, examples, some, n, tokenizer.eos_token_id, BATCH
-            )
-        }
-        if some
-        else {}
-    )

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEPT = ()
-KNOWN = ("log_likelihood",)  # what tells that a text is known, of the numbers of ``memory``
-BATCH = 64
 
 
 @torch.inference_mode()
@@ -34,19 +32,6 @@ def log_probabilities(
         }
         rows[indices] = torch.log_softmax(model(**batch).logits.float(), dim=-1).cpu().numpy()
     return rows
-
-
-def memory(model: torch.nn.Module, examples: ClassificationExamples) -> dict[str, float]:
-    """How well the model knows examples: mean log-likelihood of their labels, in nats."""
-    logp = log_probabilities(model, examples, BATCH)
-    return {"log_likelihood": float(logp[np.arange(len(logp)), examples.labels].mean())}
-
-
-def extractable(
-    model: torch.nn.Module, tokenizer, examples, n: int, *names: object
-) -> dict[str, float]:
-    """Nothing: a classifier writes no text."""
-    return {}
 
 
 def texts(records: pd.DataFrame, candidates: None) -> pd.DataFrame:
