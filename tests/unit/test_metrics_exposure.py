@@ -12,7 +12,7 @@ from palimpsest.randomness import numpy_generator
 def test_exact_exposure_by_hand():
     """Eight secrets, one with a lower loss than the canary: rank 2, log2 8 - log2 2 = 2 bits."""
     found = exact_exposure(3.0, [1, 4, 5, 6, 7, 8, 9])
-    assert (found.rank, found.space, found.found, found.bits) == (2, 8, "exact", 2)
+    assert (found.rank, found.space, found.estimate, found.bits) == (2, 8, "exact", 2)
 
 
 def test_the_ends():
@@ -55,7 +55,7 @@ def test_a_sample_by_hand():
     """1 of 3 lies under the canary: rank 2 of 4, so 1 bit, whatever the space; its rank there is 2
     * 1000 / 4."""
     found = sampled_exposure(5.0, [4, 6, 7], 1000)
-    assert (found.rank, found.space, found.found) == (
+    assert (found.rank, found.space, found.estimate) == (
         500,
         1000,
         "sample",

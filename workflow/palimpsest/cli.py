@@ -33,7 +33,6 @@ STEPS = (
     "decide",
     "epsilon",
     "measure",
-    "membership",
     "cost",
     "tabulate",
     "draw",

@@ -21,12 +21,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Exposure:
-    """The rank of a canary and how it was found."""
+    """The rank of a canary, exact or estimated from a sample."""
 
     # [1, space]: 1 where no other secret of the space is as likely; a whole number only if exact
     rank: float
     space: int  # |R|
-    found: Literal["exact", "sample"]
+    estimate: Literal["exact", "sample"]
 
     @property
     def bits(self) -> float:

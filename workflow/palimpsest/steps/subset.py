@@ -32,26 +32,26 @@ def run(args) -> None:
     sample      a `share` of the training records of those whom no request up to `request` names,
                 which a hash of the id chooses
     """
-    records, wanted = read_parquet(args.records), args.settings
+    records, settings = read_parquet(args.records), args.settings
     train = records[records["split"] == "train"]
-    if wanted["set"] == "heldout":
+    if settings["set"] == "heldout":
         chosen = records[records["split"].isin(HELDOUT)]
-    elif wanted["set"] == "extra":
-        gone = forgotten_owners(read_ledger(args.ledger), wanted["request"])
+    elif settings["set"] == "extra":
+        gone = forgotten_owners(read_ledger(args.ledger), settings["request"])
         chosen = records[(records["split"] == "extra") & ~records["owner"].isin(gone)]
-    elif wanted["set"] == "trained":
-        kept = train["owner"].isin(_owners(train, wanted["at_least"]))
+    elif settings["set"] == "trained":
+        kept = train["owner"].isin(_owners(train, settings["at_least"]))
         chosen = train[kept | (train["part"] != "")] if "part" in train else train[kept]
-    elif wanted["set"] == "sample":
+    elif settings["set"] == "sample":
         kept = train[
-            ~train["owner"].isin(forgotten_owners(read_ledger(args.ledger), wanted["request"]))
+            ~train["owner"].isin(forgotten_owners(read_ledger(args.ledger), settings["request"]))
         ]
         chosen = kept[
-            kept["record_id"].map(lambda name: seed_of("sample", name) < wanted["share"] * 2**63)
+            kept["record_id"].map(lambda name: seed_of("sample", name) < settings["share"] * 2**63)
         ]
     else:
         owners = next(
-            known.owners for known in read_ledger(args.ledger) if known.name == wanted["request"]
+            line.owners for line in read_ledger(args.ledger) if line.name == settings["request"]
         )
         chosen = train[train["owner"].isin(owners)]
     chosen = chosen.reset_index(drop=True)

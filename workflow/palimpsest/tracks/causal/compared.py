@@ -22,8 +22,8 @@ class Compared:
     """Holds the logits that it is shown of batches against a reference's, which reads the same
     batches: a model is like itself to the bit.
 
-    found: DIVERGENCES, (n,) each: the mean over an example's counted tokens of ``divergences``; NaN
-    of examples that are not ``asked``.
+    divergences: DIVERGENCES, (n,) each: the mean over an example's counted tokens; NaN of examples
+    that are not ``asked``.
     """
 
     def __init__(
@@ -31,23 +31,24 @@ class Compared:
     ):
         self.reference, self.examples = reference.eval(), examples
         self.asked = np.isin(np.arange(len(examples.lengths)), asked)
-        self.found = {name: np.full(len(examples.lengths), np.nan) for name in DIVERGENCES}
+        self.divergences = {name: np.full(len(examples.lengths), np.nan) for name in DIVERGENCES}
 
     def show(
         self, indices: np.ndarray, batch: dict[str, torch.Tensor], logits: torch.Tensor
     ) -> None:
         """logits (N, V) of the N counted tokens of a batch, which holds the examples
         ``indices``."""
-        wanted, _ = counted_logits(self.reference, batch)
+        expected, _ = counted_logits(self.reference, batch)
         parts = [
-            divergences(*part) for part in zip(wanted.split(ROWS), logits.split(ROWS), strict=True)
+            divergences(*part)
+            for part in zip(expected.split(ROWS), logits.split(ROWS), strict=True)
         ]
         rows = np.repeat(np.arange(len(indices)), self.examples.counted[indices])
         for name, values in zip(DIVERGENCES, zip(*parts, strict=True), strict=True):
             sums = np.bincount(
                 rows, weights=torch.cat(values).cpu().double().numpy(), minlength=len(indices)
             )
-            self.found[name][indices] = sums / self.examples.counted[indices]
+            self.divergences[name][indices] = sums / self.examples.counted[indices]
 
 
 def divergences(

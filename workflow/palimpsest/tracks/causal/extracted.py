@@ -28,19 +28,19 @@ def extracted(
     model is given the text up to where these begin to differ. Of every model the same uniform
     numbers are drawn.
     """
-    found = {
+    columns = {
         name: np.full(len(examples.lengths), np.nan)
         for name in ("beam_extracted", "sampling_hit_rate")
     }
     for record, (own, *others) in planted.items():
         start, end = secret_span(examples.token_ids[own], [examples.token_ids[i] for i in others])
         before, secret = examples.token_ids[own][:start], list(examples.token_ids[own][start:end])
-        found["beam_extracted"][own] = beam_extracted(
+        columns["beam_extracted"][own] = beam_extracted(
             beam_search(model, before, len(secret), beams), secret
         )
         drawn = sample(model, before, len(secret), samples, torch_generator("extraction", record))
-        found["sampling_hit_rate"][own] = sampling_hit_rate(drawn, secret)
-    return found
+        columns["sampling_hit_rate"][own] = sampling_hit_rate(drawn, secret)
+    return columns
 
 
 def secret_span(ids: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[int, int]:

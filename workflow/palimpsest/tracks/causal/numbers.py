@@ -117,7 +117,7 @@ class Numbers:
             exposures = [
                 exposure_of(one, self.settings["space"]) for _, one in canaries.groupby("record_id")
             ]
-            metric = {"exact": "exposure", "sample": "exposure_sampled"}[exposures[0].found]
+            metric = {"exact": "exposure", "sample": "exposure_sampled"}[exposures[0].estimate]
             numbers = {metric: np.array([one.bits for one in exposures])}
             planted = canaries[canaries["kind"] == ANSWER]
             numbers |= {metric: planted[column].to_numpy() for column, metric in EXTRACTED.items()}

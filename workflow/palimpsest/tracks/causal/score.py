@@ -81,4 +81,4 @@ def compared_scores(
         name: np.split(getattr(scores, name), cuts)
         for name in ("logp", "correct", "mean", "deviation")
     }
-    return columns | (against.found if against else {})
+    return columns | (against.divergences if against else {})

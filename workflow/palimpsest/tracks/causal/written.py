@@ -29,22 +29,22 @@ def written(
     tokens are written as they have, not 200 as in TOFU: see ``rouge_l_recall``. Without a prompt a
     model has the start token alone, and would write one text for all records.
     """
-    found = {
+    columns = {
         name: np.full(len(examples.lengths), np.nan)
         for name in ("rouge_l", "extraction_likelihood")
     }
     if not len(asked):
-        return found
+        return columns
     end = tokenizer.eos_token_id
     counted, lengths = examples.counted, examples.lengths
     prompted = [i for i in asked if lengths[i] - counted[i] > 1]
     prompts = [examples.token_ids[i][: lengths[i] - counted[i]] for i in prompted]
     answers = greedy_continuations(model, prompts, counted[prompted].tolist(), batch_size, end)
     said = [tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
-    found["rouge_l"][prompted] = rouge_l_recall(said, [texts[i] for i in prompted])
+    columns["rouge_l"][prompted] = rouge_l_recall(said, [texts[i] for i in prompted])
     long = [i for i in asked if counted[i] > n]
-    found["extraction_likelihood"][long] = _extracted(model, examples, long, n, end, batch_size)
-    return found
+    columns["extraction_likelihood"][long] = _extracted(model, examples, long, n, end, batch_size)
+    return columns
 
 
 def likelihood_of_extraction(
