@@ -27,7 +27,6 @@ def test_no_two_names_mean_the_same():
     alike = {one for one in filled.values() if list(filled.values()).count(one) > 1}
     # A kind of sharding or a method behind a dash; a folder of a tokenizer or of a recipe.
     assert alike == {
-        "results/{}/seed{}/metrics/membership-{}/{}.parquet",
         "results/{}/seed{}/metrics/cost-{}/{}.parquet",
         "results/pretrained/{}",
     }

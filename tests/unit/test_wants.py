@@ -151,7 +151,8 @@ def test_settings_of_a_training_hold_what_it_uses_and_no_more(demo):
     assert {key: told[key] for key in ("sharding", "shard", "stage", "slices")} == {
         "sharding": "3x2", "shard": 1, "stage": 2, "slices": 2,
     }  # fmt: skip
-    assert told["track"] == "palimpsest.tracks.classification" and told["head"] == {"classes": 2}
+    assert told["track"] == "palimpsest.tracks.classification.model"
+    assert told["head"] == {"classes": 2}
     assert "checkpoint_seconds" not in told["training"]
 
 
@@ -189,24 +190,40 @@ def test_a_method_decides_from_the_scores_that_it_needs(demo):
 
 
 def test_numbers_are_held_against_the_oracle_where_it_is_another_model(demo):
-    assert inputs(demo, "measure", seed=1, method="sisa_vote", state="r0") == {}
-    assert inputs(demo, "measure", seed=1, method="sisa_vote", state="r1") == {
-        "oracle": ["seed1/decisions/oracle/r1.parquet"]
+    def given(state):
+        return want(demo, "measure").given(job(seed=1, method="sisa_vote", state=state))
+
+    decided = "results/demo/seed1/decisions"
+    assert given("r0") == {
+        "decisions": [f"{decided}/sisa_vote/r0.parquet"],
+        "rules": [f"{decided}/sisa_vote/r0.json"],
     }
-    measure = want(demo, "measure")
-    arguments = measure.arguments(job(seed=1, method="sisa_vote", state="r1"))
-    assert arguments == "--oracle results/demo/seed1/decisions/oracle/r1.parquet"
+    assert given("r1").keys() == {"decisions", "rules", "oracle/decisions"}
+    assert given("r1")["oracle/decisions"] == [f"{decided}/oracle/r1.parquet"]
+    arguments = want(demo, "measure").arguments(job(seed=1, method="sisa_vote", state="r1"))
+    assert arguments.startswith(f"--given decisions {decided}/sisa_vote/r1.parquet --given rules ")
+    assert arguments.rstrip().endswith(f"{decided}/oracle/r1.parquet --ledger ledger.tsv")
 
 
-def test_membership_is_told_before_and_after_a_request(demo):
-    found = inputs(demo, "membership", seed=1, sharding="1x1", state="r2")
-    scores = "seed1/scores/oracle"
-    assert found == {
-        "forget_before": [f"{scores}/r1/forget-r2.parquet"],
-        "forget_after": [f"{scores}/r2/forget-r2.parquet"],
-        "heldout_before": [f"{scores}/r1/heldout.parquet"],
-        "heldout_after": [f"{scores}/r2/heldout.parquet"],
+def test_membership_is_measured_before_and_after_a_request(demo):
+    about = {"seed": 1, "state": "r2", "around": "membership"}
+    asked = want(demo, "measure_around")
+    scores = "results/demo/seed1/scores"
+    assert asked.given(job(**about, who="1x1")) == {
+        "before/forget": [f"{scores}/oracle/r1/forget-r2.parquet"],
+        "before/heldout": [f"{scores}/oracle/r1/heldout.parquet"],
+        "after/forget": [f"{scores}/oracle/r2/forget-r2.parquet"],
+        "after/heldout": [f"{scores}/oracle/r2/heldout.parquet"],
     }
+    assert asked.settings(job(**about, who="1x1"))["method"] == {
+        "before": "oracle", "after": "oracle",
+    }  # fmt: skip
+    by_method = asked.given(job(**about | {"state": "r1"}, who="npo"))
+    assert by_method["before/forget"] == [f"{scores}/base/r0/forget-r1.parquet"]
+    assert by_method["after/forget"] == [f"{scores}/npo/r1/forget-r1.parquet"]
+    assert asked.settings(job(**about, who="3x2"))["measurer"] == (
+        "palimpsest.tracks.classification.membership"
+    )
 
 
 def test_a_request_costs_what_it_had_trained(demo):
@@ -303,24 +320,32 @@ def test_the_sham_is_set_beside_all_other_methods(people):
 
 
 def test_a_causal_model_is_scored_on_all_sets_beside_the_oracle(people):
-    found = inputs(people, "score_causal", seed=1, model="npo", version="r2")
+    found = inputs(people, "score", seed=1, model="npo", version="r2")
     assert found["models"] == ["seed1/methods/npo/r2/model.safetensors"]
-    assert found["forget"] == ["sets/forget-r1.parquet", "sets/forget-r2.parquet"]
+    names = ("heldout", "trained", "forget-r1", "forget-r2")
+    assert found["sets"] == [f"sets/{name}.parquet" for name in names]
     assert found["reference"] == ["seed1/oracle/r2/model.safetensors"]
-    before = inputs(people, "score_causal", seed=1, model="base", version="r0")
-    assert before.keys() == {"models", "reports", "digests", "heldout", "trained", "candidates"}
+    arguments = want(people, "score").arguments(job(seed=1, model="base", version="r0"))
+    sets = "results/people/sets"
+    assert arguments.split() == [
+        *("--records", f"{sets}/heldout.parquet", "--records", f"{sets}/trained.parquet"),
+        *("--records", "--candidates", "results/people/data/candidates.parquet"),
+        *("--model", "results/people/seed1/base"),
+    ]  # fmt: skip
 
 
-def test_what_is_remembered_is_held_against_oracle_and_base(people):
-    found = inputs(people, "remember", seed=1, method="npo", state="r1")
-    assert found == {
-        "heldout": ["seed1/scores/npo/r1/heldout.parquet"],
-        "trained": ["seed1/scores/npo/r1/trained.parquet"],
-        "forget": ["seed1/scores/npo/r1/forget.parquet"],
-        "oracle": ["seed1/scores/oracle/r1/forget.parquet"],
-        "oracle_heldout": ["seed1/scores/oracle/r1/heldout.parquet"],
-        "base": ["seed1/scores/base/r1/forget.parquet"],
-    }  # fmt: skip
+def test_memorization_is_held_against_oracle_and_base(people):
+    scores = "results/people/seed1/scores"
+    assert want(people, "measure").given(job(seed=1, method="npo", state="r1")) == {
+        "heldout": [f"{scores}/npo/r1/heldout.parquet"],
+        "trained": [f"{scores}/npo/r1/trained.parquet"],
+        "forget": [f"{scores}/npo/r1/forget.parquet"],
+        "oracle/forget": [f"{scores}/oracle/r1/forget.parquet"],
+        "oracle/heldout": [f"{scores}/oracle/r1/heldout.parquet"],
+        "base/forget": [f"{scores}/base/r1/forget.parquet"],
+    }
+    first = want(people, "measure").given(job(seed=1, method="base", state="r0"))
+    assert first.keys() == {"heldout", "trained"}
 
 
 # --- production, and after a purge ----------------------------------------------------------------
@@ -423,6 +448,7 @@ def test_two_meanings_of_one_name_are_told(make):
 
 JOBS = {
     "cell": {"sharding": "3x2", "shard": 1, "slice": 2, "version": "r1"},
+    "around": {"around": "membership", "who": "1x1"},
     "other": {"checkpoint": "base", "state": "r1", "request": "r1", "set": "heldout"},
 }
 
@@ -430,11 +456,16 @@ JOBS = {
 @pytest.mark.parametrize("rule", WANTS)
 def test_modules_that_settings_name_count(rule, demo, people):
     """Whoever names modules says so; else a change of their code would go unnoticed."""
-    of_methods = ("beside", "unlearn", "sample_set", "score_causal", "remember")
+    of_methods = ("beside", "unlearn", "sample_set")
     causal = rule in of_methods or rule.endswith("_of_method")
     study = people if causal else demo
     method = "kga" if causal else "fairsisa_ensemble"
-    wildcards = JOBS["cell"] | JOBS["other"] | {"seed": 1, "method": method, "beside": "extra"}
+    wildcards = (
+        JOBS["cell"]
+        | JOBS["around"]
+        | JOBS["other"]
+        | {"seed": 1, "method": method, "beside": "extra"}
+    )
     model = "kga" if causal else "teachers-3x2"
     about = job(**wildcards, model=model, figure="tradeoff", file="")
     if rule.startswith("fetch") or rule == "pretrain":

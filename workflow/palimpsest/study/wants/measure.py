@@ -75,7 +75,7 @@ class Measured(Numbers):
 
     def arguments(self, w):
         given = (argument("given", [name, *files]) for name, files in self.given(w).items())
-        return " ".join([*given, super().arguments(w)])
+        return " ".join(filter(None, [*given, super().arguments(w)]))
 
 
 class Measure(Measured):
@@ -109,7 +109,7 @@ class Measure(Measured):
     def arguments(self, w):
         kind = self.study.track.items
         items = [self.path(paths.ITEMS, seed=w.seed, items=kind, method=w.method, state=w.state)]
-        return f"{super().arguments(w)} {argument('items', items if kind else [])}"
+        return " ".join([super().arguments(w), *([argument("items", items)] if kind else [])])
 
 
 class MeasureAround(Measured):

@@ -129,13 +129,12 @@ class Score(Want):
     def arguments(self, w):
         sets = ([self.path(paths.SET, set=name) for name in names] for names in self.sets(w))
         folders = {"model": self.models(w), "reference": self.reference(w)}
-        return " ".join(
-            [
-                *(f"--records {shlex.join(files)}" for files in sets),
-                argument("candidates", self.candidates()),
-                *(
-                    argument(name, (str(Path(path).parent) for path in files))
-                    for name, files in folders.items()
-                ),
-            ]
-        )
+        told = [
+            *(f"--records {shlex.join(files)}" for files in sets),
+            argument("candidates", self.candidates()),
+            *(
+                argument(name, (str(Path(path).parent) for path in files))
+                for name, files in folders.items()
+            ),
+        ]
+        return " ".join(filter(None, told))
