@@ -139,7 +139,7 @@ def traced(made, tmp_path_factory) -> dict[str, set[tuple[str, str]]]:
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0 and f"{step} took" in done.stderr and written.exists(), (
+        assert done.returncode == 0 and f"{command[0]} took" in done.stderr and written.exists(), (
             done.stderr
         )
         assert kept(made) == before, step

@@ -239,7 +239,7 @@ def test_editing_a_plot_module_draws_its_figure(clone, figure):
 
 
 def test_editing_the_shared_style_draws_all_figures(clone):
-    clone.edit("workflow/palimpsest/plots/style.py", 'layout="constrained")', 'layout="tight")')
+    clone.edit("workflow/palimpsest/plots/style.py", 'layout="constrained"', 'layout="tight"')
     assert clone.jobs() == FIGURES
 
 
