@@ -44,6 +44,7 @@ def test_a_profile_is_read(profile, clone):
         f"Using workflow specific profile {profile} for setting default command line arguments."
         in clone.output
     )
+    assert "slice=slices" in written["groups"] and "Group job slices" in clone.output
 
     status = clone.snakemake(
         "--dry-run",

@@ -95,6 +95,7 @@ rule index:
 # law asks.
 rule request:
     input:
+        files("request"),
         records=paths.RECORDS,
     output:
         update(paths.REQUEST),
