@@ -37,7 +37,7 @@ from palimpsest.study import paths
 from palimpsest.study.load import load_studies, together
 from palimpsest.study.study import Study
 from palimpsest.study.wants import WANTS, shared, targets
-from palimpsest.study.wants.scores import scored_together
+from palimpsest.study.wants.scores import score_log, scored_together
 
 if not MEMORY.path:
     MEMORY.open(Path(".snakemake/palimpsest.json"))

@@ -11,8 +11,7 @@ for TRACK, FACTS, STUDIES_OF_IT in targets.by_track(MADE):
         output:
             [paths.SCORES.replace("{set}", name) for name in scored_together(FACTS)],
         log:
-            "results/{study}/logs/score/seed{seed}/{model}/{version}"
-            + ("/{set}.log" if FACTS.scored == "set" else ".log"),
+            score_log(FACTS),
         wildcard_constraints:
             study=STUDIES_OF_IT,
         conda:

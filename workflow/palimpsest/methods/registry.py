@@ -25,7 +25,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from palimpsest.tracks import TRACKS
+from palimpsest.tracks import TRACKS, track_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Method:
 
 
 ANY = tuple(TRACKS)
+DECIDING = tuple(name for name in TRACKS if track_of(name).decides)
 
 
 def _method(
@@ -56,7 +57,7 @@ def _method(
     needs: str,
     label: str,
     fitted: bool = False,
-    tracks: tuple[str, ...] = ("classification",),
+    tracks: tuple[str, ...] = DECIDING,
     **more,
 ) -> Method:
     return Method(f"palimpsest.methods.{name}", needs, fitted, label, tracks, **more)

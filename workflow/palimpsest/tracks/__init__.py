@@ -79,6 +79,11 @@ class Track:
     compares: tuple[str, ...] = ()
 
     @property
+    def decides(self) -> bool:
+        """Whether its numbers are of decisions, which methods make from scores of classes."""
+        return "decisions" in self.measured
+
+    @property
     def needs_forgotten(self) -> bool:
         """Whether its numbers are of texts that a purge takes away."""
         return any(file.rpartition("/")[2] == "forget" for file in self.measured)

@@ -59,6 +59,12 @@ def scored_together(track: Track) -> list[str]:
     return [*track.sets, FORGET] if track.scored == "state" else ["{set}"]
 
 
+def score_log(track: Track) -> str:
+    """Where a job says what it does."""
+    job = "{version}/{set}" if track.scored == "set" else "{version}"
+    return f"{paths.STUDY}/logs/score/seed{{seed}}/{{model}}/{job}.log"
+
+
 class Score(Want):
     step = "score"
     names_modules = True
