@@ -29,7 +29,8 @@ COLUMNS = [*NUMBERS, "direction", "source"]
 ENDS = ["value", "ci_low", "ci_high"]
 KEYS = ["study", "request", "method", "shards", "model", "set", "metric", "group"]
 ALL_SEEDS = "all"
-TRUTH_COLUMNS = ["seed", "request", "method", "set", "preference"]  # of truth ratios item by item
+ITEM_COLUMNS = ["seed", "request", "method", "set"]  # of tables of single items, and their values
+TRUTH_COLUMNS = [*ITEM_COLUMNS, "preference"]  # of truth ratios item by item
 
 
 def row(

@@ -38,21 +38,21 @@ rule fetch_corpus:
 
 
 # A rule a track, since only some have other completions beside their records.
-for TRACK, FACTS, STUDIES_OF_IT in targets.by_track(MADE):
+for END, TRACK, OF_TRACK in targets.by_track(MADE):
 
     rule:
         name:
-            f"records_{TRACK}"
+            f"records{END}"
         input:
             files("records"),
         output:
             records=paths.RECORDS,
             report=paths.RECORDS_REPORT,
-            candidates=paths.CANDIDATES if FACTS.candidates else [],
+            candidates=paths.CANDIDATES if TRACK.candidates else [],
         log:
             "results/{study}/logs/records.log",
         wildcard_constraints:
-            study=STUDIES_OF_IT,
+            study=OF_TRACK,
         conda:
             "../../envs/train.yaml"
         resources:

@@ -1,37 +1,31 @@
 # Scores, decisions and training reports -> numbers -> the one tidy table.
 
 
-# A rule a track, since a track may write a table of single items as well.
-for TRACK, FACTS, STUDIES_OF_IT in targets.by_track(MADE):
-
-    rule:
-        name:
-            f"measure_{TRACK}"
-        input:
-            files("measure"),
-            index=paths.INDEX,
-        output:
-            numbers=paths.METRICS,
-            further=paths.ITEMS.replace("{items}", FACTS.items) if FACTS.items else [],
-        log:
-            "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
-        wildcard_constraints:
-            study=STUDIES_OF_IT,
-        conda:
-            "../../envs/plot.yaml"
-        resources:
-            mem_mb=memory(1500, tables=20),
-            runtime="30m",
-        params:
-            settings=settings("measure"),
-            counts=counts("measure"),
-            arguments=arguments("measure"),
-        message:
-            "Measuring {wildcards.method} in {wildcards.state} of {wildcards.study}, seed"
-            " {wildcards.seed}"
-        shell:
-            "python -m palimpsest measure --settings {params.settings:q} {params.arguments}"
-            " --index {input.index:q} --output {output.numbers:q} > {log:q} 2>&1"
+rule measure:
+    input:
+        files("measure"),
+        index=paths.INDEX,
+    output:
+        numbers=paths.METRICS,
+        single=paths.ITEMS,
+    log:
+        "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1500, tables=20),
+        runtime="30m",
+    params:
+        settings=settings("measure"),
+        counts=counts("measure"),
+        arguments=arguments("measure"),
+    message:
+        "Measuring {wildcards.method} in {wildcards.state} of {wildcards.study}, seed"
+        " {wildcards.seed}"
+    shell:
+        "python -m palimpsest measure --settings {params.settings:q} {params.arguments}"
+        " --index {input.index:q} --items {output.single:q} --output {output.numbers:q}"
+        " > {log:q} 2>&1"
 
 
 # Numbers of a request from the scores before it and after it.

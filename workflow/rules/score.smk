@@ -1,19 +1,19 @@
 # Forward passes. A rule a track, since a track says which scores one job writes.
 
 
-for TRACK, FACTS, STUDIES_OF_IT in targets.by_track(MADE):
+for END, TRACK, OF_TRACK in targets.by_track(MADE):
 
     rule:
         name:
-            f"score_{TRACK}"
+            f"score{END}"
         input:
             files("score"),
         output:
-            [paths.SCORES.replace("{set}", name) for name in scored_together(FACTS)],
+            [paths.SCORES.replace("{set}", name) for name in scored_together(TRACK)],
         log:
-            score_log(FACTS),
+            score_log(TRACK),
         wildcard_constraints:
-            study=STUDIES_OF_IT,
+            study=OF_TRACK,
         conda:
             "../../envs/train.yaml"
         threads: THREADS

@@ -22,7 +22,7 @@ def add_arguments(parser) -> None:
     )
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--ledger", type=Path)
-    parser.add_argument("--items", type=Path, help="further table, of a row an item")
+    parser.add_argument("--items", type=Path, help="table of single items")
     parser.add_argument("--output", type=Path, required=True)
 
 

@@ -57,10 +57,9 @@ class Track:
     state are computed from, each as `[MODEL/]FILE`: FILE is a set that is scored (`forget` is all
     that is forgotten in the state), or the `decisions` of the method and the `rules` that made
     them; MODEL is base or oracle, where it is not the method's own; what is not there is not given.
-    measuring: settings that this takes besides those of every track. items: name of a further
-    table that it writes, of one row an item. around: modules of its folder, each of which computes
-    numbers of a request from the scores before it and after it. compares: methods without which a
-    study of this track proves nothing.
+    measuring: settings that this takes besides those of every track. around: modules of its folder,
+    each of which computes numbers of a request from the scores before it and after it. compares:
+    methods without which a study of this track proves nothing.
     """
 
     fields: tuple[str, ...]
@@ -74,7 +73,6 @@ class Track:
     scored: Literal["set", "state"] = "set"
     beside_oracle: bool = False
     measuring: tuple[str, ...] = ()
-    items: str = ""
     around: tuple[str, ...] = ()
     compares: tuple[str, ...] = ()
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from palimpsest.data.ledger import forgotten_owners
+import pandas as pd
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-
-    from palimpsest.data.ledger import Request
+from palimpsest.data.ledger import Request, forgotten_owners
+from palimpsest.tables import ITEM_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -35,11 +31,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Measured:
-    """rows: of the tidy table (palimpsest.tables.row); items: a further table, of one row an item,
-    where the track has one."""
+    """rows: of the tidy table (palimpsest.tables.row); items: of single items, from which
+    figures draw distributions: ITEM_COLUMNS, and their values; none of most tracks."""
 
     rows: list[dict]
-    items: pd.DataFrame | None = None
+    items: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ITEM_COLUMNS))
 
 
 def whose(settings: dict, shards: str) -> dict[str, object]:

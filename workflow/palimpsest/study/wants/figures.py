@@ -65,16 +65,12 @@ def epsilon_files(study: Study) -> list[str]:
 
 def truth_files(study: Study) -> list[str]:
     """Truth ratios item by item in the newest state; a purge freezes them with the numbers."""
-    if study.track.items != "truth":
-        return []
     latest = study.plan.latest
     methods = methods_in(study, latest, START)
     return still_there(
         study,
         {
-            study.path(
-                paths.ITEMS, seed=seed, items="truth", method=method, state=latest
-            ): f"{method}/{latest}"
+            study.path(paths.ITEMS, seed=seed, method=method, state=latest): f"{method}/{latest}"
             for seed in study.plan.seeds
             for method in methods
         },

@@ -106,11 +106,6 @@ class Measure(Measured):
         further = {name: of_study[name] for name in self.study.track.measuring}
         return {**self.of_module(w, "measure"), "method": w.method, **further}
 
-    def arguments(self, w):
-        kind = self.study.track.items
-        items = [self.path(paths.ITEMS, seed=w.seed, items=kind, method=w.method, state=w.state)]
-        return " ".join([super().arguments(w), *([argument("items", items)] if kind else [])])
-
 
 class MeasureAround(Measured):
     """Of a request, before it and after it, by the models of a sharding, or by the one that a

@@ -112,13 +112,16 @@ def drawings(studies: Iterable[Study]) -> list[tuple[str, str, tuple[str, ...], 
 
 
 def by_track(studies: Iterable[Study]) -> list[tuple[str, Track, str]]:
-    """(name, facts, pattern of its studies) of each track that studies have."""
+    """(end of the names of its rules, facts, pattern of its studies) of each track that studies
+    have."""
     studies = list(studies)
     names = dict.fromkeys(study.config["track"] for study in studies)
-    return [
-        (name, track_of(name), pattern(one for one in studies if one.config["track"] == name))
-        for name in names
-    ]
+    found = []
+    for name in names:
+        end = f"_{name}" if len(names) > 1 else ""
+        own = pattern(one for one in studies if one.config["track"] == name)
+        found.append((end, track_of(name), own))
+    return found
 
 
 def source_files(study: Study, wildcards: Iterable[str]) -> list[str]:
@@ -153,8 +156,7 @@ def _kept(study: Study) -> list[str]:
     filed = any_of(set(study.plan.names[1:]) - set(live(study)))
     found = []
     if frozen(study):
-        made = any_of({"metrics", "decisions", study.track.items})
-        found.append(rf"seed\d+/(?:{made})/(?:{numbers})\.")
+        found.append(rf"seed\d+/(?:metrics|decisions|items)/(?:{numbers})\.")
     if filed != any_of([]):
         found.append(rf"certificates/(?:{filed})\.json")
     return found

@@ -25,5 +25,4 @@ TRACK = Track(
     encoding=("max_length", "prompt"),
     evaluation=("written", "ngram", "beams", "samples"),
     candidates=True,
-    items="truth",
 )  # fmt: skip
