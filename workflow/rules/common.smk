@@ -108,14 +108,20 @@ def ask(rule, question, wildcards, known):
 
 
 def files(rule, **known):
-    """The inputs that a study wants for a job. Some are no reason to run again by their date."""
-    undated = WANTS[rule].undated
+    """The inputs that a study wants for a job. Some are no reason to run again by their date. Only
+    those have names that the command calls by them, and one file is no list: Snakemake makes an
+    object of each list that has a name."""
+    undated, named = WANTS[rule].undated, WANTS[rule].named
 
     def found(wildcards):
-        given = ask(rule, "inputs", wildcards, known)
-        return {
-            name: [*map(ancient, some)] if name in undated else some for name, some in given.items()
-        }
+        given, others = {}, []
+        for name, some in ask(rule, "inputs", wildcards, known).items():
+            some = [*map(ancient, some)] if name in undated else some
+            if name in named:
+                given[name] = some[0] if len(some) == 1 else some
+            else:
+                others += some
+        return {**given, "": others}
 
     return unpack(looked_at(found))
 

@@ -6,8 +6,8 @@ rule pretrain:
     input:
         files("pretrain"),
     output:
+        [f"{paths.RECIPE}/{name}" for name in ("config.json", "training.json", "run.json")],
         model=f"{paths.RECIPE}/model.safetensors",
-        others=[f"{paths.RECIPE}/{name}" for name in ("config.json", "training.json", "run.json")],
     log:
         "results/pretrained/logs/{recipe}/pretrain.log",
     conda:
@@ -36,8 +36,8 @@ rule train:
     input:
         files("train"),
     output:
+        paths.around(paths.CHECKPOINT),
         model=f"{paths.CHECKPOINT}/model.safetensors",
-        others=paths.around(paths.CHECKPOINT),
     log:
         "results/{study}/logs/train/seed{seed}/{checkpoint}.log",
     conda:

@@ -5,8 +5,8 @@ rule unlearn:
     input:
         files("unlearn"),
     output:
+        paths.around(paths.METHOD),
         model=f"{paths.METHOD}/model.safetensors",
-        others=paths.around(paths.METHOD),
     log:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
     conda:
@@ -36,8 +36,8 @@ rule beside:
     input:
         files("beside"),
     output:
+        paths.around(paths.BESIDE),
         model=f"{paths.BESIDE}/model.safetensors",
-        others=paths.around(paths.BESIDE),
     log:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}-{beside}.log",
     conda:

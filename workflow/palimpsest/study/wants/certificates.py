@@ -61,6 +61,7 @@ class Certificate(OfLedger):
 
     step = "certificate"
     undated = frozenset({"tables"})
+    named = ("metrics",)
 
     def inputs(self, w) -> Files:
         state = certified_state(self.study, w.request)

@@ -24,6 +24,7 @@ class OfState(OfLedger):
 class Decide(OfState):
     step = "decide"
     names_modules = True
+    named = ("scores",)
 
     def inputs(self, w) -> Files:
         return {"scores": self.scores(w), "requests": request_files(self.study, w.state)}
@@ -54,6 +55,7 @@ class Decide(OfState):
 class Epsilon(OfState):
     step = "epsilon"
     names_modules = True
+    named = ("scores",)
 
     def inputs(self, w) -> Files:
         return {

@@ -96,6 +96,7 @@ def watched_files(study: Study) -> list[str]:
 class Figure(Want):
     step = "draw"
     names_modules = True
+    named = ("epsilon", "training", "truth")
 
     def inputs(self, w) -> Files:
         return {

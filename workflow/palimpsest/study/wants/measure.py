@@ -148,6 +148,7 @@ class Cost(Numbers):
     """Of what was trained again for a request."""
 
     step = "cost"
+    named = ("trained",)
 
     def inputs(self, w) -> Files:
         names = self.plan.trained_for(int(w.seed), w.sharding, w.state)

@@ -88,6 +88,7 @@ class Train(Want):
     step = "train"
     names_modules = True
     undated = frozenset({"slices", "previous", "start"})
+    named = ("slices",)
 
     def checkpoint(self, w) -> Checkpoint:
         if self.plan.gone(int(w.seed), w.checkpoint):

@@ -25,6 +25,7 @@ class Unlearn(Want):
     step = "unlearn"
     names_modules = True
     undated = frozenset({"model", "beside", "teachers", "forget", "retain", "earlier", "extra"})
+    named = ("forget", "retain", "extra")
 
     def start(self, w) -> str:
         """The model that a method starts from: its own of the request before, or the base."""
@@ -98,6 +99,7 @@ class Beside(Want):
     step = "train"
     names_modules = True
     undated = frozenset({"slices", "start"})
+    named = ("slices",)
 
     def inputs(self, w) -> Files:
         start = fresh_start(self.study)

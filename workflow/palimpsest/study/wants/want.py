@@ -24,6 +24,7 @@ class Want:
 
     step = ""  # the module of steps/ that the rule runs
     undated: frozenset[str] = frozenset()  # inputs whose date is no reason to run again
+    named: tuple[str, ...] = ()  # inputs that the command of the rule calls by name
     names_modules = False  # whether its settings name modules of this package, which count, too
 
     def __init__(self, study: Study):
@@ -33,7 +34,7 @@ class Want:
         self.path = study.path
 
     def inputs(self, w) -> Files:
-        """The files that a job needs, by the names that the command knows them by."""
+        """The files that a job needs, by what they are to it."""
         return {}
 
     def settings(self, w) -> dict:
