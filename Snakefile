@@ -19,7 +19,7 @@ include: "workflow/rules/audit.smk"
 
 
 # The README shows the demo, and the people beside it.
-if {"demo", "people"} <= STUDIES.keys():
+if {"demo", "people"} <= BY_NAME.keys():
 
     include: "workflow/rules/readme.smk"
 

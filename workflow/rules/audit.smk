@@ -87,13 +87,13 @@ rule certificate_page:
 # Has no output, so that it looks again whenever it is asked.
 rule audit:
     log:
-        f"{MADE[0].folder}/logs/audit.log",
+        f"{STUDIES[0].folder}/logs/audit.log",
     localrule: True
     conda:
         "../../envs/train.yaml"
     params:
-        audits=lambda wildcards, input: " && ".join(map(audit_command, MADE)),
+        audits=lambda wildcards, input: " && ".join(map(audit_command, STUDIES)),
     message:
-        f"Looking for what is left of the forgotten: {', '.join(STUDIES)}"
+        f"Looking for what is left of the forgotten: {', '.join(BY_NAME)}"
     shell:
         "({params.audits}) 2>&1 | tee {log:q}"

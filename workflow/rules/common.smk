@@ -53,15 +53,15 @@ def or_stop(check, *given):
 
 
 CONFIGS = or_stop(load_studies, config, ROOT / "config", workflow.overwrite_configfiles)
-MADE = or_stop(together, *(lambda one=one: Study(one) for one in CONFIGS))
-OWNERS = or_stop(shared.owners, MADE)
-STUDIES = {study.name: study for study in MADE}
-config["studies"] = [*STUDIES]  # for the report
+STUDIES = or_stop(together, *(lambda one=one: Study(one) for one in CONFIGS))
+OWNERS = or_stop(shared.owners, STUDIES)
+BY_NAME = {study.name: study for study in STUDIES}
+config["studies"] = [*BY_NAME]  # for the report
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
 
 wildcard_constraints:
-    study=targets.pattern(MADE),
+    study=targets.pattern(STUDIES),
     seed=r"\d+",
     sharding=r"\d+x\d+",
     shard=r"\d+",
@@ -74,10 +74,10 @@ wildcard_constraints:
     set=r"heldout|trained|forget-[A-Za-z0-9_-]+",
     method=name_pattern(),
     beside="forget|extra",
-    around=targets.any_of(kind for study in MADE for kind in study.track.around),
+    around=targets.any_of(kind for study in STUDIES for kind in study.track.around),
     who=rf"\d+x\d+|{name_pattern()}",
-    tokenizer=targets.any_of(study.tokenizer for study in MADE),
-    recipe=targets.any_of(study.recipe for study in MADE),
+    tokenizer=targets.any_of(study.tokenizer for study in STUDIES),
+    recipe=targets.any_of(study.recipe for study in STUDIES),
 
 
 # One GPU job at a time on one machine, unless --resources gpu=N says more; a cluster's profile sets
@@ -89,7 +89,7 @@ if "gpu" not in workflow.global_resources:
 def study_of(wildcards):
     """The study of a job; of what several studies may share, the one that owns it."""
     if "study" in wildcards.keys():
-        return STUDIES[wildcards.study]
+        return BY_NAME[wildcards.study]
     return OWNERS[wildcards.get("tokenizer") or wildcards.get("recipe")]
 
 
@@ -157,7 +157,7 @@ def audit_command(study):
 
 def alike(of):
     """What `of` says of each study, where they agree; else what it says of that of a job."""
-    found = [of(study) for study in MADE]
+    found = [of(study) for study in STUDIES]
     return found[0] if found.count(found[0]) == len(found) else lambda w: of(study_of(w))
 
 
@@ -188,7 +188,7 @@ def size(paths, suffix=""):
 
 def of_all(target):
     """The files of a target, of all studies."""
-    return [path for study in MADE for path in or_stop(target, study)]
+    return [path for study in STUDIES for path in or_stop(target, study)]
 
 
 include: "runs.smk"

@@ -38,7 +38,7 @@ rule fetch_corpus:
 
 
 # A rule a track, since only some have other completions beside their records.
-for END, TRACK, OF_TRACK in targets.by_track(MADE):
+for END, TRACK, OF_TRACK in targets.by_track(STUDIES):
 
     rule:
         name:

@@ -3,7 +3,7 @@
 # job: a job more a figure would take longer to start than to run.
 
 
-for RULE, FIGURE, FORMATS, SHOWN_BY in targets.drawings(MADE):
+for RULE, FIGURE, FORMATS, SHOWN_BY in targets.drawings(STUDIES):
 
     rule:
         name:

@@ -59,9 +59,9 @@ rule front_page:
     params:
         settings=lambda wildcards: as_json(
             {
-                "states": STUDIES["demo"].plan.shown,
+                "states": BY_NAME["demo"].plan.shown,
                 "methods": facts(METHODS),
-                "family": STUDIES["demo"].config["fairness"]["groups"][0],
+                "family": BY_NAME["demo"].config["fairness"]["groups"][0],
                 "stages": [[one.name, Path(one.snakefile).stem] for one in workflow.rules],
             }
         ),

@@ -7,7 +7,7 @@ from palimpsest.study.wants.data import changed_sources, check_reports
 
 
 def result_folders():
-    tops = (*(study.folder for study in MADE), paths.SHARED)
+    tops = (*(study.folder for study in STUDIES), paths.SHARED)
     return (path for top in tops for path, _, _ in os.walk(top))
 
 
@@ -30,7 +30,7 @@ def enter_folder():
         )
 
 
-for study in MADE:
+for study in STUDIES:
     or_stop(check_reports, study)
 if workflow.is_main_process:
     if not workflow.output_settings.dryrun:
@@ -74,7 +74,7 @@ def warn_of_lost_records(study):
             return
 
 
-for study in MADE:
+for study in STUDIES:
     warn_of_changed_sources(study)
     if workflow.is_main_process:
         warn_of_lost_records(study)
@@ -106,7 +106,7 @@ def start_warm():
 def tell_start():
     """Where jobs will run: a misspelt profile is ignored in silence, and everything would run on
     this machine."""
-    for study in MADE:
+    for study in STUDIES:
         states = ", ".join(study.plan.states)
         states += f" (purged up to {study.plan.purged})" if study.is_purged else ""
         logger.info(f"Study {study.name}, states {states}.")

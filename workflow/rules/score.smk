@@ -1,7 +1,7 @@
 # Forward passes. A rule a track, since a track says which scores one job writes.
 
 
-for END, TRACK, OF_TRACK in targets.by_track(MADE):
+for END, TRACK, OF_TRACK in targets.by_track(STUDIES):
 
     rule:
         name:

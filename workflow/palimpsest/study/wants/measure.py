@@ -178,6 +178,7 @@ class CostOfMethod(Cost):
 class Tabulate(Want):
     step = "tabulate"
     names_modules = True
+    named = ("metrics",)
 
     def inputs(self, w) -> Files:
         return {"metrics": metric_files(self.study)}
