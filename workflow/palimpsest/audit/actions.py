@@ -12,7 +12,7 @@ from pathlib import Path
 
 from palimpsest.audit.look import KINDS, Report
 from palimpsest.audit.purges import FILE, owners_of, read_purges
-from palimpsest.audit.scan import RESULTS, study_folder
+from palimpsest.audit.scan import RESULTS, of_another_study, study_folder
 from palimpsest.audit.sealed import write_sealed
 from palimpsest.audit.trained import checkpoints
 from palimpsest.data.pseudonyms import pseudonym
@@ -99,13 +99,8 @@ def _with_companions(path: Path, folders: set[str], kept: set[str]) -> list[Path
 
 
 def _what(plan: Plan, path: Path, kept: set[str]) -> str:
-    others = (
-        path.parts[:1] == RESULTS.parts
-        and path.parts[1] not in (plan.study["study"], "pretrained")
-        and len(path.parts) > 2
-    )
-    if others:
-        return "leave"  # another study's: its ledger and its purge decide
+    if of_another_study(path, plan.study["study"]):
+        return "leave"
     return "rewrite" if path.as_posix() in kept else "remove"
 
 

@@ -11,9 +11,10 @@ from itertools import zip_longest
 import numpy as np
 
 from palimpsest.audit.passages import BREAK, SHORTEST
-from palimpsest.audit.texts import NAMES, ROW, SHORTEST_RUN, Said, Unread, ids, rows, texts
+from palimpsest.audit.texts import NAMES, OVERLAP, ROW, SHORTEST_RUN, Said, Unread, ids, rows, texts
 
 LARGEST = 1 << 30  # bytes of a column that is put together
+PIECE = 1 << 26  # bytes of groups of rows that are put together
 DTYPES = {
     f"{kind}{8 * size}": f"<{kind.lower()}{size}"
     for kind in "IUF"
@@ -94,8 +95,8 @@ def parquet(source, said: Callable) -> Iterator[Said]:
 
     try:
         file = pq.ParquetFile(source)
-        for number in range(file.num_row_groups):
-            yield from _columns(file.read_row_group(number), said)
+        for table in _pieces(map(file.read_row_group, range(file.num_row_groups))):
+            yield from _columns(table, said)
         yield from texts(str(file.schema_arrow.metadata or ""))
     except (pa.ArrowException, OSError):
         raise Unread("a parquet file that is damaged") from None
@@ -106,9 +107,29 @@ def arrow(source, stream: bool, said: Callable) -> Iterator[Said]:
 
     try:
         with (pa.ipc.open_stream if stream else pa.ipc.open_file)(source) as file:
-            yield from _columns(file.read_all(), said)
+            batches = file if stream else map(file.get_batch, range(file.num_record_batches))
+            for table in _pieces(pa.Table.from_batches([batch]) for batch in batches):
+                yield from _columns(table, said)
     except (pa.ArrowException, OSError):
         raise Unread("an arrow file that is damaged") from None
+
+
+def _pieces(tables: Iterable) -> Iterator:
+    """Groups of rows, put together while they are small. Each piece begins with the last rows of
+    the one before it, so that words or ids that stand one a row are read on."""
+    import pyarrow as pa
+
+    held, size = [], 0
+    for table in tables:
+        if size >= PIECE:
+            whole = pa.concat_tables(held)
+            yield whole
+            held = [whole.slice(max(len(whole) - OVERLAP, len(whole) // 2))]
+            size = held[0].nbytes
+        held.append(table)
+        size += table.nbytes
+    if held:
+        yield pa.concat_tables(held)
 
 
 def _columns(table, said: Callable) -> Iterator[Said]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import bz2
+import codecs
 import gzip
 import hashlib
 import io
@@ -208,23 +209,8 @@ def _embedded(match: re.Match) -> bytes:
 def _decoded(data: bytes) -> str | None:
     """Bytes as the text that they are, or None; of old encodings of one byte a letter, the most
     common is taken."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    sample = data[:SAMPLE]
-    if sample.count(0) > len(sample) / 4:
-        begin = sample[: len(sample) // 4 * 4]
-        read = {
-            encoding: begin.decode(encoding, errors="replace")
-            for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-        }
-        encoding = max(
-            read,
-            key=lambda encoding: sum(one.isascii() and one.isprintable() for one in read[encoding]),
-        )
-        if sum(one.isprintable() or one.isspace() for one in read[encoding]) > 0.98 * len(
-            read[encoding]
-        ):
-            return data.decode(encoding, errors="replace")
+    if encoding := _wide(data[:SAMPLE]):
+        return data.decode(encoding, errors="replace")
     if len(data) - len(data.translate(None, CONTROLS)) > len(data) / 100:
         return None
     try:
@@ -235,6 +221,26 @@ def _decoded(data: bytes) -> str | None:
             + "\n\n"
             + data.decode("cp1252", errors="replace")
         )
+
+
+def _wide(sample: bytes) -> str | None:
+    """The encoding of two or four bytes a letter of a text that begins so: by its mark, or since it
+    reads well; None if there is none. Four bytes without a mark may as well be token ids."""
+    if sample.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if sample.count(0) > len(sample) / 4:
+        begin = sample[: len(sample) // 2 * 2]
+        read = {name: begin.decode(name, errors="replace") for name in ("utf-16-le", "utf-16-be")}
+        best = max(read, key=lambda name: sum(map(_plainly, read[name])))
+        if sum(one.isprintable() or one.isspace() for one in read[best]) > 0.98 * len(read[best]):
+            return best
+    return None
+
+
+def _plainly(letter: str) -> bool:
+    return letter.isascii() and letter.isprintable()
 
 
 def _printable(data: bytes) -> str:
@@ -252,12 +258,17 @@ def _unknown(data: bytes) -> Iterator[Said]:
 def _long(file, inner) -> Iterator[Said]:
     """A long text in pieces: each begins with the first line, which may name columns, and with the
     end of the piece before."""
-    if _decoded(file.read(SAMPLE)) is None:
+    sample = file.read(SAMPLE)
+    if _decoded(sample) is None:
         raise Unread(f"more than {LARGEST >> 20} MiB, and no text")
     file.seek(0)
+    wide = _wide(sample)
+    decoder = codecs.getincrementaldecoder(wide)(errors="replace") if wide else None
     header, end = b"", b""
     while chunk := file.read(CHUNK):
+        chunk = decoder.decode(chunk).encode() if decoder else chunk
         yield from _plain(header + end + chunk, inner)
         header = header or chunk[: chunk.find(b"\n", 0, 10_000) + 1]
         end = chunk[-OVERLAP:]
-        end = end[end.find(b"\n") + 1 :]
+        # at a line's begin, if that leaves enough
+        end = end[end.find(b"\n", 0, OVERLAP // 2) + 1 :]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 from collections import Counter
+from pathlib import Path
 
 from palimpsest.audit.checks import CHECKS
 from palimpsest.audit.look import KINDS
+from palimpsest.audit.scan import of_another_study
 from palimpsest.cells import interval
 from palimpsest.methods.shown import is_method, method_of
 from palimpsest.summary import STYLE
@@ -129,11 +131,10 @@ def _remains(one: dict) -> list[str]:
             "the owners' rows"
         )
         lines.append(f"<p>Purged on {_text(purged['date'])}: {done}.</p>")
-    own = tuple(f"results/{name}/" for name in (one["study"], "pretrained"))
     others = [
         finding
         for finding in left["findings"]
-        if finding["path"].startswith("results/") and not finding["path"].startswith(own)
+        if of_another_study(Path(finding["path"]), one["study"])
     ]
     here = [finding for finding in left["findings"] if finding not in others]
     lines += _findings(here, AFTER_PURGE if purged else BEFORE_PURGE) if here else []

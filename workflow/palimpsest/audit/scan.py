@@ -26,24 +26,33 @@ def fingerprint_file(plan: Plan, request: str) -> Path:
     return study_folder(plan) / "fingerprints" / f"{request}.json"
 
 
+def of_another_study(path: Path, study: str) -> bool:
+    """Whether a file lies in the folder of another study than ``study``: its ledger and its purge
+    decide."""
+    parts = path.parts
+    return parts[:1] == RESULTS.parts and len(parts) > 2 and parts[1] not in (study, "pretrained")
+
+
 def scan(plan: Plan, requests: list[str], sources: list[dict] = ()) -> Report:
     """Look for the owners of ``requests`` below results/, in Snakemake's own folder and in the
     caches of the study's hub ``sources``."""
     files = {name: fingerprint_file(plan, name) for name in requests}
     known = own([load(path, plan.study["salt"]) for path in files.values() if path.is_file()], plan)
-    models = {
-        path: named & set(requests)
-        for path, named in learnt_from_forgotten(study_folder(plan), plan).items()
-        if named & set(requests)
-    }
-    report = Audit(known, models, digests(study_folder(plan), models)).run(
-        [RESULTS, MEMORY, *hub_caches(sources)]
-    )
+    study, asked = study_folder(plan), set(requests)
+    models = _of(asked, learnt_from_forgotten(study, plan))
+    copies = _of(asked, digests(study, models))
+    report = Audit(known, models, copies).run([RESULTS, MEMORY, *hub_caches(sources)])
     report.unmarked = {one.request: one.unmarked for one in known if one.unmarked}
     report.blind = [name for name in requests if not files[name].is_file()] + [
         one.request for one in known if _blind(one, plan)
     ]
     return report
+
+
+def _of(asked: set[str], learnt: dict[str, set[str]]) -> dict[str, set[str]]:
+    """What learnt from requests -> those of them that are asked for; what learnt from others alone
+    is left out."""
+    return {what: requests & asked for what, requests in learnt.items() if requests & asked}
 
 
 def own(known: list[Fingerprint], plan: Plan) -> list[Fingerprint]:

@@ -137,11 +137,11 @@ def check_ready(plan) -> None:
 def check_safe(plan, doing) -> None:
     """A UserError where a purge would leave a file that a link leads to, or take one that the
     newest state is made of."""
-    links = [one for one in doing if one.what == "remove" and one.path.is_symlink()]
+    links = [one for one in doing if one.what != "leave" and one.path.is_symlink()]
     if links:
         what, remedy = (
             "a link to a file that holds something of the forgotten",
-            "remove that file and the link yourself, then purge",
+            "move that file to the place of the link, or remove both yourself, then purge",
         )
         raise UserError(
             Problem(what, str(one.path), f"leads to {one.path.resolve()}", remedy=remedy)
