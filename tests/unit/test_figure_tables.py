@@ -1,0 +1,128 @@
+"""The small tables of figures: what they are made of, and how they are read back."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from stepping import tidy
+from test_selections import SELECTIONS
+
+from palimpsest.steps.draw import read, watched
+from palimpsest.tables import row, table
+
+SETTINGS = {"states": ["r0", "r1", "r2"], "families": ["city"]}
+SETS = {"test": 0.3, "valid": 0.1}
+ITEMS = {"r1": (0.0, 1.0), "r2": (0.6, 0.4)}
+
+
+def one(method: str, set_: str, metric: str, value: float, group: str = "", **where) -> dict:
+    """Its interval reaches 0.1 down and 0.2 up."""
+    at = {"study": "s", "seed": 1, "request": "r2", "method": method, "shards": "1x1", "model": "m"}
+    return row(at | where, set_, metric, value, 9, (value - 0.1, value + 0.2), group)
+
+
+def shown(figure: str, rows: list[dict], further: pd.DataFrame | None = None) -> list[dict]:
+    metrics = tidy([table(rows)])
+    return SELECTIONS[figure](metrics, further, SETTINGS).to_dict("records")
+
+
+def test_whiskers_of_the_tradeoff_reach_down_and_up():
+    """Accuracy 0.8 and gap 0.3 of test; of valid others."""
+    rows = [one("base", "test", "accuracy", 0.8), one("base", "valid", "accuracy", 0.7)]
+    rows += [one("base", set_, "equalized_odds_max", gap, "city") for set_, gap in SETS.items()]
+    (found,) = shown("tradeoff", rows)
+    assert found == {"method": "base", "shards": "1x1", "family": "city"} | {
+        "accuracy": 0.8, "accuracy_low": pytest.approx(0.7), "accuracy_high": 1.0,
+        "gap": 0.3, "gap_low": pytest.approx(0.2), "gap_high": pytest.approx(0.5),
+    }  # fmt: skip
+
+
+def test_of_groups_true_positives_stand_before_false_ones():
+    rows = [one("base", "test", metric, 0.4, "city=p") for metric in ("fpr", "tpr")]
+    assert [found["metric"] for found in shown("groups", rows)] == ["tpr", "fpr"]
+
+
+def test_shards_shows_teachers_of_one_shard_where_there_is_nothing_else():
+    """As a study has them that keeps the newest state alone; beside an oracle they are left out."""
+    rows = [one("sisa_vote", "test", "accuracy", 0.8)]
+    assert [found["method"] for found in shown("shards", rows)] == ["sisa_vote"]
+    rows.append(one("oracle", "test", "accuracy", 0.8))
+    assert [found["method"] for found in shown("shards", rows)] == ["oracle"]
+
+
+def test_the_expected_cost_is_one_curve_over_all_seeds():
+    """Of each sharding and number of owners one point, which belongs to no request."""
+    rows = [
+        one("sisa", "train", metric, share, group, seed=seed, shards=shards, request=request)
+        for seed in (1, 2)
+        for request in ("r1", "r2")
+        for shards, share in (("2x1", 0.5), ("4x1", 0.25))
+        for metric, group in (("expected_curve", "owners=1"), ("retrained_share", ""))
+    ]
+    found = [one for one in shown("cost", rows) if one["metric"] == "expected_curve"]
+    assert [(one["shards"], one["seed"], one["request"]) for one in found] == [
+        ("2x1", "all", ""), ("4x1", "all", ""),
+    ]  # fmt: skip
+
+
+def test_a_line_of_a_curve_takes_nothing_from_the_line_before():
+    """Seed 1 alone has retained text: its perplexity there is 3, whatever seed 2 had before."""
+    rows = [
+        (seed, "r2", "kga", update, set_, "perplexity", value)
+        for seed, set_, value in ((1, "forget", 5.0), (2, "forget", 9.0), (1, "retain", 3.0))
+        for update in (0, 10)
+    ]
+    columns = ["seed", "request", "method", "update", "set", "metric", "value"]
+    told = [one("oracle", set_, "perplexity", 2.0) for set_ in ("forget", "retain")]
+    found = shown("curves", told, pd.DataFrame(rows, columns=columns))
+    assert [(one["set"], one["low"], one["value"], one["high"]) for one in found] == [
+        *[("forget", 5.0, 7.0, 9.0)] * 2, *[("retain", 3.0, 3.0, 3.0)] * 2,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["exposure", "exposure_sampled"])
+def test_exposure_is_shown_exact_or_sampled(metric):
+    rows = [one("npo", set_, metric, 2.0, "repetitions=4") for set_ in ("forget", "controls")]
+    rows.append(one("npo", "forget", "beam_extraction", 1.0, "repetitions=4"))
+    found = shown("canaries", rows)
+    assert [(one["set"], one["metric"], one["repetitions"]) for one in found] == [
+        ("forget", metric, 4), ("controls", metric, 4),
+    ]  # fmt: skip
+
+
+def test_truth_ratios_are_those_of_the_newest_state():
+    """Two items each; in r1 others."""
+    rows = [(request, value) for request, values in ITEMS.items() for value in values]
+    told = pd.DataFrame(rows, columns=["request", "preference"])
+    told = told.assign(seed=1, method="npo", set="forget")
+    found = SELECTIONS["truth_ratio"](None, told, SETTINGS)["value"]
+    assert (found.iloc[0], found.median(), found.iloc[-1]) == pytest.approx((0.4, 0.5, 0.6))
+
+
+def test_what_a_figure_is_told_of_training():
+    """Numbers of memory by set, method and request; what a method watches by itself is no set's."""
+    numbers = {"update": 6, "forget_memorization_accuracy": 0.5, "retain_perplexity": 2.0}
+    report = {"names": ["study", "3", "npo", "r2"], "watched": [numbers | {"gap_difference": 0.1}]}
+    report["watched"].append({"update": 12, "extra_perplexity": 4.0})
+    found = watched([json.loads(json.dumps(report))])
+    assert found.to_numpy().tolist() == [
+        ["3", "r2", "npo", "", 6, "forget", "memorization_accuracy", 0.5],
+        ["3", "r2", "npo", "", 6, "retain", "perplexity", 2.0],
+        ["3", "r2", "npo", "", 12, "extra", "perplexity", 4.0],
+    ]
+    names = ["seed", "request", "method", "attack", "update", "set", "metric", "value"]
+    assert found.columns.tolist() == names
+
+
+def test_the_table_of_a_figure_is_read_as_it_stands(tmp_path):
+    """A group may be called NA or 1; an empty text is one, an empty number is none."""
+    lines = ["group,seed,request,value,ci_low", "NA,1,,0.5,", "None,all,r1,1,0.25", ""]
+    (tmp_path / "csv").write_text("\n".join(lines))
+    found = read(tmp_path / "csv")
+    assert found[["group", "seed", "request"]].to_numpy().tolist() == [
+        ["NA", "1", ""], ["None", "all", "r1"],
+    ]  # fmt: skip
+    assert found["value"].tolist() == [0.5, 1.0] and np.isnan(found["ci_low"][0])
