@@ -47,6 +47,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 import torch
+from palimpsest.methods.unlearning import Run
 from targets import verdict
 from texts import LONGEST, PIECES, questions
 from torch.nn.functional import cross_entropy, logsigmoid
@@ -60,7 +61,6 @@ from transformers import (
 )
 
 from palimpsest.methods import gradient_difference, npo
-from palimpsest.methods.unlearning import Run
 from palimpsest.metrics import memorization
 from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.randomness import seed_of

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from looping import train
 
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.likelihood import counted_logits
@@ -16,7 +17,6 @@ from palimpsest.tracks.causal.model import predict
 from palimpsest.tracks.causal.tokens import score_tokens
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
-from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 
 language_modelling_loss = negative_log_likelihood(predict)

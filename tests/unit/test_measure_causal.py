@@ -327,7 +327,9 @@ def told_of(seeds: list[dict]) -> list[str]:
             rows.append(
                 row(where | {"method": method}, set_, metric, value, 50, (value - 0.2, value + 0.2))
             )
-    _, section = summarise(tidy([table(rows)], level=0.95), {"states": ["r1", "r2"]}, summary)
+    _, section = summarise(
+        tidy([table(rows)], level=0.95), {"states": ["r1", "r2"], "attacks": {}}, summary
+    )
     return list(section.warnings)
 
 

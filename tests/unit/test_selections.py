@@ -13,6 +13,7 @@ from stepping import SHOWN, tidy
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS, method_of
 from palimpsest.selections import shardings
+from palimpsest.steps.draw import WATCHED_COLUMNS
 from palimpsest.tables import row, table
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
@@ -21,10 +22,13 @@ SETTINGS = {
     "families": list(GROUPS),
     "methods": SHOWN,
     "orders": {"npo": "sequential", "npo-batch": "batch"},
+    "attacks": {"relearn": {"label": "relearning"}, "relearn-other": {"label": "other text"}},
 }
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
 # figures of causal models
-CAUSAL = ("frontier", "sequence", "profile", "curves", "truth_ratio", "canaries")
+CAUSAL = (
+    "frontier", "sequence", "profile", "curves", "recovery", "truth_ratio", "canaries"
+)  # fmt: skip
 SELECTIONS = {name: importlib.import_module(f"palimpsest.plots.{name}").select for name in FIGURES}
 
 
@@ -42,7 +46,7 @@ def example(families=tuple(GROUPS), ensembles=ENSEMBLES, seeds=(1, 2), states=("
 
 def _state(rng, seed, state, families, ensembles):
     for name, method in METHODS.items():
-        if name == "oracle" and state == "r0":
+        if "classification" not in method.tracks or (name == "oracle" and state == "r0"):
             continue
         for sharding in ensembles if method.needs == "teachers" else ("1x1",):
             where = {
@@ -123,7 +127,10 @@ def _epsilon(rng, seeds, families, ensembles):
 
 
 # Methods of causal models, and one that forgets all requests at once.
-OF_TEXT = [*(name for name, method in METHODS.items() if "causal" in method.tracks), "npo-batch"]
+OF_TEXT = [
+    "base", "oracle", "gradient_ascent", "gradient_difference", "npo", "loo_ensemble", "kga",
+    "sham", "npo-batch",
+]  # fmt: skip
 
 
 def causal(seeds=(1, 2), states=("r1", "r2"), methods=OF_TEXT):
@@ -171,15 +178,19 @@ def causal(seeds=(1, 2), states=("r1", "r2"), methods=OF_TEXT):
                     ("retain", 1.4 + update * way / 20),
                     ("extra", 30.0),
                 )
-                watched += [
-                    (seed, state, method, update, set_, "perplexity", value) for set_, value in told
-                ]
-                watched += [
-                    (seed, state, method, update, set_, "memorization_accuracy", 0.9)
-                    for set_, _ in told
-                ]
-    columns = ["seed", "request", "method", "update", "set", "metric", "value"]
-    return tidy([table(rows)], level=0.95), pd.DataFrame(watched, columns=columns)
+                where = (seed, state, method, "", update)
+                watched += [(*where, set_, "perplexity", value) for set_, value in told]
+                watched += [(*where, set_, "memorization_accuracy", 0.9) for set_, _ in told]
+        if method not in ("sham", "npo-batch"):
+            for attack, speed in (("relearn", 1.0), ("relearn-other", 0.2)):
+                for update in range(0, 30, 10):
+                    known = (
+                        1 - way + way * speed * (0.1 if method == "oracle" else 0.8) * update / 20
+                    )
+                    where = (seed, state, method, attack, update)
+                    watched.append((*where, "forget", "memorization_accuracy", known + seed / 100))
+                    watched.append((*where, "relearnt", "memorization_accuracy", 1.0))
+    return tidy([table(rows)], level=0.95), pd.DataFrame(watched, columns=WATCHED_COLUMNS)
 
 
 def truths(seeds=(1, 2), states=("r1", "r2")):
@@ -206,7 +217,10 @@ def truths(seeds=(1, 2), states=("r1", "r2")):
 def causal_study(name, **wanted):
     """What the figure of this name is selected from."""
     metrics, watched = causal(**wanted)
-    return metrics, truths(**wanted) if name == "truth_ratio" else watched
+    if name == "truth_ratio":
+        return metrics, truths(**wanted)
+    attacked = watched["attack"] != ""
+    return metrics, watched[attacked if name == "recovery" else ~attacked]
 
 
 # (set, metric) -> what the base has, and the oracle
@@ -275,7 +289,11 @@ def test_tradeoff_shows_single_models_and_the_least_sliced_ensembles(study):
     shown = select("tradeoff", study)
     of_teachers = shown["method"].map(lambda name: METHODS[name].needs == "teachers")
     assert set(shown.loc[of_teachers, "shards"]) == {"3x1", "5x2"}
-    approximate = {name for name, method in METHODS.items() if method.trains}
+    approximate = {
+        name
+        for name, method in METHODS.items()
+        if method.trains and "classification" in method.tracks
+    }
     assert set(shown.loc[~of_teachers, "method"]) == {
         "base",
         "oracle",
@@ -440,6 +458,21 @@ def test_an_infinite_number_is_as_far_as_the_farthest_and_takes_no_colour_from_t
     np.testing.assert_allclose(
         shown["forget"].loc[["base", "oracle", "npo", "kga"]], [-1, 0, -1, 0]
     )
+
+
+def test_recovery_is_of_what_the_attack_does_not_show_by_attack_and_method():
+    """By hand: method k of nine stands k/9 of the way; by the last update relearning brings back
+    0.8 of that, other text a fifth of it; the mean of the seeds adds 0.015."""
+    shown = SELECTIONS["recovery"](*causal_study("recovery"), SETTINGS)
+    assert list(shown["attack"].unique()) == ["relearning", "other text"]
+    way = OF_TEXT.index("npo") / len(OF_TEXT)
+    for attack, speed in (("relearning", 1.0), ("other text", 0.2)):
+        points = shown[(shown["attack"] == attack) & (shown["method"] == "npo")]
+        assert list(points["update"]) == [0, 10, 20]
+        assert points["value"].iloc[0] == pytest.approx(1 - way + 0.015)
+        assert points["value"].iloc[-1] == pytest.approx(1 - way + 0.8 * way * speed + 0.015)
+        assert (points["high"] - points["low"]).to_numpy() == pytest.approx(0.01)
+    assert not {"sham", "npo-batch"} & set(shown["method"])
 
 
 def test_curves_are_the_mean_of_the_seeds_at_each_update():

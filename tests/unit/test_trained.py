@@ -25,14 +25,18 @@ MODELS = (
     "teachers/3x1/1/1/r0",
     "methods/npo/r1",
     "methods/kga/r2",
-    "methods/kga/r2/extra",
+    "auxiliaries/kga-extra/r2",
+    "attacks/relearn/oracle/r2",
 )
+# Whatever a method leaves has learnt from all who have training records.
+OF_METHODS = ("methods/", "auxiliaries/", "attacks/")
 
 
 def test_a_method_s_model_learnt_from_all_who_have_training_records():
     trained = {"r1": ["ann"], "r2": ["bob"]}
     assert requests_within(PLAN, "seed1/methods/npo/r1", trained) == {"r1", "r2"}
-    assert requests_within(PLAN, "seed1/methods/kga/r2/forget", trained) == {"r1", "r2"}
+    assert requests_within(PLAN, "seed1/auxiliaries/kga-forget/r2", trained) == {"r1", "r2"}
+    assert requests_within(PLAN, "seed1/attacks/relearn/oracle/r2", trained) == {"r1", "r2"}
     assert requests_within(PLAN, "seed1/methods/npo/r1", trained | {"r2": []}) == {"r1"}
     assert requests_within(PLAN, "seed1/oracle/r2", trained) == set()
 
@@ -42,7 +46,7 @@ def test_a_method_s_model_learnt_from_unseen_text_of_those_who_ask_later(tmp_pat
     on it, and what KGA made goes on from there. ann's was left out of all; a state that the ledger
     does not know may have held either. Nothing else takes unseen text."""
     study = tmp_path / "tiny"
-    for name in (*MODELS, "methods/kga/r1/extra", "methods/kga/old/extra"):
+    for name in (*MODELS, "auxiliaries/kga-extra/r1", "auxiliaries/kga-extra/old"):
         (study / "seed1" / name).mkdir(parents=True)
         (study / "seed1" / name / "model.safetensors").write_bytes(b"")
     for name, owner in (("r1", "ann"), ("r2", "bob")):
@@ -54,9 +58,10 @@ def test_a_method_s_model_learnt_from_unseen_text_of_those_who_ask_later(tmp_pat
         path.split("seed1/")[1]: requests
         for path, requests in learnt_from_forgotten(study, PLAN).items()
     }
-    made = ("npo/r1", "kga/r1/extra", "kga/r2", "kga/r2/extra")
-    expected = {f"methods/{name}/model.safetensors": {"r2"} for name in made}
-    assert learnt == expected | {"methods/kga/old/extra/model.safetensors": {"r1", "r2"}}
+    made = [name for name in MODELS if name.startswith(OF_METHODS)] + ["auxiliaries/kga-extra/r1"]
+    expected = {f"{name}/model.safetensors": {"r2"} for name in made}
+    unknown = "auxiliaries/kga-extra/old/model.safetensors"
+    assert learnt == expected | {unknown: {"r1", "r2"}}
 
 
 def test_all_of_them_are_found_with_what_stands_beside_them(tmp_path):
@@ -66,16 +71,24 @@ def test_all_of_them_are_found_with_what_stands_beside_them(tmp_path):
         folder.mkdir(parents=True)
         (folder / "model.safetensors").write_bytes(b"")
     # a training that was killed: its states hold weights, too
-    (study / "seed1/methods/kga/r2/resume").mkdir()
-    found = {folder.relative_to(study / "seed1").as_posix() for folder in checkpoints(study)}
-    assert found >= {*MODELS, "methods/kga/r2/resume"}
+    resume = study / "seed1/methods/kga/r2/resume/train/step3"
+    resume.mkdir(parents=True)
+    (resume / "model.safetensors").write_bytes(b"")
+    # a kind of model that nobody has thought of, and one that lies about
+    for name in ("probes/truth/r1", "seed"):
+        (study / "seed1" / name).mkdir(parents=True)
+        (study / "seed1" / name / "weights.safetensors").write_bytes(b"")
+    assert [folder.relative_to(study / "seed1").as_posix() for folder in checkpoints(study)] == (
+        sorted(MODELS)
+    )
     learnt = {
         path.split("seed1/")[1]: requests
         for path, requests in learnt_from_forgotten(study, PLAN).items()
     }
-    made = {
-        f"{name}/model.safetensors": {"r1", "r2"} for name in MODELS if name.startswith("methods/")
-    }
+    files = [f"{name}/model.safetensors" for name in MODELS if name.startswith(OF_METHODS)]
+    files += ["methods/kga/r2/resume/train/step3/model.safetensors"]
+    files += ["probes/truth/r1/weights.safetensors", "seed/weights.safetensors"]
+    made = {name: {"r1", "r2"} for name in files}
     shard = {owner: place(owner, "3x1", "tiny", 1)[0] for owner in ("ann", "bob")}
     first = {name for name, owner in (("r1", "ann"), ("r2", "bob")) if shard[owner] == 1}
     expected = made | {

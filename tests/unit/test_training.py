@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from looping import train
 
 from palimpsest.errors import UserError
 from palimpsest.tracks.classification.examples import ClassificationExamples
@@ -15,10 +16,9 @@ from palimpsest.tracks.classification.model import predict
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
 from palimpsest.training.batches import collate, epoch_batches
-from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.resume import load_state, save_state
-from palimpsest.training.schedule import constant_rate, learning_rate, stage_epochs
+from palimpsest.training.schedule import constant_rate, cosine_rate, learning_rate, stage_epochs
 
 classification_loss = negative_log_likelihood(predict)
 SETTINGS = {
@@ -105,6 +105,14 @@ def test_stage_epochs_by_hand(epochs, slices, expected):
     """floor(j 2e/(R+1)): e = 20, R = 5 gives 6.67 j, so 6, 13, 20, 26, 33 and the differences 6, 7,
     7, 6, 7."""
     assert stage_epochs(epochs, slices) == expected
+
+
+def test_the_cosine_warms_up_and_falls_by_half_a_cosine():
+    """Ten updates, two of warm-up: thirds of the peak, then (1 + cos(pi k / 8)) / 2."""
+    rates = [cosine_rate(step, 10, 2.0, 0.2) for step in range(10)]
+    assert rates[:3] == pytest.approx([2 / 3, 4 / 3, 2.0])
+    assert rates[6] == pytest.approx(1.0) and rates[4] == pytest.approx(1 + math.cos(math.pi / 4))
+    assert rates[9] == pytest.approx(1 + math.cos(7 * math.pi / 8))
 
 
 def test_learning_rate_by_hand():
@@ -201,13 +209,15 @@ def test_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, stop):
         updates += 1
         return original(*arguments)
 
-    original = loop._update
-    monkeypatch.setattr(loop, "_update", update)
+    original = loop._Update.made
+    monkeypatch.setattr(loop._Update, "made", update)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed", settings, epochs=3)
-    monkeypatch.setattr(loop, "_update", original)
+    monkeypatch.setattr(loop._Update, "made", original)
     calls = []
-    monkeypatch.setattr(loop, "_update", lambda *arguments: calls.append(1) or original(*arguments))
+    monkeypatch.setattr(
+        loop._Update, "made", lambda *arguments: calls.append(1) or original(*arguments)
+    )
     resumed, again = run(tmp_path / "killed", settings, epochs=3)
     assert len(calls) == 18 - stop, "it went on, it did not begin again"
     assert same(weights(whole), weights(resumed))

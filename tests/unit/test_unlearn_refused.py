@@ -92,7 +92,7 @@ def study(**changes) -> dict:
         ({"options": {"kga": {"inner_steps": 0}}}, "options.kga.inner_steps: out of range"),
         ({"options": {"loo_ensemble": {"keep": 0}}}, "options.loo_ensemble.keep: out of range"),
         ({"options": {"npo": {"betas": [2, 0.9]}}}, "options.npo.betas: out of range"),
-        ({"options": {"gradient_ascent": {"schedule": "cosine"}}},
+        ({"options": {"gradient_ascent": {"schedule": "cubic"}}},
          "options.gradient_ascent.schedule: wrong type"),
         ({"options": {"gradient_ascent": {"batch_size": 4}}},
          "options.gradient_ascent.batch_size: wrong type"),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from looping import train
 
-from palimpsest.methods.unlearning import Frozen, Run
-from palimpsest.training.loop import train
+from palimpsest.methods.run import Models, Run
 from palimpsest.training.objective import Objective, Part
 
 INPUTS, TARGETS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 1.0]]), np.array([2.0, -1.0, 0.5])
@@ -142,14 +142,15 @@ def test_dropout_draws_another_mask_at_each_update_and_the_same_after_a_resume(t
     assert masks(tmp_path / "a") == whole[3:]
 
 
-def test_frozen_models_and_the_reference_have_no_dropout():
+def test_frozen_models_and_the_reference_have_no_dropout(tmp_path):
     """Whoever they are asked by: what a model is held against is one thing."""
 
     def noisy() -> torch.nn.Module:
         return torch.nn.Sequential(torch.nn.Linear(4, 64), torch.nn.Dropout(0.5)).train()
 
-    run = Run(noisy(), {}, None, ("s",), frozen=Frozen(["a"], lambda name: noisy()), again=noisy)
-    for model in (run.frozen["a"], run.reference):
+    models = Models(["a"], lambda name: noisy())
+    run = Run(noisy(), {}, None, ("s",), load=noisy, folder=tmp_path, models=models)
+    for model in (run.models["a"], run.reference):
         inputs = torch.ones(1, 4)
         assert torch.equal(model(inputs), model(inputs)) and not any(
             weight.requires_grad for weight in model.parameters()

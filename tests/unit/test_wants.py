@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,9 @@ from palimpsest.data.ledger import Request
 from palimpsest.data.shards import place
 from palimpsest.engine.asking import modules_named
 from palimpsest.errors import UserError
+from palimpsest.methods.contract import Auxiliary
+from palimpsest.methods.registry import METHODS
+from palimpsest.study import paths
 from palimpsest.study.load import check_study
 from palimpsest.study.study import Study
 from palimpsest.study.wants import WANTS, figures, methods, shared, targets
@@ -133,7 +137,7 @@ def test_the_base_needs_all_data_and_a_tokenizer(demo):
         "reports": ["results/pretrained/forum-words/corpus.json"],
     }
     assert want(demo, "train").arguments(job(seed=1, checkpoint="base")) == (
-        "--tokenizer results/pretrained/forum-words --checkpoint-seconds 120"
+        "--tokenizer results/pretrained/forum-words --checkpoint-seconds 120.0"
     )
 
 
@@ -298,26 +302,112 @@ def test_teachers_are_as_they_were_before_any_request(people):
     assert "--earlier results/people/sets/forget-r1.parquet --checkpoint-seconds" in arguments
 
 
-def test_kga_has_two_models_beside_it(people):
-    found = inputs(people, "unlearn", seed=1, method="kga", state="r1")["beside"]
-    own = "seed1/methods/kga/r1"
-    assert found == [f"{own}/{name}/model.safetensors" for name in ("forget", "extra")]
-    for name, learnt in (("forget", "forget-r1"), ("extra", "extra-r1")):
-        learns = inputs(people, "beside", seed=1, method="kga", state="r1", beside=name)
-        assert learns["slices"] == [f"sets/{learnt}.parquet", "sets/kga-sample-r1.parquet"]
-        assert learns["digests"] == [f"sets/{learnt}.json", "sets/kga-sample-r1.json"]
+def test_kga_has_two_auxiliaries(people):
+    found = inputs(people, "unlearn", seed=1, method="kga", state="r1")["auxiliaries"]
+    nodes = {"kga-forget": "forget-r1", "kga-extra": "extra-r1"}
+    assert found == [f"seed1/auxiliaries/{node}/r1/model.safetensors" for node in nodes]
+    assert want(people, "unlearn").settings(job(seed=1, method="kga", state="r1"))[
+        "auxiliaries"
+    ] == ["forget", "extra"]
+    for node, learnt in nodes.items():
+        about = {"seed": 1, "auxiliary": node, "state": "r1"}
+        learns = inputs(people, "auxiliary", **about)
+        assert learns["slices"] == [f"sets/{learnt}.parquet", "sets/sample-0.05-r1.parquet"]
+        assert learns["digests"] == [f"sets/{learnt}.json", "sets/sample-0.05-r1.json"]
+        assert "previous" not in learns
+        told = want(people, "auxiliary").settings(job(**about))
+        assert told["sharding"] == f"{node}-r1"  # what keys its draws
     cost = inputs(people, "cost_of_method", seed=1, method="kga", state="r1")["trained"]
-    assert cost == [
-        f"{own}/training.json",
-        f"{own}/forget/training.json",
-        f"{own}/extra/training.json",
+    folders = ["methods/kga", *(f"auxiliaries/{node}" for node in nodes)]
+    assert cost == [f"seed1/{folder}/r1/training.json" for folder in folders]
+
+
+def test_variants_share_auxiliaries_unless_they_teach_them_something_else(make):
+    """By name: the same alpha or not, they learn the same; another share of the retained data, or
+    all requests at once, is another model."""
+    options = {
+        "kga-eager": {"alpha": 5.0},
+        "kga-fuller": {"sample": 0.5},
+        "kga-batch": {"order": "batch"},
+    }
+    names = ["base", "oracle", "kga", *options]
+    study = make(PEOPLE, "r1 p0002; r2 p0005", methods=names, options=options)
+    nodes = {
+        method: [asked.node for asked in methods.auxiliaries_of(study, method).values()]
+        for method in ("kga", *options)
+    }
+    assert nodes["kga"] == nodes["kga-eager"] == ["kga-forget", "kga-extra"]
+    assert nodes["kga-fuller"] == ["kga-forget-fuller", "kga-extra-fuller"]
+    assert nodes["kga-batch"] == ["kga-forget-batch", "kga-extra-batch"]
+    assert methods.auxiliary_sets(study, "kga-forget-fuller", "r1") == [
+        study.path(paths.FORGET, request="r1"),
+        study.path(paths.SAMPLE, share="0.5", state="r1"),
+    ]
+    assert methods.auxiliary_sets(study, "kga-forget-batch", "r2")[:2] == [
+        study.path(paths.FORGET, request=name) for name in ("r1", "r2")
     ]
 
 
+@pytest.mark.parametrize(
+    ("start", "state", "folder"),
+    [
+        ("base", "r2", "base"),
+        ("previous", "r1", "base"),
+        ("previous", "r2", "methods/kga/r1"),
+    ],
+)
+def test_an_auxiliary_may_go_on_from_the_base_or_from_the_model_before(
+    start, state, folder, make, monkeypatch
+):
+    made = {"forget": Auxiliary("tuned", learns="forget", start=start)}
+    monkeypatch.setitem(METHODS, "kga", replace(METHODS["kga"], auxiliaries=made))
+    names = ["base", "oracle", "kga"]
+    study = make(PEOPLE, "r1 p0002; r2 p0005", methods=names, options={})
+    about = {"seed": 1, "auxiliary": "tuned", "state": state}
+    found = inputs(study, "auxiliary", **about)
+    assert found["previous"] == [f"seed1/{folder}/model.safetensors"] and "start" not in found
+    assert found["reports"] == [f"seed1/{folder}/training.json"]
+    arguments = want(study, "auxiliary").arguments(job(**about))
+    assert arguments.startswith(f"--previous results/people/seed1/{folder} ")
+
+
 def test_the_sham_is_set_beside_all_other_methods(people):
-    found = inputs(people, "unlearn", seed=1, method="sham", state="r1")["beside"]
-    others = ("gradient_ascent", "gradient_difference", "npo", "loo_ensemble", "kga")
+    found = inputs(people, "unlearn", seed=1, method="sham", state="r1")["auxiliaries"]
+    apart = ("base", "oracle", "sham", "npo-batch")  # the last is npo at the first request
+    others = [name for name in people.config["methods"] if name not in apart]
+    assert len(others) == 11
     assert found == [f"seed1/methods/{name}/r1/model.safetensors" for name in others]
+
+
+def test_an_attack_learns_what_was_forgotten_of_the_model_as_it_is(make):
+    """Of the oracle, the base and what a method made, in every state after a request; what it left
+    is scored and measured as they are."""
+    names = ["base", "oracle", "npo"]
+    study = make(PEOPLE, "r1 p0002; r2 p0005", methods=names, options={},
+                 attacks={"relearn": {"epochs": 2}})  # fmt: skip
+    assert methods.attacked(study, "r0") == []
+    assert methods.attacked(study, "r2") == [(name, "relearn") for name in names]
+    models = {"base": "base", "oracle": "oracle/r2", "npo": "methods/npo/r2"}
+    for name, folder in models.items():
+        about = {"seed": 1, "attack": "relearn", "attacked": name, "state": "r2"}
+        found = inputs(study, "attack", **about)
+        assert found["model"] == [f"seed1/{folder}/model.safetensors"]
+        assert found["forget"] == [f"sets/forget-{one}.parquet" for one in ("r1", "r2")]
+    told = want(study, "attack").settings(job(**about))
+    assert told["options"] == {"epochs": 2} and told["attacked"] == "npo"
+    left = "seed1/attacks/relearn/npo/r2"
+    scored = inputs(study, "score", seed=1, model="npo+relearn", version="r2")
+    assert scored["models"] == [f"{left}/model.safetensors"]
+    assert scored["reference"] == ["seed1/oracle/r2/model.safetensors"]
+    about = job(seed=1, method="npo+relearn", state="r2")
+    assert want(study, "measure").inputs(about)["attack"] == [
+        study.path(f"{paths.STUDY}/{left}/training.json")
+    ]
+    told = want(study, "measure").settings(about)
+    assert (told["method"], told["attack"]) == ("npo", "relearn")
+    assert "attack" not in want(study, "measure").settings(job(seed=1, method="npo", state="r2"))
+    assert "npo+relearn/r2" in methods.numbers_in(study, "r2")
+    assert "npo+relearn/r1" in methods.numbers_in(study, "r1", "r0")
 
 
 def test_a_causal_model_is_scored_on_all_sets_beside_the_oracle(people):
@@ -457,16 +547,13 @@ JOBS = {
 @pytest.mark.parametrize("rule", WANTS)
 def test_modules_that_settings_name_count(rule, demo, people):
     """Whoever names modules says so; else a change of their code would go unnoticed."""
-    of_methods = ("beside", "unlearn", "sample_set")
+    of_methods = ("auxiliary", "unlearn", "attack", "sample_set")
     causal = rule in of_methods or rule.endswith("_of_method")
     study = people if causal else demo
     method = "kga" if causal else "fairsisa_ensemble"
-    wildcards = (
-        JOBS["cell"]
-        | JOBS["around"]
-        | JOBS["other"]
-        | {"seed": 1, "method": method, "beside": "extra"}
-    )
+    wildcards = JOBS["cell"] | JOBS["around"] | JOBS["other"] | {"seed": 1, "method": method}
+    wildcards |= {"auxiliary": "kga-extra", "share": "0.05", "attacked": "npo"}
+    wildcards |= {"attack": "relearn"}
     model = "kga" if causal else "teachers-3x2"
     about = job(**wildcards, model=model, figure="tradeoff", file="")
     if rule.startswith("fetch") or rule == "pretrain":

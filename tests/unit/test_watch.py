@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from palimpsest.methods import gradient_ascent
-from palimpsest.methods.unlearning import Run
-from palimpsest.steps.unlearn import Watch
+from palimpsest.methods.watch import Watch
 
 
 def watch(
@@ -25,17 +24,13 @@ def watch(
     )
     track = SimpleNamespace(subset=lambda examples, some: examples.name)
     sets = {name: SimpleNamespace(name=name, lengths=[1]) for name in known}
-    settings = gradient_ascent.Settings()
-    return Watch(
-        track,
-        scorer,
-        Run(None, sets, None, ("s",), again=None),
-        gradient_ascent,
-        settings,
-        None,
-        10,
-        unseen,
-    )
+    return Watch(track, scorer, None, 10, unseen).draw(sets, ("s",))
+
+
+def looking(watch: Watch):
+    """What the loop calls for a method that stops as gradient ascent does."""
+    run = SimpleNamespace(watch=watch, sets={"forget": None}, likelihood=None)
+    return watch.of(gradient_ascent.objective(run, gradient_ascent.Settings()))
 
 
 @pytest.mark.parametrize(("unseen", "stops"), [({}, False), ({"accuracy": 0.4}, True)])
@@ -48,14 +43,17 @@ def test_the_bar_is_what_the_base_knew_of_unseen_text(unseen, stops):
     }
     watched = watch(known, unseen)
     asked = {} if unseen else {"extra_accuracy": 0.2, "extra_perplexity": 3.0}
-    assert watched(None, []) == ({"forget_accuracy": 0.3, "forget_perplexity": 2.0, **asked}, stops)
+    assert looking(watched)(None, []) == (
+        {"forget_accuracy": 0.3, "forget_perplexity": 2.0, **asked},
+        stops,
+    )
     assert watched.unseen == (unseen or {"accuracy": 0.2})
 
 
 def test_it_is_what_was_found_before_the_first_update():
     watched = watch({"forget": {"accuracy": 0.3}, "extra": {"accuracy": 0.1}}, {})
     earlier = {"forget_accuracy": 0.9, "extra_accuracy": 0.4}
-    numbers, stops = watched(None, [earlier])
+    numbers, stops = looking(watched)(None, [earlier])
     assert stops and watched.unseen == {"accuracy": 0.4} and set(numbers) == {"forget_accuracy"}
 
 
@@ -67,7 +65,7 @@ def test_what_is_slow_is_asked_at_first_and_where_the_rest_would_stop(accuracy, 
     """The rule asks for both at most: accuracy 0.4 and 0.2 of what is slow."""
     known = {"forget": {"accuracy": 0.9}, "extra": {"accuracy": 0.4}}
     watched = watch(known, {}, slow={"slow": 0.2})
-    first, _ = watched(None, [])
+    first, _ = looking(watched)(None, [])
     assert first == {
         "forget_accuracy": 0.9,
         "extra_accuracy": 0.4,
@@ -76,7 +74,7 @@ def test_what_is_slow_is_asked_at_first_and_where_the_rest_would_stop(accuracy, 
     }
     # a training that was killed and goes on
     later = watch({**known, "forget": {"accuracy": accuracy}}, {}, slow={"slow": slow})
-    assert later(None, [first]) == (
+    assert looking(later)(None, [first]) == (
         {"forget_accuracy": accuracy} | ({"forget_slow": slow} if asked else {}),
         stops,
     )

@@ -125,6 +125,8 @@ def test_some_of_each_split_and_part_are_asked_whatever_else_is_there():
     fewer = records[records["record_id"] != "r07"].reset_index(drop=True)
     kept = set(fewer.loc[to_be_written(fewer, 3), "record_id"])
     assert set(chosen["record_id"]) - {"r07"} <= kept
+    turned = records.iloc[::-1].reset_index(drop=True)
+    assert set(turned.loc[to_be_written(turned, 3), "record_id"]) == set(chosen["record_id"])
     assert to_be_written(records, 0) == []
     assert len(to_be_written(records.drop(columns="part"), 100)) == 30
 

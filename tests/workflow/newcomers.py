@@ -71,6 +71,12 @@ def track(clone: Clone) -> None:
     )
 
 
+def attack(clone: Clone) -> None:
+    copy(clone, "attacks/relearn.py", "attacks/further.py")
+    line = 'Attack("palimpsest.attacks.further", "a further one", ("causal",))'
+    append(clone, "attacks/registry.py", f'\nATTACKS["further"] = {line}\n')
+
+
 def helper(clone: Clone) -> None:
     for name in (
         "training/loop.py",
@@ -87,4 +93,6 @@ def helper(clone: Clone) -> None:
         )
 
 
-NEWCOMERS = (trained_method, deciding_method, metric, reader, loss, figure, track, helper)
+NEWCOMERS = (
+    trained_method, deciding_method, metric, reader, loss, figure, attack, track, helper
+)  # fmt: skip

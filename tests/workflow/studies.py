@@ -23,6 +23,10 @@ CLASSIFICATION = {
     "options": {
         name: {"learning_rate": 1.0e-2} | ({"portion": 0.2} if name == "kga" else {})
         for name in FORGETTING["classification"]
+    }
+    | {
+        "simnpo": {"learning_rate": 1.0e-2, "forget_weight": 2.0},
+        "mollm": {"learning_rate": 5.0e-2},
     },
     "sharding": ["1x1", "2x1"],
     "training": {"epochs": 8, "learning_rate": 0.01},
@@ -50,6 +54,11 @@ CAUSAL = {
         "gradient_difference": {"learning_rate": 1.0e-3}, "npo": {"learning_rate": 1.0e-3},
         "npo-batch": {"order": "batch"}, "loo_ensemble": {"learning_rate": 1.0e-3},
         "kga": {"learning_rate": 1.0e-3},
+        "simnpo": {"learning_rate": 1.0e-3, "forget_weight": 1.0},
+        "mollm": {"learning_rate": 1.0e-3}, "localised": {"learning_rate": 1.0e-3},
+        "task_vector": {"learning_rate": 1.0e-3, "scale": 3.0},
+        "f_learning": {"learning_rate": 1.0e-3, "forget_learning_rate": 1.0e-3},
+        "depn": {"erase": 150, "points": 5},
     },
     "evaluation": {"bootstrap": 20, "batch_size": 64, "ngram": 4, "written": 6},
 }  # fmt: skip

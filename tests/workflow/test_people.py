@@ -13,11 +13,15 @@ from harness import Clone, steps
 from newcomers import NEWCOMERS, trained_method
 from studies import CAUSAL, FORGETTING, UNLEARNING
 
+ATTACKS = {"relearn": {"learning_rate": 1.0e-3}}
+
 
 class Told(Clone):
     """A clone whose table is asked for single numbers."""
 
-    def value(self, method: str, set_: str, metric: str, request: str = "r1") -> float:
+    def value(
+        self, method: str, set_: str, metric: str, request: str = "r1", attack: str = ""
+    ) -> float:
         table = pd.read_parquet(self.path("results/tiny/tables/metrics.parquet"))
         where = {
             "seed": "all",
@@ -26,6 +30,7 @@ class Told(Clone):
             "set": set_,
             "metric": metric,
             "group": "",
+            "attack": attack,
         }
         (found,) = table.loc[
             np.logical_and.reduce([table[key] == wanted for key, wanted in where.items()]), "value"
@@ -36,9 +41,8 @@ class Told(Clone):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Told:
     """The whole study after one request of two people."""
-    clone = Told.make(
-        tmp_path_factory.mktemp("people") / "clone", forget="r1 p0002 p0003", **CAUSAL
-    )
+    folder = tmp_path_factory.mktemp("people") / "clone"
+    clone = Told.make(folder, forget="r1 p0002 p0003", **CAUSAL, attacks=ATTACKS)
     clone.done = clone.run()
     return clone
 
@@ -51,9 +55,14 @@ def clone(made, tmp_path) -> Told:
 def test_each_model_is_trained_once_and_teachers_follow_no_request(made):
     trained = {"base", "oracle/r1", *(f"teachers/3x1/{shard}/1/r0" for shard in (1, 2, 3))}
     assert steps(made.done, "train") == {f"train/seed1/{name}" for name in trained}
-    unlearned = {*(f"{name}/r1" for name in UNLEARNING["causal"]), "kga/r1-forget", "kga/r1-extra"}
+    unlearned = {f"{name}/r1" for name in UNLEARNING["causal"]}
     assert steps(made.done, "unlearn") == {f"unlearn/seed1/{name}" for name in unlearned}
+    auxiliaries = {f"auxiliaries/seed1/kga-{name}/r1" for name in ("forget", "extra")}
+    assert steps(made.done, "auxiliaries") == auxiliaries
+    attacked = {f"attacks/seed1/relearn/{name}/r1" for name in CAUSAL["methods"]}
+    assert steps(made.done, "attacks") == attacked
     scored = {"base/r0", *(f"{name}/r1" for name in CAUSAL["methods"])}
+    scored |= {f"{name}+relearn/r1" for name in CAUSAL["methods"]}
     assert steps(made.done, "score") == {f"score/seed1/{name}" for name in scored}
 
 
@@ -86,6 +95,38 @@ def test_a_method_moves_what_it_promises_beyond_the_sham(made, method):
     assert np.isfinite(table.loc[table["method"] == method, "value"]).all()
 
 
+def test_an_attack_is_measured_on_what_it_did_not_show(made):
+    """Half of the forgotten is relearnt; by the other half the base knows as before and the oracle
+    learns nothing, while what was only pushed down comes back."""
+    folder = made.path("results/tiny/seed1/attacks/relearn/npo/r1")
+    shown = json.loads((folder / "training.json").read_text())["shown"]
+    index = pd.read_parquet(made.path("results/tiny/sets/forget-r1.parquet"))
+    assert set(shown) < set(index["record_id"]) and 0 < len(shown) < len(index)
+    table = pd.read_parquet(made.path("results/tiny/tables/metrics.parquet"))
+    after = table[(table["attack"] == "relearn") & (table["metric"] == "probability")]
+    counted = after.loc[(after["set"] == "forget") & (after["method"] == "npo"), "n"]
+    assert (counted == len(index) - len(shown)).all()
+    known = {
+        name: (made.value(name, "forget", "probability"),
+               made.value(name, "forget", "probability", attack="relearn"))
+        for name in ("base", "oracle", "gradient_difference")
+    }  # fmt: skip
+    assert min(known["base"]) > 0.8 and max(known["oracle"]) < 0.4
+    assert known["gradient_difference"][1] > known["gradient_difference"][0] + 0.1
+    assert set(table.loc[table["attack"] == "relearn", "method"]) == set(CAUSAL["methods"])
+
+
+def test_a_further_attack_runs_alone(clone):
+    """A variant of it, too: its models, their scores and numbers, tables, one figure."""
+    clone.change_study(attacks=ATTACKS | {"relearn-other": {"text": "retain", "share": 0.1}})
+    jobs = clone.jobs()
+    names = {f"attacks/seed1/relearn-other/{name}/r1" for name in CAUSAL["methods"]}
+    assert steps(jobs, "train", "unlearn", "auxiliaries", "attacks") == names
+    both = {f"{step}/seed1/{name}+relearn-other/r1" for step in ("score", "measure")
+            for name in CAUSAL["methods"]}  # fmt: skip
+    assert steps(jobs, "score", "measure", "cost") == both
+
+
 def test_a_second_run_has_nothing_to_do(made):
     assert made.jobs() == set()
 
@@ -103,11 +144,14 @@ def test_a_method_of_ones_own_trains_alone(clone):
         methods=[*CAUSAL["methods"], "further"],
         options=CAUSAL["options"] | {"further": {"learning_rate": 1.0e-3}},
     )
+    names = ("further", "sham")
     models = {
         f"{step}/seed1/{name}/r1"
         for step in ("unlearn", "score", "measure", "cost")
-        for name in ("further", "sham")
+        for name in names
     }
+    models |= {f"attacks/seed1/relearn/{name}/r1" for name in names}
+    models |= {f"{step}/seed1/{name}+relearn/r1" for step in ("score", "measure") for name in names}
     reported = {"tabulate", "certificates/r1", "certificates/r1-page"}
     assert {job for job in clone.jobs() if not job.startswith("figures/")} == models | reported
 
@@ -115,9 +159,9 @@ def test_a_method_of_ones_own_trains_alone(clone):
 def test_editing_the_loss_of_a_method_trains_it_alone(clone):
     old = 'batch["reference"], settings.beta)'
     clone.edit("workflow/palimpsest/methods/npo.py", old, old.replace("settings", "1 * settings"))
-    models = {
-        f"{step}/seed1/{name}/r1" for step in ("unlearn", "score") for name in ("npo", "sham")
-    }
+    names = ("npo", "sham")
+    models = {f"{step}/seed1/{name}/r1" for step in ("unlearn", "score") for name in names}
+    models |= {f"score/seed1/{name}+relearn/r1" for name in names}
     assert steps(clone.jobs(), "train", "unlearn", "score") == models
 
 

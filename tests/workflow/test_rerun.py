@@ -104,14 +104,7 @@ def test_the_target_data_ends_at_what_models_hang_on(tmp_path, study):
         options=study["options"] | {"kga-batch": {"order": "batch"}},
     )
     of_methods = {
-        f"sets/{name}"
-        for name in (
-            "extra-r1",
-            "extra-r2",
-            "kga-sample-r1",
-            "kga-sample-r2",
-            "kga-batch-sample-r2",
-        )
+        f"sets/{name}" for name in ("extra-r1", "extra-r2", "sample-0.05-r1", "sample-0.05-r2")
     }
     assert of_methods < steps(clone.jobs(), *DATA) == clone.jobs("data")
 

@@ -29,6 +29,7 @@ STEPS = (
     "pretrain",
     "train",
     "unlearn",
+    "attack",
     "score",
     "decide",
     "epsilon",

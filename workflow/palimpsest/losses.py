@@ -38,16 +38,3 @@ def kl_sum(teacher: torch.Tensor, student_logits: torch.Tensor) -> torch.Tensor:
     """teacher (N, K) log-probabilities, student_logits (N, K) -> (): sum over predictions of
     KL(teacher || student), in nats."""
     return kl_terms(wide(teacher), torch.log_softmax(wide(student_logits), dim=-1)).sum()
-
-
-def negative_preference_sum(
-    losses: torch.Tensor, reference: torch.Tensor, beta: float
-) -> torch.Tensor:
-    """losses, reference (B,): summed negative log-likelihoods of each example, of the model and of
-    the frozen one -> (): sum over examples of -(2 / beta) log sigmoid(beta (loss - reference))
-    (NPO, Zhang et al. 2024, eq. 3). beta > 0.
-
-    At the start, where both are equal, each example costs (2 / beta) log 2, and the gradient is
-    that of gradient ascent on the sum.
-    """
-    return -(2 / beta) * functional.logsigmoid(beta * (losses - reference)).sum()

@@ -323,6 +323,22 @@ def profile(metrics: pd.DataFrame, epsilon: pd.DataFrame, settings: dict) -> pd.
     )
 
 
+def recovery(metrics: pd.DataFrame, watched: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """How much of the forgotten is known, of what an attack does not show, over its updates, for
+    the newest request: mean of the seeds, the least and the most of them. By the label of the
+    attack."""
+    labels = {name: facts["label"] for name, facts in settings["attacks"].items()}
+    chosen = watched[
+        (watched["request"] == settings["states"][-1])
+        & (watched["metric"] == "memorization_accuracy")
+        & (watched["set"] == "forget")
+    ]
+    seeds = chosen.groupby(["attack", "method", "update"])["value"]
+    found = seeds.agg(value="mean", low="min", high="max").reset_index()
+    found = found.assign(attack=found["attack"].map(labels))
+    return in_order(found, attack=labels.values(), method=in_method_order(found["method"]))
+
+
 def curves(metrics: pd.DataFrame, watched: pd.DataFrame, settings: dict) -> pd.DataFrame:
     """Perplexity of forgotten and of retained text over the updates of each method for the newest
     request: mean of the seeds, the least and the most of them; as `oracle` what the retrained model

@@ -10,6 +10,18 @@ from types import ModuleType
 
 import pandas as pd
 
+from palimpsest.cells import lookup, shown
+from palimpsest.methods.shown import in_method_order, method_of
+from palimpsest.selections import newest
+from palimpsest.study.plan import SINGLE
+from palimpsest.tables import unattacked
+
+AFTER_ATTACKS = (
+    "What an attack changes: of the forgotten, what it did not itself show to the model, against "
+    "all of it before. Numbers that stay as they are with the oracle and rise with a method say "
+    "that the method hid more than it deleted."
+)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -35,8 +47,30 @@ def summarise(metrics: pd.DataFrame, settings: dict, track: ModuleType) -> list[
         f"In brackets the interval ({settings.get('level', 0.95):.0%}), which holds the spread "
         f"over {spread}."
     )
+    models = unattacked(metrics)
     head = f"State {settings['states'][-1]}, {track.SCOPE}{source}. {interval}"
-    return [Section(f"Summary of the study {study}", head), *track.sections(metrics, settings)]
+    found = [Section(f"Summary of the study {study}", head), *track.sections(models, settings)]
+    attacked = after_attacks(metrics, settings, track.ATTACKED)
+    return found + ([Section("After attacks", AFTER_ATTACKS, attacked)] if len(attacked) else [])
+
+
+def after_attacks(
+    metrics: pd.DataFrame, settings: dict, numbers: dict[str, tuple[str, str]]
+) -> pd.DataFrame:
+    """A row a model and an attack on it; the ``numbers`` of a track, by heading, as (set, metric),
+    before it and after it."""
+    now, rows = newest(metrics, settings), []
+    for attack, facts in settings["attacks"].items():
+        attacked = now[now["attack"] == attack]
+        both = {"before": now[now["attack"] == ""], "after": attacked}
+        for method in in_method_order(attacked["method"]):
+            row = {"method": method_of(method).label, "attack": facts["label"]}
+            for title, (set_, metric) in numbers.items():
+                for when, frame in both.items():
+                    cell = shown(lookup(frame, set_), method, SINGLE, "", metric)
+                    row[f"{title}, {when}"] = cell
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 # --- two ways to show them ------------------------------------------------------------------------

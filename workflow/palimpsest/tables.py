@@ -2,12 +2,14 @@
 
 ``method`` is one of the registry, or ``sisa``: what the rule that joins the teachers does not
 enter, the cost of training them again. ``shards`` is '<shards>x<slices>', '1x1' for a single model.
-``set`` says on which records: valid, test, train (what was trained for a request), forget (a
-request's records, after it; of causal models those of everybody who is forgotten by then),
-forget_before, and of causal models retain, holdout, controls (planted secrets that nobody asks to
-forget) and each part of test that the data name. ``group`` is a family ('religion'), one group of
-it ('religion=none'), or for the expected cost of requests for others their number ('owners=5');
-empty otherwise. ``n`` counts the records, for costs the owners, for model_utility its parts.
+``attack`` is the one that the model was exposed to before it was measured, '' for none; of what is
+forgotten only what the attack did not show to the model is then measured. ``set`` says on which
+records: valid, test, train (what was trained for a request), forget (a request's records, after it;
+of causal models those of everybody who is forgotten by then), forget_before, and of causal models
+retain, holdout, controls (planted secrets that nobody asks to forget) and each part of test that
+the data name. ``group`` is a family ('religion'), one group of it ('religion=none'), or for the
+expected cost of requests for others their number ('owners=5'); empty otherwise. ``n`` counts the
+records, for costs the owners, for model_utility its parts.
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ from palimpsest.files import replacing
 from palimpsest.metrics.student import t_quantile
 
 NUMBERS = [
-    "study", "seed", "request", "method", "shards", "model", "set", "metric", "group", "value", "n",
-    "ci_low", "ci_high",
+    "study", "seed", "request", "method", "shards", "model", "attack", "set", "metric", "group",
+    "value", "n", "ci_low", "ci_high",
 ]  # fmt: skip
 COLUMNS = [*NUMBERS, "direction", "source"]
 ENDS = ["value", "ci_low", "ci_high"]
-KEYS = ["study", "request", "method", "shards", "model", "set", "metric", "group"]
+KEYS = ["study", "request", "method", "shards", "model", "attack", "set", "metric", "group"]
 ALL_SEEDS = "all"
 ITEM_COLUMNS = ["seed", "request", "method", "set"]  # of tables of single items, and their values
 TRUTH_COLUMNS = [*ITEM_COLUMNS, "preference"]  # of truth ratios item by item
@@ -42,7 +44,8 @@ def row(
     interval=(np.nan, np.nan),
     group: str = "",
 ) -> dict:
-    """One row; ``where`` holds study, seed, request, method, shards and model.
+    """One row; ``where`` holds study, seed, request, method, shards and model, and, of a model
+    after an attack, that.
 
     No interval leaves its own value out: a largest difference grows when records are resampled, so
     that one near 0 can lie below all replicates. Its interval then starts at the value.
@@ -50,7 +53,7 @@ def row(
     low, high = np.array(
         [np.minimum(interval[0], value), np.maximum(interval[1], value)], dtype=float
     )
-    return where | {
+    return {"attack": ""} | where | {
         "set": set_, "metric": metric, "group": group, "value": float(value), "n": int(n),
         "ci_low": float(low), "ci_high": float(high),
     }  # fmt: skip
@@ -121,6 +124,11 @@ def over_seeds(
     logs = merged["metric"].isin(logarithmic)
     merged.loc[logs, ENDS] = 10 ** merged.loc[logs, ENDS]
     return merged.assign(n=merged["n"].round().astype("int64"))[NUMBERS]
+
+
+def unattacked(metrics: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of models as methods left them."""
+    return metrics[metrics["attack"] == ""].drop(columns="attack")
 
 
 def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

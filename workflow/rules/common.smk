@@ -3,6 +3,7 @@
 # a rule; the spelling of every path is workflow/palimpsest/study/paths.py.
 import atexit
 import os
+import re
 import shlex
 import sys
 from functools import cache
@@ -29,6 +30,7 @@ from snakemake.common import get_function_params, overwrite_function_params
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from palimpsest.attacks import registry as attacks
 from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import UserError
 from palimpsest.figures import FIGURES
@@ -58,6 +60,7 @@ OWNERS = or_stop(shared.owners, STUDIES)
 BY_NAME = {study.name: study for study in STUDIES}
 config["studies"] = [*BY_NAME]  # for the report
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+WITH_ATTACK = rf"{name_pattern()}(?:{re.escape(attacks.AFTER)}{attacks.name_pattern()})?"
 
 
 wildcard_constraints:
@@ -70,10 +73,13 @@ wildcard_constraints:
     request=NAME,
     state=NAME,
     checkpoint=r"base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+",
-    model=rf"teachers-\d+x\d+|{name_pattern()}",
+    model=rf"teachers-\d+x\d+|{WITH_ATTACK}",
     set=r"heldout|trained|forget-[A-Za-z0-9_-]+",
-    method=name_pattern(),
-    beside="forget|extra",
+    method=WITH_ATTACK,
+    attacked=name_pattern(),
+    attack=attacks.name_pattern(),
+    auxiliary=r"[a-z0-9][a-z0-9_-]*",
+    share=r"[0-9][0-9.]*(e-[0-9]+)?",
     around=targets.any_of(kind for study in STUDIES for kind in study.track.around),
     who=rf"\d+x\d+|{name_pattern()}",
     tokenizer=targets.any_of(study.tokenizer for study in STUDIES),

@@ -200,7 +200,7 @@ rule sample_set:
         records=paths.SAMPLE,
         digest=paths.SAMPLE_DIGEST,
     log:
-        "results/{study}/logs/sets/{method}-sample-{state}.log",
+        "results/{study}/logs/sets/sample-{share}-{state}.log",
     conda:
         "../../envs/train.yaml"
     resources:
@@ -211,7 +211,8 @@ rule sample_set:
         counts=counts("sample_set"),
         arguments=arguments("sample_set"),
     message:
-        "Drawing retained records of {wildcards.study} for {wildcards.method}, {wildcards.state}"
+        "Drawing a share of {wildcards.share} of the records that {wildcards.study} retains in"
+        " {wildcards.state}"
     shell:
         "python -m palimpsest subset --settings {params.settings:q} --records {input:q}"
         " {params.arguments} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"

@@ -30,16 +30,16 @@ rule unlearn:
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
-# A model that learnt a set with a sample of the retained data, which a method holds its own model
-# against.
-rule beside:
+# A further model that methods hold their own against: it learns a set, with a sample of the retained
+# data. Methods that ask for the same share it.
+rule auxiliary:
     input:
-        files("beside"),
+        files("auxiliary"),
     output:
-        paths.around(paths.BESIDE),
-        model=f"{paths.BESIDE}/model.safetensors",
+        paths.around(paths.AUXILIARY),
+        model=f"{paths.AUXILIARY}/model.safetensors",
     log:
-        "results/{study}/logs/unlearn/seed{seed}/{method}/{state}-{beside}.log",
+        "results/{study}/logs/auxiliaries/seed{seed}/{auxiliary}/{state}.log",
     conda:
         "../../envs/train.yaml"
     threads: THREADS
@@ -48,12 +48,12 @@ rule beside:
         runtime="4h",
         gpu=GPUS,
     params:
-        settings=settings("beside"),
-        counts=counts("beside"),
-        arguments=arguments("beside"),
+        settings=settings("auxiliary"),
+        counts=counts("auxiliary"),
+        arguments=arguments("auxiliary"),
         folder=subpath(output.model, parent=True),
     message:
-        "Training the {wildcards.beside} model of {wildcards.method} for {wildcards.state} of"
+        "Training the auxiliary model {wildcards.auxiliary} for {wildcards.state} of"
         " {wildcards.study}, seed {wildcards.seed}"
     shell:
         "python -m palimpsest train --settings {params.settings:q} --slice {input.slices:q}"

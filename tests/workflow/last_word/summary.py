@@ -8,6 +8,7 @@ from palimpsest.selections import newest
 from palimpsest.summary import Section
 
 SCOPE = "last words, "
+ATTACKED: dict[str, tuple[str, str]] = {}
 
 
 def sections(metrics: pd.DataFrame, settings: dict):

@@ -3,7 +3,6 @@ whose records were trained on or, by methods, taken as unseen text; their copies
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from palimpsest.data.ledger import START, Request
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.shards import place
 from palimpsest.files import read_json
+from palimpsest.study import paths
 from palimpsest.study.plan import Plan
 
-# What training gave; methods start from the base, which knew everybody, so that each of their
-# models learnt from all who ask, ever.
-METHOD = r"methods/[^/]+/[^/]+(?:/[^/]+)?"
-CHECKPOINT = re.compile(rf"seed\d+/(base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+|{METHOD})")
+# Starts from the base, which knew everybody, or learns what is forgotten: each of these models has
+# learnt from all who ask, ever.
+OF_METHODS = (paths.METHOD, paths.AUXILIARY, paths.ATTACK)
 
 
 def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
@@ -29,10 +28,13 @@ def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
         for request in plan.requests
     }
     unseen = {request.name for request in plan.requests if has_unseen(study, request)}
-    for folder in checkpoints(study):
-        requests = requests_within(plan, folder.relative_to(study).as_posix(), trained, unseen)
-        if requests:
-            found |= {path.as_posix(): requests for path in folder.rglob("*.safetensors")}
+    folders = set(checkpoints(study))
+    for path in sorted(study.glob("seed*/**/*.safetensors")):
+        # Weights that lie where no model is made are known by their own place, so that none escape.
+        folder = next((one for one in reversed(path.parents) if one in folders), path.parent)
+        within = folder.relative_to(study).as_posix()
+        if requests := requests_within(plan, within, trained, unseen):
+            found[path.as_posix()] = requests
     for path in study.glob("seed*/decisions/*/*.json"):
         later = {
             request.name
@@ -45,18 +47,12 @@ def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
 
 
 def checkpoints(study: Path) -> list[Path]:
-    """Folders of all checkpoints, whole or not; folders of other names are not the workflow's, and
-    known by what they hold alone."""
-    patterns = (
-        "seed*/base",
-        "seed*/oracle/*",
-        "seed*/teachers/*/*/*/*",
-        "seed*/methods/*/*",
-        "seed*/methods/*/*/*",
-    )
-    found = (path for pattern in patterns for path in study.glob(pattern) if path.is_dir())
+    """Folders of all models of this study, whole or not."""
+    found = ((one, path) for one in paths.MODELS for path in study.glob(paths.places(one)))
     return sorted(
-        path for path in found if CHECKPOINT.fullmatch(path.relative_to(study).as_posix())
+        path
+        for one, path in found
+        if path.is_dir() and paths.names(one, path.relative_to(study).as_posix())
     )
 
 
@@ -79,16 +75,17 @@ def requests_within(
     plan: Plan, checkpoint: str, trained: dict[str, list[str]], unseen: Collection[str] = ()
 ) -> set[str]:
     """Requests whose ``trained`` owners were among what a checkpoint ('seed1/base') was trained on,
-    and of a method's also ``unseen`` ones.
+    and of a method's also ``unseen`` ones. So it is of what is not known to be anybody's.
 
     A version that the ledger does not know is taken for the oldest: what it was trained on, nobody
     can say any more.
     """
     seed, _, name = checkpoint.partition("/")
-    if re.fullmatch(METHOD, name):
-        return {request.name for request in plan.requests if trained[request.name]} | held_against(
-            plan, name.split("/")[2], unseen
-        )
+    if not any(paths.names(one, checkpoint) for one in (paths.BASE, paths.ORACLE, paths.TEACHER)):
+        made = (paths.names(one, checkpoint) for one in OF_METHODS)
+        state = next(filter(None, made), {"state": ""})["state"]
+        known = {request.name for request in plan.requests if trained[request.name]}
+        return known | held_against(plan, state, unseen)
     sharding, shard, stage, version = plan.parse(name)
     number = plan.order.get(version, plan.order[START])
     return {

@@ -247,8 +247,8 @@ def _used(statement: ast.stmt) -> Iterator[str]:
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, list[str]]]:
     """(name, [module, attribute]) of what a parsed file imports from this package, also inside
-    functions."""
-    for node in ast.walk(tree):
+    functions; not what is imported for annotations alone, which are never evaluated."""
+    for node in _walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == PACKAGE.name:
@@ -268,3 +268,15 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, list[str]]]:
                             f"what {node.module} gives by `import *` is not followed; import names"
                         )
                     yield alias.asname or alias.name, [node.module, alias.name]
+
+
+def _walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those below `if TYPE_CHECKING:`."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)

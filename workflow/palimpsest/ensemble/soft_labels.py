@@ -12,7 +12,7 @@ import torch
 
 from palimpsest.losses import wide
 from palimpsest.tracks.predictions import Predict
-from palimpsest.training.objective import Examples, Wrapped
+from palimpsest.training.examples import Examples, WithConstants
 
 # predictions whose whole distributions are in memory at once, where only the likeliest are kept
 ROWS = 1024
@@ -28,26 +28,6 @@ class Teachers:
     saw: np.ndarray
 
 
-@dataclass(frozen=True)
-class Labelled(Wrapped):
-    """Examples with a distribution for each prediction that counts, as log-probabilities (N, K),
-    or, where only the likeliest are kept, (N, k + 1) with the rest together in the last column and
-    their ids in ``kept`` (N, k)."""
-
-    labels: torch.Tensor
-    kept: torch.Tensor | None = None
-
-    def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
-        ends = np.cumsum(self.examples.counted)
-        rows = torch.from_numpy(
-            np.concatenate(
-                [np.arange(ends[i] - self.examples.counted[i], ends[i]) for i in indices]
-            )
-        )
-        kept = {} if self.kept is None else {"kept": self.kept[rows]}
-        return self.examples.batch(indices) | {"labels_of_teachers": self.labels[rows]} | kept
-
-
 def soft_labels(
     teachers: Teachers,
     asked: np.ndarray,
@@ -56,7 +36,7 @@ def soft_labels(
     aggregate: str,
     keep: int | None,
     batch_size: int = 16,
-) -> Labelled:
+) -> WithConstants:
     """asked (n, count) bool: which teachers answer for each example -> what they say together.
 
     aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. What
@@ -67,13 +47,23 @@ def soft_labels(
         raise ValueError("every example needs a teacher")
     together = partial(_together, teachers, asked, predict, examples, aggregate, batch_size)
     if keep is None:
-        return Labelled(examples, together(np.arange(len(asked))))
+        return _labelled(examples, together(np.arange(len(asked))))
     ends = np.cumsum(examples.counted)
     found = [
         _likeliest(together(chunk), keep)
         for chunk in np.split(np.arange(len(asked)), np.flatnonzero(np.diff(ends // ROWS)) + 1)
     ]
-    return Labelled(examples, *(torch.cat(part) for part in zip(*found, strict=True)))
+    return _labelled(examples, *(torch.cat(part) for part in zip(*found, strict=True)))
+
+
+def _labelled(
+    examples: Examples, labels: torch.Tensor, kept: torch.Tensor | None = None
+) -> WithConstants:
+    """Examples with a distribution for each prediction that counts, as log-probabilities (N, K),
+    or, where only the likeliest are kept, (N, k + 1) with the rest together in the last column and
+    their ids in ``kept`` (N, k)."""
+    every = {"labels_of_teachers": labels} | ({} if kept is None else {"kept": kept})
+    return WithConstants(examples, every=every)
 
 
 def _together(

@@ -23,34 +23,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from palimpsest.methods.contract import Method, Trained
 from palimpsest.training.objective import Objective, Part
-from palimpsest.training.settings import Training
+from palimpsest.training.settings import Count, Moment, Norm, Rate
 
 if TYPE_CHECKING:
-    from palimpsest.methods.unlearning import Run
+    from palimpsest.methods.run import Run
 
 
 @dataclass(frozen=True)
-class Settings(Training):
+class Settings(Trained):
     """Of the authors' code: lr 5e-5 for GPT-Neo, at most 20 updates. What does not fit into memory
     at once: micro_batch_size."""
 
-    learning_rate: float = 5e-5
-    epochs: int = 20
+    learning_rate: Rate = 5e-5
+    epochs: Count = 20
     batch_size: None = None
-    clip_norm: float | None = None
-    schedule: Literal["linear", "constant"] = "constant"
-    betas: tuple[float, float] = (0.9, 0.98)
+    clip_norm: Norm | None = None
+    schedule: Literal["linear", "constant", "cosine"] = "constant"
+    betas: tuple[Moment, Moment] = (0.9, 0.98)
     dropout: bool = False
 
 
-EXTRACTED = ("forget", "extra")  # sets of which it watches what can be extracted, too
-
-
-def stops(
-    settings: Settings, known: tuple[str, ...], watched: list[dict], unseen: dict[str, float]
-) -> bool:
-    """Whether every number of memory is as low on the forget set as the base's was on ``unseen``
+def stops(known: tuple[str, ...], watched: list[dict], unseen: dict[str, float]) -> bool:
+    """Whether every number of memory is as low on the forget set as the base's was on unseen
     text."""
     now = watched[-1]
     told = [name for name in known if f"forget_{name}" in now and name in unseen]
@@ -58,4 +54,12 @@ def stops(
 
 
 def objective(run: Run, settings: Settings) -> Objective:
-    return Objective({"forget": Part(run.sets["forget"], run.likelihood)}, {"forget": -1.0})
+    return Objective(
+        {"forget": Part(run.sets["forget"], run.likelihood)},
+        {"forget": -1.0},
+        confirmed=lambda model: run.watch.extractable(model, ("forget", "extra")),
+        stops=lambda watched: stops(run.watch.known, watched, run.watch.unseen),
+    )
+
+
+METHOD = Method(Settings, objective)

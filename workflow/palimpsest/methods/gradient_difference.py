@@ -13,21 +13,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from palimpsest.methods.contract import Method, Retaining, Trained
 from palimpsest.training.objective import Objective, Part
-from palimpsest.training.settings import Training
+from palimpsest.training.settings import Weight
 
 if TYPE_CHECKING:
-    from palimpsest.methods.unlearning import Run
+    from palimpsest.methods.run import Run
 
 
 @dataclass(frozen=True)
-class Settings(Training):
+class Settings(Retaining, Trained):
     """Weights gamma and alpha of open-unlearning's GradDiff, both 1 there."""
 
-    forget_weight: float = 1.0
-    retain_weight: float = 1.0
+    forget_weight: Weight = 1.0
 
 
 def objective(run: Run, settings: Settings) -> Objective:
-    parts = {name: Part(run.sets[name], run.likelihood) for name in ("forget", "retain")}
-    return Objective(parts, {"forget": -settings.forget_weight, "retain": settings.retain_weight})
+    from palimpsest.methods.run import retain_part
+
+    parts = {
+        "forget": Part(run.sets["forget"], run.likelihood),
+        "retain": retain_part(run, settings),
+    }
+    weights = {"forget": -settings.forget_weight, "retain": settings.retain_weight}
+    return Objective(parts, weights)
+
+
+METHOD = Method(Settings, objective)

@@ -28,55 +28,60 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from palimpsest.methods.contract import Method, Trained
 from palimpsest.training.objective import Objective, Part
-from palimpsest.training.settings import Training
+from palimpsest.training.settings import Count, Norm, Rate, Share, Weight
 
 if TYPE_CHECKING:
     import torch
 
-    from palimpsest.methods.unlearning import Run
+    from palimpsest.methods.run import Run
 
 
 @dataclass(frozen=True)
-class Settings(Training):
+class Settings(Trained):
     """alpha 0.3, lr 5e-5 and two batches of D_r of the authors' README for dialogue; sample: share
     of the retained data that A_f and A_n learn besides their own set, 0.05 there for classifiers;
     direction: of G."""
 
-    learning_rate: float = 5e-5
-    clip_norm: float | None = None
-    alpha: float = 0.3
-    inner_steps: int = 2
-    portion: float = 0.05
-    sample: float = 0.05
+    learning_rate: Rate = 5e-5
+    clip_norm: Norm | None = None
+    alpha: Weight = 0.3
+    inner_steps: Count = 2
+    portion: Share = 0.05
+    sample: Share = 0.05
     direction: Literal["alike", "released"] = "alike"
 
 
 def objective(run: Run, settings: Settings) -> Objective:
-    from palimpsest.methods.unlearning import distillation
+    from palimpsest.methods.run import distillation
 
     parts = {
-        "forget": Part(run.sets["forget"], distillation(run, run.frozen["forget"])),
+        "forget": Part(run.sets["forget"], distillation(run, run.models["forget"])),
         "extra": Part(run.sets["extra"], _gap(run, settings), constant=True),
         "retain": Part(
             run.sets["retain"], distillation(run, run.reference), times=settings.inner_steps
         ),
     }
+
+    def join(means: dict[str, torch.Tensor]) -> torch.Tensor:
+        return (means["forget"] - means["extra"]).abs() + settings.alpha * means["retain"]
+
     return Objective(
         parts,
-        join=lambda means: (
-            (means["forget"] - means["extra"]).abs() + settings.alpha * means["retain"]
-        ),
+        join=join,
+        watched=lambda model, earlier: watched(run, settings, model, earlier),
+        stops=lambda watched: stops(settings, watched),
     )
 
 
 def _gap(run: Run, settings: Settings):
     """(any model, batch) -> the sum over predictions of KL between A_n and A_D."""
-    from palimpsest.methods.unlearning import distillation
+    from palimpsest.methods.run import distillation
 
-    pair = run.frozen["extra"], run.reference
+    pair = run.models["extra"], run.reference
     teacher, student = (
-        reversed(pair) if settings.direction == "released" and not run.generates else pair
+        reversed(pair) if settings.direction == "released" and not run.track.GENERATES else pair
     )
     loss = distillation(run, teacher)
 
@@ -92,17 +97,18 @@ def watched(
 ) -> dict[str, float]:
     """The gap difference over the whole of D_f and D_n. G is of two frozen models: what ``earlier``
     found is what it is."""
-    from palimpsest.methods.unlearning import distillation
+    from palimpsest.methods.run import distillation
 
-    alignment = run.mean(distillation(run, run.frozen["forget"]), model, "forget")
+    alignment = run.mean(distillation(run, run.models["forget"]), model, "forget")
     gap = earlier[0]["gap"] if earlier else run.mean(_gap(run, settings), model, "extra")
     return {"alignment": alignment, "gap": gap, "gap_difference": abs(alignment - gap)}
 
 
-def stops(
-    settings: Settings, known: tuple[str, ...], watched: list[dict], unseen: dict[str, float]
-) -> bool:
+def stops(settings: Settings, watched: list[dict]) -> bool:
     return (
         len(watched) > 1
         and watched[-1]["gap_difference"] <= settings.portion * watched[0]["gap_difference"]
     )
+
+
+METHOD = Method(Settings, objective)

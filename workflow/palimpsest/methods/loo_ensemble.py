@@ -18,36 +18,31 @@ served is the student.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from palimpsest.methods.contract import Method, Retaining, Trained
 from palimpsest.training.objective import Objective, Part
-from palimpsest.training.settings import Training
+from palimpsest.training.settings import Bounds, Rate, Weight
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from palimpsest.methods.unlearning import Run
+    from palimpsest.methods.run import Run
 
 
 @dataclass(frozen=True)
-class Settings(Training):
+class Settings(Retaining, Trained):
     """sharding: which of the study's are the teachers (the first of several shards, if none is
     named); keep: how many of the likeliest tokens are kept of the teachers' answers, the rest as
     one, to save memory (all, if none is given). The authors' rate is not known."""
 
-    learning_rate: float = 1e-4
+    learning_rate: Rate = 1e-4
     teachers: Literal["others", "all", "one"] = "others"
     aggregate: Literal["mean", "geometric"] = "mean"
-    retain_weight: float = 0.0
-    keep: int | None = None
+    retain_weight: Weight = 0.0
+    keep: Annotated[int, Bounds(1, 10**9)] | None = None
     sharding: str | None = None
-
-
-def leaves_out(settings: Settings) -> bool:
-    """Whether an example is answered by teachers that have not seen it, and so cannot be one that
-    all of them saw."""
-    return settings.teachers != "all"
 
 
 def asked(saw: np.ndarray, teachers: str, names: tuple) -> np.ndarray:
@@ -67,6 +62,7 @@ def asked(saw: np.ndarray, teachers: str, names: tuple) -> np.ndarray:
 
 def objective(run: Run, settings: Settings) -> Objective:
     from palimpsest.ensemble.soft_labels import soft_labels
+    from palimpsest.methods.run import retain_part
 
     which = asked(run.teachers.saw, settings.teachers, run.names)
     with run.arithmetic():
@@ -75,7 +71,7 @@ def objective(run: Run, settings: Settings) -> Objective:
         )
     parts = {"forget": Part(labelled, _loss(run), per="example")}
     if settings.retain_weight:
-        parts["retain"] = Part(run.sets["retain"], run.likelihood)
+        parts["retain"] = retain_part(run, settings)
     return Objective(parts, {"forget": 1.0, "retain": settings.retain_weight})
 
 
@@ -97,3 +93,6 @@ def _loss(run: Run):
         return (per_example(each, said.rows, len(count)) / count).sum()
 
     return loss
+
+
+METHOD = Method(Settings, objective, asks_teachers=lambda settings: settings.teachers != "all")

@@ -4,13 +4,13 @@ The graph is derived from what each `needs`:
 
     base, oracle, teachers    the scores of these models, from which the method decides; `fitted`
                               methods are fitted on validation records, per family of groups
-    model                     the model before a request, which the method trains to forget: it is a
-                              model of its own. `beside` names sets (forget, extra) that further
-                              models learn for it, each with a sample of the retained data. With
-                              `unseen` it cannot do without text that was never trained on, the
-                              split `extra`. With `teachers` it is also given those of a sharding,
-                              as they were before any request; with `others` the models of the other
-                              methods that the study compares
+    model                     the model before a request, which the method changes until it is to
+                              have forgotten: it is a model of its own. `auxiliaries` are further
+                              models that are trained for it, by what the method calls them
+                              (contract.py). With `unseen` it cannot do without text that was never
+                              trained on, the split `extra`. With `teachers` it is also given those
+                              of a sharding, as they were before any request; with `others` the
+                              models of the other methods that the study compares
 
 A study may compare a method with itself under other settings: NAME-VARIANT is the method NAME, with
 settings, models and numbers of its own. So names are looked up by ``method_of`` alone.
@@ -22,9 +22,10 @@ method it runs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
+from palimpsest.methods.contract import Auxiliary
 from palimpsest.tracks import TRACKS, track_of
 
 
@@ -37,7 +38,7 @@ class Method:
     fitted: bool
     label: str
     tracks: tuple[str, ...]
-    beside: tuple[str, ...] = ()
+    auxiliaries: Mapping[str, Auxiliary] = field(default_factory=dict)
     unseen: bool = False
     teachers: bool = False
     others: bool = False
@@ -90,7 +91,23 @@ METHODS: dict[str, Method] = {
     "loo_ensemble": _method(
         "loo_ensemble", "model", "leave-one-out ensemble", tracks=ANY, teachers=True
     ),
-    "kga": _method("kga", "model", "KGA", tracks=ANY, beside=("forget", "extra"), unseen=True),
+    "kga": _method(
+        "kga",
+        "model",
+        "KGA",
+        tracks=ANY,
+        auxiliaries={
+            "forget": Auxiliary("kga-forget", learns="forget"),
+            "extra": Auxiliary("kga-extra", learns="extra"),
+        },
+        unseen=True,
+    ),
+    "simnpo": _method("simnpo", "model", "SimNPO", tracks=ANY),
+    "mollm": _method("mollm", "model", "MOLLM", tracks=ANY),
+    "task_vector": _method("task_vector", "model", "task vector", tracks=ANY),
+    "f_learning": _method("f_learning", "model", "F-Learning", tracks=("causal",)),
+    "depn": _method("depn", "model", "DEPN (neurons erased)", tracks=("causal",)),
+    "localised": _method("localised", "model", "localised unlearning", tracks=ANY),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 
@@ -118,12 +135,17 @@ def method_of(name: str) -> Method:
 
 
 def facts(names: Iterable[str]) -> dict[str, dict]:
-    """What tables and figures are told of methods (shown.py)."""
-    places = {name: place for place, name in enumerate(METHODS)}
+    """What tables and figures are told of a study's methods (shown.py). place: theirs in the study,
+    in the order of the registry, the variants of a method after it."""
+    order = {name: place for place, name in enumerate(METHODS)}
+    names = sorted(names, key=lambda name: (order[without_variant(name)], name))
     return {
         name: {
-            "label": method.label, "needs": method.needs, "fitted": method.fitted,
-            "trains": method.trains, "place": [places[without_variant(name)], name],
+            "label": method.label,
+            "needs": method.needs,
+            "fitted": method.fitted,
+            "trains": method.trains,
+            "place": place,
         }
-        for name in names for method in [method_of(name)]
-    }  # fmt: skip
+        for place, (name, method) in enumerate((name, method_of(name)) for name in names)
+    }

@@ -13,32 +13,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from palimpsest.methods.contract import Forgetting, Method
 from palimpsest.randomness import seed_of
-from palimpsest.training.objective import Objective, Part
-from palimpsest.training.settings import Training
 
 if TYPE_CHECKING:
     import torch
 
-    from palimpsest.methods.unlearning import Run
+    from palimpsest.methods.run import Run
 
 
 @dataclass(frozen=True)
-class Settings(Training):
-    """None of its own: there is not one update. It always begins at the base, from where the
-    others' way is measured."""
+class Settings(Forgetting):
+    """It always begins at the base, from where the others' way is measured."""
 
-    epochs: int = 0
     order: Literal["sequential", "batch"] = "batch"
 
 
-def objective(run: Run, settings: Settings) -> Objective:
-    return Objective({"forget": Part(run.sets["forget"], run.likelihood)}, {"forget": 0.0})
-
-
-def begin(run: Run) -> None:
-    """Move the model; ``run.frozen`` are those of the other methods."""
-    move(run.model, max(distance(run.model, other) for other in run.frozen.values()), run.names)
+def unlearn(run: Run, settings: Settings) -> None:
+    """Move the model; ``run.models`` are those of the other methods."""
+    farthest = max(distance(run.model, other) for other in run.models.values())
+    move(run.model, farthest, run.names)
+    run.look()
 
 
 def distance(model: torch.nn.Module, other: torch.nn.Module) -> float:
@@ -61,3 +56,6 @@ def move(model: torch.nn.Module, length: float, names: tuple) -> torch.nn.Module
     for weight, step in zip(model.parameters(), steps, strict=True):
         weight.data.add_((step * (length / norm)).to(weight))
     return model
+
+
+METHOD = Method(Settings, unlearn=unlearn)

@@ -18,7 +18,7 @@ class Shown:
     fitted: bool
     trains: bool
     # that of the method in the registry, and the name, which orders its variants
-    place: tuple[int, str]
+    place: int
 
 
 _TOLD: dict[str, Shown] = {}
@@ -28,9 +28,7 @@ def tell(methods: dict[str, dict]) -> None:
     """Say which methods there are, by name, as registry.facts has them; whoever was told before is
     forgotten."""
     _TOLD.clear()
-    _TOLD.update(
-        {name: Shown(**facts | {"place": tuple(facts["place"])}) for name, facts in methods.items()}
-    )
+    _TOLD.update({name: Shown(**facts) for name, facts in methods.items()})
 
 
 def is_method(name: str) -> bool:
@@ -39,6 +37,10 @@ def is_method(name: str) -> bool:
 
 def method_of(name: str) -> Shown:
     return _TOLD[name]
+
+
+def all_methods() -> list[str]:
+    return list(_TOLD)
 
 
 def in_method_order(names: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from palimpsest import selections
 from palimpsest.methods.shown import in_method_order
 from palimpsest.plots import style as common
 
-select, further = selections.curves, "training"
+select = selections.curves
 # by how many times the highest is as high as the lowest
 TICKS = {10: (1, 1.5, 2, 3, 5), 100: (1, 2, 5), math.inf: (1,)}
 TITLES = {"forget": "Forgotten text", "retain": "Retained text"}

@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from palimpsest.data.shards import parse_sharding
 from palimpsest.files import replacing
-from palimpsest.methods.shown import method_of
+from palimpsest.methods.shown import all_methods, in_method_order, method_of
 from palimpsest.randomness import seed_of
 
 # Okabe and Ito (2008), without their yellow, which is too light to print
@@ -36,6 +36,7 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
 GREY, VIOLET, BROWN = "#767676", "#5E3C99", "#7F4F24"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+FURTHER = ("p", "h", "d", (4, 1, 0), (6, 1, 0), "8", (3, 1, 0), "H", (8, 1, 0))
 WIDE = 3  # panels a row
 # what has the same tick stands side by side within this, so far apart at most
 NUDGE, STEP = 0.6, 0.08
@@ -81,7 +82,7 @@ class Look:
     """How a method is drawn everywhere. Filled: post-processed; hollow: as the models decide."""
 
     colour: str
-    marker: str
+    marker: str | tuple[int, int, int]
     filled: bool
 
     @property
@@ -113,8 +114,8 @@ KNOWN = {
 
 
 def look(name: str) -> Look:
-    """The look of a method; one that is not listed takes the colour and marker of its place in the
-    dict of methods.
+    """The look of a method; those that have none of their own share out what is left, in their
+    order in the study.
 
     A variant has the colour of its method, a marker by its own name, and is filled.
     """
@@ -123,10 +124,10 @@ def look(name: str) -> Look:
         return Look(look(method).colour, MARKERS[seed_of(variant) % len(MARKERS)], True)
     if method in KNOWN:
         return KNOWN[method]
-    place, _ = method_of(method).place
-    return Look(
-        COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], method_of(method).fitted
-    )
+    others = [one for one in in_method_order(all_methods()) if one not in KNOWN and "-" not in one]
+    place = others.index(method)
+    colour, marker = COLOURS[place % len(COLOURS)], FURTHER[place % len(FURTHER)]
+    return Look(colour, marker, method_of(method).fitted)
 
 
 def figure(

@@ -9,7 +9,7 @@ from palimpsest import selections
 from palimpsest.methods.shown import in_method_order
 from palimpsest.plots import style as common
 
-select, further = selections.truth_ratio, "truth"
+select = selections.truth_ratio
 TITLES = {"forget": "Forgotten records", "retain": "Retained records", "test": "Test records"}
 
 

@@ -12,12 +12,26 @@ from palimpsest.data.storage import read_parquet
 from palimpsest.files import read_json
 from palimpsest.methods.shown import tell
 from palimpsest.plots import style as common
-from palimpsest.tables import TRUTH_COLUMNS, joined, write_csv
+from palimpsest.tables import TRUTH_COLUMNS, joined, unattacked, write_csv
 
 EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "gap"]
-WATCHED_SETS = ("forget", "retain", "extra")
+WATCHED_SETS = ("forget", "retain", "extra", "relearnt")
+WATCHED_COLUMNS = [
+    "seed", "request", "method", "attack", "update", "set", "metric", "value",
+]  # fmt: skip
 # A group may be called 'None', '1' or 'NA': such columns are read as they stand.
-TEXTS = ("seed", "request", "method", "shards", "set", "metric", "family", "group", "when")
+TEXTS = (
+    "seed",
+    "request",
+    "method",
+    "attack",
+    "shards",
+    "set",
+    "metric",
+    "family",
+    "group",
+    "when",
+)
 
 
 def add_arguments(parser) -> None:
@@ -32,7 +46,11 @@ def add_arguments(parser) -> None:
         help="parquet files of cost over the allowed gap",
     )
     parser.add_argument(
-        "--training", type=Path, nargs="*", default=[], help="training.json of what methods made"
+        "--training",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="training.json of what methods or attacks made",
     )
     parser.add_argument(
         "--truth",
@@ -52,43 +70,46 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `figure` (its module), `width` (inches), `dpi` (of png); `states` (the newest
-    last), `families` (fitted ones), and `methods` as they are shown."""
+    """settings: `figure` (its module), `further` (what else it is drawn from), `width` (inches),
+    `dpi` (of png); `states` (the newest last), `families` (fitted ones), and `methods` as they are
+    shown."""
     figure = importlib.import_module(args.settings["figure"])
     tell(args.settings["methods"])
     if args.metrics:
-        wanted = getattr(figure, "further", "epsilon")
-        if wanted == "training":
-            further = watched(read_json(path, "names", "watched") for path in args.training)
-        else:
-            paths, columns = (
-                (args.truth, TRUTH_COLUMNS)
-                if wanted == "truth"
-                else (args.epsilon, EPSILON_COLUMNS)
-            )
-            further = joined((read_parquet(path) for path in paths), columns)
-        write_csv(
-            figure.select(read_parquet(args.metrics), further, args.settings), args.data, digits=6
-        )
+        metrics = unattacked(read_parquet(args.metrics))
+        further = further_table(args, args.settings["further"])
+        write_csv(figure.select(metrics, further, args.settings), args.data, digits=6)
     with common.styled():
         made = drawn(figure, read(args.data), args.settings)
         for path in args.output:
             common.save(made, path)
 
 
+def further_table(args, kind: str) -> pd.DataFrame:
+    """What a figure is drawn from besides the tidy table (figures.py)."""
+    if kind in ("training", "attacks"):
+        return watched(read_json(path, "names", "watched") for path in args.training)
+    paths, columns = {
+        "": ([], []),
+        "epsilon": (args.epsilon, EPSILON_COLUMNS),
+        "truth": (args.truth, TRUTH_COLUMNS),
+    }[kind]
+    return joined((read_parquet(path) for path in paths), columns)
+
+
 def watched(reports: Iterable[dict]) -> pd.DataFrame:
-    """seed, request, method, update, set, metric, value: what was watched while methods trained."""
+    """seed, request, method, attack, update, set, metric, value: what was watched while methods
+    trained, or while an attack did on what they left."""
     rows = []
     for report in reports:
-        _, seed, method, request = report["names"]
+        _, seed, *attack, method, request = report["names"]
         for numbers in report["watched"]:
             for key, value in numbers.items():
                 set_, _, metric = key.partition("_")
                 if set_ in WATCHED_SETS:
-                    rows.append((seed, request, method, numbers["update"], set_, metric, value))
-    return pd.DataFrame(
-        rows, columns=["seed", "request", "method", "update", "set", "metric", "value"]
-    )
+                    where = (seed, request, method, *(attack or [""]))
+                    rows.append((*where, numbers["update"], set_, metric, value))
+    return pd.DataFrame(rows, columns=WATCHED_COLUMNS)
 
 
 def drawn(figure, frame: pd.DataFrame, style: dict):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.files import read_json
 from palimpsest.tables import table
 from palimpsest.tracks.measured import Given
 
@@ -22,17 +23,20 @@ def add_arguments(parser) -> None:
     )
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--attack", type=Path, help="training.json of an attack on the model")
     parser.add_argument("--items", type=Path, help="table of single items")
     parser.add_argument("--output", type=Path, required=True)
 
 
 def run(args) -> None:
     """settings: `measurer` (its module), and what it takes: `study`, `seed`, `state`, `method`,
-    `model`, `bootstrap`, `level`, and what the track adds to these."""
+    `model`, `bootstrap`, `level`, and what the track adds to these; of a model after an attack, its
+    `attack`."""
     measurer = importlib.import_module(args.settings["measurer"])
     files = {name: list(map(Path, paths)) for name, *paths in args.given}
     requests = read_ledger(args.ledger) if args.ledger else []
-    given = Given(files, read_parquet(args.index), requests)
+    shown = read_json(args.attack, "shown")["shown"] if args.attack else []
+    given = Given(files, read_parquet(args.index), requests, frozenset(shown))
     measured = measurer.measure(given, args.settings)
     write_parquet(table(measured.rows), args.output)
     if args.items:

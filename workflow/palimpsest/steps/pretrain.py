@@ -17,13 +17,13 @@ from palimpsest.models.folder import check_tokenizer
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import numpy_generator, seed_of
-from palimpsest.steps.train import installed_versions
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.model import predict
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
-from palimpsest.training.report import write_reports
+from palimpsest.training.report import installed_versions, write_reports
+from palimpsest.training.settings import OfRecipe, settings_from
 
 
 def add_arguments(parser) -> None:
@@ -61,7 +61,9 @@ def run(args) -> None:
     model = make_causal(model_settings, tokenizer, *names, "init")
     examples = LanguageModellingExamples(chosen, tokenizer.pad_token_id)
     logging.info("%d blocks of %d tokens, %d epochs", len(chosen), wanted["block"], epochs)
-    training = wanted["training"] | {key: wanted[key] for key in ("threads", "gpus", "precision")}
+    given = wanted["training"] | {"epochs": epochs, "checkpoint_seconds": args.checkpoint_seconds}
+    given |= {key: wanted[key] for key in ("threads", "gpus", "precision")}
+    training, computing = settings_from(given, OfRecipe)
     digests, code = sorted(digest for *_, digest in sources.values()), code_digest(__name__)
     fingerprint = str(
         seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items()))
@@ -70,8 +72,7 @@ def run(args) -> None:
         Objective({"train": Part(examples, negative_log_likelihood(predict))}),
         args.output / "resume",
     )
-    training |= {"checkpoint_seconds": args.checkpoint_seconds}
-    model, report = train(model, objective, training, epochs, names, resume, fingerprint)
+    model, report = train(model, objective, training, computing, names, resume, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
         "names": list(names),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import platform
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -22,18 +20,9 @@ from palimpsest.randomness import seed_of
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
-from palimpsest.training.report import write_reports
+from palimpsest.training.report import installed_versions, write_reports
 from palimpsest.training.schedule import stage_epochs
-
-PACKAGES = (
-    "palimpsest",
-    "torch",
-    "transformers",
-    "tokenizers",
-    "accelerate",
-    "safetensors",
-    "numpy",
-)
+from palimpsest.training.settings import OfStudy, settings_from
 
 
 def add_arguments(parser) -> None:
@@ -83,11 +72,8 @@ def run(args) -> None:
     else:
         model = track.make(model_settings, tokenizer, wanted["head"], *names, "init")
     check_context(model, model_settings["max_length"])
-    epochs = (
-        stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1]
-        if len(records)
-        else 0
-    )
+    epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1]
+    epochs = epochs if len(records) else 0
     versions = installed_versions()
     # All that the weights depend on: a checkpoint made by other code or packages does not lead to
     # the same bits.
@@ -97,8 +83,9 @@ def run(args) -> None:
     )
     objective = Objective({"train": Part(examples, negative_log_likelihood(track.predict))})
     resume = args.output / "resume"
-    training = wanted["training"] | {"checkpoint_seconds": args.checkpoint_seconds}
-    model, report = train(model, objective, training, epochs, names, resume, fingerprint)
+    given = {"checkpoint_seconds": args.checkpoint_seconds, "epochs": epochs}
+    training, computing = settings_from(wanted["training"] | given, OfStudy)
+    model, report = train(model, objective, training, computing, names, resume, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
         "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs,
@@ -157,20 +144,3 @@ def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
     if problems:
         raise UserError(problems)
     return pd.concat(frames).sort_values("record_id", ignore_index=True), digests
-
-
-def installed_versions() -> dict[str, str]:
-    """Versions of what the weights depend on."""
-    return {package: version(package) for package in PACKAGES if _installed(package)} | {
-        "python": platform.python_version()
-    }
-
-
-def _installed(package: str) -> bool:
-    from importlib.metadata import PackageNotFoundError
-
-    try:
-        version(package)
-    except PackageNotFoundError:
-        return False
-    return True

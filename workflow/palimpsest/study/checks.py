@@ -6,9 +6,11 @@ Imported while the graph is built, so nothing heavy stands here.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 
+from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import MAY_BE_EMPTY
 from palimpsest.data.tables import plain
@@ -17,6 +19,7 @@ from palimpsest.methods.registry import METHODS, is_method, method_of, without_v
 from palimpsest.methods.settings import option_problems, options_of
 from palimpsest.study.schema import nearest, shown
 from palimpsest.tracks import track_of
+from palimpsest.training.fields import field_problems
 from palimpsest.training.schedule import stage_epochs
 
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
@@ -132,6 +135,7 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
             allowed,
             "add one, or compare: `requests: all`",
         )
+    yield from _attack_checks(study, where)
     trained = [name for name in METHODS if METHODS[name].trains and not METHODS[name].others]
     for name, options in study["options"].items():
         if is_method(name) and without_variant(name) in trained:
@@ -203,6 +207,23 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
                 allowed,
                 "leave it out",
             )
+
+
+def _attack_checks(study: dict, where: str) -> Iterator[Problem]:
+    place = f"{where}, attacks"
+    for name, options in study["attacks"].items():
+        if not is_attack(name):
+            remedy = nearest(name, ATTACKS)
+            yield Problem("there is no such attack", place, shown(name), ", ".join(ATTACKS), remedy)
+        elif study["track"] not in attack_of(name).tracks:
+            allowed = f"a track of {', '.join(attack_of(name).tracks)}"
+            yield Problem(
+                f"{name} is no attack on {study['track']} models", place, shown(name), allowed,
+                "leave it out",
+            )  # fmt: skip
+        else:
+            kind = importlib.import_module(attack_of(name).module).ATTACK.Settings
+            yield from field_problems(kind, options, f"{place}.{name}")
 
 
 def _name_checks(study: dict, where: str) -> Iterator[Problem]:

@@ -8,6 +8,8 @@ was made. A name in braces is one part of a path, but for these, which may be se
 
 from __future__ import annotations
 
+import re
+
 STUDY = "results/{study}"
 SEED = STUDY + "/seed{seed}"
 
@@ -25,13 +27,18 @@ SET_DIGEST = STUDY + "/sets/{set}.json"
 FORGET, FORGET_DIGEST = (STUDY + "/sets/forget-{request}." + end for end in ("parquet", "json"))
 EXTRA, EXTRA_DIGEST = (STUDY + "/sets/extra-{state}." + end for end in ("parquet", "json"))
 SAMPLE, SAMPLE_DIGEST = (
-    STUDY + "/sets/{method}-sample-{state}." + end for end in ("parquet", "json")
+    STUDY + "/sets/sample-{share}-{state}." + end for end in ("parquet", "json")
 )
 
 # Folders with weights, and what each holds beside them
 CHECKPOINT = SEED + "/{checkpoint}"
+BASE = SEED + "/base"
+ORACLE = SEED + "/oracle/{version}"
+TEACHER = SEED + "/teachers/{sharding}/{shard}/{slice}/{version}"
 METHOD = SEED + "/methods/{method}/{state}"
-BESIDE = METHOD + "/{beside}"
+ATTACK = SEED + "/attacks/{attack}/{attacked}/{state}"
+AUXILIARY = SEED + "/auxiliaries/{auxiliary}/{state}"
+MODELS = (BASE, ORACLE, TEACHER, METHOD, ATTACK, AUXILIARY)  # all of them
 WEIGHTS = "model.safetensors"
 REPORT = "training.json"
 TOKENIZER_FILE = "tokenizer.json"
@@ -65,6 +72,24 @@ SHARED = "results/pretrained"
 TOKENIZER = SHARED + "/{tokenizer}"
 CORPUS = TOKENIZER + "/corpus/{file}"
 RECIPE = SHARED + "/{recipe}"
+
+
+# What is always of one form, whatever a study calls its things.
+SHAPES = {"seed": r"\d+", "sharding": r"\d+x\d+", "shard": r"\d+", "slice": r"\d+"}
+
+
+def places(template: str) -> str:
+    """What to look for below the folder of a study: a glob for all that a template may be."""
+    return re.sub(r"\{\w+\}", "*", template.removeprefix(f"{STUDY}/"))
+
+
+def names(template: str, path: str) -> dict[str, str] | None:
+    """The names of which a template makes a path below the folder of a study; None for one that it
+    does not make."""
+    below = re.escape(template.removeprefix(f"{STUDY}/"))
+    pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{SHAPES.get(m[1], '[^/]+')})", below)
+    found = re.fullmatch(pattern, path)
+    return found.groupdict() if found else None
 
 
 def around(folder: str) -> list[str]:

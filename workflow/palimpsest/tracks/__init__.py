@@ -22,6 +22,8 @@
                                                               known
     measure     measure(given, settings)                      -> Measured: scores to numbers
     summary     SCOPE                                         which records its tables are about
+                ATTACKED                                      heading -> (set, metric) of what is
+                                                              told before an attack and after it
                 sections(metrics, settings)                   its tables, for people
 
 and one line below. Losses, methods and steps are written once, on ``Predictions``. A step is told

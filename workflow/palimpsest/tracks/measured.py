@@ -14,11 +14,13 @@ from palimpsest.tables import ITEM_COLUMNS
 @dataclass(frozen=True)
 class Given:
     """files: by what they hold, as the track's ``measured`` names it, oldest version first; index:
-    records without their texts; requests: of the ledger, none before any."""
+    records without their texts; requests: of the ledger, none before any; shown: ids of records
+    that an attack showed to the model, and which are left out of all that is measured after it."""
 
     files: dict[str, list[Path]]
     index: pd.DataFrame
     requests: list[Request]
+    shown: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> list[Path]:
         """The files of a name; none where they were not given."""
@@ -44,4 +46,5 @@ def whose(settings: dict, shards: str) -> dict[str, object]:
     return {name: settings[name] for name in names} | {
         "request": settings["state"],
         "shards": shards,
+        "attack": settings.get("attack", ""),
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,102 +16,103 @@ from accelerate import Accelerator
 from palimpsest.devices import device_of
 from palimpsest.errors import Problem, UserError
 from palimpsest.randomness import seed_of
-from palimpsest.training.objective import Objective
+from palimpsest.training.objective import Gradients, Objective
 from palimpsest.training.progress import Progress
 from palimpsest.training.resume import drop_state, load_state, save_state
 from palimpsest.training.schedule import SCHEDULES
+from palimpsest.training.settings import Computing, Training
 
 CURVE_POINTS = 100
 Watch = Callable[[torch.nn.Module, list[dict]], tuple[dict[str, float], bool]]
+# Parameter by name -> whether it is trained, or which of its elements are; others stay as they are.
+Masks = Mapping[str, torch.Tensor | bool]
 
 
 def train(
     model: torch.nn.Module,
     objective: Objective,
-    settings: dict,
-    epochs: int,
+    training: Training,
+    computing: Computing,
     names: tuple,
     resume: Path,
     fingerprint: str,
     watch: Watch | None = None,
+    masks: Masks | None = None,
+    goes_on: bool = False,
 ) -> tuple[torch.nn.Module, dict]:
-    """Train ``model`` to minimise ``objective`` for ``epochs`` and return it with what it took.
+    """Train ``model`` to minimise ``objective`` and return it with what it took.
 
     names key every draw: the order of examples, and dropout, which is seeded anew at each update;
-    so a run that is resumed at any update ends in the same bits. settings is the study's `training`
-    section, or those of a method. watch(model, what it gave before) is called before the first
-    update and after each epoch: it gives numbers for the report, and whether to stop. The report
-    holds steps, tokens, examples, seconds, peak memory in MB, the loss curve as [update, loss in
-    nats] pairs, and what was watched.
+    so a run that is resumed at any update ends in the same bits. watch(model, what it gave before)
+    is called before the first update and after each epoch: it gives numbers for the report, and
+    whether to stop. The report holds steps, tokens, examples, seconds, peak memory in MB, the loss
+    curve as [update, loss in nats] pairs, and what was watched.
 
     A loss that is not finite, or what is watched, ends the training with a UserError. The last
     state that was saved and from which the training went on with a finite loss is kept: the weights
     that gave this one are ruined already. States are saved every ``checkpoint_seconds``, and at the
-    end of an epoch unless that takes more than a twentieth of the time.
+    end of an epoch unless that takes more than a twentieth of the time; the last one always where
+    something ``goes_on`` from here.
     """
-    torch.set_num_threads(settings["threads"])
+    torch.set_num_threads(computing.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # for finding bugs; costs some per cent and changes no result
+    # For finding bugs; costs some per cent and changes no result.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    accelerator = Accelerator(
-        mixed_precision=settings["precision"], cpu=device_of(settings["gpus"]).type == "cpu"
+    on_cpu = device_of(computing.gpus).type == "cpu"
+    accelerator = Accelerator(mixed_precision=computing.precision, cpu=on_cpu)
+    selection = _Selection(model, masks)
+    groups = _parameter_groups(model, training.weight_decay)
+    optimizer = torch.optim.AdamW(
+        groups, lr=training.learning_rate, betas=training.betas, fused=True
     )
-    groups, betas = (
-        _parameter_groups(model, settings["weight_decay"]),
-        tuple(settings.get("betas", (0.9, 0.999))),
-    )
-    optimizer = torch.optim.AdamW(groups, lr=settings["learning_rate"], betas=betas, fused=True)
     done, totals = load_state(resume, fingerprint, model, optimizer)
     totals = totals or {
-        "tokens": 0,
-        "examples": 0,
-        "seconds": 0.0,
-        "curve": [],
-        "watched": [],
-        "stopped": False,
-    }
+        "tokens": 0, "examples": 0, "seconds": 0.0, "curve": [], "watched": [], "stopped": False
+    }  # fmt: skip
     model, optimizer = accelerator.prepare(model, optimizer)
 
-    per_epoch = objective.steps_per_epoch(settings["batch_size"])
-    steps = epochs * per_epoch
+    batch_size = training.batch_size or len(objective.first.examples.lengths)
+    per_epoch = objective.steps_per_epoch(batch_size)
+    steps = training.epochs * per_epoch
     keep_every = max(1, steps // CURVE_POINTS)
     progress = Progress(steps, start=done)
     began = saved = time.monotonic()
     taken = 0.0  # by the last saving
     before, watched, made = totals["seconds"], 0.0, done
     for step in range(done, steps):
-        if watch and step % per_epoch == 0 and len(totals["watched"]) <= step // per_epoch:
+        epoch = step // per_epoch
+        if watch and step % per_epoch == 0 and len(totals["watched"]) <= epoch:
             watched += _watched(watch, model, step, totals, resume)
         if totals["stopped"]:
             break
         if step == done or step % per_epoch == 0:
-            batches = objective.epoch(step // per_epoch, settings["batch_size"], names)
+            current = objective.before(epoch)
+            batches = current.epoch(epoch, batch_size, names)
         batch = batches[step % per_epoch]
         for group in optimizer.param_groups:
-            group["lr"] = SCHEDULES[settings.get("schedule", "linear")](
-                step, steps, settings["learning_rate"], settings["warmup_share"]
+            group["lr"] = SCHEDULES[training.schedule](
+                step, steps, training.learning_rate, training.warmup_share
             )
-        model.train(settings.get("dropout", True))
-        value = _update(accelerator, model, optimizer, objective, batch, settings, (*names, step))
+        model.train(training.dropout)
+        update = _Update(accelerator, model, current, batch, training, (*names, step))
+        value = update.made(optimizer, selection)
         if not math.isfinite(value):
             raise _ruined(f"the loss is not finite at update {step + 1}", str(value), resume, step)
         made = step + 1
-        tokens = sum(
-            int(part.examples.lengths[batch[name]].sum()) for name, part in objective.parts.items()
-        )
+        parts = current.parts.items()
+        tokens = sum(int(part.examples.lengths[batch[name]].sum()) for name, part in parts)
         totals["tokens"] += tokens
         totals["examples"] += sum(map(len, batch.values()))
         totals["seconds"] = before + time.monotonic() - began - watched
-        if step % keep_every == 0 or step + 1 == steps:
-            totals["curve"].append([step + 1, round(value, 6)])
-        progress.update(step + 1, value, tokens)
-        since, ends_epoch = time.monotonic() - saved, (step + 1) % per_epoch == 0
-        if accelerator.is_main_process and (
-            since >= settings["checkpoint_seconds"] or (ends_epoch and since >= 20 * taken)
-        ):
+        if step % keep_every == 0 or made == steps:
+            totals["curve"].append([made, round(value, 6)])
+        progress.update(made, value, tokens)
+        since = time.monotonic() - saved
+        due = since >= computing.checkpoint_seconds or (goes_on and made == steps)
+        if accelerator.is_main_process and (due or (made % per_epoch == 0 and since >= 20 * taken)):
             starts = time.monotonic()
             save_state(
-                resume, step + 1, fingerprint, accelerator.unwrap_model(model), optimizer, totals
+                resume, made, fingerprint, accelerator.unwrap_model(model), optimizer, totals
             )
             saved = time.monotonic()
             taken = saved - starts
@@ -120,6 +122,7 @@ def train(
     progress.close()
     device = accelerator.device
     report = totals | {"steps": made, "device": str(device), "peak_mb": _peak_mb(device)}
+    selection.release()
     return accelerator.unwrap_model(model), report
 
 
@@ -145,87 +148,165 @@ def _watched(
         numbers, stop = watch(model, totals["watched"])
     ruined = [name for name, value in numbers.items() if not math.isfinite(value)]
     if ruined:
-        raise _ruined(
-            f"what is watched is not finite at update {updates}", ", ".join(ruined), resume, updates
-        )
+        what = f"what is watched is not finite at update {updates}"
+        raise _ruined(what, ", ".join(ruined), resume, updates)
     totals["watched"].append({"update": updates, **numbers})
     totals["stopped"] = stop
     return time.monotonic() - began
 
 
-def _update(accelerator, model, optimizer, objective, batch, settings, names) -> float:
-    """One update on ``batch``; returns the joined mean, in nats. Of a loss that is not finite no
-    update is made."""
-    seed = seed_of(*names, accelerator.process_index)
-    divisors = {name: part.divisor(batch[name]) for name, part in objective.parts.items()}
-    own = {
-        name: indices[accelerator.process_index :: accelerator.num_processes]
-        for name, indices in batch.items()
-    }
-    pieces = {name: _cut(indices, settings["micro_batch_size"]) for name, indices in own.items()}
+class _Selection:
+    """The parameters that are trained, or elements of them: what is not selected keeps its bits.
 
-    def summed(name: str, indices: np.ndarray, learns: bool) -> torch.Tensor:
-        part = objective.parts[name]
-        inputs = {
-            key: value.to(accelerator.device) for key, value in part.examples.batch(indices).items()
-        }
-        with torch.set_grad_enabled(learns and not part.constant):
-            return part.loss(model, inputs)
+    A gradient of 0 would not be enough: the optimiser's weight decay moves what it is given.
+    """
 
-    def passed(slopes: dict[str, float] | None) -> dict[str, torch.Tensor]:
-        """Means over the whole batch, over all processes; backward too, where there are slopes."""
-        torch.manual_seed(seed)  # the same dropout in both passes
-        sums = {}
-        for name, part in objective.parts.items():
-            sums[name] = torch.zeros((), device=accelerator.device)
-            for indices in pieces[name]:
-                value = summed(name, indices, slopes is not None)
-                if slopes is not None and not part.constant and slopes[name]:
-                    # Processes average their gradients, so each scales its share back up.
-                    accelerator.backward(
-                        value * (slopes[name] * accelerator.num_processes / divisors[name])
-                    )
-                sums[name] += value.detach()
-        return {
-            name: accelerator.reduce(value, "sum") / divisors[name] for name, value in sums.items()
-        }
+    def __init__(self, model: torch.nn.Module, masks: Masks | None):
+        self.frozen: list[torch.nn.Parameter] = []
+        self.partly: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
+        if masks is None:
+            return
+        parameters = dict(model.named_parameters())
+        if unknown := set(masks) - set(parameters):
+            raise KeyError(f"no parameters of these names: {', '.join(sorted(unknown))}")
+        for name, parameter in parameters.items():
+            mask = masks.get(name, False)
+            if isinstance(mask, torch.Tensor):
+                if mask.shape != parameter.shape:
+                    raise ValueError(f"{name}: a mask of {mask.shape} for {parameter.shape}")
+                self.partly.append((parameter, mask))
+            elif not mask and parameter.requires_grad:
+                self.frozen.append(parameter.requires_grad_(False))
 
-    def at_once() -> dict[str, torch.Tensor]:
-        """Means over the batch, and backward through what joins them: for a batch that is neither
-        cut nor shared."""
-        torch.manual_seed(seed)
-        means = {
-            name: summed(name, indices, True) / divisors[name]
-            for name, (indices,) in pieces.items()
-        }
-        accelerator.backward(objective.joined(means))
-        return {name: mean.detach() for name, mean in means.items()}
+    def keep(self) -> list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor]]:
+        """Before an update: gradients of what is not selected are 0; what is put back after it."""
+        for parameter, mask in self.partly:
+            if parameter.grad is not None:
+                parameter.grad.mul_(mask.to(parameter.grad.device))
+        return [(one, mask.to(one.device), one.detach().clone()) for one, mask in self.partly]
 
-    if (
-        objective.join
-        and accelerator.num_processes == 1
-        and all(len(cut) == 1 for cut in pieces.values())
-    ):
-        means = at_once()
-    else:
+    @staticmethod
+    def put_back(kept: list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor]]) -> None:
+        for parameter, mask, before in kept:
+            parameter.data.copy_(torch.where(mask, parameter.data, before))
+
+    def release(self) -> None:
+        for parameter in self.frozen:
+            parameter.requires_grad_(True)
+
+
+@dataclass(frozen=True)
+class _Update:
+    """One update on ``batch``: indices of each part's examples. names seed its dropout."""
+
+    accelerator: Accelerator
+    model: torch.nn.Module
+    objective: Objective
+    batch: dict[str, np.ndarray]
+    training: Training
+    names: tuple
+
+    def made(self, optimizer, selection: _Selection) -> float:
+        """Make it; returns the joined mean, in nats. Of a loss that is not finite none is made."""
+        means = self._means()
+        value = float(self.objective.joined(means))
+        if math.isfinite(value):
+            kept = selection.keep()
+            if self.training.clip_norm is not None:
+                self.accelerator.clip_grad_norm_(self.model.parameters(), self.training.clip_norm)
+            optimizer.step()
+            selection.put_back(kept)
+        optimizer.zero_grad()
+        return value
+
+    def _means(self) -> dict[str, torch.Tensor]:
+        """Means of the parts; the gradient to go against is left with the parameters."""
+        objective = self.objective
+        if objective.direction:
+            return self._directed()
+        if objective.join and self._whole():
+            return self._at_once()
         # How each part weighs is known after a pass over the whole batch.
         constant = {name: torch.zeros(()) for name in objective.parts}
-        means = passed(objective.slopes(passed(None) if objective.join else constant))
-    value = float(objective.joined(means))
-    if math.isfinite(value):
-        if settings["clip_norm"] is not None:
-            accelerator.clip_grad_norm_(model.parameters(), settings["clip_norm"])
-        optimizer.step()
-    optimizer.zero_grad()
-    return value
+        return self._passed(objective.slopes(self._passed(None) if objective.join else constant))
 
+    def _pieces(self, name: str) -> list[np.ndarray]:
+        """This process's share of a part's examples, in pieces that fit into memory."""
+        ours = self.batch[name][self.accelerator.process_index :: self.accelerator.num_processes]
+        size = self.training.micro_batch_size or len(ours)
+        return np.array_split(ours, math.ceil(len(ours) / size)) if len(ours) else []
 
-def _cut(indices: np.ndarray, size: int | None) -> list[np.ndarray]:
-    return (
-        np.array_split(indices, math.ceil(len(indices) / (size or len(indices))))
-        if len(indices)
-        else []
-    )
+    def _whole(self) -> bool:
+        """Whether the batch is neither cut nor shared between processes."""
+        alone = self.accelerator.num_processes == 1
+        return alone and all(len(self._pieces(name)) == 1 for name in self.objective.parts)
+
+    def _divisor(self, name: str) -> float:
+        return self.objective.parts[name].divisor(self.batch[name])
+
+    def _seed(self) -> None:
+        """The same dropout in each pass of an update."""
+        torch.manual_seed(seed_of(*self.names, self.accelerator.process_index))
+
+    def _summed(self, name: str, indices: np.ndarray, learns: bool) -> torch.Tensor:
+        part = self.objective.parts[name]
+        device = self.accelerator.device
+        inputs = {key: value.to(device) for key, value in part.examples.batch(indices).items()}
+        with torch.set_grad_enabled(learns and not part.constant):
+            return part.loss(self.model, inputs)
+
+    def _passed(self, slopes: dict[str, float] | None) -> dict[str, torch.Tensor]:
+        """Means over the whole batch, over all processes; backward too, where there are slopes."""
+        self._seed()
+        return {name: self._part(name, slopes) for name in self.objective.parts}
+
+    def _part(self, name: str, slopes: dict[str, float] | None) -> torch.Tensor:
+        accelerator, part = self.accelerator, self.objective.parts[name]
+        divisor = self._divisor(name)
+        total = torch.zeros((), device=accelerator.device)
+        for indices in self._pieces(name):
+            value = self._summed(name, indices, slopes is not None)
+            if slopes is not None and not part.constant and slopes[name]:
+                # Processes average their gradients, so each scales its share back up.
+                scale = slopes[name] * accelerator.num_processes / divisor
+                accelerator.backward(value * scale)
+            total += value.detach()
+        return accelerator.reduce(total, "sum") / divisor
+
+    def _at_once(self) -> dict[str, torch.Tensor]:
+        """Means over the batch, and backward through what joins them."""
+        self._seed()
+        means = {
+            name: self._summed(name, self._pieces(name)[0], True) / self._divisor(name)
+            for name in self.objective.parts
+        }
+        self.accelerator.backward(self.objective.joined(means))
+        return {name: mean.detach() for name, mean in means.items()}
+
+    def _directed(self) -> dict[str, torch.Tensor]:
+        """Means, and of the gradients of the single ones what ``direction`` makes of them."""
+        self._seed()
+        means, found = {}, {}
+        for name in self.objective.parts:
+            means[name] = self._part(name, dict.fromkeys(self.objective.parts, 1.0))
+            found[name] = self._taken()
+        direction = self.objective.direction(found)
+        for name, parameter in self._trained():
+            parameter.grad = direction[name].to(parameter.dtype)
+        return means
+
+    def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:
+        named = self.accelerator.unwrap_model(self.model).named_parameters()
+        return [(name, parameter) for name, parameter in named if parameter.requires_grad]
+
+    def _taken(self) -> Gradients:
+        """The gradients that a backward pass left, which are taken away."""
+        found = {}
+        for name, parameter in self._trained():
+            grad = parameter.grad
+            found[name] = torch.zeros_like(parameter) if grad is None else grad
+            parameter.grad = None
+        return found
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]:

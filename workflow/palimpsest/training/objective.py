@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from palimpsest.randomness import numpy_generator
+from palimpsest.training.examples import Examples
 
 if TYPE_CHECKING:
     import torch
 
-
-class Examples(Protocol):
-    """Encoded records of a track."""
-
-    lengths: np.ndarray  # (n,) tokens of each
-    counted: np.ndarray  # (n,) predictions that a loss counts in each: one label, or some tokens
-
-    def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]: ...
-
-
-@dataclass(frozen=True)
-class Wrapped:
-    """Examples whose batches hold more than their own; what that is, a subclass says."""
-
-    examples: Examples
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return self.examples.lengths
-
-    @property
-    def counted(self) -> np.ndarray:
-        return self.examples.counted
+Gradients = dict[str, "torch.Tensor"]  # by the name of the parameter
 
 
 @dataclass(frozen=True)
@@ -56,24 +35,35 @@ class Part:
     constant: bool = False
 
     def divisor(self, indices: np.ndarray) -> float:
-        return (
-            float(self.examples.counted[indices].sum())
-            if self.per == "counted"
-            else float(len(indices))
-        )
+        if self.per == "counted":
+            return float(self.examples.counted[indices].sum())
+        return float(len(indices))
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Parts by name; epochs are those of the first. Their means are joined by ``weights`` (1 each
-    unless told), or by ``join``.
+    """Parts by name; epochs are those of the first.
 
-    join(means) takes and gives tensors () and may be any differentiable function.
+    Their means are joined to one loss by ``weights`` (1 each unless told), or by ``join``, which
+    takes and gives tensors () and may be any differentiable function. The update follows the
+    gradient of that loss, or what ``direction`` makes of the gradients of the means of the single
+    parts: it takes and gives Gradients, and the optimiser goes against what it gives.
+
+    refresh(epoch) gives new examples, by part, before an epoch; the first part keeps its count.
+    watched(model, what was watched before) gives numbers by name, before the first update and after
+    each epoch. stops(all that was watched) says whether to end there. ``confirmed`` gives further
+    numbers, slower to have, which are asked before the first update and where ``stops`` holds
+    without them; then it is asked again.
     """
 
     parts: dict[str, Part]
     weights: dict[str, float] | None = None
     join: Callable[[dict[str, torch.Tensor]], torch.Tensor] | None = None
+    direction: Callable[[dict[str, Gradients]], Gradients] | None = None
+    refresh: Callable[[int], dict[str, Examples]] | None = None
+    watched: Callable[[torch.nn.Module, list[dict]], dict[str, float]] | None = None
+    confirmed: Callable[[torch.nn.Module], dict[str, float]] | None = None
+    stops: Callable[[list[dict]], bool] | None = None
 
     @property
     def first(self) -> Part:
@@ -81,6 +71,21 @@ class Objective:
 
     def steps_per_epoch(self, batch_size: int) -> int:
         return math.ceil(len(self.first.examples.lengths) / batch_size)
+
+    def before(self, epoch: int) -> Objective:
+        """The objective of an epoch, with its new examples."""
+        if self.refresh is None:
+            return self
+        new = self.refresh(epoch)
+        parts = {
+            name: replace(part, examples=new.get(name, part.examples))
+            for name, part in self.parts.items()
+        }
+        found = replace(self, parts=parts)
+        counts = [len(one.first.examples.lengths) for one in (self, found)]
+        if counts[0] != counts[1]:
+            raise ValueError(f"the first part has {counts[1]} examples, not {counts[0]} as before")
+        return found
 
     def epoch(self, number: int, batch_size: int, names: tuple) -> list[dict[str, np.ndarray]]:
         """Indices of each part in each batch of an epoch, all of like length.
@@ -91,24 +96,21 @@ class Objective:
         from palimpsest.training.batches import epoch_batches
 
         anchor, *others = self.parts
-        batches = {
-            anchor: epoch_batches(self.first.examples.lengths, batch_size, *names, "order", number)
-        }
+        lengths = self.first.examples.lengths
+        batches = {anchor: epoch_batches(lengths, batch_size, *names, "order", number)}
         for name in others:
             drawn, part = self._drawn(name, number, names), self.parts[name]
-            cut = epoch_batches(
-                part.examples.lengths[drawn], batch_size * part.times, *names, name, "order", number
-            )
-            batches[name] = [drawn[places] for places in _beside(batches[anchor], cut)]
-        return [
-            dict(zip(batches, together, strict=True))
-            for together in zip(*batches.values(), strict=True)
-        ]
+            lengths, size = part.examples.lengths[drawn], batch_size * part.times
+            cut = epoch_batches(lengths, size, *names, name, "order", number)
+            batches[name] = [drawn[places] for places in _matched(batches[anchor], cut)]
+        together = zip(*batches.values(), strict=True)
+        return [dict(zip(batches, indices, strict=True)) for indices in together]
 
     def _drawn(self, name: str, epoch: int, names: tuple) -> np.ndarray:
         """Indices that an epoch takes of a further part."""
         part = self.parts[name]
-        count, size = len(part.examples.lengths), len(self.first.examples.lengths) * part.times
+        count = len(part.examples.lengths)
+        size = len(self.first.examples.lengths) * part.times
         places = np.arange(epoch * size, (epoch + 1) * size)
         rounds = {
             number: numpy_generator(*names, name, int(number)).permutation(count)
@@ -119,10 +121,8 @@ class Objective:
     def joined(self, means: dict[str, torch.Tensor]) -> torch.Tensor:
         if self.join is not None:
             return self.join(means)
-        return sum(
-            (1.0 if self.weights is None else self.weights[name]) * mean
-            for name, mean in means.items()
-        )
+        weights = self.weights or dict.fromkeys(means, 1.0)
+        return sum(weights[name] * mean for name, mean in means.items())
 
     def slopes(self, means: dict[str, torch.Tensor]) -> dict[str, float]:
         """How the joined value grows with each mean."""
@@ -133,7 +133,7 @@ class Objective:
         }
 
 
-def _beside(batches: list[np.ndarray], others: list[np.ndarray]) -> list[np.ndarray]:
-    """The others as they come, but the batch that is not full beside the one that is not full."""
+def _matched(batches: list[np.ndarray], others: list[np.ndarray]) -> list[np.ndarray]:
+    """The others as they come, but the batch that is not full with the one that is not full."""
     order = np.argsort(np.argsort([len(batch) for batch in batches], kind="stable"))
     return [sorted(others, key=len)[place] for place in order]

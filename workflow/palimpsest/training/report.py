@@ -7,13 +7,26 @@ dates of sources, which is no reason to make anything again.
 
 from __future__ import annotations
 
+import platform
 import shutil
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from palimpsest.files import read_json, write_json
 
 REPORT, RUN = "training.json", "run.json"
 VARIES = ("seconds", "peak_mb", "device", "versions", "code", "sources")
+
+PACKAGES = (
+    "palimpsest",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "peft",
+    "safetensors",
+    "numpy",
+)
 
 
 def write_reports(folder: Path, report: dict, resume: Path) -> None:
@@ -29,3 +42,18 @@ def write_reports(folder: Path, report: dict, resume: Path) -> None:
 def read_reports(folder: Path) -> dict:
     """Both as one."""
     return read_json(folder / REPORT) | read_json(folder / RUN)
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of what the weights depend on."""
+    return {package: version(package) for package in PACKAGES if _installed(package)} | {
+        "python": platform.python_version()
+    }
+
+
+def _installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -3,6 +3,8 @@ without it."""
 
 from __future__ import annotations
 
+import math
+
 
 def stage_epochs(epochs: int, slices: int) -> list[int]:
     """Epochs of each stage, such that R stages on growing data cost about what ``epochs`` on all of
@@ -30,4 +32,13 @@ def constant_rate(step: int, steps: int, peak: float, warmup_share: float) -> fl
     return peak * min(1.0, (step + 1) / (warmup + 1))
 
 
-SCHEDULES = {"linear": learning_rate, "constant": constant_rate}
+def cosine_rate(step: int, steps: int, peak: float, warmup_share: float) -> float:
+    """Rate of update ``step`` (from 0) of ``steps``: linear warm-up, then half a cosine down to
+    0."""
+    warmup = int(warmup_share * steps)
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    return peak * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1))) / 2
+
+
+SCHEDULES = {"linear": learning_rate, "constant": constant_rate, "cosine": cosine_rate}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from palimpsest.study.wants import (
+    attacks,
     certificates,
     data,
     decide,
@@ -29,7 +30,8 @@ WANTS = {
     "pretrain": shared.Pretrain,
     "train": train.Train,
     "unlearn": unlearn.Unlearn,
-    "beside": unlearn.Beside,
+    "auxiliary": unlearn.Auxiliary,
+    "attack": attacks.Attack,
     "score": scores.Score,
     "decide": decide.Decide,
     "epsilon": decide.Epsilon,

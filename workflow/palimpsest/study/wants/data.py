@@ -11,7 +11,6 @@ from palimpsest.data.ledger import START
 from palimpsest.data.readers import READERS
 from palimpsest.data.sources import fetched_name
 from palimpsest.errors import Problem, UserError
-from palimpsest.methods.settings import option
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.want import Files, Want, owners_digest
@@ -234,8 +233,7 @@ class ExtraSet(OfLedger):
 
 class SampleSet(ExtraSet):
     def settings(self, w):
-        share = option(w.method, "sample", self.study.options)
-        return {"set": "sample", "request": w.state, "share": share}
+        return {"set": "sample", "request": w.state, "share": float(w.share)}
 
 
 class ForgetSet(OfLedger):

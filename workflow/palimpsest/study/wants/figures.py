@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from palimpsest.attacks.registry import facts as attack_facts
 from palimpsest.data.ledger import START
 from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import facts, method_of
 from palimpsest.study import paths
 from palimpsest.study.study import Study
+from palimpsest.study.wants.attacks import attack_reports
 from palimpsest.study.wants.measure import metrics_described, still_there
 from palimpsest.study.wants.methods import method_folder, methods_in, served_both_ways
 from palimpsest.study.wants.want import Files, Want
@@ -37,6 +39,7 @@ def figure_names(study: Study) -> list[str]:
         "truth_ratio": config["data"]["reader"] in ("people", "tofu") and bool(truth_files(study)),
         "canaries": compared and study.space > 0,
         "curves": bool(watched_files(study)),
+        "recovery": bool(attack_reports(study)),
         "profile": compared,
     }
     computed = metrics_described(study)
@@ -99,19 +102,25 @@ class Figure(Want):
     named = ("epsilon", "training", "truth")
 
     def inputs(self, w) -> Files:
+        further = FIGURES[w.figure].further
+        reports = {"training": watched_files, "attacks": attack_reports}
         return {
-            "epsilon": epsilon_files(self.study) if w.figure == "epsilon" else [],
-            "training": watched_files(self.study) if w.figure == "curves" else [],
-            "truth": truth_files(self.study) if w.figure == "truth_ratio" else [],
+            "epsilon": epsilon_files(self.study) if further == "epsilon" else [],
+            "training": reports[further](self.study) if further in reports else [],
+            "truth": truth_files(self.study) if further == "truth" else [],
         }
 
     def settings(self, w):
         both = {"orders": served_both_ways(self.study)} if w.figure == "sequence" else {}
+        of_attacks = FIGURES[w.figure].further == "attacks"
+        attacks = {"attacks": attack_facts(self.config["attacks"])} if of_attacks else {}
         return {
             "figure": f"palimpsest.plots.{w.figure}",
+            "further": FIGURES[w.figure].further,
             **self.study.chosen("figures", "width", "dpi"),
             "families": self.config["fairness"]["groups"],
             "states": self.plan.shown,
             "methods": facts(self.config["methods"]),
+            **attacks,
             **both,
         }

@@ -5,14 +5,19 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from palimpsest.attacks.registry import facts as attack_facts
+from palimpsest.attacks.registry import split
 from palimpsest.data.ledger import START
-from palimpsest.methods.registry import facts, is_method, method_of
+from palimpsest.methods.registry import facts, is_method
 from palimpsest.metrics import COST, described
 from palimpsest.study import paths
 from palimpsest.study.plan import SINGLE
 from palimpsest.study.study import Study
 from palimpsest.study.wants.decide import OfState
 from palimpsest.study.wants.methods import (
+    attack_folder,
+    auxiliaries_of,
+    auxiliary_folder,
     before,
     frozen,
     method_folder,
@@ -104,7 +109,20 @@ class Measure(Measured):
             **self.study.chosen("fairness", "cost_fp", "cost_fn"),
         }
         further = {name: of_study[name] for name in self.study.track.measuring}
-        return {**self.of_module(w, "measure"), "method": w.method, **further}
+        method, attack = split(w.method)
+        attacked = {"attack": attack} if attack else {}
+        return {**self.of_module(w, "measure"), "method": method, **attacked, **further}
+
+    def attack(self, w) -> list[str]:
+        """What the attack tells of itself, on a model after one."""
+        model, attack = split(w.method)
+        return [self.study.report(w.seed, attack_folder(attack, model, w.state))] if attack else []
+
+    def inputs(self, w) -> Files:
+        return super().inputs(w) | {"attack": self.attack(w)}
+
+    def arguments(self, w):
+        return f"{super().arguments(w)} {argument('attack', self.attack(w))}".rstrip()
 
 
 class MeasureAround(Measured):
@@ -162,13 +180,12 @@ class Cost(Numbers):
 
 
 class CostOfMethod(Cost):
-    """Of what a method trained for a request: its model, and those that it had trained beside
-    it."""
+    """Of what a method trained for a request: its model, and its auxiliaries."""
 
     def inputs(self, w) -> Files:
-        own = method_folder(w.method, w.state)
-        beside = () if method_of(w.method).others else method_of(w.method).beside
-        folders = [own, *(f"{own}/{name}" for name in beside)]
+        nodes = [asked.node for asked in auxiliaries_of(self.study, w.method).values()]
+        further = [auxiliary_folder(node, w.state) for node in nodes]
+        folders = [method_folder(w.method, w.state), *further]
         return {"trained": [self.study.report(w.seed, folder) for folder in folders]}
 
     def settings(self, w):
@@ -190,5 +207,6 @@ class Tabulate(Want):
             "level": self.config["evaluation"]["level"],
             "metrics": metrics_described(self.study),
             "methods": facts(self.config["methods"]),
+            "attacks": attack_facts(self.config["attacks"]),
             "summary": self.study.module("summary"),
         }

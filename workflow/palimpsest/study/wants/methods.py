@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
+from palimpsest.attacks.registry import AFTER
 from palimpsest.data.ledger import START
 from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.registry import method_of
+from palimpsest.methods.contract import Auxiliary
+from palimpsest.methods.registry import method_of, without_variant
 from palimpsest.methods.settings import at_once, both_orders, option, same_at_first
 from palimpsest.study import paths
 from palimpsest.study.plan import SINGLE, Checkpoint
@@ -49,6 +52,9 @@ def numbers_in(study: Study, state: str, purged: str | None = None) -> list[str]
         names += [f"{kind}-{sharding}/{state}" for kind in kinds for sharding in shardings]
         trained = [method for method in methods if method_of(method).trains]
         names += [f"{kind}-{method}/{state}" for kind in kinds for method in trained]
+        names += [
+            f"{model}{AFTER}{attack}/{state}" for model, attack in attacked(study, state, purged)
+        ]
     return names
 
 
@@ -100,6 +106,44 @@ def served_both_ways(study: Study) -> dict[str, str]:
     return both_orders(trained, study.options)
 
 
+# --- attacks --------------------------------------------------------------------------------------
+
+ATTACKED = ("model", "base", "oracle")  # what methods need whose models are attacked
+
+
+def attack_folder(attack: str, model: str, state: str) -> str:
+    """Folder below that of the seed of what an attack left of a model."""
+    return f"attacks/{attack}/{model}/{state}"
+
+
+def model_folder(model: str, state: str) -> str:
+    """Folder below that of the seed of the model that a method is evaluated by in a state."""
+    if model == "base":
+        return "base"
+    return f"oracle/{state}" if model == "oracle" else method_folder(model, state)
+
+
+@cache
+def attacked(study: Study, state: str, purged: str | None = None) -> list[tuple[str, str]]:
+    """(model, attack) of every model that is attacked in a state: once there is something that is
+    to be forgotten, and its text is there to be learnt. ``purged`` as in ``methods_in``."""
+    purged = study.plan.purged if purged is None else purged
+    if not study.compares or study.plan.order[state] <= study.plan.order[purged]:
+        return []
+    return [
+        (name, attack)
+        for attack in study.config["attacks"]
+        for name in methods_in(study, state, purged)
+        if method_of(name).needs in ATTACKED
+    ]
+
+
+def with_text(study: Study, state: str) -> list[str]:
+    """Requests up to a state whose text is still there."""
+    order = study.plan.order
+    return study.plan.names[order[study.plan.purged] + 1 : order[state] + 1]
+
+
 # --- what a method is given -----------------------------------------------------------------------
 
 
@@ -143,44 +187,86 @@ def teachers_for(study: Study, method: str, seed: int) -> list[str]:
     return [study.weights(seed, one.name) for one in first_teachers(study, method, seed)]
 
 
-def beside_names(study: Study, method: str, state: str) -> list[str]:
-    """The further models that a method needs: by the sets that they learnt, or the methods that
-    made them."""
-    if not method_of(method).others:
-        return list(method_of(method).beside)
-    methods = methods_in(study, state)
-    return [name for name in methods if method_of(name).trains and not method_of(name).others]
+# --- further models -------------------------------------------------------------------------------
 
 
-def beside_files(study: Study, method: str, seed: int | str, state: str) -> list[str]:
-    """Their weights."""
-    names = beside_names(study, method, state)
+class Asked(NamedTuple):
+    """An auxiliary as a method of a study asks for it. node: its name in the graph."""
+
+    node: str
+    auxiliary: Auxiliary
+    method: str
+
+
+def auxiliaries_of(study: Study, method: str) -> dict[str, Asked]:
+    """The auxiliaries of a method, by what it calls them. A variant shares those of its method,
+    unless it differs from it in what they learn."""
+    found = {}
+    for role, auxiliary in method_of(method).auxiliaries.items():
+        plain = without_variant(method)
+        alike = _taught(study, method) == _taught(study, plain) and auxiliary.start != "previous"
+        variant = "" if alike or method == plain else f"-{method.removeprefix(f'{plain}-')}"
+        found[role] = Asked(auxiliary.name + variant, auxiliary, method)
+    return found
+
+
+def _taught(study: Study, method: str) -> tuple[float, bool]:
+    """What decides what the auxiliaries of a method learn."""
+    return sample_share(study, method), at_once(method, study.options)
+
+
+def sample_share(study: Study, method: str) -> float:
+    """The share of the retained data that auxiliaries learn with their set."""
+    return option(method, "sample", study.options)
+
+
+@cache
+def auxiliary(study: Study, node: str) -> Asked:
+    """The auxiliary of this name, for the first method of the study that asks for it."""
+    for method in study.config["methods"]:
+        for asked in auxiliaries_of(study, method).values():
+            if asked.node == node:
+                return asked
+    raise KeyError(node)
+
+
+def further_models(study: Study, method: str, state: str) -> dict[str, str]:
+    """Name -> folder below that of the seed of the further models that a method is given: its
+    auxiliaries, or what the other methods made."""
     if method_of(method).others:
-        return [study.weights(seed, method_folder(name, state)) for name in names]
-    return [study.weights(seed, f"{method_folder(method, state)}/{name}") for name in names]
+        names = [name for name in methods_in(study, state) if method_of(name).trains]
+        others = [name for name in names if not method_of(name).others]
+        return {name: method_folder(name, state) for name in others}
+    return {
+        role: auxiliary_folder(asked.node, state)
+        for role, asked in auxiliaries_of(study, method).items()
+    }
 
 
-def sets_beside(
-    study: Study, method: str, state: str, beside: str, digests: bool = False
-) -> list[str]:
-    """The set that a further model learns, and the sample of retained records that it learns with
-    it; or their digests."""
-    extra, sample = (paths.EXTRA, paths.SAMPLE)
-    if digests:
-        extra, sample = (paths.EXTRA_DIGEST, paths.SAMPLE_DIGEST)
-    forget = paths.FORGET_DIGEST if digests else paths.FORGET
-    own = (
-        forgets(study, method, state, forget)
-        if beside == "forget"
-        else [study.path(extra, state=state)]
-    )
-    return [*own, study.path(sample, method=method, state=state)]
+def auxiliary_folder(node: str, state: str) -> str:
+    return f"auxiliaries/{node}/{state}"
+
+
+def auxiliary_sets(study: Study, node: str, state: str, digests: bool = False) -> list[str]:
+    """The set that an auxiliary learns, and the sample of retained records that it learns with it;
+    or their digests."""
+    _, made, method = auxiliary(study, node)
+    share = sample_share(study, method)
+    if made.learns == "forget":
+        template = paths.FORGET_DIGEST if digests else paths.FORGET
+        learnt = forgets(study, method, state, template)
+    else:
+        template = paths.EXTRA_DIGEST if digests else paths.EXTRA
+        learnt = [study.path(template, state=state)]
+    template = paths.SAMPLE_DIGEST if digests else paths.SAMPLE
+    return [*learnt, *([study.path(template, share=f"{share:g}", state=state)] if share else [])]
 
 
 def method_digests(study: Study, method: str, state: str) -> list[str]:
     """Digests of the sets that a method's models of a state are made of, beside the slices that are
     retained."""
-    own = forgets(study, method, state, paths.FORGET_DIGEST)
-    sets = [sets_beside(study, method, state, name, True) for name in method_of(method).beside]
+    learnt = forgets(study, method, state, paths.FORGET_DIGEST)
+    nodes = [asked.node for asked in auxiliaries_of(study, method).values()]
+    sets = [auxiliary_sets(study, node, state, digests=True) for node in nodes]
     extra = study.path(paths.EXTRA_DIGEST, state=state)
-    return [*own, extra, *(path for some in sets for path in some)]
+    return [*learnt, extra, *(path for some in sets for path in some)]

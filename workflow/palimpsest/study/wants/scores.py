@@ -6,12 +6,13 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from palimpsest.attacks.registry import split
 from palimpsest.data.ledger import START
 from palimpsest.methods.registry import is_method, method_of
 from palimpsest.study import paths
 from palimpsest.study.plan import SINGLE
 from palimpsest.study.study import Study
-from palimpsest.study.wants.methods import method_folder
+from palimpsest.study.wants.methods import attack_folder, method_folder, with_text
 from palimpsest.study.wants.train import reports_of
 from palimpsest.study.wants.want import Files, Want, argument
 from palimpsest.tracks import Track
@@ -48,12 +49,6 @@ def state_scores(study: Study, seed: int | str, model: str, state: str, set_: st
     return [study.path(paths.SCORES, seed=seed, model=model, version=state, set=set_)]
 
 
-def with_text(study: Study, state: str) -> list[str]:
-    """Requests up to a state whose text is still there."""
-    order = study.plan.order
-    return study.plan.names[order[study.plan.purged] + 1 : order[state] + 1]
-
-
 def scored_together(track: Track) -> list[str]:
     """Names of the files that a job writes; `{set}` where it scores any one set."""
     return [*track.sets, FORGET] if track.scored == "state" else ["{set}"]
@@ -79,7 +74,10 @@ class Score(Want):
         A request that comes after a purge finds fewer of them; the held-out scores of those that
         are gone were made before.
         """
-        if w.model == "base":
+        model, attack = split(w.model)
+        if attack:
+            return {1: attack_folder(attack, model, w.version)}
+        if model == "base":
             return {1: "base"}
         if is_method(w.model) and method_of(w.model).trains:
             return {1: method_folder(w.model, w.version)}

@@ -12,6 +12,7 @@ from palimpsest.study.study import Study
 from palimpsest.study.wants.certificates import live
 from palimpsest.study.wants.figures import figure_names, formats
 from palimpsest.study.wants.methods import (
+    attacked,
     first_teachers,
     frozen,
     method_digests,
@@ -76,7 +77,9 @@ def data_files(study: Study) -> list[str]:
         scored += [f"forget-{name}" for name in requests]
     files = {study.path(paths.INDEX), *(study.path(paths.SET_DIGEST, set=name) for name in scored)}
     of_methods = (method_digests(study, method, state) for method, state in unlearned(study))
-    return sorted(files.union(_slice_digests(study), *of_methods))
+    attacked_in = [state for state in study.plan.states if attacked(study, state)]
+    of_attacks = {study.path(paths.EXTRA_DIGEST, state=state) for state in attacked_in}
+    return sorted(files.union(_slice_digests(study), of_attacks, *of_methods))
 
 
 def _slice_digests(study: Study) -> set[str]:

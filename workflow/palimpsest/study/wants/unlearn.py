@@ -24,7 +24,9 @@ from palimpsest.study.wants.want import Files, Want, argument
 class Unlearn(Want):
     step = "unlearn"
     names_modules = True
-    undated = frozenset({"model", "beside", "teachers", "forget", "retain", "earlier", "extra"})
+    undated = frozenset(
+        {"model", "auxiliaries", "teachers", "forget", "retain", "earlier", "extra"}
+    )
     named = ("forget", "retain", "extra")
 
     def start(self, w) -> str:
@@ -33,10 +35,13 @@ class Unlearn(Want):
         folder = "base" if state == START else methods.method_folder(w.method, state)
         return self.study.weights(w.seed, folder)
 
+    def models(self, w) -> dict[str, str]:
+        return methods.further_models(self.study, w.method, w.state)
+
     def further(self, w) -> Files:
         """Models beside the one that is trained, and what only the teachers among them learnt."""
         return {
-            "beside": methods.beside_files(self.study, w.method, w.seed, w.state),
+            "auxiliaries": [self.study.weights(w.seed, one) for one in self.models(w).values()],
             "teachers": methods.teachers_for(self.study, w.method, int(w.seed)),
             "earlier": methods.forgotten_before(self.study, w.method, w.state),
         }
@@ -49,7 +54,7 @@ class Unlearn(Want):
         return {
             "model": model,
             **further,
-            "reports": reports_of(self.study, model, further["beside"], further["teachers"]),
+            "reports": reports_of(self.study, model, further["auxiliaries"], further["teachers"]),
             "forget": methods.forgets(self.study, w.method, w.state),
             "forget_digests": digests,
             "retain": slice_files(self.study, w.seed, left, "parquet"),
@@ -68,7 +73,7 @@ class Unlearn(Want):
             "state": w.state,
             "options": options_of(w.method, self.study.options),
             "unseen": method.unseen,
-            "beside": methods.beside_names(self.study, w.method, w.state),
+            "auxiliaries": list(self.models(w)),
             "sharding": methods.teachers_sharding(self.study, w.method),
             "salt": self.config["salt"] if method.teachers else "",
             "track": self.study.module("model"),
@@ -84,7 +89,7 @@ class Unlearn(Want):
         further = self.further(w)
         folders = {
             "model": [str(Path(self.start(w)).parent)],
-            "beside": [str(Path(path).parent) for path in further["beside"]],
+            "auxiliaries": [str(Path(path).parent) for path in further["auxiliaries"]],
             "teachers": [str(Path(path).parent) for path in further["teachers"]],
             "earlier": further["earlier"],
         }
@@ -92,28 +97,40 @@ class Unlearn(Want):
         return " ".join([*given, saving(self.study)])
 
 
-class Beside(Want):
-    """A model that learnt a set with a sample of the retained data, which a method holds its own
-    model against."""
+class Auxiliary(Want):
+    """A further model that a method needs: it learns a set, with a sample of the retained data."""
 
     step = "train"
     names_modules = True
-    undated = frozenset({"slices", "start"})
+    undated = frozenset({"slices", "previous", "start"})
     named = ("slices",)
 
+    def previous(self, w) -> list[str]:
+        """The weights that it goes on from, if it does not begin anew."""
+        _, made, method = methods.auxiliary(self.study, w.auxiliary)
+        if made.start == "fresh":
+            return []
+        before = methods.started_from(self.study, method, w.state)
+        is_base = made.start == "base" or before == START
+        folder = "base" if is_base else methods.method_folder(method, before)
+        return [self.study.weights(w.seed, folder)]
+
     def inputs(self, w) -> Files:
-        start = fresh_start(self.study)
-        sets = (self.study, w.method, w.state, w.beside)
+        previous = self.previous(w)
+        start = [] if previous else fresh_start(self.study)
+        learnt = (self.study, w.auxiliary, w.state)
         return {
-            "digests": methods.sets_beside(*sets, digests=True),
-            "slices": methods.sets_beside(*sets),
+            "digests": methods.auxiliary_sets(*learnt, digests=True),
+            "slices": methods.auxiliary_sets(*learnt),
+            "previous": previous,
             "start": start,
-            "reports": reports_of(self.study, start),
+            "reports": reports_of(self.study, previous, start),
         }
 
     def settings(self, w):
-        sharding = f"{w.method}-{w.beside}-{w.state}"
-        return train_settings(self.study, w.seed, sharding, 1, 1, 1)
+        return train_settings(self.study, w.seed, f"{w.auxiliary}-{w.state}", 1, 1, 1)
 
     def arguments(self, w):
-        return f"{fresh_option(self.study)} {saving(self.study)}"
+        folders = [str(Path(path).parent) for path in self.previous(w)]
+        start = argument("previous", folders) if folders else fresh_option(self.study)
+        return f"{start} {saving(self.study)}"

@@ -35,12 +35,14 @@ def measure(given: Given, settings: dict) -> Measured:
     def left(rows: pd.DataFrame) -> pd.DataFrame:
         return rows[~rows["record_id"].map(index["owner"]).isin(gone)]
 
-    heldout = read_token_rows(given["heldout"])
-    sets = dict(_trained(left(read_token_rows(given["trained"])), index)) | dict(
-        _heldout(left(heldout), index)
-    )
+    def read(name: str) -> pd.DataFrame:
+        rows = read_token_rows(given[name])
+        return rows[~rows["record_id"].isin(given.shown)]
+
+    heldout = read("heldout")
+    sets = dict(_trained(left(read("trained")), index)) | dict(_heldout(left(heldout), index))
     if given["forget"]:
-        sets["forget"] = read_token_rows(given["forget"])
+        sets["forget"] = read("forget")
     numbers = Numbers(settings)
     measured = []
     for name, rows in sets.items():
@@ -53,7 +55,7 @@ def measure(given: Given, settings: dict) -> Measured:
     measured += numbers.utility(sets, index)
     if len(forget := sets.get("forget", ())):  # a request may have no training records
         oracle, oracle_heldout = (
-            same(rows, given[f"oracle/{name}"])
+            same(rows, read(f"oracle/{name}"), given[f"oracle/{name}"])
             for name, rows in (("forget", forget), ("heldout", heldout))
         )
         if len(sets["holdout"]):
@@ -63,10 +65,10 @@ def measure(given: Given, settings: dict) -> Measured:
             )
         measured += numbers.against_oracle(forget, oracle)
         if given["base/forget"]:
-            measured += numbers.distance(
-                divergence.pdlp, forget, same(forget, given["base/forget"])
-            )
-    check(settings, measured)
+            base = same(forget, read("base/forget"), given["base/forget"])
+            measured += numbers.distance(divergence.pdlp, forget, base)
+    if "attack" not in settings:  # after one nothing is like itself
+        check(settings, measured)
     return Measured(measured, truth_ratios(sets, settings))
 
 
@@ -123,10 +125,9 @@ def one_of_each(rows: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     return rows[~planted | first]
 
 
-def same(rows: pd.DataFrame, paths: list[Path]) -> pd.DataFrame:
-    """Another model's rows of the same texts, in the same order; a UserError where theirs are
-    others."""
-    others = read_token_rows(paths)
+def same(rows: pd.DataFrame, others: pd.DataFrame, paths: list[Path]) -> pd.DataFrame:
+    """Another model's rows, which are of the same texts in the same order; a UserError where they
+    are of others. paths: where they are from."""
     try:
         truth.require_same_items(
             *(

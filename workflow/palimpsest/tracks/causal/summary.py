@@ -15,6 +15,11 @@ from palimpsest.summary import Section
 from palimpsest.tracks.causal.checks import doubts
 
 SCOPE = ""
+ATTACKED = {
+    "forget: probability": ("forget", "probability"),
+    "forget: EL": ("forget", "extraction_likelihood"),
+    "retain: probability": ("retain", "probability"),
+}
 MEMORIZATION = (
     "Probability: of an answer, the geometric mean of its tokens'. Forget: what was asked to be "
     "deleted; retain: a sample of the rest. KL: how far what is said lies from what the oracle "

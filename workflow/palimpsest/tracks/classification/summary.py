@@ -15,6 +15,7 @@ from palimpsest.selections import in_order, newest
 from palimpsest.summary import Section
 
 SCOPE = "test records, "
+ATTACKED: dict[str, tuple[str, str]] = {}
 # Vote patterns, counted in each group, over fitted records. Simulations of post-processed ensembles
 # (S to 31, 20,000 to 1 million records) held out as fitted below 1 pattern in 300 records, fell
 # apart above 1 in 20, and did either between.

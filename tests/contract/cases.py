@@ -1,0 +1,162 @@
+"""What each method that trains or edits a model must be, written down apart from its code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from tiny import (
+    from_teachers,
+    gap,
+    geometric_mean,
+    kl,
+    likelihoods,
+    nll,
+    preference,
+    probabilities,
+)
+
+from palimpsest.methods.run import Run
+from palimpsest.methods.sham import distance
+
+
+@dataclass(frozen=True)
+class Case:
+    """formula(run, settings): what is minimised, wherever the model is by now; start: the same
+    where it is the one before the request, if that is another expression. promise(run): what must
+    be lower afterwards. options: settings under which a few updates show it; variants: further
+    settings, and what is minimised under them."""
+
+    promise: Callable[[Run], float]
+    formula: Callable | None = None
+    start: Callable | None = None
+    options: dict = field(default_factory=dict)
+    variants: tuple[tuple[dict, Callable], ...] = ()
+
+
+def forgotten(run: Run) -> float:
+    return -nll(run, "forget")
+
+
+def alignment(run: Run) -> float:
+    """KGA's first KL: of the model that learnt the forget set."""
+    return kl(run, run.models["forget"], run.model, "forget")
+
+
+def simple_preference(run: Run, beta: float, delta: float = 0.0) -> float:
+    """Mean over texts of (2 / beta) log(1 + (p e^delta)^beta), p the geometric mean of what
+    counts."""
+    means = np.array(likelihoods(run, run.model)) ** (1 / run.sets["forget"].counted)
+    return float(np.mean(2 / beta * np.log(1 + (means * np.exp(delta)) ** beta)))
+
+
+def halved(run: Run) -> float:
+    """Mean over predictions of -log(1 - p / 2)."""
+    return float(-np.log(1 - probabilities(run, "forget") / 2).mean())
+
+
+def unsaid(run: Run, enough: float = -5.0) -> float:
+    """Mean over predictions of -log(1 - p), 0 where log p < enough."""
+    p = probabilities(run, "forget")
+    return float(np.where(np.log(p) < enough, 0, -np.log(1 - p)).mean())
+
+
+def retained(run: Run) -> float:
+    return nll(run, "retain")
+
+
+def kept(run: Run) -> float:
+    """How far it is from what was said of the retained data before."""
+    return kl(run, run.reference, run.model, "retain")
+
+
+CASES = {
+    "gradient_ascent": Case(forgotten, lambda run, s: -nll(run, "forget")),
+    "gradient_difference": Case(
+        forgotten,
+        lambda run, s: -nll(run, "forget") + retained(run),
+        variants=(
+            (
+                {"forget_weight": 0.5, "retain_weight": 2.0},
+                lambda run: -0.5 * nll(run, "forget") + 2 * retained(run),
+            ),
+            ({"retain": "kl"}, lambda run: -nll(run, "forget") + kept(run)),
+        ),
+    ),
+    "npo": Case(
+        forgotten,
+        lambda run, s: preference(run, 0.1) + retained(run),
+        lambda run, s: 2 / 0.1 * math.log(2) + retained(run),
+        variants=(({"retain": "kl"}, lambda run: preference(run, 0.1) + kept(run)),),
+    ),
+    "kga": Case(
+        lambda run: abs(alignment(run) - gap(run, run.reference)),
+        lambda run, s: abs(alignment(run) - gap(run, run.reference)) + 0.3 * kept(run),
+        lambda run, s: abs(alignment(run) - gap(run)),
+        variants=(
+            (
+                {"direction": "released"},
+                lambda run: abs(alignment(run) - released(run)) + 0.3 * kept(run),
+            ),
+        ),
+    ),
+    "loo_ensemble": Case(
+        from_teachers,
+        lambda run, s: from_teachers(run),
+        variants=(
+            ({"retain_weight": 0.7}, lambda run: from_teachers(run) + 0.7 * retained(run)),
+            (
+                {"retain_weight": 0.7, "retain": "kl"},
+                lambda run: from_teachers(run) + 0.7 * kept(run),
+            ),
+            ({"aggregate": "geometric"}, lambda run: from_teachers(run, geometric_mean)),
+        ),
+    ),
+    "simnpo": Case(
+        forgotten,
+        lambda run, s: 0.125 * simple_preference(run, 4.5) + retained(run),
+        options={"retain_weight": 0.0},
+        variants=(
+            (
+                {"beta": 2.5, "delta": 0.4, "retain": "kl"},
+                lambda run: 0.125 * simple_preference(run, 2.5, 0.4) + kept(run),
+            ),
+        ),
+    ),
+    "mollm": Case(
+        halved,
+        lambda run, s: halved(run) + kept(run) + retained(run),
+        lambda run, s: halved(run) + retained(run),
+        variants=(
+            (
+                {"join": "weighted", "kl_weight": 0.5, "retain_weight": 3.0},
+                lambda run: halved(run) + 0.5 * kept(run) + 3 * retained(run),
+            ),
+        ),
+    ),
+    "localised": Case(
+        unsaid,
+        lambda run, s: unsaid(run) + retained(run),
+        options={"retain_weight": 0.0},
+        variants=(({"enough": -2.0}, lambda run: unsaid(run, -2.0) + retained(run)),),
+    ),
+    "task_vector": Case(forgotten),
+    "f_learning": Case(forgotten, options={"scale": 1.0, "forget_learning_rate": 1e-3}),
+    "depn": Case(lambda run: float(probabilities(run, "forget").mean())),
+    "sham": Case(lambda run: -distance(run.model, run.reference)),
+}
+
+
+def released(run: Run) -> float:
+    """G of KGA as the released code has it of classifiers, KL(A_D || A_n); of language models it is
+    the other way round there, too."""
+    if run.track.GENERATES:
+        return gap(run, run.reference)
+    return kl(run, run.reference, run.models["extra"], "extra")
+
+
+def parameters(model: torch.nn.Module) -> list[torch.Tensor]:
+    return [weight.detach().clone() for weight in model.parameters()]

@@ -1,0 +1,146 @@
+"""Task vectors and F-Learning: what is added and taken away, all weights and by adapters."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from cases import parameters
+from tiny import nll, run_of
+
+from palimpsest.methods import f_learning, task_vector
+from palimpsest.methods.tuning import learnt
+from palimpsest.models.adapters import taken_off, with_adapters
+from palimpsest.models.arithmetic import add, difference, weights_of
+from palimpsest.training.objective import Objective, Part
+from palimpsest.training.settings import Training
+
+TRAINING = {"epochs": 4, "learning_rate": 1e-2, "weight_decay": 0.0}
+
+
+def tuned(run, phase: str = "tune") -> None:
+    """The model after it learnt the forget set once more."""
+    objective = Objective({phase: Part(run.sets["forget"], run.likelihood)})
+    run.train(objective, Training(**TRAINING), phase)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_what_one_more_training_adds_is_taken_away(scale, tmp_path):
+    """theta - scale (FT(theta) - theta), element by element; by hand from FT itself."""
+    start, other = run_of("causal", tmp_path / "a"), run_of("causal", tmp_path / "b")
+    tuned(other)
+    before, after = parameters(start.model), parameters(other.model)
+    task_vector.unlearn(start, task_vector.Settings(scale=scale, **TRAINING))
+    for one, two, found in zip(before, after, start.model.parameters(), strict=True):
+        assert torch.allclose(found, one - scale * (two - one), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("track", ["causal", "classification"])
+def test_adapters_add_scaled_products_to_linear_maps_alone(track, tmp_path):
+    """(alpha / r) B A of each, by hand; the head, embeddings and biases stay. With the difference
+    added the model says what it said with the adapters on."""
+    run = run_of(track, tmp_path)
+    before = weights_of(run.model)
+    adapted = with_adapters(run.model, 2, 6, 0.0, "names")
+    factors = {}
+    generator = torch.Generator().manual_seed(1)
+    for name, weight in adapted.named_parameters():
+        if weight.requires_grad:
+            with torch.no_grad():
+                weight.copy_(torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+            place, _, letter = name.removeprefix("base_model.model.").partition(".lora_")
+            factors.setdefault(place, {})[letter[0]] = weight.detach().clone()
+    said = nll(dataclasses.replace(run, model=adapted.eval()), "forget")
+    vector = taken_off(adapted)
+    assert set(vector) == {f"{place}.weight" for place in factors}
+    assert not any("wte" in name or "lm_head" in name for name in vector)
+    for place, pair in factors.items():
+        product = 6 / 2 * pair["B"] @ pair["A"]
+        shape = before[f"{place}.weight"].shape
+        product = product if product.shape == shape and "score" in place else product.T
+        assert torch.allclose(vector[f"{place}.weight"], product)
+    assert all(torch.equal(weight, before[name]) for name, weight in run.model.named_parameters())
+    assert nll(run, "forget") != pytest.approx(said)
+    add(run.model, vector, 1.0)
+    assert nll(run, "forget") == pytest.approx(said, rel=1e-9)
+
+
+def test_adapters_begin_as_nothing_and_are_drawn_by_names(tmp_path):
+    run = run_of("causal", tmp_path)
+    start = nll(run, "forget")
+
+    def drawn(*names) -> list[torch.Tensor]:
+        adapted = with_adapters(run.model, 2, 4, 0.0, *names)
+        first = [weight.detach().clone() for weight in adapted.parameters() if weight.requires_grad]
+        assert nll(dataclasses.replace(run, model=adapted.eval()), "forget") == start
+        assert not any(value.any() for value in taken_off(adapted).values())
+        return first
+
+    assert all(map(torch.equal, drawn("a"), drawn("a")))
+    assert not all(map(torch.equal, drawn("a"), drawn("b")))
+    assert all(weight.requires_grad for weight in run.model.parameters())
+
+
+def test_a_task_vector_of_adapters_leaves_all_that_has_none(tmp_path):
+    run = run_of("causal", tmp_path)
+    before = weights_of(run.model)
+    settings = task_vector.Settings(tune="lora", scale=3.0, adapter_dropout=0.0, **TRAINING)
+    known = nll(run, "forget")
+    task_vector.unlearn(run, settings)
+    moved = {
+        name
+        for name, weight in run.model.named_parameters()
+        if not torch.equal(weight, before[name])
+    }
+    assert moved and all(".c_" in name and name.endswith("weight") for name in moved)
+    assert nll(run, "forget") > known
+
+
+@pytest.mark.parametrize("forget", ["full", "lora"])
+@pytest.mark.parametrize("learn", ["full", "lora"])
+def test_f_learning_takes_the_old_away_and_then_learns_the_new(forget, learn, tmp_path):
+    """theta' by hand, from the difference alone; from there the refusals become likelier."""
+    settings = f_learning.Settings(
+        forget=forget, learn=learn, scale=0.7, forget_epochs=4, forget_learning_rate=1e-2,
+        epochs=3, learning_rate=1e-2, weight_decay=0.0, adapter_dropout=0.0, answer="no",
+    )  # fmt: skip
+    first = run_of("causal", tmp_path / "first")
+    adapters = settings if forget == "lora" else None
+    training = dataclasses.replace(settings, epochs=4)
+    vector = learnt(first, first.sets["forget"], "forget", training, adapters)
+    run = run_of("causal", tmp_path / "whole")
+    add(first.model, vector, -0.7)
+
+    def refusing(one) -> float:
+        answers = one.encode(one.records["forget"].assign(completion="no"))
+        return nll(dataclasses.replace(one, sets={"new": answers}), "new")
+
+    f_learning.unlearn(run, settings)
+    assert refusing(run) < refusing(first)
+    moved = difference(run.model, weights_of(first.model))
+    assert any(step.any() for step in moved.values())
+    if learn == "lora":
+        assert not any(step.any() for name, step in moved.items() if "ln_" in name)
+    assert list(run.phases) == ["forget", "train"]
+
+
+def test_without_updates_in_the_second_stage_f_learning_is_a_task_vector(tmp_path):
+    one, other = run_of("causal", tmp_path / "a"), run_of("causal", tmp_path / "b")
+    vector = learnt(other, other.sets["forget"], "forget", Training(**TRAINING), None)
+    add(other.model, vector, -0.5)
+    settings = f_learning.Settings(
+        scale=0.5, forget_epochs=4, forget_learning_rate=1e-2, weight_decay=0.0, epochs=0
+    )
+    f_learning.unlearn(one, settings)
+    assert all(map(torch.equal, one.model.parameters(), other.model.parameters()))
+
+
+def test_what_f_learning_learns_are_the_same_prompts_with_the_new_answer(tmp_path):
+    run = run_of("causal", tmp_path)
+    seen, encode = [], run.encode
+    run.encode = lambda frame: seen.append(frame) or encode(frame)
+    f_learning.unlearn(run, f_learning.Settings(answer="no", epochs=1, forget_epochs=1))
+    (new,) = seen
+    assert new["completion"].tolist() == ["no"] * 5
+    assert new["prompt"].tolist() == run.records["forget"]["prompt"].tolist()

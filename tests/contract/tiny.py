@@ -1,0 +1,183 @@
+"""Models and data as small as can be, in float64, and a run of one request with them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from palimpsest.ensemble.soft_labels import Teachers
+from palimpsest.methods.run import Run
+from palimpsest.tracks import module_of
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.classification.examples import ClassificationExamples
+from palimpsest.training.settings import Computing
+
+VOCABULARY, CLASSES, PAD = 30, 3, 0
+QUICK = Computing(checkpoint_seconds=1e9)
+# Which of three teachers saw each of the five texts of the forget set; the last stands with two
+# owners.
+SAW = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
+
+
+def tiny(track: str, seed: int = 0) -> torch.nn.Module:
+    """Two layers, without dropout, in float64, with weights so large that no prediction is like
+    another."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(
+        "gpt2",
+        n_layer=2,
+        n_embd=8,
+        n_head=2,
+        vocab_size=VOCABULARY,
+        max_position_embeddings=16,
+        num_labels=CLASSES,
+        pad_token_id=PAD,
+        bos_token_id=None,
+        eos_token_id=None,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        initializer_range=0.3,
+    )
+    kind = AutoModelForCausalLM if track == "causal" else AutoModelForSequenceClassification
+    return kind.from_config(config).double().eval()
+
+
+def examples(track: str, count: int, seed: int):
+    draw = np.random.default_rng(seed)
+    ids = [draw.integers(1, VOCABULARY, size=draw.integers(3, 10)).tolist() for _ in range(count)]
+    if track == "causal":
+        return LanguageModellingExamples(
+            ids, PAD, [[False, *(draw.random(len(row) - 2) < 0.6), True] for row in ids]
+        )
+    return ClassificationExamples(ids, draw.integers(0, CLASSES, size=count).tolist(), PAD)
+
+
+def encoded(texts: list[tuple[str, str]]) -> LanguageModellingExamples:
+    """Prompts and completions, a letter a token; the completions count."""
+    ids = [[1 + ord(letter) % (VOCABULARY - 1) for letter in "".join(text)] for text in texts]
+    counted = [[False] * len(prompt) + [True] * len(answer) for prompt, answer in texts]
+    return LanguageModellingExamples([one[:16] for one in ids], PAD, [one[:16] for one in counted])
+
+
+def run_of(track: str, folder: Path = Path("nowhere"), computing: Computing = QUICK) -> Run:
+    sizes = {"forget": (5, 1), "retain": (9, 2), "extra": (4, 3)}
+    prompts = [f"who is {name}? " for name in "abcde"]
+    return Run(
+        tiny(track),
+        {name: examples(track, *size) for name, size in sizes.items()},
+        importlib.import_module(module_of(track, "model")),
+        ("contract",),
+        load=lambda: tiny(track),
+        folder=folder,
+        records={"forget": pd.DataFrame({"prompt": prompts, "completion": "a king"})},
+        encode=lambda frame: encoded(list(zip(frame["prompt"], frame["completion"], strict=True))),
+        models={"forget": tiny(track, 1), "extra": tiny(track, 2)},
+        teachers=Teachers(3, lambda number: tiny(track, 10 + number), SAW),
+        computing=computing,
+    )
+
+
+def whole(run: Run, name: str) -> dict[str, torch.Tensor]:
+    return run.sets[name].batch(np.arange(len(run.sets[name].lengths)))
+
+
+def nll(run: Run, name: str) -> float:
+    """Mean over the predictions that count."""
+    with torch.no_grad():
+        logits, targets, _ = run.predict(run.model, whole(run, name))
+        return float(-torch.log_softmax(logits, -1)[torch.arange(len(targets)), targets].mean())
+
+
+def kl(run: Run, teacher: torch.nn.Module, student: torch.nn.Module, name: str) -> float:
+    """Mean over the predictions that count of sum p (log p - log q)."""
+    with torch.no_grad():
+        p, q = (
+            torch.log_softmax(run.predict(model, whole(run, name)).logits, -1)
+            for model in (teacher, student)
+        )
+        return float((p.exp() * (p - q)).sum(-1).mean())
+
+
+def gap(run: Run, before: torch.nn.Module | None = None) -> float:
+    """G of KGA: KL(A_n || A_D) over D_n."""
+    return kl(run, run.models["extra"], before or run.model, "extra")
+
+
+def likelihoods(run: Run, model: torch.nn.Module) -> list[float]:
+    """Of each text of the forget set, alone: the product of the probabilities of what counts."""
+    data, found = run.sets["forget"], []
+    with torch.no_grad():
+        for number in range(len(data.lengths)):
+            logits, targets, _ = run.predict(model, data.batch(np.array([number])))
+            found.append(
+                float(torch.softmax(logits, -1)[torch.arange(len(targets)), targets].prod())
+            )
+    return found
+
+
+def preference(run: Run, beta: float) -> float:
+    """Zhang et al. 2024, eq. 3: mean over texts of (2 / beta) log(1 + (p / p_ref)^beta)."""
+    ratios = np.divide(likelihoods(run, run.model), likelihoods(run, run.reference))
+    return float(np.mean(2 / beta * np.log(1 + ratios**beta)))
+
+
+def value(objective, model, cuts: int = 1) -> torch.Tensor:
+    """The objective over all examples of all parts, each part cut into so many batches."""
+    means = {}
+    for name, part in objective.parts.items():
+        indices = np.arange(len(part.examples.lengths))
+        total = sum(
+            part.loss(model, part.examples.batch(piece)) for piece in np.array_split(indices, cuts)
+        )
+        means[name] = total / part.divisor(indices)
+    return objective.joined(means)
+
+
+def arithmetic_mean(teachers: torch.Tensor) -> torch.Tensor:
+    return teachers.mean(0)
+
+
+def geometric_mean(teachers: torch.Tensor) -> torch.Tensor:
+    product = teachers.prod(0) ** (1 / len(teachers))
+    return product / product.sum(-1, keepdim=True)
+
+
+def from_teachers(run: Run, together=arithmetic_mean) -> float:
+    """Mean over texts of the mean over their predictions of KL to what the teachers that did not
+    see them say together, one by one."""
+    data, found = run.sets["forget"], []
+    with torch.no_grad():
+        for number, saw in enumerate(SAW):
+            batch = data.batch(np.array([number]))
+            track = "causal" if run.track.GENERATES else "classification"
+            others = [tiny(track, 10 + shard) for shard in range(3) if not saw[shard]]
+            p = together(
+                torch.stack(
+                    [torch.softmax(run.predict(model, batch).logits, -1) for model in others]
+                )
+            )
+            q = torch.softmax(run.predict(run.model, batch).logits, -1)
+            found.append(float((p * (p / q).log()).sum(-1).mean()))
+    return float(np.mean(found))
+
+
+def move(model: torch.nn.Module, far: float) -> None:
+    """Every weight, by a draw of its own: to where the model is no longer what it was."""
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(far * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+
+
+def probabilities(run: Run, name: str) -> np.ndarray:
+    """Of each prediction that counts in a set, of what is true."""
+    with torch.no_grad():
+        logits, targets, _ = run.predict(run.model, whole(run, name))
+        return torch.softmax(logits, -1)[torch.arange(len(targets)), targets].numpy()

@@ -1,0 +1,1 @@
+"""One file an attack; registry.py names them all."""

@@ -1,0 +1,63 @@
+"""f_learning: forgetting before learning (Ni et al. 2024).
+
+    delta  = FT(theta, K_old) - theta
+    theta' = theta - scale * delta          forgetting
+    theta* = FT(theta', K_new)              learning
+
+K_old is D_f. In the paper K_new are the same prompts with the answers that are to be given from now
+on; here this answer is one, that nothing is known (`answer`). Either stage tunes all weights or
+adapters alone: `forget: lora` and `learn: full` is the paper's F-Learning_LoRA-FT. Of adapters
+delta is (alpha / r) B A, and what the second stage's add is merged: the model needs none.
+
+The paper's full text and code were not to be had: scale and the stages' rates are to be searched
+(about 0.1 to 0.7 for all weights, up to 3 for adapters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from palimpsest.methods.contract import Adapted, Method, Trained
+from palimpsest.training.objective import Objective, Part
+from palimpsest.training.settings import Count, Factor, Rate
+
+if TYPE_CHECKING:
+    from palimpsest.methods.run import Run
+
+
+@dataclass(frozen=True)
+class Settings(Adapted, Trained):
+    """learning_rate and epochs are those of the second stage; those of the first stand beside
+    them."""
+
+    scale: Factor = 0.3
+    forget: Literal["full", "lora"] = "full"
+    learn: Literal["full", "lora"] = "full"
+    forget_learning_rate: Rate = 1e-5
+    forget_epochs: Count = 10
+    answer: str = "I don't know."
+
+
+def unlearn(run: Run, settings: Settings) -> None:
+    from palimpsest.methods.tuning import adapted, learnt
+    from palimpsest.models.adapters import taken_off
+    from palimpsest.models.arithmetic import add
+
+    first = replace(
+        settings, learning_rate=settings.forget_learning_rate, epochs=settings.forget_epochs
+    )
+    adapters = settings if settings.forget == "lora" else None
+    add(run.model, learnt(run, run.sets["forget"], "forget", first, adapters), -settings.scale)
+
+    answers = run.encode(run.records["forget"].assign(completion=settings.answer))
+    objective = Objective({"learn": Part(answers, run.likelihood)})
+    if settings.learn == "full":
+        run.train(objective, settings)
+    else:
+        model = adapted(run, settings, "learn")
+        run.train(objective, settings, model=model)
+        add(run.model, taken_off(model), 1.0)
+
+
+METHOD = Method(Settings, unlearn=unlearn)

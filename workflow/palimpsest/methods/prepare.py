@@ -1,0 +1,124 @@
+"""A run as a step gives it to a method or an attack, and what the step writes of it afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from palimpsest.data.storage import read_parquet, records_digest
+from palimpsest.devices import device_of
+from palimpsest.files import read_json
+from palimpsest.methods.run import Models, Run
+from palimpsest.methods.watch import Watch
+from palimpsest.models.folder import check_model
+from palimpsest.models.making import save_model_folder
+from palimpsest.models.tokenizers import load_tokenizer
+from palimpsest.randomness import seed_of
+from palimpsest.training.examples import Examples
+from palimpsest.training.report import installed_versions, write_reports
+from palimpsest.training.settings import Computing
+
+
+def add_arguments(parser) -> None:
+    """Of a step that changes a model: the model, the sets, where it goes."""
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model to change")
+    for name, what in (
+        ("forget", "asked to be deleted"),
+        ("retain", "the rest of the training data"),
+        ("extra", "never trained on"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=Path, nargs="+", required=True, help=f"records {what}"
+        )
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=120.0,
+        help="how often the state is saved, to resume from",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder")
+
+
+def records(paths: list[Path]) -> pd.DataFrame:
+    """Those of all files, by id."""
+    frames = [read_parquet(path) for path in paths]
+    return pd.concat(frames).sort_values("record_id", ignore_index=True)
+
+
+def loader(given: Mapping, tokenizer) -> Callable[[Path], torch.nn.Module]:
+    """Of models of the study's kind, onto the device that its settings name."""
+    track, device = importlib.import_module(given["track"]), device_of(given["gpus"])
+    return lambda folder: track.load(folder, tokenizer, given["head"]).to(device)
+
+
+def prepare(
+    args,
+    frames: Mapping[str, pd.DataFrame],
+    names: tuple,
+    code: str,
+    models: Mapping[str, Path] | None = None,
+    others: Mapping[str, str] | None = None,
+) -> Run:
+    """The run of a step whose arguments are those above. settings: `track` and `scorer` (modules),
+    `head`, the study's `model`, `ngram`, `threads`, `gpus`, `precision`.
+
+    frames: records by set; models: folders of further ones, by name; others: digests of whatever
+    else the result depends on. names key every draw; code is the digest of what the step runs.
+    """
+    given, models = args.settings, models or {}
+    track, scorer = (importlib.import_module(given[name]) for name in ("track", "scorer"))
+    torch.set_num_threads(given["threads"])
+    tokenizer = load_tokenizer(args.model)
+    load = loader(given, tokenizer)
+
+    def encode(frame: pd.DataFrame) -> Examples:
+        return track.encode(frame, tokenizer, given["model"])[0]
+
+    sets = {name: encode(frame) for name, frame in frames.items() if len(frame)}
+    unseen = read_json(args.model / "training.json").get("unseen", {})
+    known = {name: check_model(folder) for name, folder in models.items()} | dict(others or {})
+    digests = {name: records_digest(frame) for name, frame in frames.items()}
+    parts = (sorted(part.items()) for part in (given, known, digests, installed_versions()))
+    logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
+    return Run(
+        load(args.model),
+        sets,
+        track,
+        names,
+        load=lambda: load(args.model),
+        folder=args.output,
+        fingerprint=str(seed_of(*parts, check_model(args.model), code)),
+        records=dict(frames),
+        tokenizer=tokenizer,
+        encode=encode,
+        models=Models(models, lambda name: load(models[name])),
+        computing=Computing(
+            given["threads"], given["gpus"], given["precision"], args.checkpoint_seconds
+        ),
+        device=device_of(given["gpus"]),
+        watch=Watch(track, scorer, tokenizer, given["ngram"], unseen).draw(sets, names),
+    )
+
+
+def finish(run: Run, args, options, code: str, **more) -> None:
+    """Write the model, and what it took, with the ``options`` of what changed it."""
+    files = save_model_folder(run.model, run.tokenizer, args.output)
+    details = {
+        "seed": args.settings["seed"],
+        "names": [str(name) for name in run.names],
+        "previous": check_model(args.model),
+        "versions": installed_versions(),
+        "code": code,
+        "records": {name: len(frame) for name, frame in run.records.items()},
+        "options": dataclasses.asdict(options),
+        "unseen": run.watch.unseen,
+        "sha256": files.pop("model.safetensors"),
+        "files": files,
+    }
+    write_reports(args.output, run.report() | details | more, args.output / "resume")

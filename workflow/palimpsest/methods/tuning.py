@@ -1,0 +1,44 @@
+"""What fine-tuning adds to a model, all of its weights or by adapters: for methods that subtract
+it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from palimpsest.models.arithmetic import assign, difference, weights_of
+from palimpsest.training.objective import Objective, Part
+
+if TYPE_CHECKING:
+    from palimpsest.methods.contract import Adapted
+    from palimpsest.methods.run import Run
+    from palimpsest.training.examples import Examples
+    from palimpsest.training.settings import Training
+
+
+def adapted(run: Run, settings: Adapted, phase: str) -> torch.nn.Module:
+    """The model with fresh adapters, which alone are trained."""
+    from palimpsest.models.adapters import with_adapters
+
+    names = (*run.names, phase, "adapters")
+    return with_adapters(run.model, settings.rank, settings.alpha, settings.adapter_dropout, *names)
+
+
+def learnt(
+    run: Run, examples: Examples, phase: str, training: Training, adapters: Adapted | None
+) -> dict[str, torch.Tensor]:
+    """FT(theta, examples) - theta, by the name of the weight: all weights are tuned, or
+    ``adapters`` alone. A phase of its own; the model is left as it was."""
+    from palimpsest.models.adapters import taken_off
+
+    objective = Objective({phase: Part(examples, run.likelihood)})
+    if adapters:
+        model = adapted(run, adapters, phase)
+        run.train(objective, training, phase, model=model)
+        return taken_off(model)
+    before = weights_of(run.model)
+    run.train(objective, training, phase)
+    vector = difference(run.model, before)
+    assign(run.model, before)
+    return vector

@@ -1,0 +1,33 @@
+"""Attack: a model that is to have forgotten, and what it forgot -> the model after an attack."""
+
+from __future__ import annotations
+
+import importlib
+
+from palimpsest.engine.provenance import code_digest
+from palimpsest.methods import prepare
+from palimpsest.training.settings import settings_of
+
+
+def add_arguments(parser) -> None:
+    prepare.add_arguments(parser)
+
+
+def run(args) -> None:
+    """settings: those of ``prepare``, and `study`, `seed`, `attack`, `implementation` (its module),
+    `attacked` (the name of the model), `state` and `options`.
+
+    training.json also holds `shown`: ids of the records of the forget set that the attack itself
+    showed to the model.
+    """
+    given = args.settings
+    attack = importlib.import_module(given["implementation"]).ATTACK
+    settings = settings_of(attack.Settings, given["options"])
+    frames = {name: prepare.records(getattr(args, name)) for name in ("forget", "retain", "extra")}
+    gone = frames["retain"]["record_id"].isin(frames["forget"]["record_id"])
+    frames["retain"] = frames["retain"][~gone].reset_index(drop=True)
+    code = code_digest(__name__, given["implementation"], given["track"], given["scorer"])
+    names = (given["study"], given["seed"], given["attack"], given["attacked"], given["state"])
+    attacked = prepare.prepare(args, frames, names, code)
+    shown = attack.change(attacked, settings)
+    prepare.finish(attacked, args, settings, code, shown=shown)

@@ -1,0 +1,30 @@
+# What is done to a model after it has forgotten, to see how deep that goes.
+
+
+rule attack:
+    input:
+        files("attack"),
+    output:
+        paths.around(paths.ATTACK),
+        model=f"{paths.ATTACK}/model.safetensors",
+    log:
+        "results/{study}/logs/attacks/seed{seed}/{attack}/{attacked}/{state}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=memory(3000, models=8, tables=20),
+        runtime="4h",
+        gpu=GPUS,
+    params:
+        settings=settings("attack"),
+        counts=counts("attack"),
+        arguments=arguments("attack"),
+        folder=subpath(output.model, parent=True),
+    message:
+        "Attacking {wildcards.attacked} as of {wildcards.state} of {wildcards.study} by"
+        " {wildcards.attack}, seed {wildcards.seed}"
+    shell:
+        "python -m palimpsest attack --settings {params.settings:q} --forget {input.forget:q}"
+        " --retain {input.retain:q} --extra {input.extra:q} {params.arguments}"
+        " --output {params.folder:q} > {log:q} 2>&1"
