@@ -80,12 +80,11 @@ def inputs(study: Study, rule: str, **wildcards) -> dict[str, list[str]]:
 
 
 def test_a_slice_needs_evidence_of_every_request_up_to_its_version(demo):
-    """That of the last, which hangs on the one before."""
-    assert inputs(demo, "request", request="r1") == {}
-    assert inputs(demo, "request", request="r2") == {"before": ["requests/r1.json"]}
     cell = {"seed": 1, "sharding": "3x2", "shard": 3, "slice": 1}
     assert inputs(demo, "slice", **cell, version="r0") == {}
-    assert inputs(demo, "slice", **cell, version="r2") == {"requests": ["requests/r2.json"]}
+    assert inputs(demo, "slice", **cell, version="r2") == {
+        "requests": ["requests/r1.json", "requests/r2.json"]
+    }
     slice_ = want(demo, "slice")
     assert slice_.marks(job(**cell, version="r0")) == ["nobody"]
     assert slice_.marks(job(**cell, version="r2"))[0].startswith("1 owners, ")

@@ -207,6 +207,7 @@ def test_a_state_counts_for_the_very_same_training_alone(whole, clone, monkeypat
     from palimpsest.cli import main
     from palimpsest.errors import UserError
     from palimpsest.steps import train as step
+    from palimpsest.training import report
 
     def fingerprint(argv: list[str]) -> str:
         found = []
@@ -232,7 +233,7 @@ def test_a_state_counts_for_the_very_same_training_alone(whole, clone, monkeypat
         other.setattr(step, "code_digest", lambda *modules: "other")
         seen.append(fingerprint(second))
     with monkeypatch.context() as other:
-        other.setattr(step, "version", lambda package: "other")
+        other.setattr(report, "version", lambda package: "other")
         seen.append(fingerprint(second))
     assert len(set(seen)) == 6
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from palimpsest.audit.purges import FILE as PURGED
 from palimpsest.data.identity import digests, recorded
-from palimpsest.data.ledger import START
 from palimpsest.data.readers import READERS
 from palimpsest.data.sources import fetched_name
 from palimpsest.errors import Problem, UserError
@@ -92,9 +91,9 @@ def ledger_option(study: Study) -> str:
 
 
 def request_files(study: Study, state: str) -> list[str]:
-    """Evidence that the owners of all requests up to a state were there: that of the last one,
-    which hangs on those before it."""
-    return [] if state == START else [study.path(paths.REQUEST, request=state)]
+    """Evidence that the owners of all requests up to a state were there."""
+    names = study.plan.names[1 : study.plan.order[state] + 1]
+    return [study.path(paths.REQUEST, request=name) for name in names]
 
 
 def request_owners(study: Study, request: str) -> str:
@@ -173,14 +172,6 @@ class Request(OfLedger):
     asks. So code does not count."""
 
     step = "request"
-
-    undated = frozenset({"before"})
-
-    def inputs(self, w) -> Files:
-        """The evidence of the request before. So whoever needs the evidence of all requests up to
-        one asks for the last alone, and a long ledger makes no long lists."""
-        state = self.plan.names[self.plan.order[w.request] - 1]
-        return {"before": request_files(self.study, state)}
 
     def settings(self, w):
         return {"salt": self.config["salt"]}
