@@ -12,7 +12,7 @@ from palimpsest.audit import certificate
 from palimpsest.data.ledger import Request
 from palimpsest.data.shards import place
 from palimpsest.files import write_json
-from palimpsest.plan import Plan
+from palimpsest.study.plan import Plan
 from palimpsest.training.report import write_reports
 
 # One that the hash puts into shard 1 under seed 1 and into shard 2 under seed 2.
