@@ -30,6 +30,7 @@ from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.settings import settings_from
 
 SMALL = {"n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257, "n_positions": 1024}
 TINY = {"n_layer": 2, "n_embd": 64, "n_head": 2, "vocab_size": 500, "n_positions": 64}
@@ -70,9 +71,10 @@ def tokens_per_second(shape: dict, batch_size: int, updates: int, gpus: int) -> 
         }
     )
     settings = TRAINING | {"gpus": gpus, "precision": "bf16", "batch_size": batch_size}
+    training, computing = settings_from(settings | {"epochs": 1})
     with tempfile.TemporaryDirectory() as folder:
         _, report = train(
-            make(shape), objective, settings, 1, ("benchmark",), Path(folder), "benchmark"
+            make(shape), objective, training, computing, ("benchmark",), Path(folder), "benchmark"
         )
     return report["tokens"] / report["seconds"]
 

@@ -42,6 +42,7 @@ from palimpsest.tracks.classification.examples import ClassificationExamples
 from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.settings import settings_from
 
 TARGET = 1.3
 # of the hatexplain study
@@ -96,14 +97,15 @@ def loop_epoch(
     start: torch.nn.Module, examples, loss: Callable, batch_size: int
 ) -> tuple[float, float]:
     """Seconds of one epoch of this project's loop."""
-    model, settings = copy.deepcopy(start), TRAINING | {"batch_size": batch_size}
+    model = copy.deepcopy(start)
+    training, computing = settings_from(TRAINING | {"batch_size": batch_size, "epochs": 1})
     with tempfile.TemporaryDirectory() as folder:
         return timed(
             lambda: train(
                 model,
                 Objective({"train": Part(examples, loss)}),
-                settings,
-                1,
+                training,
+                computing,
                 ("benchmark",),
                 Path(folder),
                 "benchmark",

@@ -47,7 +47,6 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 import torch
-from palimpsest.methods.unlearning import Run
 from targets import verdict
 from texts import LONGEST, PIECES, questions
 from torch.nn.functional import cross_entropy, logsigmoid
@@ -61,6 +60,7 @@ from transformers import (
 )
 
 from palimpsest.methods import gradient_difference, npo
+from palimpsest.methods.run import Run
 from palimpsest.metrics import memorization
 from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.randomness import seed_of
@@ -70,6 +70,7 @@ from palimpsest.tracks.causal.numbers import ATTACKS, MEMORY
 from palimpsest.tracks.causal.tokens import token_scores
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective
+from palimpsest.training.settings import Computing, Training
 
 TARGET = 1.3  # for the loop and the scores
 BATCH, RATE = 32, 1e-5
@@ -113,23 +114,22 @@ class Work:
         return AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **self.config))
 
 
-def objective_of(method: str, model: torch.nn.Module, work: Work) -> tuple[Objective, dict]:
+def objective_of(method: str, model: torch.nn.Module, work: Work) -> tuple[Objective, Training]:
     """A method's objective, the reference asked where it has one, and its settings."""
     module = METHODS[method][0]
     settings = module.Settings(learning_rate=RATE, epochs=work.epochs, batch_size=BATCH)
-    return module.objective(
-        Run(model, work.sets, causal.predict, ("benchmark",), again=lambda: copy.deepcopy(model)),
-        settings,
-    ), dataclasses.asdict(settings)
+    start = copy.deepcopy(model)
+    run = Run(model, work.sets, causal, ("benchmark",), load=lambda: start, folder=Path("unused"))
+    return module.objective(run, settings), settings
 
 
 def loop(method: str, model: torch.nn.Module, work: Work) -> tuple[int, None]:
     """Unlearn by this project's loop -> tokens."""
     objective, settings = objective_of(method, model, work)
-    settings |= {"threads": 1, "gpus": 0, "precision": "no", "checkpoint_seconds": 1e9}
+    computing = Computing(checkpoint_seconds=1e9)
     with tempfile.TemporaryDirectory() as folder:
         _, report = train(
-            model, objective, settings, work.epochs, ("benchmark",), Path(folder), "benchmark"
+            model, objective, settings, computing, ("benchmark",), Path(folder), "benchmark"
         )
     return report["tokens"], None
 
@@ -307,7 +307,7 @@ def plain_scores(moments: bool, model: torch.nn.Module, work: Work) -> tuple[int
 
 # Metrics of single tokens; the mean NLL of a text is what its truth ratio takes.
 METRICS: list[Callable] = [
-    *(lambda scores, sizes, name=name: getattr(memorization, name)(scores) for name in MEMORY),
+    *(lambda scores, sizes, metric=metric: metric(scores) for metric in MEMORY),
     *ATTACKS.values(),
     lambda scores, sizes: memorization.nll_per_text(scores),
 ]

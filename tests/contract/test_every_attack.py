@@ -17,8 +17,8 @@ from palimpsest.attacks import relearn
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack, split
 from palimpsest.errors import UserError
 from palimpsest.methods.watch import Watch
+from palimpsest.study.fields import field_problems, types_of
 from palimpsest.training import loop
-from palimpsest.training.fields import field_problems, types_of
 from palimpsest.training.settings import Computing
 
 LISTED = [(name, track) for name, attack in ATTACKS.items() for track in attack.tracks]

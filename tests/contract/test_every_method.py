@@ -14,8 +14,8 @@ from tiny import move, run_of, value
 
 from palimpsest.methods.contract import Forgetting, Retaining
 from palimpsest.methods.registry import METHODS
+from palimpsest.study.fields import field_problems, types_of
 from palimpsest.training import loop
-from palimpsest.training.fields import field_problems, types_of
 from palimpsest.training.settings import Computing
 
 LISTED = [(name, track) for name, one in METHODS.items() if one.trains for track in one.tracks]

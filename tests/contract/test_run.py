@@ -110,3 +110,20 @@ def test_what_the_reference_says_is_that_of_the_model_on_disk_though_it_moved(tm
     with torch.no_grad():
         one = run.sets["forget"].batch(np.array([3]))
         assert float(run.losses(still.model, one)) == pytest.approx(expected[3], rel=1e-9)
+
+
+def test_what_a_kept_result_cost_counts_after_a_kill_too(tmp_path):
+    """And once: not again by whoever asks for it a second time in another run."""
+    for _ in range(2):
+        run = run_of("causal", tmp_path)
+        run.spent(5)
+        assert run.kept("it", lambda run=run: run.spent(70) or [1]) == [1]
+        assert run.report()["tokens"] == run.report()["spent"] == 75
+
+
+def test_looks_before_a_training_stand_before_what_it_watched(tmp_path):
+    run = run_of("causal", tmp_path)
+    run.looks.append({"update": 0, "n": 1.0})
+    run.train(nothing_but(run), SHORT)
+    run.phases["train"]["watched"] = [{"update": 0, "n": 2.0}]
+    assert [one["n"] for one in run.report()["watched"]] == [1.0, 2.0]

@@ -6,10 +6,10 @@ enter, the cost of training them again. ``shards`` is '<shards>x<slices>', '1x1'
 forgotten only what the attack did not show to the model is then measured. ``set`` says on which
 records: valid, test, train (what was trained for a request), forget (a request's records, after it;
 of causal models those of everybody who is forgotten by then), forget_before, and of causal models
-retain, holdout, controls (planted secrets that nobody asks to forget) and each part of test that
-the data name. ``group`` is a family ('religion'), one group of it ('religion=none'), or for the
-expected cost of requests for others their number ('owners=5'); empty otherwise. ``n`` counts the
-records, for costs the owners, for model_utility its parts.
+retain, holdout, controls (planted secrets that nobody asks to forget) and each part of held-out
+text that the data name. ``group`` is a family ('religion'), one group of it ('religion=none'), or
+for the expected cost of requests for others their number ('owners=5'); empty otherwise. ``n``
+counts the records, for costs the owners, for model_utility its parts.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def prepare(
     given, models = args.settings, models or {}
     track, scorer = (importlib.import_module(given[name]) for name in ("track", "scorer"))
     torch.set_num_threads(given["threads"])
-    tokenizer = load_tokenizer(args.model)
+    previous, tokenizer = check_model(args.model), load_tokenizer(args.model)
     load = loader(given, tokenizer)
 
     def encode(frame: pd.DataFrame) -> Examples:
@@ -93,7 +93,8 @@ def prepare(
         names,
         load=lambda: load(args.model),
         folder=args.output,
-        fingerprint=str(seed_of(*parts, check_model(args.model), code)),
+        previous=previous,
+        fingerprint=str(seed_of(*parts, previous, code)),
         records=dict(frames),
         tokenizer=tokenizer,
         encode=encode,
@@ -112,7 +113,7 @@ def finish(run: Run, args, options, code: str, **more) -> None:
     details = {
         "seed": args.settings["seed"],
         "names": [str(name) for name in run.names],
-        "previous": check_model(args.model),
+        "previous": run.previous,
         "versions": installed_versions(),
         "code": code,
         "records": {name: len(frame) for name, frame in run.records.items()},

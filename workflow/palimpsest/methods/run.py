@@ -57,11 +57,11 @@ class Run:
     """One request, one method, one seed.
 
     model: the one that learnt the forget set, and is to be changed. load: gives it as it lies on
-    disk. sets: examples by name (forget, retain, extra), and records, the tables they were encoded
-    from. track: its module. models: auxiliaries, or the models of other methods, by name; teachers:
-    of disjoint owners, where the method needs them. names key every draw. folder and fingerprint:
-    where states are kept to resume from, and what they depend on. watch: numbers that are watched
-    while the model changes.
+    disk, where previous is its digest. sets: examples by name (forget, retain, extra), and records,
+    the tables they were encoded from. track: its module. models: auxiliaries, or the models of
+    other methods, by name; teachers: of disjoint owners, where the method needs them. names key
+    every draw. folder and fingerprint: where states are kept to resume from, and what they depend
+    on. watch: numbers that are watched while the model changes.
     """
 
     model: torch.nn.Module
@@ -70,6 +70,7 @@ class Run:
     names: tuple
     load: Callable[[], torch.nn.Module]
     folder: Path
+    previous: str = ""
     fingerprint: str = ""
     records: dict[str, pd.DataFrame] = field(default_factory=dict)
     tokenizer: Any = None
@@ -136,18 +137,20 @@ class Run:
         """What ``make`` gives, made once though the run is killed: tensors by name, or what JSON
         holds.
 
-        For what later phases start from and what depends on weights that have changed since.
+        For what later phases start from and what depends on weights that have changed since. What
+        it cost (``spent``) counts after a kill as well.
         """
         from safetensors.torch import load_file, save_file
 
         path = self.folder / "resume" / "kept" / name
         tensors, told = path.with_suffix(".safetensors"), path.with_suffix(".json")
-        if told.is_file() and read_json(told)["fingerprint"] == self.fingerprint:
+        if told.is_file() and (known := read_json(told))["fingerprint"] == self.fingerprint:
             logging.info("%s is taken as it was made before a kill", name)
-            return load_file(tensors) if tensors.is_file() else read_json(told)["value"]
+            self.spent(known["spent"])
+            return load_file(tensors) if tensors.is_file() else known["value"]
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors.unlink(missing_ok=True)
-        value = make()
+        before, value = self.extra_tokens, make()
         holds_tensors = isinstance(value, dict) and any(
             isinstance(one, torch.Tensor) for one in value.values()
         )
@@ -156,7 +159,9 @@ class Run:
             save_file({key: one.detach().cpu().contiguous() for key, one in value.items()}, part)
             part.rename(tensors)
         told_value = None if holds_tensors else json.loads(json.dumps(value))
-        write_json(told, {"fingerprint": self.fingerprint, "value": told_value})
+        spent = self.extra_tokens - before
+        kept = {"fingerprint": self.fingerprint, "value": told_value, "spent": spent}
+        write_json(told, kept)
         return value if holds_tensors else told_value
 
     def spent(self, tokens: int) -> None:
@@ -169,6 +174,8 @@ class Run:
         empty = {"tokens": 0, "examples": 0, "seconds": 0.0, "steps": 0, "peak_mb": 0}
         main = empty | {"curve": [], "watched": self.looks, "stopped": False}
         main |= {"device": str(self.device)} | self.phases.get("train", {})
+        if self.looks and "train" in self.phases:
+            main["watched"] = [*self.looks, *main["watched"]]
         others = {name: one for name, one in self.phases.items() if name != "train"}
         for one in others.values():
             main |= {name: main[name] + one[name] for name in SUMMED}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import method_of, without_variant
-from palimpsest.training.fields import field_problems
+from palimpsest.study.fields import field_problems
 
 
 def settings_of(module: str):

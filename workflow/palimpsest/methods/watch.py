@@ -51,7 +51,7 @@ class Watch:
             found = self._memory(model)
         ruined = [name for name, value in found.items() if not math.isfinite(value)]
         if ruined:
-            remedy = "lower how far the method goes"
+            remedy = "have the method change the model less (its rate, its scale)"
             raise UserError(
                 Problem(
                     "what is watched is not finite", "unlearning", ", ".join(ruined), remedy=remedy

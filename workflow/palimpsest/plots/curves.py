@@ -33,25 +33,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
             zorder=1,
         )
         for method, points in part.groupby("method", sort=False):
-            way = common.look(method)
-            place.fill_between(
-                points["update"],
-                points["low"],
-                points["high"],
-                color=way.colour,
-                alpha=0.15,
-                linewidth=0,
-            )
-            place.plot(
-                points["update"],
-                points["value"],
-                color=way.colour,
-                linewidth=1.1,
-                marker=way.marker,
-                markersize=way.size * 0.7,
-                markerfacecolor=way.face,
-                markevery=max(1, len(points) // 6),
-            )
+            common.draw_way(place, points, method, max(1, len(points) // 6))
         place.set_yscale("log")
         place.yaxis.set_major_formatter("{x:g}")
         place.yaxis.set_minor_locator(NullLocator())

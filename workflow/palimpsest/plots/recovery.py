@@ -19,24 +19,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     made, axes = common.panels(style, len(attacks), 1.1, 2.3)
     for place, attack in zip(axes, attacks, strict=True):
         for method, points in frame[frame["attack"] == attack].groupby("method", sort=False):
-            way = common.look(method)
-            place.fill_between(
-                points["update"],
-                points["low"],
-                points["high"],
-                color=way.colour,
-                alpha=0.15,
-                linewidth=0,
-            )
-            place.plot(
-                points["update"],
-                points["value"],
-                color=way.colour,
-                linewidth=1.1,
-                marker=way.marker,
-                markersize=way.size * 0.7,
-                markerfacecolor=way.face,
-            )
+            common.draw_way(place, points, method)
         place.set_title(attack.capitalize())
         place.set_ylim(0, 1.03)
         place.margins(x=0.03)

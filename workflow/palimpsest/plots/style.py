@@ -130,6 +130,30 @@ def look(name: str) -> Look:
     return Look(colour, marker, method_of(method).fitted)
 
 
+def draw_way(place, points, method: str, every: int = 1) -> None:
+    """A method's line over updates, with the band that the seeds span (points: update, value, low,
+    high)."""
+    way = look(method)
+    place.fill_between(
+        points["update"],
+        points["low"],
+        points["high"],
+        color=way.colour,
+        alpha=0.15,
+        linewidth=0,
+    )
+    place.plot(
+        points["update"],
+        points["value"],
+        color=way.colour,
+        linewidth=1.1,
+        marker=way.marker,
+        markersize=way.size * 0.7,
+        markerfacecolor=way.face,
+        markevery=every,
+    )
+
+
 def figure(
     style: dict, height: float, rows: int, columns: int, **shared
 ) -> tuple[Figure, np.ndarray]:

@@ -17,9 +17,9 @@ from palimpsest.data.tables import plain
 from palimpsest.errors import Problem
 from palimpsest.methods.registry import METHODS, is_method, method_of, without_variant
 from palimpsest.methods.settings import option_problems, options_of
+from palimpsest.study.fields import field_problems
 from palimpsest.study.schema import nearest, shown
 from palimpsest.tracks import track_of
-from palimpsest.training.fields import field_problems
 from palimpsest.training.schedule import stage_epochs
 
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type

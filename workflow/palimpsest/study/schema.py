@@ -47,7 +47,7 @@ FOUND = {
 def schema() -> dict:
     """The schema, with the names of tracks, readers and methods taken from their dicts, and types,
     bounds and defaults of trainings from their dataclasses."""
-    from palimpsest.training.fields import as_schema
+    from palimpsest.study.fields import as_schema
     from palimpsest.training.settings import Computing, OfRecipe, OfStudy
 
     loaded = yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
