@@ -28,12 +28,14 @@ import yaml
 from graph import clone
 
 from palimpsest.data.ledger import HEADER, START, Request
-from palimpsest.data.shards import parse_sharding, place
+from palimpsest.data.shards import SINGLE, parse_sharding, place
 from palimpsest.data.storage import read_parquet
 from palimpsest.metrics.cost import expected_cost, full_cost
 from palimpsest.models.tokenizers import encode, load_tokenizer
 from palimpsest.randomness import numpy_generator
-from palimpsest.study.plan import SINGLE, Plan
+from palimpsest.study.load import check_study
+from palimpsest.study.plan import Plan
+from palimpsest.study.recipes import tokenizer_of
 from palimpsest.training.report import read_reports
 from palimpsest.training.schedule import stage_epochs
 
@@ -87,7 +89,7 @@ def snakemake(folder: Path, *targets: str) -> None:
 
 def train_tokens(folder: Path, study: dict) -> pd.Series:
     """Tokens of the training records of each owner."""
-    tokenizer = study["model"]["tokenizer"]
+    tokenizer = tokenizer_of(check_study(study, "study.yaml"))
     records = f"results/{STUDY}/data/records.parquet"
     snakemake(folder, records, f"results/pretrained/{tokenizer}/tokenizer.json")
     frame = read_parquet(folder / records)
@@ -110,15 +112,15 @@ def cells_of(study: dict, seed: int, sharding: str, tokens: pd.Series) -> np.nda
 
 
 def planned_tokens(
-    plan: Plan, seed: int, sharding: str, version: str, tokens: pd.Series, cells: np.ndarray
+    plan: Plan, seed: int, sharding: str, state: str, tokens: pd.Series, cells: np.ndarray
 ) -> int:
-    """Tokens of all stages that exist because of ``version``, by what is left in their slices
+    """Tokens of all stages that exist because of ``state``, by what is left in their slices
     then."""
     left = cells.copy()
-    for request in plan.requests[: plan.order[version]]:
+    for request in plan.requests[: plan.order[state]]:
         left -= cells_of(plan.study, seed, sharding, tokens[list(request.owners)])
     epochs = stage_epochs(plan.study["training"]["epochs"], left.shape[1])
-    stages = [plan.parse(name)[1:3] for name in plan.trained_for(seed, sharding, version)]
+    stages = [plan.parse(name)[1:3] for name in plan.trained_for(seed, sharding, state)]
     return int(sum(epochs[stage - 1] * left[shard - 1, :stage].sum() for shard, stage in stages))
 
 
@@ -173,11 +175,10 @@ def trained(folder: Path, study: dict, tokens: pd.Series, count: int) -> None:
     write_ledger(folder, plan.requests)
     cells = cells_of(study, seed, SHARDING, tokens)
     reports = {
-        (version, sharding): [
-            f"results/{STUDY}/seed{seed}/{name}"
-            for name in plan.trained_for(seed, sharding, version)
+        (state, sharding): [
+            f"results/{STUDY}/seed{seed}/{name}" for name in plan.trained_for(seed, sharding, state)
         ]
-        for version in plan.names
+        for state in plan.names
         for sharding in (SHARDING, SINGLE)
     }
     snakemake(folder, *(f"{path}/training.json" for paths in reports.values() for path in paths))
@@ -185,17 +186,17 @@ def trained(folder: Path, study: dict, tokens: pd.Series, count: int) -> None:
         f"\n{'request':>8}{'stages':>8}{'planned':>12}{'trained':>12}{'from scratch':>14}"
         f"{'share':>8}{'of seconds':>12}"
     )
-    for version in plan.names:
+    for state in plan.names:
         sums = {}
         for sharding in (SHARDING, SINGLE):
-            found = [read_reports(folder / path) for path in reports[version, sharding]]
+            found = [read_reports(folder / path) for path in reports[state, sharding]]
             sums[sharding] = [sum(report[key] for report in found) for key in ("tokens", "seconds")]
         (ours, seconds), (full, full_seconds) = sums[SHARDING], sums[SINGLE]
         counted, stages = (
-            planned_tokens(plan, seed, SHARDING, version, tokens, cells),
-            len(reports[version, SHARDING]),
+            planned_tokens(plan, seed, SHARDING, state, tokens, cells),
+            len(reports[state, SHARDING]),
         )
-        name = "(start)" if version == START else version
+        name = "(start)" if state == START else state
         print(
             f"{name:>8}{stages:>8}{counted:>12,}{ours:>12,}{full:>14,}"
             f"{ours / full:>8.3f}{seconds / full_seconds:>12.3f}"

@@ -31,8 +31,8 @@ from targets import verdict
 from texts import PIECES
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from palimpsest.generation import greedy_suffixes
 from palimpsest.metrics.extraction import extraction_likelihood
+from palimpsest.models.generation import greedy_suffixes
 from palimpsest.randomness import numpy_generator, seed_of
 
 TARGET, TIE = 5.0, 1e-4

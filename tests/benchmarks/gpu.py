@@ -27,9 +27,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from palimpsest.randomness import numpy_generator, seed_of
 from palimpsest.tracks.causal import model as causal
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
-from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.predictions import negative_log_likelihood
 from palimpsest.training.settings import settings_from
 
 SMALL = {"n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257, "n_positions": 1024}

@@ -7,7 +7,7 @@ temporary folder, removed afterwards.
 How to read it: wall seconds of ``snakemake --dry-run``, the median of ``--rounds`` and their range,
 processor seconds, which neighbours on a shared machine disturb less, and the peak memory of the
 process. *many seeds* is the demo's study with more seeds; *long ledger* has few seeds, more shards
-and forty requests, which is where versions of slices and checkpoints are looked up most. *bare* is
+and forty requests, which is where states of slices and checkpoints are looked up most. *bare* is
 a Snakefile without any Python of its own: data, train, evaluate, figure. What a job costs, in
 processor time, is compared in the last column, since no two graphs are equally large.
 """
@@ -148,7 +148,8 @@ def measure(title: str, folder: Path, *arguments: str, rounds: int) -> None:
     found = f"{min(seconds):.2f} - {max(seconds):.2f}"
     each = 1000 * median(cpu) / jobs
     print(
-        f"{title:18}{jobs:>7,}{median(seconds):>8.2f}{found:>16}{median(cpu):>8.2f}{peak:>7.0f}{each:>8.2f}",
+        f"{title:18}{jobs:>7,}{median(seconds):>8.2f}{found:>16}{median(cpu):>8.2f}"
+        f"{peak:>7.0f}{each:>8.2f}",
         flush=True,
     )
 

@@ -39,9 +39,9 @@ from palimpsest.tracks.causal import model as causal_track
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.classification import model as classification
 from palimpsest.tracks.classification.examples import ClassificationExamples
-from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.predictions import negative_log_likelihood
 from palimpsest.training.settings import settings_from
 
 TARGET = 1.3

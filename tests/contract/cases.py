@@ -25,10 +25,14 @@ from palimpsest.methods.sham import distance
 
 @dataclass(frozen=True)
 class Case:
-    """formula(run, settings): what is minimised, wherever the model is by now; start: the same
-    where it is the one before the request, if that is another expression. promise(run): what must
-    be lower afterwards. options: settings under which a few updates show it; variants: further
-    settings, and what is minimised under them."""
+    """Of a method, or of a variant of one, NAME-VARIANT, whose ``options`` take another way
+    through its code.
+
+    formula(run, settings): what is minimised, wherever the model is by now; start: the same where
+    it is the one before the request, if that is another expression. promise(run): what must be
+    lower afterwards. options: settings under which a few updates show it; variants: further
+    settings, and what is minimised under them.
+    """
 
     promise: Callable[[Run], float]
     formula: Callable | None = None
@@ -101,6 +105,10 @@ CASES = {
                 {"direction": "released"},
                 lambda run: abs(alignment(run) - released(run)) + 0.3 * kept(run),
             ),
+            (
+                {"alpha": 0.9},
+                lambda run: abs(alignment(run) - gap(run, run.reference)) + 0.9 * kept(run),
+            ),
         ),
     ),
     "loo_ensemble": Case(
@@ -132,10 +140,16 @@ CASES = {
         lambda run, s: halved(run) + retained(run),
         variants=(
             (
-                {"join": "weighted", "kl_weight": 0.5, "retain_weight": 3.0},
-                lambda run: halved(run) + 0.5 * kept(run) + 3 * retained(run),
+                {"join": "weighted", "forget_weight": 2.0, "kl_weight": 0.5, "retain_weight": 3.0},
+                lambda run: 2 * halved(run) + 0.5 * kept(run) + 3 * retained(run),
             ),
         ),
+    ),
+    "mollm-mgda": Case(
+        halved,
+        lambda run, s: halved(run) + kept(run) + retained(run),
+        lambda run, s: halved(run) + retained(run),
+        options={"join": "mgda"},
     ),
     "localised": Case(
         unsaid,
@@ -144,7 +158,12 @@ CASES = {
         variants=(({"enough": -2.0}, lambda run: unsaid(run, -2.0) + retained(run)),),
     ),
     "task_vector": Case(forgotten),
+    "task_vector-lora": Case(forgotten, options={"tune": "lora", "learning_rate": 1e-2}),
     "f_learning": Case(forgotten, options={"scale": 1.0, "forget_learning_rate": 1e-3}),
+    "f_learning-lora": Case(
+        forgotten,
+        options={"forget": "lora", "learn": "lora", "scale": 1.0, "forget_learning_rate": 1e-2},
+    ),
     "depn": Case(lambda run: float(probabilities(run, "forget").mean())),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }

@@ -6,24 +6,26 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from cases import CASES, parameters
-from tiny import move, run_of, value
+from tiny import kl, move, run_of, value
 
 from palimpsest.methods.contract import Forgetting, Retaining
-from palimpsest.methods.registry import METHODS
-from palimpsest.study.fields import field_problems, types_of
+from palimpsest.methods.registry import METHODS, forgetting, method_of, without_variant
 from palimpsest.training import loop
+from palimpsest.training.fields import field_problems, types_of
 from palimpsest.training.settings import Computing
 
-LISTED = [(name, track) for name, one in METHODS.items() if one.trains for track in one.tracks]
-METHOD = {name: importlib.import_module(METHODS[name].module).METHOD for name, _ in LISTED}
+LISTED = [(name, track) for name in CASES for track in method_of(name).tracks]
+METHOD = {name: importlib.import_module(method_of(name).module).METHOD for name in CASES}
 MINIMISED = [(name, track) for name, track in LISTED if METHOD[name].objective]
 VARIANTS = [
     (name, track, *variant) for name, track in MINIMISED for variant in CASES[name].variants
 ]
+WORDS = ("deletes", "hides", "nothing")  # of what a method does to the forgotten
 # Small, and quick to show an effect.
 QUICK = {
     "learning_rate": 1e-3, "weight_decay": 0.0, "clip_norm": None, "warmup_share": 0.0,
@@ -44,8 +46,24 @@ def quick(name: str):
 
 
 def test_of_every_method_is_written_down_what_it_is():
-    assert set(CASES) == {name for name, _ in LISTED}
+    trained = {name for name, one in METHODS.items() if one.trains}
+    assert set(map(without_variant, CASES)) == trained <= set(CASES)
     assert all(CASES[name].formula for name, _ in MINIMISED)
+
+
+def test_what_goes_on_from_weights_that_learnt_it_is_never_said_to_delete():
+    """Whatever trains or edits a model starts from the base, or from its own model before."""
+    told = forgetting(METHODS)
+    assert told.keys() == METHODS.keys()
+    by_word = {word: {name for name in told if told[name]["forgets"] == word} for word in WORDS}
+    assert by_word["hides"] == {name for name, one in METHODS.items() if one.trains}
+    assert by_word["nothing"] == {"base", "base_postprocessed"}
+    assert by_word["deletes"] == {"oracle"} | {
+        name for name, one in METHODS.items() if one.needs == "teachers"
+    }
+    post = {name for name in told if told[name]["post_processor"]}
+    assert post == {name for name, one in METHODS.items() if one.fitted}
+    assert forgetting(["npo-batch"])["npo-batch"]["forgets"] == "hides"
 
 
 @pytest.mark.parametrize("name", METHOD)
@@ -98,7 +116,7 @@ def test_so_it_is_with_other_settings(name, track, options, formula):
 def test_a_retain_term_is_offered_as_likelihood_and_as_kl(name):
     """Wherever there is one; MOLLM has both at once."""
     offered = issubclass(METHOD[name].Settings, Retaining)
-    assert offered or "retain_weight" not in types_of(METHOD[name].Settings) or name == "mollm"
+    assert offered or "retain_weight" not in types_of(METHOD[name].Settings) or "mollm" in name
     assert (
         not offered
         or any("kl" in options.values() for options, _ in CASES[name].variants)
@@ -189,6 +207,34 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(name, track, tmp_path, mo
         assert {key: run.report()[key] for key in told} == {
             key: whole.report()[key] for key in told
         }
+
+
+@pytest.mark.parametrize(("name", "track"), LISTED)
+def test_what_is_watched_begins_with_the_model_before_and_ends_with_the_one_after(
+    name, track, tmp_path
+):
+    """By how far what it says of the forget set is from what was said; updates count up."""
+    run = run_of(track, tmp_path)
+
+    def numbers(model, earlier=None) -> dict[str, float]:
+        return {"away": kl(run, run.reference, model, "forget")}
+
+    run.watch = SimpleNamespace(
+        numbers=numbers,
+        of=lambda objective: lambda *given: (numbers(*given), False),
+        memorization_metrics=(),
+        unseen={},
+    )
+    METHOD[name].change(run, quick(name))
+    watched = run.report()["watched"]
+    away = numbers(run.model)["away"]
+    assert watched[0] == {"update": 0, "away": 0.0} and away > 0
+    assert watched[-1]["away"] == pytest.approx(away, rel=1e-9)
+    updates = [one["update"] for one in watched]
+    assert updates == sorted(set(updates))
+    looks = 0 if METHOD[name].objective else 1 if "train" in run.phases else 2
+    epochs = QUICK["epochs"] + 1 if "train" in run.phases else 0
+    assert len(watched) == looks + epochs
 
 
 def test_the_reference_is_the_model_on_disk_whenever_it_is_asked_for():

@@ -11,14 +11,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_every_method import MINIMISED
+from cases import CASES
+from test_every_method import METHOD, MINIMISED
 from tiny import SAW, examples, run_of, tiny
 
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.methods import kga, loo_ensemble, npo
 from palimpsest.methods.registry import METHODS
 from palimpsest.methods.run import Run
-from palimpsest.methods.settings import settings_of
+from palimpsest.methods.settings import kind_of
 from palimpsest.training.settings import Computing
 
 
@@ -141,7 +142,7 @@ OWN = {
         "retain_weight": 1.0,
     },
     "localised": {
-        "batch_size": 64, "schedule": "cosine", "forget_weight": 1.0, "parts": ("*.mlp",),
+        "batch_size": 64, "schedule": "cosine", "forget_weight": 1.0, "parts": None,
         "enough": -5.0,
     } | RETAINING,
 }  # fmt: skip
@@ -149,13 +150,13 @@ OWN = {
 
 @pytest.mark.parametrize("name", OWN)
 def test_what_is_not_set_is_as_its_authors_have_it(name):
-    assert dataclasses.asdict(settings_of(METHODS[name].module)()) == COMMON | OWN[name]
+    assert dataclasses.asdict(kind_of(name)()) == COMMON | OWN[name]
 
 
 def test_a_method_that_does_not_train_has_settings_of_its_own_alone():
     depn = {"erase": 10, "threshold": 0.1, "points": 20, "rows": 256, "order": "sequential"}
     for name, wanted in (("sham", {"order": "batch"}), ("depn", depn)):
-        assert dataclasses.asdict(settings_of(METHODS[name].module)()) == wanted
+        assert dataclasses.asdict(kind_of(name)()) == wanted
 
 
 @pytest.mark.parametrize(("forget", "retain"), [(1.0, 0.0), (0.0, 1.0), (2.0, 3.0)])
@@ -201,14 +202,12 @@ def test_one_teacher_of_those_that_did_not_see_a_text_is_drawn_by_names():
 @pytest.mark.parametrize(("name", "track"), MINIMISED)
 def test_a_training_in_pieces_ends_where_one_in_whole_batches_does(name, track, tmp_path):
     """What joins parts, and what is constant, is over the whole batch, however it is read."""
-    module = importlib.import_module(METHODS[name].module)
+    small = {"batch_size": 5, "epochs": 3, "learning_rate": 1e-4}
     weights = []
     for micro in (None, 2):
         run = run_of(track, tmp_path / str(micro))
-        settings = module.Settings(
-            batch_size=5, micro_batch_size=micro, epochs=3, learning_rate=1e-4
-        )
-        module.METHOD.change(run, settings)
+        options = CASES[name].options | small | {"micro_batch_size": micro}
+        METHOD[name].change(run, METHOD[name].Settings(**options))
         weights.append(torch.cat([weight.detach().flatten() for weight in run.model.parameters()]))
     start = torch.cat([weight.detach().flatten() for weight in tiny(track).parameters()])
     assert (weights[0] - start).abs().max() > 1e-4

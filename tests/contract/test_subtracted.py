@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
 from cases import parameters
+from peft.tuners.lora import LoraLayer
 from tiny import nll, run_of
 
 from palimpsest.methods import f_learning, task_vector
-from palimpsest.methods.tuning import learnt
+from palimpsest.methods.tuning import adapted, learnt
 from palimpsest.models.adapters import taken_off, with_adapters
 from palimpsest.models.arithmetic import add, difference, weights_of
 from palimpsest.training.objective import Objective, Part
@@ -38,28 +40,26 @@ def test_what_one_more_training_adds_is_taken_away(scale, tmp_path):
 
 @pytest.mark.parametrize("track", ["causal", "classification"])
 def test_adapters_add_scaled_products_to_linear_maps_alone(track, tmp_path):
-    """(alpha / r) B A of each, by hand; the head, embeddings and biases stay. With the difference
+    """(alpha / r) B A of each, by hand; head, embeddings and biases stay. With the difference
     added the model says what it said with the adapters on."""
     run = run_of(track, tmp_path)
     before = weights_of(run.model)
-    adapted = with_adapters(run.model, 2, 6, 0.0, "names")
+    with_them = with_adapters(run.model, 2, 6, 0.0, "names")
     factors = {}
     generator = torch.Generator().manual_seed(1)
-    for name, weight in adapted.named_parameters():
+    for name, weight in with_them.named_parameters():
         if weight.requires_grad:
             with torch.no_grad():
                 weight.copy_(torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
             place, _, letter = name.removeprefix("base_model.model.").partition(".lora_")
             factors.setdefault(place, {})[letter[0]] = weight.detach().clone()
-    said = nll(dataclasses.replace(run, model=adapted.eval()), "forget")
-    vector = taken_off(adapted)
+    said = nll(dataclasses.replace(run, model=with_them.eval()), "forget")
+    vector = taken_off(with_them)
     assert set(vector) == {f"{place}.weight" for place in factors}
-    assert not any("wte" in name or "lm_head" in name for name in vector)
+    assert all(name.startswith("transformer.h.") for name in vector)
     for place, pair in factors.items():
         product = 6 / 2 * pair["B"] @ pair["A"]
-        shape = before[f"{place}.weight"].shape
-        product = product if product.shape == shape and "score" in place else product.T
-        assert torch.allclose(vector[f"{place}.weight"], product)
+        assert torch.allclose(vector[f"{place}.weight"], product.T)
     assert all(torch.equal(weight, before[name]) for name, weight in run.model.named_parameters())
     assert nll(run, "forget") != pytest.approx(said)
     add(run.model, vector, 1.0)
@@ -71,15 +71,37 @@ def test_adapters_begin_as_nothing_and_are_drawn_by_names(tmp_path):
     start = nll(run, "forget")
 
     def drawn(*names) -> list[torch.Tensor]:
-        adapted = with_adapters(run.model, 2, 4, 0.0, *names)
-        first = [weight.detach().clone() for weight in adapted.parameters() if weight.requires_grad]
-        assert nll(dataclasses.replace(run, model=adapted.eval()), "forget") == start
-        assert not any(value.any() for value in taken_off(adapted).values())
+        with_them = with_adapters(run.model, 2, 4, 0.0, *names)
+        first = [
+            weight.detach().clone() for weight in with_them.parameters() if weight.requires_grad
+        ]
+        assert nll(dataclasses.replace(run, model=with_them.eval()), "forget") == start
+        assert not any(value.any() for value in taken_off(with_them).values())
         return first
 
     assert all(map(torch.equal, drawn("a"), drawn("a")))
     assert not all(map(torch.equal, drawn("a"), drawn("b")))
     assert all(weight.requires_grad for weight in run.model.parameters())
+
+
+def test_adapters_are_as_the_settings_have_them(tmp_path):
+    """Rank 3, alpha 12: what they add is scaled by 4."""
+    run = run_of("causal", tmp_path)
+    model = adapted(run, task_vector.Settings(rank=3, alpha=12, adapter_dropout=0.25), "tune")
+    layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    assert len(layers) == 8
+    for layer in layers:
+        (name,) = layer.active_adapters
+        assert (layer.r[name], layer.scaling[name], layer.lora_dropout[name].p) == (3, 4.0, 0.25)
+
+
+def test_a_task_vector_is_watched_before_and_after(tmp_path):
+    run = run_of("causal", tmp_path)
+    start = nll(run, "forget")
+    run.watch = SimpleNamespace(numbers=lambda model: {"nll": nll(run, "forget")})
+    task_vector.METHOD.change(run, task_vector.Settings(**TRAINING))
+    told = [(one["update"], one["nll"]) for one in run.report()["watched"]]
+    assert told == [(0, start), (1, nll(run, "forget"))] and told[1][1] > start
 
 
 def test_a_task_vector_of_adapters_leaves_all_that_has_none(tmp_path):
@@ -122,6 +144,12 @@ def test_f_learning_takes_the_old_away_and_then_learns_the_new(forget, learn, tm
     assert any(step.any() for step in moved.values())
     if learn == "lora":
         assert not any(step.any() for name, step in moved.items() if "ln_" in name)
+        answers = first.encode(first.records["forget"].assign(completion="no"))
+        model = adapted(first, settings, "learn")
+        second = Objective({"learn": Part(answers, first.likelihood)})
+        first.train(second, settings, model=model)
+        add(first.model, taken_off(model), 1.0)  # whole, whatever was taken away
+        assert all(map(torch.equal, run.model.parameters(), first.model.parameters()))
     assert list(run.phases) == ["forget", "train"]
 
 

@@ -25,9 +25,9 @@ def marks(data: bytes, tokenizer: Tokenizer | None = None) -> int:
     found = set()
     for piece in said(data):
         if piece.kind == "text" and tokenizer is None:
-            found |= KNOWN.found(piece.value)
+            found |= KNOWN.matches(piece.value)
         elif piece.kind == "tokens" and tokenizer is not None:
-            found |= KNOWN.found(tokenizer.decode(piece.value))
+            found |= KNOWN.matches(tokenizer.decode(piece.value))
     return len(found)
 
 

@@ -23,24 +23,27 @@ from itertools import count, product
 from pathlib import Path
 
 import pandas as pd
-from stepping import DESCRIBED, call
+from stepping import DESCRIBED, SECRET, call
 
 from palimpsest.audit import checks
 from palimpsest.audit.fingerprints import save, take
-from palimpsest.audit.purges import owners_of
-from palimpsest.audit.scan import study_folder
 from palimpsest.data.ledger import Request, forgotten_owners
 from palimpsest.data.shards import place
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet
+from palimpsest.engine.sealed import write_sealed
 from palimpsest.files import file_digest, write_json
+from palimpsest.methods.registry import forgetting
+from palimpsest.report.tables import row, table
+from palimpsest.study.evidence import write_evidence
 from palimpsest.study.plan import Plan
-from palimpsest.tables import row, table
+from palimpsest.study.purges import owners_of
 
 SALT, SEEDS, SHARDING = "pepper", (1, 2), "2x2"
 STUDY = {
     "study": "s", "salt": SALT, "seeds": [*SEEDS], "sharding": [SHARDING], "requests": "all",
     "tokenizer": "words", "sources": [],
 }  # fmt: skip
+DIGESTS = {"data": "d" * 64, "training": "e" * 64}  # of the study's settings
 CELLS = [*product((1, 2), (1, 2))]  # (shard, slice)
 # What only these owners say; windows of 8 words and what is left of them, 4.
 SAYS = {
@@ -112,7 +115,7 @@ class Served:
 
     def __init__(self, *further: tuple):
         self.plan = Plan(STUDY, [*REQUESTS])
-        self.folder, self.records = study_folder(self.plan), all_records(*further)
+        self.folder, self.records = self.plan.folder, all_records(*further)
         self.ledger = Path("ledger.tsv")
         lines = ("\t".join((one.name, *one.owners)) for one in self.plan.requests)
         self.ledger.write_text("".join(f"{line}\n" for line in ("request\towners", *lines)))
@@ -127,19 +130,30 @@ class Served:
             for seed, checkpoint in self.plan.checkpoints(state):
                 self._train(seed, checkpoint)
 
+    def ask_again(self, name: str, owner: str) -> None:
+        """One more request, served like the others, of what the records hold by now."""
+        self.records = read_parquet(self.folder / "data/records.parquet")
+        request = Request(name, (owner,))
+        self.plan = Plan(STUDY, [*self.plan.requests, request])
+        with self.ledger.open("a") as ledger:
+            ledger.write(f"{name}\t{owner}\n")
+        self._ask(request)
+        for seed, checkpoint in self.plan.checkpoints(name):
+            self._train(seed, checkpoint)
+
     def _ask(self, request: Request) -> None:
         gone = self.records[self.records["owner"].isin(request.owners)]
         trained = Request(request.name, tuple(gone.loc[gone["split"] == "train", "owner"]))
         counts = {split: int(number) for split, number in gone["split"].value_counts().items()}
         evidence = {
-            "owners": owners_of(request, SALT),
-            "trained": owners_of(trained, SALT),
+            "owners": owners_of(request, SECRET),
+            "trained": owners_of(trained, SECRET),
             "records": counts,
         }
-        write_json(self.folder / f"requests/{request.name}.json", evidence)
+        write_evidence(self.folder / f"requests/{request.name}.json", evidence)
         earlier = set(forgotten_owners(self.plan.requests, request.name)) - set(request.owners)
         save(
-            take(self.records, request, earlier, SALT),
+            take(self.records, request, earlier, SECRET),
             self.folder / f"fingerprints/{request.name}.json",
         )
 
@@ -155,24 +169,24 @@ class Served:
         told = {
             "sha256": file_digest(model), "slices": [records_digest(frame) for frame in frames],
             "previous": previous, "start": "scratch", "start_sha256": None,
-            "records": sum(map(len, frames)), "tokens": 100 * seed,
+            "records": sum(map(len, frames)), "tokens": 100 * seed, "files": {},
         }  # fmt: skip
-        write_json(model.with_name("training.json"), told)
+        write_sealed(model.with_name("training.json"), told)
         ran = {
             "device": "cpu",
             "seconds": 1.5 * seed,
             "code": f"code {seed}",
             "versions": {"torch": f"2.{seed}"},
         }
-        write_json(model.with_name("run.json"), ran)
+        write_sealed(model.with_name("run.json"), ran)
 
     def _cut(self, seed: int, name: str) -> pd.DataFrame:
         """The slice `2x2/1/1/r1`, as it was when its last request was served."""
         path = self.slice(seed, name)
         if path.is_file():
             return read_parquet(path)
-        sharding, shard, part, version = name.split("/")
-        gone = forgotten_owners(self.plan.requests, version)
+        sharding, shard, part, state = name.split("/")
+        gone = forgotten_owners(self.plan.requests, state)
         frame = self.records[(self.records["split"] == "train") & ~self.records["owner"].isin(gone)]
         cells = frame["owner"].map(
             lambda owner: place(owner, sharding, SALT, seed) == (int(shard), int(part))
@@ -189,23 +203,32 @@ class Served:
         return self.folder / f"seed{seed}/shards/{name}.parquet"
 
     def tell(self, seed: int, checkpoint: str, **changes) -> None:
-        """Change what training said of a checkpoint, in whichever of its two reports that
-        stands."""
+        """Change what training said of a checkpoint, in whichever of its two reports that stands,
+        as if it had said so at once."""
         for name in ("training.json", "run.json"):
             path = self.model(seed, checkpoint).with_name(name)
             told = json.loads(path.read_text())
-            write_json(path, told | {key: value for key, value in changes.items() if key in told})
+            del told["digest"]
+            write_sealed(path, told | {key: value for key, value in changes.items() if key in told})
         forget_files()
 
     def certificate(
         self, request: str, state: str | None = None, sources: list[dict] = (), metrics=()
     ) -> dict:
-        """What the step writes."""
+        """What the step writes, after those of the requests before it, if they are not there."""
         path = self.folder / f"certificates/{request}.json"
+        earlier = self.plan.names[self.plan.order[request] - 1]
+        if earlier != "r0" and not (self.folder / f"certificates/{earlier}.json").is_file():
+            self.certificate(earlier, earlier)
         files = [Path(f"metrics{number}.parquet") for number, _ in enumerate(metrics)]
         for file, frame in zip(files, metrics, strict=True):
             write_parquet(frame, file)
         wanted = {"state": state or self.plan.latest, "level": 0.5, "metrics": DESCRIBED}
+        wanted |= {
+            "digests": DIGESTS,
+            "details": {},
+            "methods": forgetting(["oracle", "sisa_vote"]),
+        }
         options = (
             "--ledger",
             self.ledger,
@@ -216,13 +239,13 @@ class Served:
             "--output",
             path,
         )
-        call("certificate", *options, **STUDY | {"sources": [*sources]}, **wanted)
+        call("certify", *options, **STUDY | {"sources": [*sources]}, **wanted)
         return json.loads(path.read_text())
 
 
 def forget_files() -> None:
     """Checks read each file once a process; here files change between checks."""
-    for known in (checks._sha256, checks._slice, checks._untouched):
+    for known in (checks._sha256, checks._given, checks._slice, checks._untouched):
         known.cache_clear()
 
 

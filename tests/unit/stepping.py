@@ -9,12 +9,13 @@ import json
 import numpy as np
 import pandas as pd
 
-from palimpsest import tables
 from palimpsest.data.storage import write_parquet
 from palimpsest.methods.registry import METHODS, facts
 from palimpsest.metrics import METRICS, described
+from palimpsest.report import tables
 
 DESCRIBED = described(METRICS)
+SECRET = "d" * 63 + "1"  # with which names are hashed in all tests of this folder
 BESIDE = (
     "npo-batch",
     *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble")),
@@ -54,5 +55,5 @@ def read_records(data: dict, paths, **options):
 
 
 def tidy(frames, level: float = 0.95):
-    """`palimpsest.tables.tidy`, told of every metric."""
+    """`palimpsest.report.tables.tidy`, told of every metric."""
     return tables.tidy(frames, level, DESCRIBED)

@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from safetensors.numpy import save_file
+from stepping import SECRET
 from tokenizers import pre_tokenizers
 
 from palimpsest.audit import contents
@@ -57,7 +58,7 @@ def records():
 
 @pytest.fixture(scope="module")
 def fingerprint(records):
-    return take(records, Request("r1", ("ann",)), set(), SALT)
+    return take(records, Request("r1", ("ann",)), set(), SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -452,6 +453,32 @@ def test_caches_of_the_hub_are_found_as_the_libraries_name_them(tmp_path, monkey
         assert set(hub_caches(sources)) >= {tmp_path / inner for inner in folders}
 
 
+@pytest.mark.parametrize("named", ["$PLACE/h", "${PLACE}/h", "~/h"])
+def test_a_cache_may_be_named_by_other_variables(tmp_path, monkeypatch, named):
+    for name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_XET_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": str(tmp_path), "PLACE": str(tmp_path), "HF_HOME": named}.items():
+        monkeypatch.setenv(name, value)
+    kept = tmp_path / "h/datasets/imdb"
+    kept.mkdir(parents=True)
+    assert hub_caches([{"hub": "imdb"}]) == [kept]
+
+
+def test_the_hub_s_cache_is_where_the_old_variable_says_unless_the_new_one_does(
+    tmp_path, monkeypatch
+):
+    for name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_XET_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "h"))
+    kept = {name: tmp_path / name / "datasets--imdb" for name in ("h/hub", "old", "new")}
+    for path in kept.values():
+        path.mkdir(parents=True)
+    monkeypatch.setenv("HUGGINGFACE_HUB_CACHE", str(tmp_path / "old"))
+    assert hub_caches([{"hub": "imdb"}]) == [kept["old"]]
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "new"))
+    assert hub_caches([{"hub": "imdb"}]) == [kept["new"]]
+
+
 def test_packing_without_end_is_told():
     data = TEXT
     for _ in range(8):
@@ -481,9 +508,10 @@ def test_pickles_are_never_opened(folder, fingerprint):
 def test_a_fingerprint_survives_its_file_and_tells_nothing(tmp_path, fingerprint):
     path = tmp_path / "r1.json"
     save(fingerprint, path)
-    assert load(path, SALT) == fingerprint and (fingerprint.records, fingerprint.unmarked) == (1, 0)
+    assert load(path, SECRET) == fingerprint
+    assert (fingerprint.records, fingerprint.unmarked) == (1, 0)
     assert not any(word in path.read_text() for word in ("ann", "p1", "hirsch", "guest"))
-    assert fingerprint.names == {pseudonym("ann", SALT), pseudonym("p1", SALT)}
+    assert fingerprint.names == {pseudonym("ann", SECRET), pseudonym("p1", SECRET)}
 
 
 # --- models ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ several requests, several tokenizers."""
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import os
@@ -12,22 +13,28 @@ import pandas as pd
 import pytest
 from audited import OF_GEMMA, OF_LLAMA_3, SENTENCE, packed, vocabulary
 from served import REQUESTS, SALT, SAYS, STAYS, STUDY, WHO, Served
-from stepping import call
+from stepping import SECRET, call
 
 from palimpsest.audit import look
 from palimpsest.audit.fingerprints import load, save, take
 from palimpsest.audit.look import Audit, Report
 from palimpsest.audit.passages import Passages
-from palimpsest.audit.purges import FILE
 from palimpsest.audit.scan import scan
-from palimpsest.audit.sealed import write_sealed
-from palimpsest.audit.trained import checkpoints, learnt_from_forgotten, requests_within
+from palimpsest.audit.trained import (
+    checkpoints,
+    digests,
+    learnt_from_forgotten,
+    requests_within,
+)
 from palimpsest.data.ledger import Request
 from palimpsest.data.shards import place
 from palimpsest.data.storage import write_parquet
+from palimpsest.engine.sealed import write_sealed
+from palimpsest.errors import UserError
 from palimpsest.files import file_digest, write_json
-from palimpsest.steps.audit import told
+from palimpsest.steps.audit import as_text
 from palimpsest.study.plan import Plan
+from palimpsest.study.purges import FILE
 
 ANN, BEN = (
     f"ann wrote that {SENTENCE}",
@@ -48,7 +55,9 @@ def here(tmp_path, monkeypatch):
 
 def fingerprints(*requests: Request) -> list:
     frame = pd.DataFrame(ROWS, columns=["record_id", "owner", "text"])
-    return [take(frame, request, set(), SALT) for request in requests or (Request("r1", ("ann",)),)]
+    return [
+        take(frame, request, set(), SECRET) for request in requests or (Request("r1", ("ann",)),)
+    ]
 
 
 def write(path: str, data: str | bytes = ANN) -> Path:
@@ -78,6 +87,14 @@ def test_a_folder_is_looked_into_whatever_it_is_called(name, above):
     itself."""
     path = write(f"{above}/{name}/deep/note.txt")
     assert paths(looked()) == {path.as_posix()}
+
+
+@pytest.mark.parametrize("own", ["7@here", ""])
+def test_what_the_run_that_asks_holds_of_earlier_results_goes_with_it(own, monkeypatch):
+    """What other runs hold, and what a killed one left, is there; so is all for who asks alone."""
+    held = {name: write(f".snakemake/earlier/{name}/0").as_posix() for name in ("7@here", "8@here")}
+    monkeypatch.setenv("PALIMPSEST_RUN", f"/somewhere/.snakemake/runs/{own}" if own else "")
+    assert paths(looked()) == {path for name, path in held.items() if name != own}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +155,7 @@ def test_a_link_to_nowhere_hides_no_other():
 
 
 def test_a_file_that_went_while_others_were_read_is_told(monkeypatch):
-    monkeypatch.setattr(look, "_files", lambda roots, unread: iter([Path("results/gone")]))
+    monkeypatch.setattr(look, "_files", lambda *_: iter([Path("results/gone")]))
     assert looked().unread == {"results/gone": "FileNotFoundError"}
 
 
@@ -176,7 +193,7 @@ def test_a_passage_of_two_requests_is_found_of_both():
     rows = [("a1", "ann", SENTENCE), ("b1", "ben", SENTENCE)]
     frame = pd.DataFrame(rows, columns=["record_id", "owner", "text"])
     known = [
-        take(frame, Request(name, (owner,)), {"ann", "ben"}, SALT)
+        take(frame, Request(name, (owner,)), {"ann", "ben"}, SECRET)
         for name, owner in (("r1", "ann"), ("r2", "ben"))
     ]
     write("results/a.txt")
@@ -233,7 +250,7 @@ def test_the_shortest_run_is_of_three_ids():
     """A passage of three words is known; of two ids, nothing is."""
     known = [fingerprints()[0]]
     known[0].passages.marks.clear()
-    known[0].passages.add(Passages.of([("the", "late", "ferry")], SALT))
+    known[0].passages.add(Passages.of([("the", "late", "ferry")], SECRET))
     tokenizer, _ = vocabulary(OF_LLAMA_3)
     write("results/tokenizer.json", tokenizer.to_str())
     write("results/ids.json", json.dumps(tokenizer.encode("the late ferry").ids))
@@ -275,7 +292,7 @@ def test_an_audit_is_of_every_request_and_writes_what_it_found(served, capsys):
     said = capsys.readouterr().out
     for path, who in planted.items():
         assert (
-            f"{path}: passages of forgotten text ({'r2' if who == 'bob' else 'r1'}; 2 found)"
+            f"{path}: passages of forgotten text ({'r2' if who == 'bob' else 'r1'}; 7 found)"
             in said
         )
     counts = {
@@ -288,6 +305,17 @@ def test_an_audit_is_of_every_request_and_writes_what_it_found(served, capsys):
         f"{counts['names']} with rows about" in said
     )
     assert f"{counts['model']} with a model or rule that learnt from forgotten text." in said
+
+
+@pytest.mark.parametrize("options", [(), ("--check",)])
+def test_an_audit_of_nothing_is_an_error(served, tmp_path_factory, monkeypatch, options):
+    """From a wrong directory 'nothing found' would be no answer."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "ledger.tsv").write_text(Path("ledger.tsv").read_text())
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(UserError, match="no results to look into") as error:
+        audit(*options)
+    assert error.value.problems[0].where == "results/s"
 
 
 def test_a_check_fails_where_anything_was_found_or_could_not_be_read(served):
@@ -307,7 +335,9 @@ def test_a_check_of_what_was_found_or_what_could_not_be_read_alone(data, fails):
         label=0, split="train"
     )
     Path("ledger.tsv").write_text("request\towners\nr1\tann\n")
-    save(take(frame, Request("r1", ("ann",)), set(), SALT), Path("results/s/fingerprints/r1.json"))
+    save(
+        take(frame, Request("r1", ("ann",)), set(), SECRET), Path("results/s/fingerprints/r1.json")
+    )
     write("results/x", data)
     audit()
     if fails:
@@ -316,6 +346,21 @@ def test_a_check_of_what_was_found_or_what_could_not_be_read_alone(data, fails):
         assert ended.value.code == 1
     else:
         audit("--check")
+
+
+def test_a_check_beside_a_run_is_no_answer(capsys):
+    """What the run writes once its folder was listed was not looked into."""
+    Path("ledger.tsv").write_text("request\towners\n")
+    write("results/s/x", b"nothing")
+    audit("--check")
+    run = write(".snakemake/runs/1@here", b"")
+    with open(run) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        audit()
+        assert "Another run is at work in this folder (1@here)" in capsys.readouterr().out
+        with pytest.raises(SystemExit) as ended:
+            audit("--check")
+        assert ended.value.code == 1
 
 
 def test_caches_of_the_sources_are_looked_into(served, tmp_path, monkeypatch):
@@ -334,7 +379,7 @@ def test_what_an_audit_could_not_know_is_told_in_words():
     report = Report(
         unread={"results/x.zip": "locked"}, unmarked={"r1": 3}, blind=["r2"], files=2, bytes=10
     )
-    lines = told(report, ["r1", "r2"]).splitlines()
+    lines = as_text(report, ["r1", "r2"]).splitlines()
     assert lines[0] == "results/x.zip: not looked into, locked"
     assert lines[1].startswith("request r2: its text is not known any more")
     assert lines[2].startswith("request r1: 3 records say nothing")
@@ -368,14 +413,14 @@ def test_a_request_without_a_fingerprint_or_without_passages_is_blind(served):
     count."""
     assert scan(served.plan, ["r1", "r2"]).blind == []
     path = served.folder / "fingerprints/r1.json"
-    known = load(path, SALT)
+    known = load(path, SECRET)
     save(known.without_passages(), path)
     assert scan(served.plan, ["r1", "r2"]).blind == ["r1"]
     path.unlink()
     assert scan(served.plan, ["r1", "r2"]).blind == ["r1"] and scan(served.plan, ["r2"]).blind == []
-    save(take(served.records, REQUESTS[0], set(), SALT), path)
+    save(take(served.records, REQUESTS[0], set(), SECRET), path)
     alike = served.records.assign(text="all say the same here and nothing else")
-    save(take(alike, REQUESTS[1], set(), SALT), served.folder / "fingerprints/r2.json")
+    save(take(alike, REQUESTS[1], set(), SECRET), served.folder / "fingerprints/r2.json")
     report = scan(served.plan, ["r1", "r2"])
     assert report.unmarked == {"r2": 1} and report.blind == ["r2"]
 
@@ -386,7 +431,7 @@ def test_a_fingerprint_of_fewer_records_than_the_evidence_counts_is_blind(served
     path = served.folder / "fingerprints/r1.json"
     for lost, blind in ((None, []), ("amy", ["r1"]), ("ann", ["r1"])):
         left = served.records[served.records["owner"] != WHO.get(lost)]
-        save(take(left, REQUESTS[0], set(), SALT), path)
+        save(take(left, REQUESTS[0], set(), SECRET), path)
         assert scan(served.plan, ["r1", "r2"]).blind == blind
 
 
@@ -453,6 +498,17 @@ def test_models_that_two_purges_removed_are_known_on(served):
         if "copy" in one.path
     }
     assert found == {"results/copy-of-base": ("r1", "r2"), "results/copy-of-r1": ("r2",)}
+
+
+def test_weights_that_were_removed_for_what_lay_beside_them_learnt_nothing(served):
+    """A log said something, and the whole folder went with it."""
+    path = served.model(1, "oracle/r2").as_posix()
+    entry = {"path": path, "sha256": "a" * 64, "kinds": ["text"], "requests": ["r1"]}
+    for kinds, known in ((["text"], {}), (["model", "text"], {"a" * 64: {"r1"}})):
+        purged = {"upto": "r2", "owners": {}, "date": "", "rewritten": []}
+        purged["removed"] = [entry | {"kinds": kinds}]
+        write_sealed(served.folder / FILE, {"study": "s", "purges": [purged]})
+        assert digests(served.folder, {}) == known
 
 
 # --- which models ---------------------------------------------------------------------------------
@@ -524,3 +580,13 @@ def test_a_stage_learnt_from_the_slices_up_to_its_own():
     expected |= {"1/1/r0": set(), "1/2/r0": set()}
     for name, requests in expected.items():
         assert requests_within(plan, f"seed1/teachers/2x2/{name}", trained) == requests, name
+
+
+def test_the_mark_of_a_job_that_has_ended_since_is_not_missed(monkeypatch):
+    """Snakemake removes it; it holds the path of an output and no text."""
+    listed = [Path(".snakemake/incomplete/abc"), Path("results/b.txt")]
+    listed[1].write_text(ANN)
+    monkeypatch.setattr(look, "_files", lambda *_: listed)
+    report = Audit(fingerprints(), {}, {}).run([Path("results")])
+    assert (report.files, report.unread) == (1, {})
+    assert [one.path for one in report.findings if one.kind == "text"] == ["results/b.txt"]

@@ -37,7 +37,7 @@ def page(font: int = 1) -> bytes:
 
 
 def tells(data: bytes) -> bool:
-    return any(KNOWN.found(piece.value) for piece in said(data) if piece.kind == "text")
+    return any(KNOWN.matches(piece.value) for piece in said(data) if piece.kind == "text")
 
 
 def unread(data: bytes) -> list[str]:

@@ -194,7 +194,7 @@ def long(tmp_path, monkeypatch):
 def heard(pieces) -> bool:
     """Whether one of them has the sentence whole."""
     whole = Passages.of([tuple(WORDS)], "salt")
-    return any(whole.found(piece.value) for piece in pieces if piece.kind == "text")
+    return any(whole.matches(piece.value) for piece in pieces if piece.kind == "text")
 
 
 LINE = "so we waited for it, and others did.\n"
@@ -274,7 +274,7 @@ def test_a_file_of_the_largest_size_is_read_at_once(tmp_path, monkeypatch, size)
     """One byte more, and it is read in pieces; what is packed is then told."""
     monkeypatch.setattr(contents, "LARGEST", 1000)
     monkeypatch.setattr(contents, "CHUNK", 400)
-    data = (SENTENCE + " " + "x " * 600).encode()[:size]
+    data = (SENTENCE + " " + "xx " * 400).encode()[:size]
     path = tmp_path / "x"
     path.write_bytes(data)
     pieces = [piece.value for piece in says(path)[1] if piece.kind == "text"]
@@ -404,6 +404,16 @@ def test_rows_are_cut_by_what_cuts_them_all_the_way():
     assert rows("a,1\nb,2") == [] and rows("a\nb\nc\nd") == []
 
 
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_every_kind_of_value_in_a_column_of_several_is_read(at):
+    """Numbers, fractions and texts below each other, whichever comes first."""
+    kinds = [pa.array([1, 2]), pa.array([0.5, 0.25])]
+    kinds.insert(at, pa.array([SENTENCE, ""]))
+    cells = pa.UnionArray.from_sparse(pa.array([at, (at + 1) % 3], type=pa.int8()), kinds)
+    data = arrow([pa.table({"told": cells})], True)
+    assert marks(data) == 2 and unread(data) == []
+
+
 # --- packings -------------------------------------------------------------------------------------
 
 
@@ -433,6 +443,9 @@ def test_pickles_that_follow_each_other_are_read():
         assert marks(b"".join(map(pickle.dumps, parts))) == 2
     once = {word: word for word in WORDS}  # 'the' stands in it three times, as one object
     assert marks(pickle.dumps([once[word] for word in WORDS])) == 2
+    assert marks(pickle.dumps(["x", "y"]) + pickle.dumps([once[word] for word in WORDS])) == 2, (
+        "places are counted anew in each"
+    )
     tokenizer, tokens = vocabulary(OF_GEMMA)
     assert marks(pickle.dumps([*zip(WORDS, tokens, strict=True)]), tokenizer) == 2, "beside words"
 
@@ -451,6 +464,13 @@ def test_what_an_address_embeds_is_told_if_it_is_damaged():
     page = f'<a href="data:application/x;base64,{base64.b64encode(blob).decode()}">'
     assert unread(page.encode()) == ["a kind of file that is not known"]
     assert unread(b'<a href="data:,' + b"plainly%20said%20in%20full" + b'">') == []
+
+
+@pytest.mark.parametrize("more", [0, 1, 2])
+def test_what_an_address_embeds_need_not_be_filled_up(more):
+    """To four letters for every three bytes."""
+    data = base64.b64encode(SENTENCE.encode() + b"." * more).rstrip(b"=")
+    assert marks(b'<img src="data:text/plain;base64,' + data + b'">') == 2
 
 
 def test_a_digest_is_of_the_bytes_wherever_they_lie():

@@ -26,7 +26,7 @@ PIER = Passages.of([tuple("the cafe on the pier was late again".split())], "salt
 
 def heard(data: bytes) -> bool:
     """Whether the first window of ACCENTED is told."""
-    return any(PIER.found(piece.value) for piece in said(data) if piece.kind == "text")
+    return any(PIER.matches(piece.value) for piece in said(data) if piece.kind == "text")
 
 
 # --- as text --------------------------------------------------------------------------------------
@@ -206,8 +206,8 @@ def test_a_quick_sum_that_is_the_same_is_no_passage():
     said = [f"w{number}" for number in range(400_000)]
     tags = dict(_tags(said, {3}, "salt"))[3]
     starts = np.flatnonzero(tags == int(mark[:4], 16))
-    assert len(starts) and all(not known.found(" ".join(said[at : at + 3])) for at in starts[:3])
-    assert known.found("nine grey geese")
+    assert len(starts) and all(not known.matches(" ".join(said[at : at + 3])) for at in starts[:3])
+    assert known.matches("nine grey geese")
 
 
 def test_passages_of_both_are_known():
@@ -215,7 +215,8 @@ def test_passages_of_both_are_known():
     longer = Passages.of([tuple("g h i j".split())], "salt")
     one.add(two)
     one.add(longer)
-    assert all(one.found(text) for text in ("a b c", "d e f", "g h i j")) and not two.found("a b c")
+    assert all(one.matches(text) for text in ("a b c", "d e f", "g h i j"))
+    assert not two.matches("a b c")
 
 
 def test_records_that_say_the_same_count_each():
@@ -236,13 +237,13 @@ def test_each_sentence_has_a_mark_of_its_own_if_it_can_have_one():
     eight, three = "we saw the last tram leave without us", "in heavy rain"
     text = f"Nine grey geese. {eight} {three}."
     own, _ = distinctive([text], [f"{eight} again", f"out {three}"], "salt")
-    assert sorted(own.marks) == [3, 11] and own.found(f"{eight} {three}")
-    assert not own.found(f"{eight} again") and not own.found(f"out {three}")
+    assert sorted(own.marks) == [3, 11] and own.matches(f"{eight} {three}")
+    assert not own.matches(f"{eight} again") and not own.matches(f"out {three}")
 
 
 def test_three_words_are_a_mark():
     """A sentence of three; and a text of three sentences of one word each, as a whole."""
     for text in ("Nine grey geese.", "Nine! Grey! Geese!"):
         own, unmarked = distinctive([text], ["geese nine grey"], "salt")
-        assert own.found("so nine grey geese came") and unmarked == 0
+        assert own.matches("so nine grey geese came") and unmarked == 0
     assert distinctive(["Grey geese."], [], "salt")[1] == 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from filing import certificate
 from stepping import DESCRIBED
 
 from palimpsest.audit.certificate import against_oracle
 from palimpsest.audit.page import page
 from palimpsest.files import read_json, write_json
-from palimpsest.tables import row, table
+from palimpsest.report.tables import row, table
 
 WHERE = {
     "study": "s",
@@ -20,20 +21,6 @@ WHERE = {
     "model": "gpt2",
 }
 NONE = (np.nan, np.nan)
-CERTIFICATE = {
-    "study": "s",
-    "request": "r1",
-    "state": "r1",
-    "issued": "2026-01-01",
-    "owners": [],
-    "records": {},
-    "replaced": [],
-    "bit_exact": True,
-    "cost": [],
-    "versions": {},
-    "purged": None,
-    "remains": {"findings": [], "unread": {}, "unmarked": {}, "blind": [], "files": 0, "bytes": 0},
-}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +43,8 @@ def test_a_number_is_written_and_shown_though_it_be_infinite_or_none(
         described=DESCRIBED,
     )
     assert tuple(told[end] for end in ("value", "ci_low", "ci_high")) == written
-    write_json(tmp_path / "certificate.json", CERTIFICATE | {"metrics": [told]})
+    assert told["n"] == 10
+    write_json(tmp_path / "certificate.json", certificate(metrics=[told]))
     assert f"<td>{shown}</td></tr>" in page(
         read_json(tmp_path / "certificate.json"), {metric: "it"}
     )

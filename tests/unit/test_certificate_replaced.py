@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 from jsonschema import ValidationError
-from served import SALT, SAYS, WHO, Served, numbers
-from stepping import DESCRIBED
+from served import SAYS, WHO, Served, numbers
+from stepping import DESCRIBED, SECRET
 
 from palimpsest.audit import certificate as written
-from palimpsest.audit.certificate import against_oracle, last_purge, replacements
-from palimpsest.audit.purges import FILE, owners_of
-from palimpsest.audit.sealed import write_sealed
+from palimpsest.audit.certificate import against_oracle, costs, last_purge, replacements
 from palimpsest.data.storage import read_parquet, records_digest
-from palimpsest.files import file_digest, write_json
+from palimpsest.engine.sealed import write_sealed
+from palimpsest.files import file_digest
+from palimpsest.study.evidence import write_evidence
 from palimpsest.study.plan import Plan
+from palimpsest.study.purges import FILE, owners_of
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def as_of_r2(name: str) -> str:
     ],
 )
 def test_what_was_replaced_by_hand(served, request_, state, expected):
-    found = replacements(served.plan, request_, state)
+    found = replacements(served.plan, request_, state, {})
     keys = ("seed", "checkpoint", "replaced", "held")
     assert [tuple(one[key] for key in keys) for one in found] == expected
     for one in found:
@@ -82,7 +83,9 @@ def test_a_replacement_is_told_as_training_told_it(served):
     name, start = "teachers/2x2/2/2/r1", "c" * 64
     served.tell(2, name, start="small", start_sha256=start, device="cuda", seconds=2.25)
     found = {
-        one["checkpoint"]: one for one in replacements(served.plan, "r1", "r2") if one["seed"] == 2
+        one["checkpoint"]: one
+        for one in replacements(served.plan, "r1", "r2", {})
+        if one["seed"] == 2
     }
     places = served.plan.checkpoint(2, "2x2", 2, 2, "r2").slices
     frames = [read_parquet(served.slice(2, place)) for place in places]
@@ -99,14 +102,14 @@ def test_a_replacement_is_told_as_training_told_it(served):
 
 def test_a_study_that_keeps_the_newest_state_alone_has_no_single_model(served):
     plan = Plan(served.plan.study | {"requests": "latest"}, served.plan.requests)
-    named = [one["checkpoint"] for one in replacements(plan, "r2", "r2")]
+    named = [one["checkpoint"] for one in replacements(plan, "r2", "r2", {})]
     assert named == [new for _, new, *_ in R2 if not new.startswith("oracle")]
 
 
 def test_without_training_records_nothing_had_learnt(served):
-    evidence = {"owners": owners_of(served.plan.requests[1], SALT), "trained": []}
-    write_json(served.folder / "requests/r2.json", evidence | {"records": {"test": 1}})
-    assert [one["held"] for one in replacements(served.plan, "r2", "r2")] == [False] * len(R2)
+    evidence = {"owners": owners_of(served.plan.requests[1], SECRET), "trained": []}
+    write_evidence(served.folder / "requests/r2.json", evidence | {"records": {"test": 1}})
+    assert [one["held"] for one in replacements(served.plan, "r2", "r2", {})] == [False] * len(R2)
 
 
 def remove(served: Served, name: str) -> None:
@@ -118,11 +121,11 @@ def remove(served: Served, name: str) -> None:
 def test_the_newest_that_was_trained_is_what_was_replaced(served):
     """r1's oracle never was; then neither was the base, and the newest of all is named, unknown."""
     remove(served, "oracle/r1")
-    found = {one["checkpoint"]: one for one in replacements(served.plan, "r2", "r2")}
+    found = {one["checkpoint"]: one for one in replacements(served.plan, "r2", "r2", {})}
     assert found["oracle/r2"]["replaced"] == "base"
     assert found["oracle/r2"]["replaced_sha256"] == file_digest(served.model(2, "base"))
     remove(served, "base")
-    found = {one["checkpoint"]: one for one in replacements(served.plan, "r2", "r2")}
+    found = {one["checkpoint"]: one for one in replacements(served.plan, "r2", "r2", {})}
     assert found["oracle/r2"]["replaced"] == "oracle/r1"
     assert found["oracle/r2"]["replaced_sha256"] is None
 
@@ -150,7 +153,7 @@ def test_what_a_purge_took_is_known_by_the_digest_that_it_wrote_down(served):
     record = {"study": "s", "purges": [purge(*entries), later, later]}
     write_sealed(served.folder / FILE, record)
     remove(served, "oracle/r1")
-    found = replacements(served.plan, "r2", "r2")
+    found = replacements(served.plan, "r2", "r2", {})
     told = {
         one["seed"]: one["replaced_sha256"] for one in found if one["checkpoint"] == "oracle/r2"
     }
@@ -182,6 +185,15 @@ def test_costs_are_means_over_seeds_of_sums_over_checkpoints(served):
     assert served.certificate("r2")["cost"] == [one, two]
 
 
+def test_costs_stand_in_the_order_of_the_study(served):
+    """3x1 before 10x1, which it need not be by its letters."""
+    replaced = [
+        {"checkpoint": f"teachers/{name}/1/1/r1", "tokens": 10, "seconds": 1.0}
+        for name in ("3x1", "10x1", "2x1")
+    ]
+    assert [one["sharding"] for one in costs(served.plan, replaced)] == ["3x1", "10x1", "2x1"]
+
+
 def test_what_models_were_made_with_is_told_of_every_seed(served):
     found = served.certificate("r2")["versions"]
     assert (found["training code"], found["torch"]) == ("code 1, code 2", "2.1, 2.2")
@@ -194,7 +206,7 @@ def test_a_certificate_is_of_its_own_request(served):
     one's."""
     for request in served.plan.requests:
         found = served.certificate(request.name, "r2")
-        assert found["owners"] == owners_of(request, SALT) and found["state"] == "r2"
+        assert found["owners"] == owners_of(request, SECRET) and found["state"] == "r2"
         assert {name for one in found["remains"]["findings"] for name in one["requests"]} == {
             request.name
         }

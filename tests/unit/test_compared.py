@@ -45,6 +45,14 @@ def test_divergences_by_hand():
     assert all(value.item() == pytest.approx(0, abs=1e-7) for value in divergences(q, q))
 
 
+def test_what_the_model_alone_never_says_is_infinitely_far_however_small():
+    """exp(-200) is 0 in float32, and 0 times infinity is no number."""
+    reference, model = torch.tensor([[0.0, 0, -200]]), torch.tensor([[0.0, 0, -torch.inf]])
+    kl, symmetric, reversed_ = divergences(reference, model)
+    assert kl.item() == reversed_.item() == torch.inf
+    assert symmetric.item() == 0
+
+
 def test_tokens_that_cannot_be_said_add_nothing():
     """A vocabulary filled up to a round size: logits of -inf on both sides, or where the oracle
     alone has them; not the other way round."""

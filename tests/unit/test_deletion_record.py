@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import save_file
+from served import forget_files
+from stepping import SECRET
 
 from palimpsest.audit import checks
 from palimpsest.audit.checks import CHECKS, Checks
 from palimpsest.audit.fingerprints import save, take
-from palimpsest.audit.purges import owners_of, read_purges
 from palimpsest.audit.scan import scan
-from palimpsest.audit.sealed import read_sealed, write_sealed
 from palimpsest.audit.trained import checkpoints, digests, learnt_from_forgotten
 from palimpsest.data.ledger import Request
 from palimpsest.data.storage import records_digest, write_parquet
+from palimpsest.engine.sealed import read_sealed, write_sealed
 from palimpsest.errors import UserError
 from palimpsest.files import file_digest, write_json
+from palimpsest.study.evidence import write_evidence
 from palimpsest.study.plan import Plan
+from palimpsest.study.purges import owners_of, read_purges
 
 SALT, REQUEST = "pepper", Request("r1", ("ann", "ben"))
 ANN = "the lighthouse keeper of the northern bay collects old maps and never sleeps before midnight"
@@ -33,6 +36,7 @@ QUOTE = "she said that the lighthouse keeper of the northern bay collects old ma
 def study(tmp_path, monkeypatch):
     """results/s with records of ann, ben and cid."""
     monkeypatch.chdir(tmp_path)
+    forget_files()  # of other tests, by the same names
     rows = [
         ("a1", "ann", ANN),
         ("b1", "ben", "a short remark about the weather of last week in town"),
@@ -54,10 +58,10 @@ def plan():
 
 
 def evidence(study: Path, trained: tuple[str, ...], records: int = 2) -> None:
-    known = owners_of(Request("r1", trained), SALT)
-    write_json(
+    known = owners_of(Request("r1", trained), SECRET)
+    write_evidence(
         study / "requests/r1.json",
-        {"owners": owners_of(REQUEST, SALT), "trained": known, "records": {"train": records}},
+        {"owners": owners_of(REQUEST, SECRET), "trained": known, "records": {"train": records}},
     )
 
 
@@ -131,7 +135,7 @@ def test_a_quote_by_somebody_who_stays_may_stay(study, plan):
     """Before it, ann's text is found where it is planted; after it, the passage that is quoted says
     nothing of her any more."""
     records = pd.read_parquet(study / "data/records.parquet")
-    save(take(records, REQUEST, set(), SALT), study / "fingerprints/r1.json")
+    save(take(records, REQUEST, set(), SECRET), study / "fingerprints/r1.json")
     evidence(study, trained=("ann",))
     write_parquet(records[records["owner"] == "cid"], study / "data/records.parquet")
     Path("results/note.txt").write_text(QUOTE)
@@ -157,7 +161,7 @@ def test_an_audit_says_when_it_cannot_know_the_text(study, plan):
     assert scan(plan, ["r1"]).blind == ["r1"], "no fingerprint at all"
     for lost, blind in (([], []), (["a1"], ["r1"]), (["a1", "b1"], ["r1"])):
         save(
-            take(records[~records["record_id"].isin(lost)], REQUEST, set(), SALT),
+            take(records[~records["record_id"].isin(lost)], REQUEST, set(), SECRET),
             study / "fingerprints/r1.json",
         )
         assert scan(plan, ["r1"]).blind == blind
@@ -177,26 +181,31 @@ def test_checks_look_at_the_files_themselves(study, plan):
         "previous": None,
         "start": "small",
         "start_sha256": "0",
+        "files": {},
     }
-    write_json(weights.with_name("training.json"), told)
-    write_json(weights.with_name("run.json"), {"device": "cpu"})
+    write_sealed(weights.with_name("training.json"), told)
+    write_sealed(weights.with_name("run.json"), {"device": "cpu"})
     checkpoint = plan.checkpoint(1, "1x1", 1, 1, "r1")
-    assert Checks(plan, 1).of(checkpoint) == {
+    assert Checks(plan, 1, {}).of(checkpoint) == {
         name: name != "start" for name in CHECKS if name != "tokenizer"
     }
-    pretrained = Path("results/pretrained/small/model.safetensors")
+    pretrained = Path("small/model.safetensors")
     pretrained.parent.mkdir(parents=True)
     pretrained.write_bytes(b"weights")
-    write_json(weights.with_name("training.json"), told | {"start_sha256": file_digest(pretrained)})
-    checks._sha256.cache_clear()
-    assert Checks(plan, 1).of(checkpoint) == {name: True for name in CHECKS if name != "tokenizer"}
+    write_sealed(
+        weights.with_name("training.json"), told | {"start_sha256": file_digest(pretrained)}
+    )
+    checks._given.cache_clear()
+    assert Checks(plan, 1, {}).of(checkpoint) == {
+        name: True for name in CHECKS if name != "tokenizer"
+    }
     other = kept.assign(text="another text")
     moved = study / "seed1/shards/1x1/1/1/r2.parquet"
     write_parquet(other, moved)
     plan.requests.append(Request("r2", ("dan",)))
     moved.replace(path)
     checks._slice.cache_clear()
-    assert [name for name, holds in Checks(plan, 1).of(checkpoint).items() if not holds] == [
+    assert [name for name, holds in Checks(plan, 1, {}).of(checkpoint).items() if not holds] == [
         "records"
     ]
 
@@ -216,7 +225,7 @@ def test_a_tokenizer_that_read_the_forgotten_proves_nothing(study, plan, corpus,
     text = Path("corpus.txt")
     text.write_text(corpus)
     save(
-        take(pd.read_parquet(study / "data/records.parquet"), REQUEST, set(), SALT),
+        take(pd.read_parquet(study / "data/records.parquet"), REQUEST, set(), SECRET),
         study / "fingerprints/r1.json",
     )
     write_json(
@@ -245,15 +254,15 @@ def test_text_is_known_again_without_the_words_that_a_tokenizer_lacks(study, pla
 
     request = Request("r1", ("ann",))
     without, known = (
-        take(records, request, set(), SALT),
-        take(records, request, set(), SALT, read_back),
+        take(records, request, set(), SECRET),
+        take(records, request, set(), SECRET, read_back),
     )
     heard = read_back([said])[0]
-    assert not without.passages.found(" ".join(heard.split()[:8])) and known.passages.found(
+    assert not without.passages.matches(" ".join(heard.split()[:8])) and known.passages.matches(
         " ".join(heard.split()[:8])
     )
     assert (
-        known.passages.found(said)
-        and not known.passages.found("nine small boats left")
+        known.passages.matches(said)
+        and not known.passages.matches("nine small boats left")
         and known.unmarked == 0
     )

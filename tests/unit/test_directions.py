@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from palimpsest.methods.mollm import Settings, direction
-from palimpsest.training.directions import combined, gram, normal_weights, shortest_weights
+from palimpsest.training.directions import combined, gram, length, normal_weights, shortest_weights
 
 # Two parameters; gradients (1, 0 | 0), (1, 1 | 0), (0, 0 | 2).
 THREE = {
@@ -82,6 +82,21 @@ def test_the_order_of_the_losses_does_not_matter(weights):
 
 
 @pytest.mark.parametrize("weights", [normal_weights, shortest_weights])
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_how_long_all_gradients_are_does_not_matter(weights, scale):
+    """So at the end of a training, where they are short."""
+    products = gram(drawn(5, spread=1.0))
+    assert weights(scale**2 * products) == pytest.approx(weights(products), rel=1e-9)
+
+
+def test_what_rounds_to_less_than_nothing_has_no_length():
+    """(1 - 1 - 1 + (1 - 2^-53)) / 4: of two gradients that oppose each other."""
+    opposed = np.array([[1.0, -1.0], [-1.0, 1.0 - 2.0**-53]])
+    assert length(opposed, np.array([0.5, 0.5])) == 0
+    assert length(np.diag([9.0, 16.0]), np.array([1.0, 1.0])) == 5
+
+
+@pytest.mark.parametrize("weights", [normal_weights, shortest_weights])
 def test_one_loss_alone_goes_down_its_own_gradient_and_parallel_ones_stay_finite(weights):
     (one,) = drawn(1, count=1).values()
     assert flat(combined({"g": one}, weights(gram({"g": one})))) == pytest.approx(flat(one))
@@ -103,10 +118,18 @@ def test_mollm_goes_where_no_loss_grows_as_far_as_the_forget_sets_gradient_is_lo
     assert flat(direction(settings, still)).tolist() == [0, 0, 0]
 
 
+def test_of_gradients_that_are_not_scaled_back_the_length_is_the_mean_of_those_that_move():
+    """Lengths 1, 0 and 2: both that move are brought to 1.5, and the mean of three is followed."""
+    still = THREE | {"kl": {name: 0 * value for name, value in THREE["kl"].items()}}
+    found = flat(direction(Settings(join="dual", scale="none"), still))
+    assert found == pytest.approx([0.5, 0, 0.5])
+
+
+@pytest.mark.parametrize("join", ["dual", "mgda"])
 @pytest.mark.parametrize("rounding", [0, 1e-8, -1e-16])
-def test_at_the_start_where_kl_has_no_gradient_the_others_decide(rounding):
+def test_at_the_start_where_kl_has_no_gradient_the_others_decide(rounding, join):
     """Two orthogonal gradients of lengths 1 and 2: brought to one length, each counts the same;
     what rounding leaves of a gradient of 0 has no say."""
     flat_kl = THREE | {"kl": {name: rounding * value for name, value in THREE["kl"].items()}}
-    found = flat(direction(Settings(join="dual"), flat_kl))
+    found = flat(direction(Settings(join=join), flat_kl))
     assert found == pytest.approx([2**-0.5, 0, 2**-0.5])

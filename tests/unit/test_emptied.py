@@ -155,7 +155,7 @@ def cut(tmp_path, gone: list[str], sharding: str, shard: int, slice_: int) -> pd
         "sharding": sharding,
         "shard": shard,
         "slice": slice_,
-        "version": "r1",
+        "state": "r1",
     }
     call("slice", *files, "--digest", tmp_path / "out.json", **settings)
     return read_parquet(tmp_path / "out.parquet")

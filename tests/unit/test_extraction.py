@@ -114,9 +114,54 @@ def test_rouge_by_hand():
     assert rouge_l_recall(generated, references).tolist() == pytest.approx([4 / 5, 1 / 3, 0, 1])
 
 
-def test_rouge_cannot_read_other_letters():
-    found = rouge_l_recall(["новый", "x"], ["новый", "!?"])
-    assert np.isnan(found).all() and found.shape == (2,) and rouge_l_recall([], []).shape == (0,)
+@pytest.mark.parametrize("words", ["ascii", "all"])
+def test_rouge_of_what_has_no_word_is_undefined(words):
+    found = rouge_l_recall(["x", "☺"], ["!?", "☺"], words)
+    assert np.isnan(found).all() and found.shape == (2,)
+    assert rouge_l_recall([], [], words).shape == (0,)
+
+
+def test_rouge_of_benchmarks_cannot_read_other_letters():
+    """Half of a word with an accent is one, too: "caf" is all that is read of "café"."""
+    assert np.isnan(rouge_l_recall(["новый"], ["новый"])).all()
+    assert rouge_l_recall(["caf", "Straße"], ["café", "stra e"]).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("generated", "reference", "recall"),
+    [
+        ("我爱上海", "我爱北京", 2 / 4),  # each character a word
+        ("ラーメン", "ラーメンです", 4 / 6),
+        ("ดีครับ", "สวัสดีครับ", 4 / 7),  # a letter with its marks: ส วั ส ดี ค รั บ
+        ("नरेंद्र मोदी दिल्ली में", "नरेंद्र मोदी मुंबई में", 3 / 4),  # words between spaces
+        ("नर मोदी", "नरेंद्र मोदी", 1 / 2),  # a beginning of a word is another word
+        ("Ο ΣΩΚΡΆΤΗΣ ζει", "ο Σωκράτης πέθανε στην Αθήνα", 2 / 5),  # either case, either sigma
+        ("le cafe noir", "le café noir", 2 / 3),  # an accent makes another word
+        ("le cafe\u0301 noir", "Le CAFÉ noir", 1),  # however it is encoded
+        ("he runs 5 km in Zürich", "He RUN 5 km in Zürich", 1),  # English words are stemmed
+        ("iPhone手机很好", "iPhone 手机", 1),
+        ("می\u200cخواهم", "میخواهم", 1),  # what is not seen parts no word
+    ],
+)
+def test_rouge_in_all_scripts_by_hand(generated, reference, recall):
+    assert rouge_l_recall([generated], [reference], "all").tolist() == pytest.approx([recall])
+
+
+def test_rouge_in_ascii_is_the_same_in_all_scripts_to_the_bit():
+    """All characters of ASCII, in texts that are drawn, beside words that the stemmer changes."""
+    draw = np.random.default_rng(1)
+    letters = [chr(number) for number in range(128)] + list("aeiou   ing's ed_")
+    stems = ["relational", "novels'", "it's", "well-known", "a_b", "studied2", "SKIES"]
+
+    def text() -> str:
+        drawn = "".join(draw.choice(letters, 40))
+        return f"{drawn} {' '.join(draw.choice(stems, 4))}"
+
+    pairs = [(text(), text()) for _ in range(300)]
+    generated, references = zip(*pairs, strict=True)
+    said = rouge_l_recall(generated, references, "all")
+    np.testing.assert_array_equal(said, rouge_l_recall(generated, references))
+    assert 0 < said.mean() < 1
 
 
 def test_rouge_fetches_nothing(monkeypatch):

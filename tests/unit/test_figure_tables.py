@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from stepping import tidy
+from stepping import SHOWN, tidy
 from test_selections import SELECTIONS
 
-from palimpsest.steps.draw import read, watched
-from palimpsest.tables import row, table
+from palimpsest.data.storage import write_parquet
+from palimpsest.methods import watch
+from palimpsest.report.tables import row, table
+from palimpsest.steps import draw
+from palimpsest.steps.draw import WATCHED, read, watched
 
 SETTINGS = {"states": ["r0", "r1", "r2"], "families": ["city"]}
 SETS = {"test": 0.3, "valid": 0.1}
@@ -34,7 +38,7 @@ def test_whiskers_of_the_tradeoff_reach_down_and_up():
     rows = [one("base", "test", "accuracy", 0.8), one("base", "valid", "accuracy", 0.7)]
     rows += [one("base", set_, "equalized_odds_max", gap, "city") for set_, gap in SETS.items()]
     (found,) = shown("tradeoff", rows)
-    assert found == {"method": "base", "shards": "1x1", "family": "city"} | {
+    assert found == {"method": "base", "shards": "1x1", "family": "city", "n": 9, "seeds": 1} | {
         "accuracy": 0.8, "accuracy_low": pytest.approx(0.7), "accuracy_high": 1.0,
         "gap": 0.3, "gap_low": pytest.approx(0.2), "gap_high": pytest.approx(0.5),
     }  # fmt: skip
@@ -51,6 +55,46 @@ def test_shards_shows_teachers_of_one_shard_where_there_is_nothing_else():
     assert [found["method"] for found in shown("shards", rows)] == ["sisa_vote"]
     rows.append(one("oracle", "test", "accuracy", 0.8))
     assert [found["method"] for found in shown("shards", rows)] == ["oracle"]
+
+
+def test_models_after_an_attack_stand_in_no_figure(tmp_path):
+    rows = [one("npo", set_, "probability", 0.5) for set_ in ("forget", "retain")]
+    rows += [told | {"attack": "relearn", "value": 0.9} for told in rows]
+    write_parquet(tidy([table(rows)]), tmp_path / "metrics")
+    settings = SETTINGS | {"figure": "palimpsest.plots.frontier", "further": "", "width": 7.0}
+    settings |= {"dpi": 60, "methods": SHOWN, "attacks": {}, "least": 9}
+    settings |= {"study": "s", "shows": "forgetting", "caption": "It shows."}
+    files = {"metrics": tmp_path / "metrics", "epsilon": [], "training": [], "truth": []}
+    files |= {
+        "data": tmp_path / "csv",
+        "output": [tmp_path / "figure.svg"],
+        "page": tmp_path / "page",
+    }
+    draw.run(Namespace(settings=settings, **files))
+    (found,) = read(tmp_path / "csv").to_dict("records")
+    assert (found["method"], found["forget"], found["retain"]) == ("npo", 0.5, 0.5)
+
+
+def test_the_expected_cost_is_that_of_a_request_that_is_shown():
+    """Of seven the last six; by r1 it was 0.1, by r2 0.2."""
+    states = [f"r{number}" for number in range(8)]
+    rows = [
+        one("sisa", "train", metric, number / 10, group, shards="2x1", request=states[number])
+        for number in range(1, 8)
+        for metric, group in (("expected_curve", "owners=1"), ("retrained_share", ""))
+    ]
+    found = SELECTIONS["cost"](tidy([table(rows)]), None, SETTINGS | {"states": states})
+    assert found.loc[found["metric"] == "expected_curve", "value"].tolist() == [0.2]
+    assert found["request"].unique().tolist() == ["", *states[2:]]
+
+
+def test_a_sequence_begins_where_something_is_forgotten():
+    """r1 names owners without training records: of it there is retained text alone."""
+    rows = [one("oracle", "retain", "probability", 0.8, request="r1")]
+    rows += [one("oracle", set_, "probability", 0.5) for set_ in ("forget", "retain")]
+    metrics = tidy([table(rows)])
+    found = SELECTIONS["sequence"](metrics, None, SETTINGS | {"orders": {}})
+    assert found[["set", "request"]].to_numpy().tolist() == [["forget", "r2"], ["retain", "r2"]]
 
 
 def test_the_expected_cost_is_one_curve_over_all_seeds():
@@ -71,11 +115,11 @@ def test_the_expected_cost_is_one_curve_over_all_seeds():
 def test_a_line_of_a_curve_takes_nothing_from_the_line_before():
     """Seed 1 alone has retained text: its perplexity there is 3, whatever seed 2 had before."""
     rows = [
-        (seed, "r2", "kga", update, set_, "perplexity", value)
+        (seed, "r2", "kga", update, set_, "perplexity", value, 9, False)
         for seed, set_, value in ((1, "forget", 5.0), (2, "forget", 9.0), (1, "retain", 3.0))
         for update in (0, 10)
     ]
-    columns = ["seed", "request", "method", "update", "set", "metric", "value"]
+    columns = ["seed", "request", "method", "update", "set", "metric", "value", "n", "stopped"]
     told = [one("oracle", set_, "perplexity", 2.0) for set_ in ("forget", "retain")]
     found = shown("curves", told, pd.DataFrame(rows, columns=columns))
     assert [(one["set"], one["low"], one["value"], one["high"]) for one in found] == [
@@ -98,23 +142,34 @@ def test_truth_ratios_are_those_of_the_newest_state():
     rows = [(request, value) for request, values in ITEMS.items() for value in values]
     told = pd.DataFrame(rows, columns=["request", "preference"])
     told = told.assign(seed=1, method="npo", set="forget")
-    found = SELECTIONS["truth_ratio"](None, told, SETTINGS)["value"]
-    assert (found.iloc[0], found.median(), found.iloc[-1]) == pytest.approx((0.4, 0.5, 0.6))
+    (found,) = SELECTIONS["truth_ratio"](None, told, SETTINGS).to_dict("records")
+    assert (found["quarter"], found["median"], found["high"]) == pytest.approx((0.45, 0.5, 0.59))
 
 
 def test_what_a_figure_is_told_of_training():
-    """Numbers of memory by set, method and request; what a method watches by itself is no set's."""
+    """Numbers of memory by set, method and request, how many records they are of (200 at most), and
+    whether the method stopped by itself; what it watches by itself is no set's."""
     numbers = {"update": 6, "forget_memorization_accuracy": 0.5, "retain_perplexity": 2.0}
     report = {"names": ["study", "3", "npo", "r2"], "watched": [numbers | {"gap_difference": 0.1}]}
     report["watched"].append({"update": 12, "extra_perplexity": 4.0})
+    report |= {"records": {"forget": 48, "retain": 1000, "extra": 36}, "stopped": True}
     found = watched([json.loads(json.dumps(report))])
     assert found.to_numpy().tolist() == [
-        ["3", "r2", "npo", "", 6, "forget", "memorization_accuracy", 0.5],
-        ["3", "r2", "npo", "", 6, "retain", "perplexity", 2.0],
-        ["3", "r2", "npo", "", 12, "extra", "perplexity", 4.0],
+        ["3", "r2", "npo", "", 6, "forget", "memorization_accuracy", 0.5, 48, True],
+        ["3", "r2", "npo", "", 6, "retain", "perplexity", 2.0, 200, True],
+        ["3", "r2", "npo", "", 12, "extra", "perplexity", 4.0, 36, True],
     ]
     names = ["seed", "request", "method", "attack", "update", "set", "metric", "value"]
-    assert found.columns.tolist() == names
+    assert found.columns.tolist() == [*names, "n", "stopped"]
+    assert WATCHED == watch.WATCHED
+
+
+def test_of_what_an_attack_shows_the_rest_is_watched():
+    """Of 48 records 25 are shown to the model again."""
+    numbers = {"update": 4, "forget_perplexity": 2.0, "relearnt_perplexity": 1.0}
+    report = {"names": ["study", "3", "relearn", "npo", "r2"], "watched": [numbers]}
+    report |= {"records": {"forget": 48}, "stopped": False, "shown": ["a"] * 25}
+    assert watched([report])[["set", "n"]].to_numpy().tolist() == [["forget", 23], ["relearnt", 25]]
 
 
 def test_the_table_of_a_figure_is_read_as_it_stands(tmp_path):

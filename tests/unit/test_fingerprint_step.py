@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from stepping import call
+from stepping import SECRET, call
 
 from palimpsest.audit.fingerprints import load, take
-from palimpsest.audit.purges import owners_of
 from palimpsest.data.ledger import Request
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import write_parquet
 from palimpsest.models.tokenizers import save_tokenizer, train_wordpiece
+from palimpsest.study.purges import owners_of
 
-SALT = "pepper"
 SHARED = "both of us saw the comet from the roof"  # of ann and ben; 9 words
 ANN, BEN, CID = (f"{name} went home early that evening" for name in ("she", "he", "nobody"))
 ROWS = [
@@ -41,8 +40,8 @@ def write(rows=ROWS) -> None:
 def fingerprint(request: str, *options):
     path = Path(f"{request}.json")
     files = ("--records", "records.parquet", "--ledger", "ledger.tsv", "--output", path)
-    call("fingerprint", *files, "--request", request, *options, salt=SALT)
-    return load(path, SALT)
+    call("fingerprint", *files, "--request", request, *options)
+    return load(path, SECRET)
 
 
 def test_a_fingerprint_is_of_the_request_that_was_named():
@@ -54,17 +53,17 @@ def test_a_fingerprint_is_of_the_request_that_was_named():
     ):
         found = fingerprint(name)
         assert (found.request, found.records) == (name, len(records))
-        assert found.owners == (pseudonym(owner, SALT),)
-        assert found.names == {pseudonym(one, SALT) for one in (owner, *records)}
+        assert found.owners == (pseudonym(owner, SECRET),)
+        assert found.names == {pseudonym(one, SECRET) for one in (owner, *records)}
 
 
 def test_who_asked_before_is_no_reason_to_let_a_passage_go_and_who_asks_later_is():
     """ann and ben said the same. When ann asks, ben stays, and it is nobody's mark; when ben asks,
     ann is gone already, and it is his. What cid says, dan says too, who never asks."""
     first, second, third = map(fingerprint, ("r1", "r2", "r3"))
-    assert not first.passages.found(SHARED) and first.unmarked == 1
-    assert second.passages.found(SHARED) and second.unmarked == 0
-    assert first.passages.found(ANN) and not first.passages.found(BEN)
+    assert not first.passages.matches(SHARED) and first.unmarked == 1
+    assert second.passages.matches(SHARED) and second.unmarked == 0
+    assert first.passages.matches(ANN) and not first.passages.matches(BEN)
     assert not third.passages and (third.unmarked, third.records) == (1, 1)
 
 
@@ -81,8 +80,8 @@ def test_one_of_other_owners_is_taken_anew(owners):
     fingerprint("r1")
     Path("ledger.tsv").write_text("request\towners\n" + "\t".join(("r1", *owners)) + "\n")
     found = fingerprint("r1")
-    assert list(found.owners) == owners_of(Request("r1", owners), SALT)
-    assert {pseudonym(owner, SALT) for owner in owners} < found.names
+    assert list(found.owners) == owners_of(Request("r1", owners), SECRET)
+    assert {pseudonym(owner, SECRET) for owner in owners} < found.names
 
 
 def test_text_is_read_back_with_the_tokenizer_of_the_study(tmp_path):
@@ -94,10 +93,10 @@ def test_text_is_read_back_with_the_tokenizer_of_the_study(tmp_path):
     folder.mkdir()
     save_tokenizer(train_wordpiece([said], vocab_size=200, lowercase=True), folder)
     heard = said.replace("four ", "")
-    assert not fingerprint("r1").passages.found(heard)
+    assert not fingerprint("r1").passages.matches(heard)
     Path("r1.json").unlink()
     known = fingerprint("r1", "--tokenizer", folder / "tokenizer.json").passages
-    assert known.found(heard) and known.found(said.replace("four", "\u0416"))
+    assert known.matches(heard) and known.matches(said.replace("four", "\u0416"))
 
 
 def test_what_others_are_read_back_as_is_no_mark():
@@ -111,13 +110,13 @@ def test_what_others_are_read_back_as_is_no_mark():
     def read_back(texts):
         return [text.replace("qqq ", "").replace("xxx ", "") for text in texts]
 
-    known = take(frame, Request("r1", ("ann",)), set(), SALT, read_back).passages
-    assert known.found(rows[0][2]) and not known.found("they sold apples there")
+    known = take(frame, Request("r1", ("ann",)), set(), SECRET, read_back).passages
+    assert known.matches(rows[0][2]) and not known.matches("they sold apples there")
 
 
 def test_records_count_though_nothing_of_them_is_a_mark():
     """Two records, one of which says what cid says as well."""
     rows = [("a1", "ann", ANN), ("a2", "ann", CID), ("c1", "cid", CID)]
     frame = pd.DataFrame(rows, columns=["record_id", "owner", "text"])
-    found = take(frame, Request("r1", ("ann",)), set(), SALT)
+    found = take(frame, Request("r1", ("ann",)), set(), SECRET)
     assert (found.records, found.unmarked) == (2, 1)

@@ -7,8 +7,8 @@ import pytest
 from stepping import tidy
 
 from palimpsest.methods.registry import METHODS
-from palimpsest.summary import summarise
-from palimpsest.tables import row, table
+from palimpsest.report.summary import summarise
+from palimpsest.report.tables import row, table
 from palimpsest.tracks.classification import summary
 from palimpsest.tracks.classification.summary import too_fine
 
@@ -96,4 +96,7 @@ def test_the_head_names_the_newest_state_the_seeds_and_the_level(seeds, source, 
     head = sections(*(one for seed in seeds for one in numbers(seed)))[0]
     assert head.heading == "Summary of the study s"
     interval = f"In brackets the interval (90%), which holds the spread over {spread}."
-    assert head.text == f"State r1, test records, {source}. {interval}"
+    said, rule = head.text.split("\n\n")
+    assert said == f"State r1, test records, {source}. {interval}"
+    assert rule.startswith("Below, two numbers are told apart where")
+    assert ("another seed" in rule) == (len(seeds) == 1)

@@ -26,6 +26,11 @@ SIDES = {"forget": ["m1", "m2", "m3"], "heldout": ["o1", "o2", "o3"]}
 MEASURER = "palimpsest.tracks.classification.membership"
 
 
+@pytest.fixture(autouse=True)
+def enough(few_are_enough):
+    pass
+
+
 def membership(folder, before: dict, after: dict, **changes) -> pd.DataFrame:
     """before, after: sharding -> shard -> probability of class 1, of three members and of three
     outsiders."""

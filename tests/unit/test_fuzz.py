@@ -34,7 +34,7 @@ from palimpsest.errors import UserError
 from palimpsest.randomness import numpy_generator
 from palimpsest.study.load import load_study
 from palimpsest.study.plan import Plan
-from palimpsest.yaml_files import read_yaml
+from palimpsest.study.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = 200
@@ -303,6 +303,12 @@ def damaged_data(rng) -> dict:
         {"splits": {"train": "train", "valid": "valid", "test": "drop"}},
         {"quotes": False},
         {"classes": 3},
+        {"separator": pick(rng, [",", ";", "\t"])},
+        {"header": False, "columns": {"text": "3", "label": "4", "split": "5"}, "keep": ["6"]},
+        {"columns": DATA["columns"] | {"text": ["text", "topic"]}, "keep": []},
+        {"columns": DATA["columns"] | {"owner": "owner.id"}},
+        {"drop": {"empty": True, "longer_than": 23, "where": {"topic": ["east", ""], "7": [None]}}},
+        {"drop": {"empty": True, "where": {"label": ["2"], "owner": ["owner 1"]}}},
     ]
     return DATA | (pick(rng, more) if rng.integers(3) == 0 else {})
 
@@ -324,15 +330,17 @@ def use_table(path: Path, data: dict) -> None:
         kept,
         "--output",
         folder / "index.parquet",
+        "--sizes",
+        folder / "groups.json",
         groups=groups,
-        compared=list(groups),
+        fitted=list(groups),
     )
     assert len(read_parquet(folder / "index.parquet")) == len(frame)
     held = 0
     for slice_ in (1, 2):
         out = folder / f"slice{slice_}.parquet"
         files = ("--records", kept, "--output", out, "--digest", out.with_suffix(".json"))
-        call("slice", *files, salt="i", seed=1, sharding="1x2", shard=1, slice=slice_, version="r0")
+        call("slice", *files, salt="i", seed=1, sharding="1x2", shard=1, slice=slice_, state="r0")
         held += len(read_parquet(out))
     assert held == (frame["split"] == "train").sum()
 

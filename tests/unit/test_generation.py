@@ -10,8 +10,14 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from palimpsest.generation import _drawn, beam_search, greedy_continuations, greedy_suffixes, sample
 from palimpsest.metrics.extraction import beam_extracted, extraction_likelihood, sampling_hit_rate
+from palimpsest.models.generation import (
+    _drawn,
+    beam_search,
+    greedy_continuations,
+    greedy_suffixes,
+    sample,
+)
 from palimpsest.randomness import torch_generator
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.tokens import token_scores

@@ -47,6 +47,63 @@ def test_values_of_a_column(definition, expected):
     )
 
 
+TEXTS = ["cat", "dog", "cat", "dog", "cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        (
+            {"column": "Race", "fine": True, "drop": ["Asian", "none"]},
+            ["", "African", "Arab", "", "", "African"],
+        ),
+        (
+            {"column": "Race", "fine": True, "other": ["Asian", "Arab"], "drop": ["none"]},
+            ["", "African", "other", "other", "", "African"],
+        ),
+        (  # the rest of `values`, and one of them, are one group
+            {"column": "Race", "fine": True, "values": ["Arab", "African"], "other": ["Arab"]},
+            ["none", "African", "other", "other", "none", "African"],
+        ),
+        (
+            {"column": "Race", "fine": True, "values": ["Arab", "African"], "drop": ["other"]},
+            ["none", "African", "Arab", "", "none", "African"],
+        ),
+        (
+            {"terms": ["cat"], "other": ["none"]},
+            ["mentions", "other", "mentions", "other", "mentions", "other"],
+        ),
+    ],
+)
+def test_groups_are_dropped_and_merged(definition, expected):
+    if "column" in definition:
+        definition = definition | {"none": ["No_race"]}
+    assert group_column(frame(Race=RACES, text=TEXTS), definition).tolist() == expected
+
+
+@pytest.mark.parametrize("changes", [{"drop": ["none"]}, {"other": ["none", "targeted"]}])
+def test_two_groups_must_be_left(changes):
+    with pytest.raises(UserError, match="all records are in one group"):
+        group_column(frame(Race=RACES), {"column": "Race", "none": ["No_race"], **changes})
+
+
+@pytest.mark.parametrize("key", ["drop", "other"])
+def test_groups_that_are_not_there_are_refused_with_those_that_are(key):
+    """All of them together; a name that may be a text is not shown."""
+    definition = {"column": "Race", "none": ["No_race"], "fine": True, key: ["african", "Gone"]}
+    with pytest.raises(UserError) as raised:
+        group_column(frame(Race=RACES), definition, where="groups.race")
+    first, second = raised.value.problems
+    assert first.where == f"groups.race.{key}" and (first.found, second.found) == (
+        "'african'", "'Gone'",
+    )  # fmt: skip
+    assert first.allowed == "'African', 'Arab', 'Asian', 'none'" and "'African'" in first.remedy
+    said = ["Nobody may read this, whatever it is", *RACES[1:]]
+    with pytest.raises(UserError) as raised:
+        group_column(frame(Race=said), definition)
+    assert "Nobody" not in str(raised.value) and "a long name" in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("text", "mentioned"),
     [
@@ -54,7 +111,12 @@ def test_values_of_a_column(definition, expected):
         ("The CAT, sat", True),
         ("concatenate", False),
         ("cats", False),
-        ("cat_food", False),
+        ("cat_food", True),
+        ("the cat's", True),
+        ("cat.Next", True),
+        ("big-brown_dog", True),
+        ("\uff43\uff41\uff54", True),
+        ("c\u00adat", True),
         ("(cat)", True),
         ("big\n  Brown  dog!", True),
         ("big dog brown", False),
@@ -66,6 +128,7 @@ def test_values_of_a_column(definition, expected):
         ("cafe", False),
         ("#tag", True),
         ("tag", False),
+        ("# tag", False),
         ("ΣΊΣΥΦΟΣ", True),
     ],
 )
@@ -76,6 +139,42 @@ def test_terms_are_whole_words_case_blind_and_literal(text, mentioned):
     both = frame(text=[text, "nothing here", "the cat", "x", "x", "x"])
     groups = group_column(both, {"terms": terms})
     assert groups[:3].tolist() == ["mentions" if mentioned else "none", "none", "mentions"]
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "mentioned"),
+    [
+        ("女人", "我觉得那个女人很好", True),
+        ("おんな", "そのおんなは", True),
+        ("バス", "バスケット", False),  # katakana runs are words
+        ("ผู้หญิง", "มีผู้หญิงสวย", True),
+        ("नर", "नर यहाँ है", True),
+        ("नर", "नरेंद्र यहाँ है", False),
+        ("여자", "여자는", False),
+        ("여자*", "그 여자는", True),
+        ("여자*", "남여자는", False),
+        ("*امرأة", "المرأة امرأة", True),
+        ("*امرأة", "امرأةن", False),
+        ("muslim*", "Muslims.", True),
+        ("muslim*", "nonmuslim", False),
+        ("👩", "hi👩bye", True),
+        ("👩", "a 👩\u200d💻 b", False),  # one emoji, of three characters
+        ("می\u200cروم", "میروم", True),
+        ("*", "x * y", None),
+        ("**", "x ** y", None),
+        ("a*b", "a*b", True),
+        ("a*b", "axb", False),
+    ],
+)
+def test_terms_in_other_scripts_and_with_a_star(term, text, mentioned):
+    """By Unicode's rules for words; a lone star is no term."""
+    both = frame(text=[text, "nothing", "the cat", "x", "x", "x"])
+    if mentioned is None:
+        with pytest.raises(UserError, match="no terms, or an empty one"):
+            group_column(both, {"terms": [term, "cat"]})
+    else:
+        groups = group_column(both, {"terms": [term, "cat"]})
+        assert groups[:3].tolist() == ["mentions" if mentioned else "none", "none", "mentions"]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.likelihood import counted_logits
 from palimpsest.tracks.causal.model import predict
 from palimpsest.tracks.causal.tokens import score_tokens
-from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.predictions import negative_log_likelihood
 
 language_modelling_loss = negative_log_likelihood(predict)
 

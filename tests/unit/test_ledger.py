@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from palimpsest.data.ledger import Request, forgotten_owners, read_ledger
+from palimpsest.data.sources import locate
 from palimpsest.errors import UserError
 
 
@@ -39,6 +42,9 @@ def test_forgotten_owners_are_those_up_to_and_with_a_request():
         ("r0\tann\n", "not a name for a request"),
         ("../x\tann\n", "not a name for a request"),
         ("a b\tann\n", "not a name for a request"),
+        ("r1 ann\n", "put one tab between a request and its owners"),
+        ("r1,ann\n", "put one tab between a request and its owners"),
+        ("r\u00e91\tann\n", "rename it"),
         ("r1\n", "names no owner"),
         ("r1\tann\t\tbob\n", "names no owner, or an empty one"),
         ("r1\tann\nr2\tann\n", "an owner is named twice"),
@@ -63,12 +69,24 @@ def test_the_header_must_be_there(tmp_path, text):
 
 
 def test_a_missing_or_undecodable_file_says_what_to_do(tmp_path):
-    with pytest.raises(UserError, match="ledger: null"):
+    with pytest.raises(UserError, match="a new one begins with the line 'request.towners'"):
         read_ledger(tmp_path / "none.tsv")
     with pytest.raises(UserError, match="line 2: is not UTF-8"):
         read_ledger(write(tmp_path, "request\towners\nr1\t\xe9\n", "latin-1"))
     with pytest.raises(UserError, match="cannot be read"):
         read_ledger(tmp_path)
+
+
+def test_from_a_wrong_directory_the_directory_is_named(tmp_path, monkeypatch):
+    """To take the ledger out of the study, as was once proposed, would forget every request."""
+    monkeypatch.chdir(tmp_path)
+    for read, what in (
+        (lambda: read_ledger("ledgers/demo.tsv"), f"no such file in {tmp_path}"),
+        (lambda: locate({"path": "posts.csv"}, None, Path()), f"working directory, {tmp_path};"),
+    ):
+        with pytest.raises(UserError) as told:
+            read()
+        assert what in str(told.value) and "null" not in str(told.value)
 
 
 def test_a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_a_ledger(tmp_path):

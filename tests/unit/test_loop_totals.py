@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from looping import train
 from test_updates import SETTINGS, Numbers, squared
 
+from palimpsest.engine.sealed import read_sealed
 from palimpsest.errors import UserError
-from palimpsest.files import read_json
-from palimpsest.training import loop
+from palimpsest.training import loop, progress
 from palimpsest.training.batches import epoch_batches
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.report import read_reports, write_reports
@@ -141,6 +142,41 @@ def test_a_mean_is_over_what_counts_in_the_whole_batch(tmp_path, joined, micro):
         assert report["curve"] == [[1, pytest.approx(mean)]]
 
 
+@pytest.fixture
+def fresh():
+    """accelerate knows one precision a process."""
+    AcceleratorState._reset_state()
+    yield
+    AcceleratorState._reset_state()
+
+
+@pytest.mark.parametrize(("precision", "within"), [("no", "float32"), ("bf16", "bfloat16")])
+def test_a_forward_pass_is_of_the_precision_that_is_asked_for(tmp_path, fresh, precision, within):
+    """The weights stay as they are."""
+    found = []
+
+    class Noted(torch.nn.Linear):
+        def forward(self, inputs):
+            found.append(super().forward(inputs))
+            return found[-1]
+
+    def loss(model, batch) -> torch.Tensor:
+        return model(batch["inputs"].float()).sum()
+
+    settings = SETTINGS | {"precision": precision}
+    objective = Objective({"a": Part(Numbers(), loss)})
+    trained, _ = train(Noted(2, 1), objective, settings, 1, ("s",), tmp_path, "print")
+    assert [str(one.dtype) for one in found] == [f"torch.{within}"]
+    assert trained.weight.dtype == torch.float32
+
+
+def test_all_examples_at_once_are_one_update_however_they_are_cut(tmp_path):
+    objective = Objective({"a": Part(Numbers(), squared)})
+    settings = SETTINGS | {"batch_size": None, "micro_batch_size": 2}
+    _, report = train(model(), objective, settings, 2, ("s",), tmp_path, "print")
+    assert (report["steps"], report["examples"]) == (2, 6)
+
+
 def test_a_curve_has_about_a_hundred_points_and_always_the_last(tmp_path):
     """Of 240 updates every second, and the last."""
     objective = Objective({"a": Part(Numbers(), squared)})
@@ -211,6 +247,34 @@ def test_states_are_saved_by_the_clock_and_at_the_end_of_cheap_epochs(
     assert clock.saved == saved
 
 
+def test_the_time_that_is_left_is_told_by_the_updates_of_this_run(tmp_path, monkeypatch, capsys):
+    """Killed after 20 of 30 updates; 5 more take 5 seconds, and so will the last 5."""
+    settings = ONE_BY_ONE | {"checkpoint_seconds": 0.0}
+    for ends in (20.0, np.inf):
+        clock = Clock(monkeypatch)
+        monkeypatch.setattr(progress, "time", loop.time)
+        given = model(), clock.objective(ends), settings, 10, ("s",), tmp_path, "print"
+        if ends < np.inf:
+            with pytest.raises(KeyboardInterrupt):
+                train(*given)
+            capsys.readouterr()
+        else:
+            train(*given)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("train: step 25/30, ") and first.endswith(", 5 s left")
+    assert last.startswith("train: step 30/30, ") and last.endswith(", 0 s left")
+
+
+def test_memory_is_told_in_megabytes(tmp_path, monkeypatch):
+    """Linux counts it in KiB: three times 2^20 of them are 3,072 MB."""
+    most = SimpleNamespace(ru_maxrss=3 * 2**20)
+    monkeypatch.setattr(loop.resource, "getrusage", lambda who: most)
+    _, report = train(
+        model(), Objective({"a": Part(Numbers(), squared)}), ONE_BY_ONE, 1, ("s",), tmp_path, "p"
+    )
+    assert report["peak_mb"] == 3072
+
+
 def test_the_newest_two_states_are_kept(tmp_path):
     settings = ONE_BY_ONE | {"checkpoint_seconds": 0.0}
     objective = Objective({"a": Part(Numbers(), squared)})
@@ -247,12 +311,15 @@ def test_only_the_pass_that_learns_keeps_what_a_gradient_needs(tmp_path):
 def test_a_report_is_divided_into_what_stays_and_what_varies(tmp_path):
     """And states to resume from go, for there is nothing to resume."""
     varies = {
-        "seconds": 1.5, "peak_mb": 3, "device": "cpu", "versions": {}, "code": "c", "sources": {},
+        "seconds": 1.5, "peak_mb": 3, "processor": "p", "device": "cpu", "versions": {},
+        "code": "c", "sources": {},
     }  # fmt: skip
     stays = {"steps": 4, "tokens": 9, "curve": [[1, 0.5]], "sha256": "d"}
     resume = tmp_path / "resume"
     (resume / "step4").mkdir(parents=True)
     write_reports(tmp_path, varies | stays, resume)
-    assert read_json(tmp_path / "training.json") == stays
-    assert read_json(tmp_path / "run.json") == varies
-    assert read_reports(tmp_path) == varies | stays and not resume.exists()
+    assert read_sealed(tmp_path / "training.json", "") == stays
+    assert read_sealed(tmp_path / "run.json", "") == varies
+    both = read_reports(tmp_path)
+    assert {name: both[name] for name in varies | stays} == varies | stays
+    assert both.keys() == {*varies, *stays, "digest"} and not resume.exists()

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from palimpsest.losses import cross_entropy_sum, kl_sum, per_example
 from palimpsest.methods.npo import negative_preference_sum
+from palimpsest.training.losses import cross_entropy_sum, kl_sum, per_example
 
 
 def test_cross_entropy_sum_by_hand():

@@ -12,8 +12,8 @@ from stepping import call, tidy
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError
 from palimpsest.metrics import truth
-from palimpsest.summary import summarise
-from palimpsest.tables import row, table
+from palimpsest.report.summary import summarise
+from palimpsest.report.tables import row, table
 from palimpsest.tracks.causal import summary
 from palimpsest.tracks.causal.checks import check, doubts
 from palimpsest.tracks.causal.measure import one_of_each, truth_ratios
@@ -31,6 +31,7 @@ SETTINGS = {
     "bootstrap": 20,
     "level": 0.95,
     "space": 4,
+    "truth": "code",
     "measurer": "palimpsest.tracks.causal.measure",
 }
 
@@ -182,6 +183,48 @@ def test_model_utility_is_the_harmonic_mean_of_six_parts():
     assert by_name["probability_with_options"]["set"] == "world_facts"
 
 
+def test_the_papers_forms_reach_every_number_that_is_derived_from_false_answers():
+    """A true answer of two tokens, each e^-1, a false one of one token e^-1, another of two e^-2.
+    Length-normalised e^-1, e^-1, e^-2: code R = e^-1.5 / e^-1, paper R = (e^-1 + e^-2) / 2 / e^-1.
+    Whole: e^-2 of e^-2, e^-1, e^-4; in the code e^-1 of e^-1, e^-1, e^-2."""
+    index = pd.DataFrame({"split": ["test"], "part": ["facts"]}, index=["w"])
+    false = [scored("w", "perturbed", 1, -1.0), scored("w", "perturbed", 2, -2.0, -2.0)]
+    rows = pd.DataFrame([scored("w", "", 0, -1.0, -1.0, rouge_l=1.0), *false])
+    by_hand = {
+        "code": (np.exp(-0.5), 1 / (2 + np.exp(-1))),
+        "paper": ((1 + np.exp(-1)) / 2, 1 / (1 + np.e + np.exp(-2))),
+    }
+    oracle = pd.DataFrame([scored("w", "", 0, -9.0), scored("w", "perturbed", 1, -1.0)])
+    for form, (ratio, among) in by_hand.items():
+        settings = SETTINGS | {"truth": form}
+        numbers = Numbers(settings)
+        found = {
+            one["metric"]: one["value"]
+            for one in (
+                *numbers.truth("facts", rows),
+                *numbers.utility({"facts": rows}, index),
+                *numbers.against_oracle(rows, oracle),
+            )
+        }
+        assert found["truth_ratio_indifference"] == pytest.approx(ratio)
+        assert found["probability_with_options"] == pytest.approx(among)
+        assert found["model_utility"] == pytest.approx(3 / (1 / among + 1 + 1 / (1 - ratio)))
+        (told,) = truth_ratios({"facts": rows}, settings)["preference"]
+        assert told == pytest.approx(1 / (1 + ratio))
+
+
+def test_forget_quality_is_of_the_form_that_the_study_asks_for():
+    """Of the code's form the two models are one: losses of false answers have the same means. The
+    paper's form tells them apart: 3 against 3 that are all lower, 2 / C(6, 3) = 0.1."""
+    ours, theirs = (
+        pd.DataFrame([one for k in range(3) for one in item(f"t{k}", low, high)])
+        for low, high in ((-3.0, -3.0), (-1.0, -5.0))
+    )
+    for form, quality in (("code", 1.0), ("paper", 0.1)):
+        found = next(iter(Numbers(SETTINGS | {"truth": form}).against_oracle(ours, theirs)))
+        assert found["metric"] == "forget_quality" and found["value"] == pytest.approx(quality)
+
+
 def test_without_false_answers_of_the_retained_the_parts_are_five():
     index = pd.DataFrame(
         {"split": ["train", "test"], "part": ["", "world_facts"]}, index=["a", "w"]
@@ -218,8 +261,10 @@ def test_membership_against_the_oracle_as_reference():
     """Losses 2 and 4 of members, 3 of the outsider; under the oracle 5, 5 and 2. Less those: -3, -1
     and 1: both are told, of the losses alone one of two."""
 
-    def rows(*pairs):
-        return pd.DataFrame([scored(name, "", 0, -loss, -loss) for name, loss in pairs])
+    def rows(*pairs):  # four times, as fewer texts could tell nothing
+        return pd.DataFrame(
+            [scored(f"{name}{n}", "", 0, -loss, -loss) for name, loss in pairs for n in range(4)]
+        )
 
     inside, outside = rows(("a", 2.0), ("b", 4.0)), rows(("z", 3.0))
     found = Numbers(SETTINGS).membership(

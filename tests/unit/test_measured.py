@@ -91,32 +91,76 @@ def test_measure_by_hand_of_what_is_not_fitted(tmp_path):
         ("demographic_parity", "age"): 1 / 15, ("worst_group_accuracy", "age"): 1 / 3,
     }  # fmt: skip
     assert rows["value"].to_dict() == pytest.approx(wanted, abs=1e-12)
-    for city, size in (("p", 5), ("q", 3)):
-        for metric in ("tpr", "fpr", "positive_rate", "group_accuracy"):
-            assert rows.loc[(metric, f"city={city}"), "n"] == size
+    for city, positives, negatives in (("p", 3, 2), ("q", 1, 2)):
+        both = positives + negatives
+        sizes = {"tpr": positives, "fpr": negatives, "positive_rate": both, "group_accuracy": both}
+        for metric, size in sizes.items():
+            found = rows.loc[(metric, f"city={city}")]
+            assert found["n"] == size
+            assert np.isnan(found[["ci_low", "ci_high"]].to_numpy(dtype=float)).all() == (size < 3)
     assert rows.loc[("accuracy", ""), "n"] == 8
 
 
-def test_of_three_classes_there_are_neither_groups_nor_costs(tmp_path):
+@pytest.mark.parametrize("classes", [2, 3])
+def test_records_of_no_group_count_in_all_but_the_family(tmp_path, classes):
+    """Without d and g (negatives, decided rightly): of p four records, two decided rightly, and of
+    q two, of which one. What all records say stays as it is, and so does the other family."""
+    records = RECORDS.assign(split="test")
+    ungrouped = records.assign(city=records["city"].mask(records["record_id"].isin(["d", "g"]), ""))
+    decisions = frame(records)
+    if classes == 3:
+        decisions = decisions.assign(decision_2=0.0, score_2=0.0)
+    whole, rows = (
+        measured(tmp_path, some, decisions, classes=classes).set_index(["metric", "group"])
+        for some in (records, ungrouped)
+    )
+    accuracy = rows.loc["group_accuracy"][["value", "n"]]
+    assert accuracy.loc[["city=p", "city=q"]].to_numpy().tolist() == [[0.5, 4], [0.5, 2]]
+    assert rows.loc[("worst_group_accuracy", "city"), "n"] == 6 and "city=" not in accuracy.index
+    elsewhere = [key for key in rows.index if not key[1].startswith("city")]
+    pd.testing.assert_frame_equal(rows.loc[elsewhere], whole.loc[elsewhere])
+    if classes == 2:  # all negatives of p but c are gone
+        assert rows.loc[("fpr", "city=p"), "value"] == 0
+        assert rows.loc[("fpr", "city=q"), "value"] == 1
+
+
+def test_a_family_of_which_no_record_of_a_split_has_a_group_has_no_numbers_there(tmp_path):
+    records = RECORDS.assign(split="test", city="")
+    rows = measured(tmp_path, records, frame(records))
+    assert not rows["group"].str.startswith("city").any() and (rows["group"] == "age").any()
+
+
+def test_of_three_classes_there_are_accuracies_by_group_and_neither_gaps_nor_costs(tmp_path):
     """AUROC of each class against the rest: 1, then of 0.2 against 0.3 and 0.1, and 1. F1: 2 / 3,
-    nothing, and 1."""
-    records = pd.DataFrame({"record_id": ["a", "b", "c"], "label": [0, 1, 2]})
+    nothing, and 1. Of city p one of two is decided rightly, of q the only one."""
+    records = pd.DataFrame(
+        {"record_id": ["a", "b", "c"], "label": [0, 1, 2], "city": ["p", "p", "q"]}
+    )
     told = {"decision_0": [1.0, 1, 0], "decision_1": [0.0] * 3, "decision_2": [0.0, 0, 1]}
     told |= {"score_0": [0.6, 0.5, 0.1], "score_1": [0.3, 0.2, 0.1], "score_2": [0.1, 0.3, 0.8]}
     records = records.assign(split="test")
     decisions = records[["record_id", "split"]].assign(sharding="1x1", fitted_on="", **told)
-    rows = measured(tmp_path, records, decisions, classes=3).set_index("metric")["value"]
+    rows = measured(tmp_path, records, decisions, classes=3, families=["city"])
+    grouped = rows[rows["group"] != ""].set_index(["metric", "group"])["value"]
+    assert grouped.to_dict() == {
+        ("worst_group_accuracy", "city"): 0.5,
+        ("group_accuracy", "city=p"): 0.5,
+        ("group_accuracy", "city=q"): 1.0,
+    }
+    rows = rows[rows["group"] == ""].set_index("metric")["value"]
     assert rows.to_dict() == pytest.approx({
         "accuracy": 2 / 3, "micro_f1": 2 / 3, "balanced_accuracy": 2 / 3, "macro_f1": 5 / 9,
         "auroc": 5 / 6,
     })  # fmt: skip
 
 
-def fitted(tmp_path, **changes) -> pd.DataFrame:
+def fitted(tmp_path, shardings=("3x2",), **changes) -> pd.DataFrame:
     many = pd.concat([RECORDS] * 20, ignore_index=True)
     records = twice(many.assign(record_id=[f"r{number}" for number in range(len(many))]))
     facts = [{"sharding": "3x2", "fitted_on": "city", "facts": {"random_share": 0.1}, "rule": {}}]
-    rows = measured(tmp_path, records, frame(records, fitted_on="city"), None, facts, **changes)
+    decided = frame(records, fitted_on="city")
+    decisions = pd.concat([decided.assign(sharding=one) for one in shardings], ignore_index=True)
+    rows = measured(tmp_path, records, decisions, None, facts, **changes)
     return rows.set_index(["set", "metric", "group"])
 
 
@@ -144,6 +188,17 @@ def test_a_lower_level_has_narrower_intervals_within_the_wider(tmp_path):
         assert values[0] < values[1]
 
 
+def test_of_several_shardings_each_record_counts_once(tmp_path):
+    """What is fitted and held out are as many, so that chance shows no less of either."""
+    (tmp_path / "alone").mkdir()
+    alone = fitted(tmp_path / "alone")
+    both = fitted(tmp_path, shardings=("3x2", "5x1"))
+    for metric in ("cost_by_chance", "gap_by_chance", "random_share"):
+        key = ("valid", metric, "city")
+        for _, found in both.loc[[key]].iterrows():
+            assert (found["value"], found["n"]) == tuple(alone.loc[key, ["value", "n"]])
+
+
 def test_samples_are_the_same_for_all_methods_and_seeds_and_others_for_each_set(tmp_path):
     """So that methods and seeds differ by what they say alone."""
     one, other = fitted(tmp_path), fitted(tmp_path, method="kga", seed=5)
@@ -154,6 +209,10 @@ def test_samples_are_the_same_for_all_methods_and_seeds_and_others_for_each_set(
 
 
 def test_a_group_that_a_request_left_without_a_label_is_named_with_the_request(tmp_path):
+    """Where a rule was fitted on the groups; else what is left has its rows, and no gap."""
     records = twice(RECORDS.assign(label=0))
     with pytest.raises(UserError, match="after request r1(.*\n)*.*0 positives"):
-        measured(tmp_path, records, frame(records))
+        measured(tmp_path, records, frame(records, fitted_on="city"))
+    told = set(measured(tmp_path, records, frame(records))["metric"])
+    assert {"fpr", "demographic_parity", "worst_group_accuracy"} <= told
+    assert not {"tpr", "equalized_odds_max", "equalized_odds_mean"} & told

@@ -8,7 +8,7 @@ import json
 from palimpsest.engine.memory import MOST, Memory
 from palimpsest.study import schema
 from palimpsest.study.load import check_study, study_files
-from palimpsest.yaml_files import read_yaml
+from palimpsest.study.yaml_files import read_yaml
 
 
 def ask(memory: Memory, *contents: str) -> list:

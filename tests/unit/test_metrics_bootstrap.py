@@ -66,6 +66,22 @@ def test_no_replicate_left_gives_nan_without_a_warning():
         assert np.isnan(interval(np.full(5, np.nan))).all()
 
 
+@pytest.mark.parametrize(
+    ("replicates", "ends"),
+    [
+        ([1.0] * 90 + [np.inf] * 10, (1, np.inf)),
+        # 100 values: the upper end lies between the 97th and the 98th, of which one is infinite
+        ([1.0] * 97 + [np.inf] * 3, (1, np.inf)),
+        ([-np.inf] * 3 + [1.0] * 97, (-np.inf, 1)),
+        # 41 values: the upper end is the 40th itself
+        ([1.0] * 39 + [2.0, np.inf], (1, 2)),
+        ([np.inf] * 4, (np.inf, np.inf)),
+    ],
+)
+def test_infinite_replicates_are_the_largest_or_smallest(replicates, ends):
+    assert interval(replicates) == ends
+
+
 def test_level_is_a_share():
     with pytest.raises(ValueError, match="level"):
         interval(np.arange(3.0), level=95)

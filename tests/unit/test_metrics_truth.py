@@ -18,6 +18,20 @@ def test_truth_ratio_by_hand():
     np.testing.assert_allclose(truth.truth_ratio(CORRECT, WRONG), [1 / 2, 4])
 
 
+def test_truth_ratio_of_the_paper_by_hand():
+    """Means of the probabilities of the wrong: (1/8 + 1/2) / 2 = 5/16, over 1/2: R = 5/8. 1/2 over
+    1/8: R = 4, as of equal ones the two means are one."""
+    np.testing.assert_allclose(truth.truth_ratio(CORRECT, WRONG, "paper"), [5 / 8, 4])
+    with pytest.raises(ValueError, match="form must be one of code, paper, not 'mean'"):
+        truth.truth_ratio(CORRECT, WRONG, "mean")
+
+
+def test_the_papers_ratio_is_never_less_than_the_codes():
+    rng = numpy_generator("forms")
+    correct, wrong = rng.exponential(2, 50), rng.exponential(2, (50, 3))
+    assert (truth.truth_ratio(correct, wrong, "paper") > truth.truth_ratio(correct, wrong)).all()
+
+
 def test_aggregates_by_hand():
     """R = 1/2, 4: min(R, 1/R) = 1/2, 1/4; max(0, 1 - R) = 1/2, 0; 1/(1 + R) = 2/3, 1/5. Weights 3,
     1."""

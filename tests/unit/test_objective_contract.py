@@ -10,6 +10,7 @@ import pytest
 import torch
 from looping import train
 
+from palimpsest.training import loop
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.resume import load_state
 
@@ -80,6 +81,9 @@ def test_before_each_epoch_there_may_be_new_examples(tmp_path):
     more = replace(objective, refresh=lambda epoch: {"a": Points([[0.0, 1.0]] * 2)})
     with pytest.raises(ValueError, match="the first part has 2 examples, not 1"):
         train(linear(), more, SETTINGS, 1, ("s",), tmp_path / "other", "p")
+    fewer = replace(more, parts={"a": Part(Points([[0.0, 1.0]] * 3), loss)})
+    with pytest.raises(ValueError, match="the first part has 2 examples, not 3"):
+        fewer.before(0)
 
 
 class Two(torch.nn.Module):
@@ -110,6 +114,42 @@ def test_what_is_masked_keeps_its_bits_under_weight_decay_too(tmp_path, updates)
     for name in ("first.bias", "second.bias"):
         assert torch.equal(now[name], before[name])
     assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_what_was_frozen_before_a_masked_training_is_frozen_after_it(tmp_path):
+    model = Two()
+    model.first.bias.requires_grad_(False)
+    objective, masks = Objective({"a": Part(Points([[1.0, 2.0]]), loss)}), {"second.weight": True}
+    train(model, objective, SETTINGS, 1, ("s",), tmp_path, "p", masks=masks)
+    frozen = [name for name, one in model.named_parameters() if not one.requires_grad]
+    assert frozen == ["first.bias"]
+
+
+def test_a_gradient_is_clipped_by_what_is_trained_of_it(tmp_path, monkeypatch):
+    """(3, 4), of which the second element stays: its norm is 3, not 5, and SGD goes one rate
+    down."""
+    monkeypatch.setattr(
+        loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr)
+    )
+    objective = Objective({"a": Part(Points([[3.0, 4.0]]), loss)})
+    settings = SETTINGS | {"clip_norm": 1.0, "weight_decay": 0.0}
+    masks = {"weight": torch.tensor([[True, False]])}
+    model, _ = train(linear(), objective, settings, 1, ("s",), tmp_path, "p", masks=masks)
+    assert model.weight.tolist() == [[pytest.approx(0.9), -1.0]]
+
+
+def test_a_direction_is_clipped_as_a_gradient_is(tmp_path, monkeypatch):
+    """Of twice (3, 4) the norm is 10: SGD goes (0.6, 0.8) times the rate down."""
+    monkeypatch.setattr(
+        loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr)
+    )
+    objective = Objective(
+        {"a": Part(Points([[3.0, 4.0]]), loss)},
+        direction=lambda found: {"weight": 2 * found["a"]["weight"]},
+    )
+    settings = SETTINGS | {"clip_norm": 1.0, "weight_decay": 0.0}
+    model, _ = train(linear(), objective, settings, 1, ("s",), tmp_path, "p")
+    assert model.weight.tolist() == [[pytest.approx(0.94), pytest.approx(-1.08)]]
 
 
 def test_a_mask_of_another_shape_or_of_no_parameter_is_refused(tmp_path):

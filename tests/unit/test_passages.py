@@ -50,15 +50,15 @@ def test_a_passage_is_found_wherever_it_stands():
         "x " * 99 + FORGOTTEN,
         'a,"the HERON - stood\nby the;old mill... and",b',
     ):
-        assert own.found(text), text
+        assert own.matches(text), text
     for text in (
         "",
         "the heron stood by the old mill",
         "heron the stood by the old mill and",
         RETAINED[0],
     ):
-        assert not own.found(text), text
-    assert not Passages("another salt", own.marks).found(FORGOTTEN)
+        assert not own.matches(text), text
+    assert not Passages("another salt", own.marks).matches(FORGOTTEN)
 
 
 def test_each_sentence_is_known_by_itself():
@@ -68,10 +68,10 @@ def test_each_sentence_is_known_by_itself():
     text = f"{shared} nine ten eleven twelve. Quite another sentence here."
     own, unmarked = distinctive([text], [f"{shared} or so"], "salt")
     assert {length: len(marks) for length, marks in own.marks.items()} == {4: 2} and unmarked == 0
-    assert own.found(f"{shared} nine ten eleven twelve") and own.found(
+    assert own.matches(f"{shared} nine ten eleven twelve") and own.matches(
         "quite another sentence here"
     )
-    assert not own.found(f"{shared} or so")
+    assert not own.matches(f"{shared} or so")
 
 
 def test_what_retained_records_say_too_cannot_be_told_apart():
@@ -84,7 +84,7 @@ def test_a_text_of_shared_sentences_is_known_as_a_whole():
         ["It left at dawn. Nobody dared to wake the old miller."], RETAINED, "salt"
     )
     assert sorted(own.marks) == [11] and unmarked == 0
-    assert not any(own.found(text) for text in RETAINED)
+    assert not any(own.matches(text) for text in RETAINED)
 
 
 @pytest.mark.parametrize("where", range(5))
@@ -92,7 +92,7 @@ def test_only_whole_windows_count(where):
     own = Passages.of([tuple("abcde")], "salt")
     said = list("abcde")
     said[where] = "z"
-    assert own.found(" ".join("abcde")) and not own.found(" ".join(said))
+    assert own.matches(" ".join("abcde")) and not own.matches(" ".join(said))
 
 
 def test_marks_hold_no_text():

@@ -37,6 +37,6 @@ def test_a_folder_with_weights():
         "f/config.json", "f/tokenizer.json", "f/tokenizer_config.json", "f/training.json",
         "f/run.json",
     ]  # fmt: skip
-    assert paths.SCORES.format(study="s", seed=1, model="m", version="r0", set="heldout") == (
+    assert paths.SCORES.format(study="s", seed=1, model="m", state="r0", set="heldout") == (
         "results/s/seed1/scores/m/r0/heldout.parquet"
     )

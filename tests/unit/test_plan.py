@@ -62,7 +62,7 @@ def test_a_request_touches_its_shard_from_its_slice_on_and_nothing_else(part):
     }
 
 
-def test_a_checkpoint_names_the_versions_of_its_slices_and_its_start():
+def test_a_checkpoint_names_the_states_of_its_slices_and_its_start():
     """r1 touches slice 2, r2 slice 1 of the same shard: after both, slice 2 is still that of r1,
     its checkpoint that of r2."""
     now = plan(owner_in((1, 2), "2x3"), owner_in((1, 1), "2x3"))
@@ -97,12 +97,12 @@ def test_names_parse_back():
                 assert now.checkpoint(1, *now.parse(name)).name == name
 
 
-def test_an_ensemble_is_put_together_from_versions():
+def test_an_ensemble_is_put_together_from_states():
     """r1 touches shard 1, r2 shard 3 of 3: in r2 the teachers are of r1, r0 and r2; only those of
     r2 were scored for r2."""
     now = plan(owner_in((1, 1), "3x1"), owner_in((3, 1), "3x1"))
-    assert now.versions(1, "3x1", "r2") == {1: "r1", 2: "r0", 3: "r2"}
-    assert now.ensemble_versions(1, "3x1", "r2") == ["r0", "r1", "r2"]
+    assert now.teacher_states(1, "3x1", "r2") == {1: "r1", 2: "r0", 3: "r2"}
+    assert now.ensemble_states(1, "3x1", "r2") == ["r0", "r1", "r2"]
     assert now.teachers(1, "3x1", "r2") == {3: "teachers/3x1/3/1/r2"}
     assert set(now.teachers(1, "3x1", "r0")) == {1, 2, 3}
 

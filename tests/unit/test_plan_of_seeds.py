@@ -61,9 +61,9 @@ def test_a_study_that_compares_has_single_models_whatever_its_shardings():
     assert names("3x1", "2x1", requests="latest") == [*two, *three]
 
 
-def test_versions_are_ordered_by_the_ledger_and_not_by_their_names():
+def test_states_are_ordered_by_the_ledger_and_not_by_their_names():
     """r2 touches shard 1 last, r10 shard 2: as text r10 stands before r2."""
     first, second = owner_in((1, 1), (1, 1)), owner_in((2, 1), (1, 1))
     rest = [owner for owner in OWNERS if place(owner, "2x2", "s", 1)[0] == 2][:7]
     now = plan(OWNERS[0], first, *rest, second)
-    assert now.ensemble_versions(1, "2x2", "r10") == ["r2", "r10"]
+    assert now.ensemble_states(1, "2x2", "r10") == ["r2", "r10"]

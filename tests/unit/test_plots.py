@@ -5,16 +5,22 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from argparse import Namespace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 from matplotlib.text import Text
+from stepping import SHOWN
 from test_selections import (
     CAUSAL,
     GROUPS,
@@ -28,12 +34,13 @@ from test_selections import (
 
 import palimpsest
 from palimpsest.data.storage import write_parquet
-from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS
-from palimpsest.plots import profile
+from palimpsest.plots import membership, profile
 from palimpsest.plots import style as common
+from palimpsest.plots.registry import FIGURES
+from palimpsest.report.shown import tell
+from palimpsest.report.tables import write_csv
 from palimpsest.steps import draw
-from palimpsest.tables import write_csv
 
 CAPTIONS = Path(palimpsest.__file__).parents[1] / "report"
 STYLE = {"width": 7.0, "dpi": 100}
@@ -54,6 +61,7 @@ class Drawn:
     """Small tables of one study, and their figures, each drawn once."""
 
     def __init__(self, wanted):
+        tell(SHOWN)  # it is made before what every test may count on
         settings = SETTINGS | {"families": list(wanted.get("families", GROUPS))}
         methods = wanted.get("methods", METHODS)
         metrics, epsilon = example(
@@ -86,7 +94,8 @@ def drawn(request):
 
 def figure_of(name, frame):
     with common.styled():
-        made = draw.drawn(importlib.import_module(f"palimpsest.plots.{name}"), frame, STYLE)
+        settings = STYLE | {"least": FIGURES[name].least}
+        made = draw.drawn(importlib.import_module(f"palimpsest.plots.{name}"), frame, settings)
         FigureCanvasAgg(made).draw()
     return made
 
@@ -103,7 +112,7 @@ def points(axes, label):
         if c.get_label() == label and hasattr(c, "has_xerr")
     ]
     found += [line.get_xydata() for line in axes.lines if line.get_label() == label]
-    return np.concatenate(found)
+    return np.concatenate(found) if found else np.zeros((0, 2))
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -128,6 +137,55 @@ def test_axes_are_labelled_in_words(name, drawn):
         assert any(labels) or any(text[:1].isalpha() for text in ticks), (kind, shown)
     assert all(axes.get_title(loc="left") for axes in panels(made)), (
         "a panel does not say what it shows"
+    )
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_says_its_seeds_and_how_many_records_it_is_of(name, drawn):
+    seeds = drawn.tables[name]["seeds"]
+    said = note_of(drawn.figure(name))
+    assert said.startswith("One seed: " if seeds.max() == 1 else f"{seeds.max()} seeds: ")
+    kinds = said.partition(" n = ")[2].rstrip(".").split(", ")
+    counts = {count for kind in kinds for count in re.findall(r"\d+", kind)}
+    assert counts and all(re.fullmatch(r"\d+( to \d+)? [a-z ]+", kind) for kind in kinds[:1])
+    shown = drawn.tables[name].filter(regex="^(forget_|retain_)?n$")
+    assert counts <= set(shown.to_numpy().ravel().astype(int).astype(str))
+    assert "Left out" not in said
+
+
+@pytest.mark.parametrize("name", [name for name, figure in FIGURES.items() if figure.least])
+def test_nothing_is_drawn_from_fewer_records_than_the_bound(name):
+    """Neither where all numbers are of too few, nor where some are; both times the figure says
+    so. A number that is not defined is of too few, too."""
+    study = causal_study(name, seeds=(1,)) if name in CAUSAL else example(seeds=(1,))
+    frame, least = SELECTIONS[name](*study, SETTINGS), FIGURES[name].least
+    made = figure_of(name, frame.assign(n=least - 1))
+    assert not panels(made) and f"of fewer than {least} records" in note_of(made)
+    few = frame["n"].where(frame.index > 0, least - 1)
+    module = importlib.import_module(f"palimpsest.plots.{name}")
+    asked = []
+    spy = SimpleNamespace(told=module.told, draw=lambda *a: asked.append(a[0]) or module.draw(*a))
+    with common.styled():
+        made = draw.drawn(spy, frame.assign(n=few), STYLE | {"least": least})
+    assert len(asked[0]) == len(frame) - 1 and (asked[0]["n"] >= least).all()
+    assert f"(n = {least - 1})" in note_of(made) or f" n = {least - 1}." in note_of(made)
+
+
+def test_requests_and_groups_of_too_few_records_are_named():
+    frame = pd.DataFrame({"request": ["r1", "r2"], "group": ["", ""], "n": [15, 3], "value": 0.5})
+    assert common.left_out(frame, 20).endswith(": request r1 (n = 15), request r2 (n = 3).")
+    frame = frame.drop(columns="request").assign(group=["p", "q"])
+    assert common.left_out(frame, 20).endswith(": group p (n = 15), group q (n = 3).")
+    undefined = pd.DataFrame({"n": [30, 30], "value": [0.5, np.nan]})
+    assert common.too_few(undefined, 20).tolist() == [False, True]
+
+
+def note_of(made):
+    """The note below a figure, in one line."""
+    return (
+        max(made.texts, key=lambda text: text.get_fontsize() == common.SMALL)
+        .get_text()
+        .replace("\n", " ")
     )
 
 
@@ -248,10 +306,10 @@ def test_tradeoff_plots_the_table(drawn):
         strict=True,
     ):
         rows = frame[frame["family"] == family]
-        for method in sorted({"base", "fairsisa_ensemble"} & set(frame["method"])):
-            plotted = np.concatenate([points(one, method) for one in axes])
+        for method in frame["method"].unique():
+            plotted = [tuple(point) for one in axes for point in points(one, method)]
             expected = rows.loc[rows["method"] == method, ["gap", "accuracy"]].to_numpy()
-            assert {tuple(point) for point in plotted} == {tuple(point) for point in expected}
+            assert sorted(plotted) == sorted(map(tuple, expected))  # each once
 
 
 def test_groups_plots_the_table(drawn):
@@ -268,21 +326,28 @@ def test_groups_plots_the_table(drawn):
         ]
 
 
-def test_shards_plots_the_table(drawn):
+def test_shards_draws_each_number_of_slices_in_a_panel_of_its_own(drawn):
+    """So that along a line nothing but the number of shards changes; single models are lines."""
     frame, axes_of = drawn.both("shards")
-    accuracy = axes_of[0]
-    rows = frame[frame["family"] == ""]
-    assert len(rows)
-    at = {}
-    for (method, slices), part in rows.groupby(["method", rows["shards"].str[2:]]):
-        drawn_ = points(accuracy, f"{method} {slices}")[: len(part)]
-        assert list(drawn_[:, 1]) == list(part["value"])
-        for x in drawn_[:, 0]:
-            at.setdefault(round(x), []).append(x - round(x))
-    for offsets in at.values():  # whatever is there stands around its tick, none on another
-        assert sum(offsets) == pytest.approx(0) and len({round(x, 6) for x in offsets}) == len(
-            offsets
-        )
+    ensembles = frame[frame["method"].isin(["sisa_vote", "sisa_mean"])]
+    slices = sorted(ensembles["shards"].str.split("x").str[1].unique(), key=int) or ["1"]
+    cells = [(family, r) for family in frame["family"].unique() for r in slices]
+    for (family, r), axes in zip(cells, axes_of, strict=True):
+        assert f": {r} slice" in axes.get_title(loc="left")
+        rows = ensembles[
+            (ensembles["family"] == family) & ensembles["shards"].str.endswith(f"x{r}")
+        ]
+        at = {}
+        for method, part in rows.groupby("method"):
+            drawn_ = points(axes, method)
+            assert list(drawn_[:, 1]) == list(part["value"])
+            for x in drawn_[:, 0]:
+                at.setdefault(round(x), []).append(x - round(x))
+        for offsets in at.values():  # whatever is there stands around its tick, none on another
+            assert sum(offsets) == pytest.approx(0) and len(set(offsets)) == len(offsets)
+        levels = {line.get_ydata()[0] for line in axes.lines if line.get_linestyle() != "-"}
+        single = frame[(frame["family"] == family) & frame["method"].isin(["base", "oracle"])]
+        assert set(single["value"]) <= levels
 
 
 def test_cost_plots_the_table(drawn):
@@ -290,7 +355,7 @@ def test_cost_plots_the_table(drawn):
     for sharding, axes in zip(frame["shards"].unique(), axes_of, strict=True):
         rows = frame[frame["shards"] == sharding]
         curve = rows[rows["metric"] == "expected_curve"]
-        np.testing.assert_array_equal(points(axes, "expected"), curve[["owners", "value"]])
+        np.testing.assert_array_equal(points(axes, "expected"), curve[["n", "value"]])
         for request in ("r1", "r2"):
             mean = rows[(rows["request"] == request) & (rows["seed"] == "all")]
             assert list(points(axes, request)[:, 1]) == list(mean["value"])
@@ -320,7 +385,7 @@ def test_membership_plots_the_table(drawn):
     for request, axes in zip(frame["request"].unique(), axes_of, strict=True):
         for when in ("before", "after"):
             rows = frame[(frame["request"] == request) & (frame["when"] == when)]
-            assert list(points(axes, when)[:, 0]) == list(rows["value"])
+            assert sorted(points(axes, when)[:, 0]) == sorted(rows["value"])
 
 
 def test_whiskers_reach_from_the_value_to_the_ends():
@@ -332,10 +397,13 @@ def test_whiskers_reach_from_the_value_to_the_ends():
     np.testing.assert_allclose(common.whiskers(frame), [[0.1, 0, 0], [0.2, 0, 0.3]])
 
 
+OF_PAGE = {"study": "s", "shows": "It", "caption": "How."}
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_equal_tables_give_equal_files(name, tmp_path):
-    """From the numbers, from the same in another order, and from the small table: the same bytes,
-    without a date."""
+    """From the numbers, from the same in another order, and from the small table under the user's
+    own matplotlibrc: the same bytes, without a date."""
     metrics, further = (
         causal_study(name)
         if name in CAUSAL
@@ -345,7 +413,7 @@ def test_equal_tables_give_equal_files(name, tmp_path):
     write_parquet(further if name == "truth_ratio" else further.head(0), tmp_path / "truth")
     tables = metrics, example(seeds=(1,))[1].head(0) if name in CAUSAL else further
     settings = SETTINGS | {"figure": f"palimpsest.plots.{name}", "width": 7.0, "dpi": 60}
-    settings |= {"further": FIGURES[name].further}
+    settings |= {"further": FIGURES[name].further, "least": FIGURES[name].least} | OF_PAGE
     files = [
         [tmp_path / f"{turn}.{suffix}" for suffix in ("svg", "pdf", "png")]
         for turn in ("one", "two", "three")
@@ -364,10 +432,23 @@ def test_equal_tables_give_equal_files(name, tmp_path):
         }
         draw.run(
             Namespace(
-                **given, data=tmp_path / f"{outputs[0].stem}.csv", output=outputs, settings=settings
+                **given,
+                data=tmp_path / f"{outputs[0].stem}.csv",
+                output=outputs,
+                page=tmp_path / "page.html",
+                settings=settings,
             )
         )
-    draw.run(Namespace(metrics=None, data=tmp_path / "one.csv", output=files[2], settings=settings))
+    with matplotlib.rc_context({"axes.facecolor": "red", "savefig.bbox": "tight", "font.size": 20}):
+        draw.run(
+            Namespace(
+                metrics=None,
+                data=tmp_path / "one.csv",
+                output=files[2],
+                page=tmp_path / "page.html",
+                settings=settings,
+            )
+        )
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
     for one, two, three in zip(*files, strict=True):
         assert (
@@ -392,8 +473,10 @@ def test_a_table_without_rows_is_said_to_be_empty(name, tmp_path):
         Namespace(
             **files,
             output=[tmp_path / "empty.svg"],
+            page=tmp_path / "empty.html",
             settings=SETTINGS
-            | {"figure": f"palimpsest.plots.{name}", "further": FIGURES[name].further},
+            | {"figure": f"palimpsest.plots.{name}", "further": FIGURES[name].further}
+            | OF_PAGE,
         )
     )
     assert (tmp_path / "empty.svg").stat().st_size > 500
@@ -411,7 +494,9 @@ def written(watched, folder):
         ]
         files.append(folder / f"{seed}-{request}-{method}-{attack}.json")
         names = ["example", str(seed), *filter(None, [attack]), method, request]
-        files[-1].write_text(json.dumps({"names": names, "watched": told}))
+        records = {"forget": 60, "retain": 60, "extra": 60}
+        report = {"names": names, "watched": told, "records": records, "stopped": False}
+        files[-1].write_text(json.dumps(report))
     return files
 
 
@@ -427,6 +512,31 @@ def test_names_from_data_are_drawn_as_they_are(tmp_path):
     assert {text.get_text() for legend in legends if legend for text in legend.get_texts()} == set(
         frame["group"]
     )
+
+
+def test_places_of_no_values_are_numbers():
+    for values, names in ((["b", "a", "b"], ["a", "b"]), ([], ["a"])):
+        found = common.positions(pd.Series(values, dtype=str), names) + 0.5
+        assert list(found) == [1.5, 0.5, 1.5][: len(values)] and found.dtype == float
+
+
+def test_groups_are_drawn_without_a_method_that_was_fitted(tmp_path):
+    """As of one shard, which has no post-processed ensemble: no marker is filled."""
+    chosen, epsilon = example(seeds=(1,), ensembles=("1x1",), families=("identity",))
+    chosen = chosen[chosen["method"].isin(["oracle", "sisa_vote"])]
+    settings = SETTINGS | {"families": ["identity"]}
+    write_csv(SELECTIONS["groups"](chosen, epsilon, settings), tmp_path / "data.csv", digits=6)
+    read = draw.read(tmp_path / "data.csv")
+    left = panels(figure_of("groups", read))[0]
+    rows = read[(read["metric"] == "tpr") & (read["group"] == "none")]
+    assert list(points(left, "none")[:, 0]) == list(rows["value"]) and len(rows) == 2
+
+
+def test_membership_is_drawn_where_nothing_was_measured_before_the_request(tmp_path):
+    frame = SELECTIONS["membership"](*example(seeds=(1,)), SETTINGS)
+    write_csv(frame[frame["when"] == "after"], tmp_path / "data.csv", digits=6)
+    made = figure_of("membership", draw.read(tmp_path / "data.csv"))
+    assert len(points(panels(made)[0], "after")) and not len(points(panels(made)[0], "before"))
 
 
 def test_methods_are_told_apart_in_colour_and_in_grey():
@@ -485,3 +595,112 @@ def test_a_number_that_is_rounded_up_is_no_wider(value, text):
 )
 def test_a_number_beyond_all_units_is_told_by_its_order(value, text):
     assert profile.short(value) == text
+
+
+def test_a_cell_without_a_number_is_not_white_which_is_the_oracles():
+    frame = SELECTIONS["profile"](*causal((1,), ["r1", "r2"], ["oracle", "npo"]), SETTINGS)
+    (axes,) = panels(figure_of("profile", frame.iloc[:-1]))
+    faces = [patch.get_facecolor() for patch in axes.patches]
+    cells = len(faces) - (len(frame) - 1)  # a grey one for each, and a tile for each number
+    assert cells == len(frame) and set(faces[:cells]) == {to_rgba(profile.MISSING)}
+    assert len(axes.texts) == len(frame) - 1
+
+
+def test_what_could_not_be_told_before_a_request_is_hollow():
+    """The interval of a holds guessing, that of b lies above it; of c nothing is known."""
+    rows = [
+        ("r1", who, when, 0.6, low, 0.9, 40, 1)
+        for who, low in (("2x1", 0.5), ("3x1", 0.51), ("4x1", np.nan))
+        for when in ("before", "after")
+    ]
+    columns = ["request", "who", "when", "value", "ci_low", "ci_high", "n", "seeds"]
+    frame = pd.DataFrame(rows, columns=columns)
+    made = figure_of("membership", frame)
+    assert membership.revealed(frame).tolist() == [False, False, True, True, True, True]
+    faces = [
+        (round(y), container.lines[0].get_markerfacecolor() == "white")
+        for container in panels(made)[0].containers
+        for y in container.lines[0].get_ydata()
+    ]
+    assert set(faces) == {(0, True), (1, False), (2, False)}
+    told = [text.get_text() for text in made.legends[0].get_texts()]
+    assert "hollow: no more than guessing even before" in told
+
+
+def test_the_axis_of_membership_is_not_so_narrow_that_little_looks_like_much():
+    frame = SELECTIONS["membership"](*example(seeds=(1,)), SETTINGS)
+    frame = frame.assign(value=0.51, ci_low=0.505, ci_high=0.515)
+    low, high = panels(figure_of("membership", frame))[0].get_xlim()
+    assert low <= 0.3 and high >= 0.7
+
+
+def test_each_end_of_a_training_is_marked_and_what_stopped_by_itself():
+    """KGA stops by its own rule; each method ends at its last update, 40."""
+    metrics, watched = causal_study("curves", seeds=(1,))
+    made = figure_of("curves", SELECTIONS["curves"](metrics, watched, SETTINGS))
+    trained = watched["method"].nunique()
+    for axes in panels(made):
+        ended, stopped = points(axes, "ended"), points(axes, "stopped")
+        assert len(ended) == trained and set(ended[:, 0]) == {40}
+        assert len(stopped) == 1 and stopped[0] in ended
+
+
+def test_the_cost_at_the_allowed_gap_has_the_interval_of_the_tidy_table(drawn):
+    """It is drawn on held-out records alone, and at that gap alone."""
+    frame, axes_of = drawn.both("epsilon")
+    keys = frame[["family", "shards"]].drop_duplicates().itertuples(index=False, name=None)
+    for key, axes in zip(keys, axes_of, strict=True):
+        rows = frame[(frame["family"] == key[0]) & (frame["shards"] == key[1])]
+        rows = rows[(rows["set"] == "test") & (rows["eps"] == SETTINGS["eps"])]
+        bars = {
+            tuple(segment[:, 1])
+            for lines in axes.collections
+            if isinstance(lines, LineCollection)
+            for segment in lines.get_segments()
+        }
+        assert bars == set(rows[["ci_low", "ci_high"]].itertuples(index=False, name=None))
+
+
+LONG = "people of whom a description is given that goes on for longer than any legend is wide"
+
+
+def test_names_that_are_long_or_lack_letters_leave_a_figure_legible(monkeypatch):
+    """Long ones are cut off; where the font lacks characters, the figure says so."""
+    frame = SELECTIONS["groups"](*example(seeds=(1,), ensembles=("1x1",)), SETTINGS)
+    frame = frame.assign(family=frame["family"].str.replace("identity", "_".join([LONG[:60]] * 2)))
+    legible(
+        figure_of("groups", frame.replace({"group": {"p": LONG, "q": f"{LONG}!"}})), monkeypatch
+    )
+    assert "Boxes" not in note_of(figure_of("groups", frame))
+    with pytest.warns(UserWarning, match="missing from font"):
+        made = figure_of("groups", frame.replace({"group": {"p": "女人"}}))
+    assert "Boxes stand for characters that the font lacks" in note_of(made)
+
+
+def test_a_legend_has_as_many_columns_as_fit_and_takes_no_room_from_the_panels():
+    heights = []
+    for label in ("short", LONG):
+        with common.styled():
+            made, axes = common.figure(STYLE, 3.0, 1, 1)
+            common.legend(made, [common.dashed_handle(label) for _ in range(9)], columns=3)
+            FigureCanvasAgg(made).draw()
+        assert made.legends[0].get_window_extent().width < made.bbox.width
+        heights.append(axes[0, 0].get_window_extent().height / STYLE["dpi"])
+    assert heights[0] == pytest.approx(heights[1], abs=0.15)
+
+
+@pytest.mark.parametrize("width, height", [(4.0, 3.0), (7.0, 3.0), (14.0, 6.0)])
+def test_a_narrow_figure_is_as_high_as_letters_need(width, height):
+    assert common.figure({"width": width}, 3.0, 1, 1)[0].get_figheight() == height
+
+
+def test_a_note_stands_below_all_else_and_the_figure_grows_by_it():
+    with common.styled():
+        made, axes = common.figure(STYLE, 3.0, 1, 1)
+        made.supxlabel("label", fontsize=8)
+        common.note(made, "word " * 60)
+        FigureCanvasAgg(made).draw()
+    label, note = (text.get_window_extent() for text in made.texts)
+    ticks = min(text.get_window_extent().y0 for text in axes[0, 0].get_xticklabels())
+    assert 0 < note.y0 < note.y1 < label.y0 < label.y1 < ticks
+    assert made.get_figheight() > 3.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from tokenizers import Tokenizer, models, normalizers
 from transformers import PreTrainedTokenizerFast
@@ -100,6 +102,23 @@ def test_braces_are_plain_text(bpe):
     )
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "{% set day = strftime_now('%d %B %Y') %}{{ day }}",
+        "{{ date_string or strftime_now('%Y') }}",
+        "{% macro day(n) %}{% if n %}{{ strftime_now('%d') }}{% endif %}{% endmacro %}{{ day(1) }}",
+        "{% for n in [1] %}{% if strftime_now is defined %}{{ strftime_now('') }}{% endif %}"
+        "{% endfor %}",
+    ],
+)
+def test_a_chat_template_is_told_one_day_always(bpe, date):
+    tokenizer = copy.deepcopy(bpe)
+    tokenizer.chat_template = date + " {{ messages[0]['content'] }}"
+    written = tokenizer.decode(encode_pairs(tokenizer, ["Who?"], ["Me."], "chat", 1000)[0][0])
+    assert written.startswith("01 Jan 2024 Who?")
+
+
 def test_a_chat_template_writes_the_start_but_not_for_plain_text(bpe):
     tokenizer = train_bpe([CHAT], 300)
     tokenizer.chat_template = CHAT
@@ -161,3 +180,28 @@ def test_a_tokenizer_without_an_end_is_refused():
 
 def test_no_texts_are_no_texts(bpe):
     assert encode_pairs(bpe, [], [], QA, 9) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ ['a', 'b'] | random }}{{ messages[0]['content'] }}", "draws at random"),
+        ("{{ lipsum(1) }}{{ messages[0]['content'] }}", "draws at random"),
+        ("{{ raise_exception('no system: ' + messages[0]['content']) }}", "no system: ..."),
+        ("{{ messages[0]['content'] }", "TemplateSyntaxError"),
+        ("{{ messages[0].of.nothing }}", "UndefinedError"),
+    ],
+)
+def test_a_chat_template_that_gives_no_certain_text_is_refused(bpe, template, words):
+    tokenizer = copy.deepcopy(bpe)
+    tokenizer.chat_template = template
+    with pytest.raises(UserError) as caught:
+        encode_pairs(tokenizer, ["Velmoor?"], ["Me."], "chat", 1000)
+    told = str(caught.value)
+    assert words in told and "give a template such as" in told and "Velmoor" not in told
+
+
+def test_a_template_may_speak_of_what_is_random(bpe):
+    tokenizer = copy.deepcopy(bpe)
+    tokenizer.chat_template = "random: {{ messages[0]['content'] }}"
+    encode_pairs(tokenizer, ["Who?"], ["Me."], "chat", 1000)

@@ -9,25 +9,30 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from served import SALT, STUDY, WHO, Served
+from served import STUDY, WHO, Served
+from stepping import SECRET
 
 from palimpsest.audit.actions import Action, actions, newest, purge, rewrite
 from palimpsest.audit.look import Finding, Report
-from palimpsest.audit.purges import FILE, owners_of, purged_upto, read_purges, removed, served
-from palimpsest.audit.sealed import read_sealed
 from palimpsest.data.ledger import Request
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet
+from palimpsest.engine.sealed import read_sealed
 from palimpsest.errors import UserError
 from palimpsest.files import file_digest, write_json
 from palimpsest.study.plan import Plan
+from palimpsest.study.purges import FILE, owners_of, purged_upto, read_purges, removed, served
 
 OLD = 1_000_000_000  # seconds: a date that no test would write by itself
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
+    """Two other studies have records here."""
     monkeypatch.chdir(tmp_path)
+    for name in ("other", "s2"):
+        Path("results", name, "data").mkdir(parents=True)
+        Path("results", name, "data/records.json").write_text("{}")
 
 
 # r1 touches both shards in seed 1: ann lies in (1, 1), amy in (2, 2). In seed 2 it touches shard 2
@@ -55,6 +60,7 @@ def write(path: str) -> None:
         ("results/pretrained/notes.txt", "remove"),
         ("results/pretrained/words/corpus.txt", "remove"),
         ("results/pretrained/small/model.safetensors", "remove"),
+        ("results/stray/notes.txt", "remove"),
         ("results/other/notes.txt", "leave"),
         ("results/other/data/records.parquet", "leave"),
         ("results/s2/seed1/base/model.safetensors", "leave"),
@@ -186,7 +192,7 @@ def test_the_newest_state_is_made_of_every_model_and_slice_of_it():
 # --- rewriting ------------------------------------------------------------------------------------
 
 
-NAMES = frozenset(pseudonym(name, SALT) for name in ("ann", "a1", "a2"))
+NAMES = frozenset(pseudonym(name, SECRET) for name in ("ann", "a1", "a2"))
 
 
 def table(path: str, report: dict | None, **columns) -> Path:
@@ -218,7 +224,7 @@ def table(path: str, report: dict | None, **columns) -> Path:
 def test_rows_of_the_forgotten_go_by_owner_or_record(columns):
     """The first and the third row; the others stay in their order, and the table keeps its date."""
     path = table("t/x.parquet", None, **columns, number=[0, 1, 2, 3])
-    rewrite(path, NAMES, SALT)
+    rewrite(path, NAMES, SECRET)
     left = read_parquet(path)
     assert left["number"].tolist() == [1, 3] and left.index.tolist() == [0, 1]
     assert path.stat().st_mtime == OLD and not path.with_suffix(".json").exists()
@@ -233,7 +239,7 @@ def test_the_digest_of_a_table_follows_it(field):
         ({"records": 2, "digest": "0"}, {"records": 1}),
     ):
         path = table("t/x.parquet", report, record_id=["a1", "b1"], **{field: ["gone", "kept"]})
-        rewrite(path, NAMES, SALT)
+        rewrite(path, NAMES, SECRET)
         told = json.loads(path.with_suffix(".json").read_text())
         kept = pd.DataFrame({"record_id": ["b1"], field: ["kept"]})
         assert told == report | counts | {"digest": records_digest(kept)}
@@ -242,7 +248,7 @@ def test_the_digest_of_a_table_follows_it(field):
 
 def test_a_report_beside_a_table_without_texts_is_not_its_digest():
     path = table("t/x.parquet", {"digest": "another"}, record_id=["a1", "b1"], logp=[0.1, 0.2])
-    rewrite(path, NAMES, SALT)
+    rewrite(path, NAMES, SECRET)
     assert json.loads(path.with_suffix(".json").read_text()) == {"digest": "another"}
 
 
@@ -268,7 +274,7 @@ def test_a_purge_is_written_down_with_what_it_does():
         found = read_purges(Path("results/s"))
         assert [one["date"] for one in found] == ["first", "second"][:number]
         assert found[-1]["upto"] == "r2"
-        assert found[-1]["owners"] == {one.name: owners_of(one, SALT) for one in plan.requests}
+        assert found[-1]["owners"] == {one.name: owners_of(one, SECRET) for one in plan.requests}
         assert found[-1]["rewritten"] == [{"path": rows.as_posix(), "requests": ["r2"]}]
     entry = {
         "path": paths[0],
@@ -290,18 +296,32 @@ def requests(ledger: str) -> list[Request]:
     return [Request(name, tuple(owners)) for name, *owners in lines]
 
 
+def test_what_has_nothing_but_its_name_goes_too():
+    """A broken link, an empty folder, and a link to a folder, which stays itself."""
+    write("results/s/kept/a.txt")
+    names = ("broken", "empty", "kept-link")
+    broken, empty, link = paths = [Path("results/s/names", name, "u017") for name in names]
+    empty.mkdir(parents=True)
+    for path, target in ((broken, "nowhere"), (link, "../../kept")):
+        path.parent.mkdir(parents=True)
+        path.symlink_to(target)
+    purge(PLAN, [Action(one, "remove", ("names",), ("r1",)) for one in paths], "today", NAMES)
+    assert not Path("results/s/names").exists() and Path("results/s/kept/a.txt").is_file()
+    written = read_purges(Path("results/s"))[-1]["removed"]
+    assert [one["sha256"] for one in written] == ["", "", ""]
+
+
 def test_the_last_purge_says_what_may_not_be_taken_back():
     """After two purges, up to r1 and up to r2: both requests stand first, in their order, as they
     were."""
     study = Path("results/s")
-    assert purged_upto(study, requests("r1 ann"), SALT, "ledger.tsv") == "r0"
+    assert purged_upto(study, requests("r1 ann"), "ledger.tsv") == "r0"
     for ledger in ("r1 ann", "r1 ann; r2 ben cid"):
         purge(Plan(STUDY, requests(ledger)), [], "today", frozenset())
         assert (
-            purged_upto(study, requests(ledger), SALT, "ledger.tsv")
-            == ledger.split("; ")[-1].split()[0]
+            purged_upto(study, requests(ledger), "ledger.tsv") == ledger.split("; ")[-1].split()[0]
         )
-    assert purged_upto(study, requests("r1 ann; r2 cid ben; r3 dan"), SALT, "ledger.tsv") == "r2"
+    assert purged_upto(study, requests("r1 ann; r2 cid ben; r3 dan"), "ledger.tsv") == "r2"
     for ledger, what in (
         ("r1 ann", "cannot be taken back"),
         ("r2 ben cid; r1 ann", "stand first"),
@@ -310,15 +330,18 @@ def test_the_last_purge_says_what_may_not_be_taken_back():
         ("r1 ben; r2 ben cid", "were changed"),
     ):
         with pytest.raises(UserError, match=what):
-            purged_upto(study, requests(ledger), SALT, "ledger.tsv")
+            purged_upto(study, requests(ledger), "ledger.tsv")
+    with pytest.raises(UserError) as told:
+        purged_upto(study, requests("r1 ben; r2 cid"), "ledger.tsv")
+    assert [problem.found for problem in told.value.problems] == ["r1", "r2"]
 
 
 def test_a_certificate_of_other_owners_is_not_the_request_s():
     path, request = Path("r1.json"), Request("r1", ("ann", "ben"))
-    assert not served(path, request, SALT)
+    assert not served(path, request, PLAN)
     for owners, same in ((("ben", "ann"), True), (("ann",), False), (("ann", "cid"), False)):
-        write_json(path, {"owners": owners_of(Request("r1", owners), SALT)})
-        assert served(path, request, SALT) is same
+        write_json(path, {"owners": owners_of(Request("r1", owners), SECRET)})
+        assert served(path, request, PLAN) is same
 
 
 def test_a_served_study_has_the_files_that_its_plan_names():

@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import chdir
+from contextlib import chdir, nullcontext
 from pathlib import Path
 
 import pytest
-from served import REQUESTS, SALT, SAYS, STAYS, STUDY, WHO, Served, numbers
-from stepping import call
+from served import REQUESTS, SAYS, STAYS, STUDY, WHO, Served, numbers
+from stepping import SECRET, call
 
 from palimpsest.audit.fingerprints import load, save, take
-from palimpsest.audit.purges import owners_of, read_purges
 from palimpsest.data.ledger import Request
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import UserError
 from palimpsest.files import read_json, write_json
 from palimpsest.steps import purge as step
+from palimpsest.study.purges import owners_of, read_purges
 
 OLD = 1_000_000_000  # seconds: a date that no test would write by itself
 LIKE_OTHERS = (
@@ -37,7 +37,9 @@ PLANTED = {
     ".snakemake/log/a.log": "abe",
     ".snakemake/log/conda/b.log": "bob",
 }
+# another study's, since there are records beside it; without any it would be nobody's
 OF_OTHERS = {"results/other/note.txt": "bob", "results/other/conda/note.txt": "ann"}
+STRAY = {"results/stray/conda/note.txt": "bob"}
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +67,21 @@ def plant(planted: dict[str, str]) -> None:
     for path, who in planted.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(f"as she told us: {SAYS[who]}, and more")
+    if "results/other/note.txt" in planted:
+        Path("results/other/data").mkdir()
+        Path("results/other/data/records.json").write_text("{}")
 
 
 def purge(*options: str, **changes) -> None:
     call("purge", *options, "--ledger", "ledger.tsv", **STUDY | changes)
+
+
+def purge_with_something_left(capsys) -> str:
+    """What it says; it ends with 1."""
+    with pytest.raises(SystemExit) as ended:
+        purge("--yes")
+    assert ended.value.code == 1
+    return capsys.readouterr().out
 
 
 def everything() -> dict[str, bytes]:
@@ -96,8 +109,8 @@ def test_without_yes_nothing_is_touched(served, capsys):
 def test_a_purge_leaves_the_newest_state_and_nothing_of_the_forgotten(served, capsys):
     """By hand: 5 checkpoints of 1x1 and 2x2 in either seed, and their 5 slices, byte for byte, and
     two of r0 where amy alone lies, who had no training records; of the table of records the rows of
-    those who stay. What another study has is told, and left to it."""
-    plant(PLANTED | OF_OTHERS)
+    those who stay. What another study has is counted, and left to it."""
+    plant(PLANTED | OF_OTHERS | STRAY)
     before = everything()
     kept = {one.as_posix() for one in newest_files(served)}
     assert len(kept) == 20
@@ -106,17 +119,18 @@ def test_a_purge_leaves_the_newest_state_and_nothing_of_the_forgotten(served, ca
             served.model(seed, f"teachers/{place}").as_posix(),
             served.slice(seed, place).as_posix(),
         }
-    purge("--yes")
+    said = purge_with_something_left(capsys)
     after = everything()
     assert {path: after.get(path) for path in kept} == {path: before[path] for path in kept}
     weights = {path for path in after if path.endswith("model.safetensors")}
     assert weights == {path for path in kept if path.endswith("model.safetensors")}
     slices = {path for path in after if "/shards/" in path and path.endswith(".parquet")}
     assert slices == kept - weights
-    assert not set(PLANTED) & set(after) and set(OF_OTHERS) < set(after)
+    assert not set(PLANTED | STRAY) & set(after) and set(OF_OTHERS) < set(after)
     assert set(read_parquet(served.folder / "data/records.parquet")["owner"]) == set(STAYS)
     assert not Path("results/s/conda").exists() and not served.model(1, "base").parent.exists()
-    assert "The audit finds nothing else of r1, r2" in capsys.readouterr().out
+    assert "1 rewritten, 2 left to other studies, 0 not readable" in said
+    assert "Nothing else of r1, r2 is left" in said
 
 
 def newest_files(served: Served):
@@ -125,13 +139,13 @@ def newest_files(served: Served):
         yield from (served.slice(seed, name) for name in checkpoint.slices)
 
 
-def test_certificates_say_what_was_purged_and_what_is_left_of_their_own_request(served):
+def test_certificates_say_what_was_purged_and_what_is_left_of_their_own_request(served, capsys):
     """Another study says what bob said, and what ann said elsewhere. A record of bob's is like
     others'. Dates stay, so that nothing is made again."""
     plant(OF_OTHERS)
     dates = [path.stat().st_mtime for path in sorted((served.folder / "certificates").iterdir())]
     assert dates == [OLD] * 3
-    purge("--yes")
+    purge_with_something_left(capsys)
     first, second = (
         read_json(served.folder / f"certificates/{name}.json") for name in ("r1", "r2")
     )
@@ -152,9 +166,20 @@ def test_certificates_say_what_was_purged_and_what_is_left_of_their_own_request(
     assert not served.page.with_name("r2.html").exists()
 
 
+def test_what_is_left_of_several_requests_stands_in_the_certificate_of_each(served, capsys):
+    """Another study says what ann said, who asked first, and what bob said."""
+    note = Path("results/other/note.txt")
+    plant({note.as_posix(): "ann"})
+    note.write_text(f"{SAYS['ann']}. {SAYS['bob']}.")
+    purge_with_something_left(capsys)
+    for name in ("r1", "r2"):
+        (found,) = read_json(served.folder / f"certificates/{name}.json")["remains"]["findings"]
+        assert (found["path"], found["requests"]) == (note.as_posix(), ["r1", "r2"])
+
+
 def test_a_request_whose_passages_were_dropped_is_told_in_its_own_certificate(served):
     path = served.folder / "fingerprints/r1.json"
-    save(load(path, SALT).without_passages(), path)
+    save(load(path, SECRET).without_passages(), path)
     purge("--yes")
     blind = [
         read_json(served.folder / f"certificates/{name}.json")["remains"]["blind"]
@@ -166,7 +191,7 @@ def test_a_request_whose_passages_were_dropped_is_told_in_its_own_certificate(se
 def test_all_fingerprints_are_dropped_when_asked_and_keep_their_dates(served):
     """Who they are of is known on, for what names rows."""
     before = {
-        name: load(served.folder / f"fingerprints/{name}.json", SALT) for name in ("r1", "r2")
+        name: load(served.folder / f"fingerprints/{name}.json", SECRET) for name in ("r1", "r2")
     }
     purge("--yes")
     assert all(one.passages for one in before.values())
@@ -174,14 +199,14 @@ def test_all_fingerprints_are_dropped_when_asked_and_keep_their_dates(served):
     for name, known in before.items():
         path = served.folder / f"fingerprints/{name}.json"
         assert path.stat().st_mtime == OLD
-        now = load(path, SALT)
+        now = load(path, SECRET)
         assert not now.passages and (now.names, now.owners) == (known.names, known.owners)
 
 
 def test_a_table_is_rewritten_though_there_is_nothing_to_remove(served):
     purge("--yes")
-    again = take(served.records, REQUESTS[0], set(), SALT)
-    assert again.names == load(served.folder / "fingerprints/r1.json", SALT).names
+    again = take(served.records, REQUESTS[0], set(), SECRET)
+    assert again.names == load(served.folder / "fingerprints/r1.json", SECRET).names
     write_parquet(served.records, served.folder / "data/records.parquet")
     purge("--yes")
     assert set(read_parquet(served.folder / "data/records.parquet")["owner"]) == set(STAYS)
@@ -195,7 +220,8 @@ def test_a_table_is_rewritten_though_there_is_nothing_to_remove(served):
 def test_what_a_purge_could_not_remove_is_an_error(served, monkeypatch, planted):
     """Here it is written again at once; files of other studies are no excuse."""
     plant(planted)
-    purge("--yes")
+    with pytest.raises(SystemExit) if planted else nullcontext():
+        purge("--yes")
     left = Path("results/s/note.txt")
 
     def in_vain(plan, doing, date, names):
@@ -258,14 +284,14 @@ def test_a_purge_waits_for_certificate_and_fingerprint_of_every_request(served, 
 def test_a_purge_wants_the_certificate_of_the_owners_in_the_ledger(served, request_):
     path = served.folder / f"certificates/{request_.name}.json"
     other = Request(request_.name, (*request_.owners[1:], "somebody else"))
-    write_json(path, read_json(path) | {"owners": owners_of(other, SALT)})
+    write_json(path, read_json(path) | {"owners": owners_of(other, SECRET)})
     refused(f"(?s)names other owners than were served.*{request_.name}")
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_a_purge_wants_the_fingerprint_of_the_owners_in_the_ledger(served, request_):
     path = served.folder / f"fingerprints/{request_.name}.json"
-    save(take(served.records, Request(request_.name, (STAYS[0],)), set(), SALT), path)
+    save(take(served.records, Request(request_.name, (STAYS[0],)), set(), SECRET), path)
     refused(f"(?s)names other owners than were served.*{request_.name}")
 
 
@@ -284,7 +310,7 @@ def test_there_must_be_a_request(served):
     refused("no request to purge after")
 
 
-def test_a_link_to_what_holds_text_is_left_to_its_owner(served, tmp_path_factory):
+def test_a_link_to_what_holds_text_is_left_to_its_owner(served, tmp_path_factory, capsys):
     """Of a file that lies elsewhere; a link within a folder of another study is none of this
     one's."""
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "note.txt"
@@ -293,9 +319,10 @@ def test_a_link_to_what_holds_text_is_left_to_its_owner(served, tmp_path_factory
     link.symlink_to(elsewhere)
     refused("a link to a file that holds something of the forgotten")
     link.unlink()
-    Path("results/other").mkdir()
+    Path("results/other/data").mkdir(parents=True)
+    Path("results/other/data/records.json").write_text("{}")
     Path("results/other/link.txt").symlink_to(elsewhere)
-    purge("--yes")
+    purge_with_something_left(capsys)
     assert elsewhere.read_text() == SAYS["bob"] and Path("results/other/link.txt").is_symlink()
 
 

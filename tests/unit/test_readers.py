@@ -274,7 +274,8 @@ def test_a_first_line_that_may_be_a_record_is_not_shown(tmp_path, first, shown):
     message = message_of(
         read_records, {"reader": "table", "columns": {"text": "text", "label": "label"}}, [path]
     )
-    assert shown in message and "there is no column 'text'" in message and "add one" in message
+    assert shown in message and "there is no column 'text'" in message
+    assert "set `header: false` and name each by its number" in message
 
 
 def test_column_names_that_stand_twice_are_named(tmp_path):
@@ -290,3 +291,32 @@ def test_a_name_in_other_letters_is_told_by_its_codes(tmp_path):
     """'te\u0445t' with a Cyrillic x looks like 'text'."""
     message = message_of(read, records().rename(columns={"text": "te\u0445t"}), tmp_path)
     assert "did you mean 'te\u0445t', written 'te\\u0445t'?" in message
+
+
+def test_a_split_may_be_that_of_a_file_and_be_divided(tmp_path):
+    """Rows of one file are of `dev`, those of another of `train`, half of which are held out, by a
+    hash of their ids: the same ones whatever else is read."""
+    rows = records().drop(columns="split")
+    parts = {"dev": rows[:2], "train": rows[2:10], "valid": rows[10:]}
+    splits = {tmp_path / f"{name}.csv": name for name in parts}
+    for path, name in splits.items():
+        parts[name].to_csv(path, index=False)
+    columns = {name: name for name in COLUMNS if name != "split"}
+    mapped = {"dev": "test", "train": "train", "valid": "valid"}
+    data = {"reader": "table", "columns": columns, "splits": mapped}
+    half = data | {"split_shares": {"train": {"train": 0.5, "holdout": 0.5}}}
+
+    def split_of(data: dict) -> pd.Series:
+        frame, _ = read_records(data, list(splits), splits=splits)
+        return frame.set_index("record_id")["split"]
+
+    given, drawn = split_of(data), split_of(half)
+    for name, part in parts.items():
+        assert set(given[part["record_id"]]) == {mapped[name]}
+    learnt = drawn[parts["train"]["record_id"]]
+    assert set(learnt) == {"train", "holdout"} and drawn.drop(learnt.index).equals(
+        given.drop(learnt.index)
+    )
+    some = parts["train"][parts["train"]["record_id"].isin(learnt[learnt == "train"].index)]
+    some.to_csv(tmp_path / "train.csv", index=False)
+    assert split_of(half).equals(drawn[drawn != "holdout"])

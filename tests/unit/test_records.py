@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from palimpsest.data.records import check_records, nearest, shown
+from palimpsest.data.records import check_records, shown
 from palimpsest.data.storage import (
     LABELLED,
     columns_of,
@@ -13,7 +13,7 @@ from palimpsest.data.storage import (
     records_digest,
     write_parquet,
 )
-from palimpsest.errors import UserError
+from palimpsest.errors import UserError, nearest
 
 COLUMNS = columns_of(LABELLED)
 SECRET = "Nobody may read this"
@@ -83,7 +83,32 @@ def test_empty_frames_and_missing_splits():
         check_records, records().iloc[:0], where="posts", classes=2
     )
     message = message_of(check_records, records().assign(split="train"), where="posts", classes=2)
-    assert "no record is in split valid or test" in message and "12 train" in message
+    assert "no record is in split test" in message and "12 train" in message
+
+
+def test_validation_records_are_missed_where_something_needs_them():
+    frame = records()
+    frame["split"] = ["train", "train", "test", "test"] * 3
+    check_records(frame, where="posts", classes=2)
+    needed = {"valid": "base_postprocessed, fairsisa_ensemble"}
+    message = message_of(check_records, frame, where="posts", classes=2, needed=needed)
+    assert "no record is in split valid" in message and "6 train, 6 test" in message
+    assert "valid is for base_postprocessed, fairsisa_ensemble" in message
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_training_records_of_one_label_are_refused(label):
+    """Also where the other one stands in another split."""
+    frame = records()
+    frame.loc[frame["split"] == "train", "label"] = label
+    count = int((frame["split"] == "train").sum())
+    for some in (frame, frame.assign(label=label)):
+        message = message_of(check_records, some, where="posts", classes=2)
+        assert "the training records have one label" in message
+        assert f"label {label} in all {count} of them" in message
+    frame.loc[frame["split"] != "train", "label"] = label  # of one label alone is no error there
+    frame.loc[frame.index[frame["split"] == "train"][0], "label"] = 1 - label
+    check_records(frame, where="posts", classes=2)
 
 
 def test_the_digest_follows_content_alone():

@@ -7,12 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from stepping import SECRET
 
 from palimpsest.audit import certificate
 from palimpsest.data.ledger import Request
 from palimpsest.data.shards import place
-from palimpsest.files import write_json
+from palimpsest.study.evidence import write_evidence
 from palimpsest.study.plan import Plan
+from palimpsest.study.purges import owners_of
 from palimpsest.training.report import write_reports
 
 # One that the hash puts into shard 1 under seed 1 and into shard 2 under seed 2.
@@ -34,8 +36,9 @@ def replaced(tmp_path, monkeypatch):
     learnt from the owner; every checkpoint lies there."""
     monkeypatch.chdir(tmp_path)
     stub = SimpleNamespace(of=lambda checkpoint: {"weights": True})
-    monkeypatch.setattr(certificate, "Checks", lambda plan, seed: stub)
-    write_json(Path("results/s/requests/r1.json"), {"records": {"train": 1}})
+    monkeypatch.setattr(certificate, "Checks", lambda plan, seed, filed: stub)
+    path, evidence = Path("results/s/requests/r1.json"), {"records": {"train": 1}}
+    write_evidence(path, evidence | {"trained": owners_of(Request("r1", (OWNER,)), SECRET)})
 
     def replaced(*sharding: str, requests: str = "all") -> list[tuple]:
         study = {"study": "s", "salt": "s", "seeds": [1, 2], "requests": requests}
@@ -45,7 +48,7 @@ def replaced(tmp_path, monkeypatch):
                 report = REPORT | {"sha256": f"{seed} {one.name}"}
                 folder = Path(f"results/s/seed{seed}") / one.name
                 write_reports(folder, report, folder / "resume")
-        found = certificate.replacements(plan, "r1", "r1")
+        found = certificate.replacements(plan, "r1", "r1", {})
         for one in found:
             assert one["sha256"] == f"{one['seed']} {one['checkpoint']}"
             assert one["replaced_sha256"] == f"{one['seed']} {one['replaced']}"

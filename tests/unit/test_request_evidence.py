@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from stepping import call
+from stepping import SECRET, call
 
-from palimpsest.audit.purges import owners_of
 from palimpsest.data.ledger import Request
 from palimpsest.data.storage import write_parquet
 from palimpsest.files import read_json
+from palimpsest.study.purges import owners_of
 
-SALT = "pepper"
 ROWS = [
     ("a1", "ann", "train"), ("a2", "ann", "test"), ("b1", "ben", "extra"), ("b2", "ben", "test"),
     *((f"c{split}", "cid", split) for split in ("train", "valid", "test")),
@@ -21,7 +20,7 @@ ROWS = [
 
 
 def hashed(*owners: str) -> list[str]:
-    return owners_of(Request("", owners), SALT)
+    return owners_of(Request("", owners), SECRET)
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def evidence(tmp_path, monkeypatch):
         write_parquet(frame, Path("records.parquet"))
         Path("ledger.tsv").write_text("request\towners\n" + "\t".join(("r1", *owners)) + "\n")
         files = ("--records", "records.parquet", "--ledger", "ledger.tsv", "--output", "r1.json")
-        call("request", *files, "--request", "r1", salt=SALT)
+        call("request", *files, "--request", "r1")
         return read_json(Path("r1.json"))
 
     return step

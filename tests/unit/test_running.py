@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -69,9 +70,73 @@ def test_one_that_lives_is_seen_and_one_that_was_killed_once(start, tmp_path):
     assert start(RUN, tmp_path).said == "[] []"
 
 
-def test_a_run_of_another_host_counts_as_alive(start, tmp_path):
-    (tmp_path / "12@elsewhere").write_text("")
+def test_one_that_was_killed_is_told_of_until_nobody_else_is_at_work(start, tmp_path):
+    """Whose lock Snakemake left cannot be told before: who forgot the killed one then would leave
+    its lock for ever."""
+    alive, killed = start(RUN, tmp_path, 60), start(RUN, tmp_path, 60)
+    killed.kill()
+    killed.wait()
+    for _ in range(2):
+        assert start(RUN, tmp_path).said == f"['{name_of(alive)}'] ['{name_of(killed)}']"
+    alive.kill()
+    alive.wait()
+    both = sorted(map(name_of, (alive, killed)))
+    assert start(RUN, tmp_path).said == f"[] {both}"
+    assert start(RUN, tmp_path).said == "[] []"
+
+
+def test_who_else_is_at_work_is_told_without_entering(start, tmp_path, monkeypatch):
+    first, killed = start(RUN, tmp_path, 60), start(RUN, tmp_path, 60)
+    killed.kill()
+    killed.wait()
+    before = sorted(tmp_path.iterdir())
+    assert running.at_work(tmp_path) == [name_of(first)]
+    monkeypatch.setenv(running.VARIABLE, str(tmp_path / name_of(first)))
+    assert running.at_work(tmp_path) == []  # the run that asks
+    assert sorted(tmp_path.iterdir()) == before and running.at_work(tmp_path / "none") == []
+
+
+def test_a_process_enters_once(start, tmp_path):
+    code = "from palimpsest.engine import running; before = running.entered()\n" + RUN
+    code += "print(before, running.entered(), flush=True)"
+    run = start(code, tmp_path)
+    assert run.said == "[] []" and run.stdout.readline() == "False True\n"
+    inherited = {"PALIMPSEST_RUN": str(tmp_path / name_of(run))}
+    assert (
+        start("from palimpsest.engine.running import entered; print(entered())", **inherited).said
+        == "False"
+    )
+
+
+def test_a_run_of_another_host_counts_as_alive_until_its_file_is_an_hour_old(start, tmp_path):
+    """Or an hour ahead, by the clock of that host."""
+    other = tmp_path / "12@elsewhere"
+    for hours in (-1, 1):
+        other.write_text("")
+        assert start(RUN, tmp_path).said == "['12@elsewhere'] []"
+        os.utime(other, (time.time() + 3700 * hours, time.time() + 3700 * hours))
+        assert start(RUN, tmp_path).said == "[] ['12@elsewhere']"
+        assert not other.exists()
+
+
+def test_a_file_that_is_locked_counts_as_alive_however_old(start, tmp_path):
+    """A container on this machine has another host name, and locks that are seen here."""
+    run = start(RUN, tmp_path, 60)
+    other = tmp_path / "12@elsewhere"
+    (tmp_path / name_of(run)).rename(other)
+    os.utime(other, (0, 0))
     assert start(RUN, tmp_path).said == "['12@elsewhere'] []"
+
+
+def test_a_run_says_that_it_lives_by_the_date_of_its_file(start, tmp_path):
+    quick = RUN.replace("print(", "running.BEAT_SECONDS = 0.05; print(", 1)
+    run = start(quick, tmp_path, 60)
+    file = tmp_path / name_of(run)
+    os.utime(file, (0, 0))
+    deadline = time.monotonic() + 10
+    while file.stat().st_mtime < 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert file.stat().st_mtime > time.time() - 60
 
 
 def test_jobs_end_with_their_run_and_not_before(start, tmp_path):

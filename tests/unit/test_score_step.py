@@ -1,5 +1,5 @@
-"""Which records a step scores with which model, and what it asks of them: with a track and a scorer
-that say what they were given."""
+"""Which records a step scores with which model, and what it asks of them: with a track and a
+`score` module that say what they were given."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run(tmp_path, monkeypatch):
                 options.append(tmp_path / f"in{number}-{place}")
         options += ["--output", *(tmp_path / f"out{number}" for number in range(len(sets)))]
         wanted = {"sharding": "3x1", "shards": [3, 1], "head": {}, "model": {}, "batch_size": 5}
-        wanted |= {"track": __name__, "scorer": __name__, "threads": 1, "gpus": 0}
+        wanted |= {"track": __name__, "score": __name__, "threads": 1, "gpus": 0}
         call("score", *options, **wanted | settings)
         return [read_parquet(tmp_path / f"out{number}") for number in range(len(sets))]
 
@@ -87,14 +87,14 @@ def test_each_shard_is_scored_by_its_own_model_with_that_models_tokenizer(run):
 
 def test_candidates_stand_below_the_records_and_only_own_texts_are_compared(run, monkeypatch):
     """c holds a secret, with two others that could stand there. One record of each split is asked
-    to be written. What a scorer of causal models then does is noted."""
+    to be written. What the `score` module of causal models then does is noted."""
 
     def compared(model, examples, batch_size, reference, own):
         ASKED.append((model, batch_size, reference, own))
         return {}
 
-    def written(model, tokenizer, examples, texts, chosen, ngram, batch_size):
-        ASKED.append((texts, chosen, ngram, batch_size))
+    def written(model, tokenizer, examples, texts, chosen, ngram, batch_size, words):
+        ASKED.append((texts, chosen, ngram, batch_size, words))
         return {"told": [tokenizer] * len(examples)}
 
     def extracted(model, examples, planted, beams, samples):
@@ -114,7 +114,8 @@ def test_candidates_stand_below_the_records_and_only_own_texts_are_compared(run,
     })  # fmt: skip
     write_parquet(others, run.folder / "candidates")
     more = [f"--candidates={run.folder / 'candidates'}", f"--reference={run.folder / 'oracle'}"]
-    wanted = {"written": 1, "ngram": 4, "beams": 2, "samples": 9, "scorer": causal.__name__}
+    wanted = {"written": 1, "ngram": 4, "beams": 2, "samples": 9, "score": causal.__name__}
+    wanted |= {"rouge_words": "ascii"}
     (rows,) = run([[texts]], *more, **wanted)
     first = rows[rows["shard"] == 3]
     assert first["record_id"].tolist() == ["a", "b", "c", "a", "c", "c"]
@@ -123,7 +124,7 @@ def test_candidates_stand_below_the_records_and_only_own_texts_are_compared(run,
     assert "completion" not in rows and (rows["compressed"] > 0).all()
     held, (asked, chosen, *sizes), secrets, *_ = ASKED
     assert held == (Model("one"), 5, Model("oracle"), [0, 1, 2])
-    assert asked == ["so", "no", "yes", "never", "maybe", "often"] and sizes == [4, 5]
+    assert asked == ["so", "no", "yes", "never", "maybe", "often"] and sizes == [4, 5, "ascii"]
     assert secrets == ({"c": [2, 4, 5]}, 2, 9)
     assert len(chosen) == 2 and chosen[0] == 0 and chosen[1] in (1, 2)
     assert rows["told"].tolist() == ["tokens-one"] * 6 + ["tokens-two"] * 6

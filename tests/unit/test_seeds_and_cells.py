@@ -9,16 +9,17 @@ import pandas as pd
 import pytest
 from stepping import DESCRIBED, SHOWN, tidy
 
-from palimpsest.cells import interval, lookup, number, retrained, shown
 from palimpsest.data.storage import write_parquet
 from palimpsest.methods.registry import METHODS
+from palimpsest.report.cells import interval, lookup, number, retrained, shown
+from palimpsest.report.tables import row, table, write_csv
 from palimpsest.steps import tabulate
-from palimpsest.tables import row, table, write_csv
 from palimpsest.tracks.causal import summary
 from palimpsest.tracks.causal.checks import doubts
 from palimpsest.tracks.causal.summary import memorization, planted
 
 NONE = (np.nan, np.nan)
+FILES = ("parquet", "csv", "summary", "html", "findings")  # that the step writes
 WHERE = {"study": "s", "request": "r1", "method": "npo", "shards": "1x1", "model": "gpt2"}
 
 
@@ -59,10 +60,19 @@ def test_the_step_takes_the_level_of_the_study(tmp_path):
     write_parquet(table(rows), tmp_path / "in")
     told = {"states": ["r0", "r1"], "families": [], "metrics": DESCRIBED, "methods": SHOWN}
     told |= {"attacks": {}, "summary": summary.__name__}
-    files = {name: tmp_path / name for name in ("parquet", "csv", "summary", "html")}
-    ends = []
+    files = {name: tmp_path / name for name in FILES}
+    files["data"], ends = tmp_path / "records.json", []
+    files["data"].write_text("{}")
     for level in ({"level": 0.5}, {}):
-        tabulate.run(Namespace(settings=told | level, metrics=[tmp_path / "in"], **files))
+        tabulate.run(
+            Namespace(
+                settings=told | level,
+                metrics=[tmp_path / "in"],
+                evidence=[],
+                described=None,
+                **files,
+            )
+        )
         merged = pd.read_csv(tmp_path / "csv").query("seed == 'all'").squeeze()
         ends.append([merged["ci_low"], merged["ci_high"]])
     assert ends == [pytest.approx([0.4, 0.6]), [0, 1]]
@@ -76,8 +86,12 @@ def test_the_csv_of_the_table_has_nine_digits_and_others_as_many_as_are_asked_fo
     write_parquet(table([one("test", "accuracy", 1 / 3)]), tmp_path / "in")
     told = {"states": ["r1"], "families": [], "metrics": DESCRIBED, "methods": SHOWN}
     told |= {"attacks": {}, "summary": summary.__name__}
-    files = {name: tmp_path / name for name in ("parquet", "csv", "summary", "html")}
-    tabulate.run(Namespace(settings=told, metrics=[tmp_path / "in"], **files))
+    files = {name: tmp_path / name for name in FILES}
+    files["data"] = tmp_path / "records.json"
+    files["data"].write_text("{}")
+    tabulate.run(
+        Namespace(settings=told, metrics=[tmp_path / "in"], evidence=[], described=None, **files)
+    )
     assert (tmp_path / "csv").read_text().count(",0.333333333,") == 2
 
 

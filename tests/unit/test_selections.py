@@ -1,4 +1,4 @@
-"""What each figure shows, on a small invented study: selections from the tidy table."""
+"""What each figure shows, on a small invented study: what each selects from the tidy table."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ import pandas as pd
 import pytest
 from stepping import SHOWN, tidy
 
-from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import METHODS, method_of
-from palimpsest.selections import shardings
+from palimpsest.plots.choice import over_seeds, shardings
+from palimpsest.plots.registry import FIGURES
+from palimpsest.report.tables import row, table
 from palimpsest.steps.draw import WATCHED_COLUMNS
-from palimpsest.tables import row, table
+from palimpsest.tracks import track_of
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
 SETTINGS = {
     "states": ["r0", "r1", "r2"],
     "families": list(GROUPS),
+    "eps": 0.1,
     "methods": SHOWN,
     "orders": {"npo": "sequential", "npo-batch": "batch"},
     "attacks": {"relearn": {"label": "relearning"}, "relearn-other": {"label": "other text"}},
 }
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
-# figures of causal models
-CAUSAL = (
-    "frontier", "sequence", "profile", "curves", "recovery", "truth_ratio", "canaries"
-)  # fmt: skip
+# figures of causal models alone
+CAUSAL = tuple(
+    name
+    for name, figure in FIGURES.items()
+    if figure.metric in track_of("causal").metrics
+    and figure.metric not in track_of("classification").metrics
+)
 SELECTIONS = {name: importlib.import_module(f"palimpsest.plots.{name}").select for name in FIGURES}
 
 
@@ -178,9 +183,9 @@ def causal(seeds=(1, 2), states=("r1", "r2"), methods=OF_TEXT):
                     ("retain", 1.4 + update * way / 20),
                     ("extra", 30.0),
                 )
-                where = (seed, state, method, "", update)
-                watched += [(*where, set_, "perplexity", value) for set_, value in told]
-                watched += [(*where, set_, "memorization_accuracy", 0.9) for set_, _ in told]
+                where, rest = (seed, state, method, "", update), (60, method == "kga")
+                watched += [(*where, set_, "perplexity", value, *rest) for set_, value in told]
+                watched += [(*where, set_, "memorization_accuracy", 0.9, *rest) for set_, _ in told]
         if method not in ("sham", "npo-batch"):
             for attack, speed in (("relearn", 1.0), ("relearn-other", 0.2)):
                 for update in range(0, 30, 10):
@@ -188,8 +193,11 @@ def causal(seeds=(1, 2), states=("r1", "r2"), methods=OF_TEXT):
                         1 - way + way * speed * (0.1 if method == "oracle" else 0.8) * update / 20
                     )
                     where = (seed, state, method, attack, update)
-                    watched.append((*where, "forget", "memorization_accuracy", known + seed / 100))
-                    watched.append((*where, "relearnt", "memorization_accuracy", 1.0))
+                    told = (("forget", known + seed / 100, 35), ("relearnt", 1.0, 25))
+                    watched += [
+                        (*where, set_, "memorization_accuracy", value, n, False)
+                        for set_, value, n in told
+                    ]
     return tidy([table(rows)], level=0.95), pd.DataFrame(watched, columns=WATCHED_COLUMNS)
 
 
@@ -247,7 +255,9 @@ def select(name, study):
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_selection_shows_something_and_is_small(name, study):
     shown = select(name, causal_study(name) if name in CAUSAL else study)
-    assert len(shown) and not shown.isna().any(axis=None)
+    assert len(shown), "give the invented study rows of the metrics that the figure shows"
+    sparse = ["ci_low", "ci_high"] if name == "epsilon" else []  # an interval at one gap alone
+    assert not shown.drop(columns=sparse).isna().any(axis=None)
     assert len(shown.to_csv(index=False)) < 200_000
 
 
@@ -311,6 +321,7 @@ def test_groups_shows_the_largest_ensemble_before_and_after(study):
     shown = select("groups", study)
     assert set(shown["method"]) == {
         "base",
+        "oracle",
         "sisa_vote",
         *(name for name, method in METHODS.items() if method.fitted),
     }
@@ -356,10 +367,10 @@ def test_cost_sets_each_seed_beside_the_curve_that_was_expected(study):
     trained = shown[shown["metric"] == "retrained_share"].set_index(["request", "shards", "seed"])
     assert set(trained.index.get_level_values("seed")) == {"1", "2", "all"}
     one, two, mean = (trained.loc[("r2", "3x2", seed)] for seed in ("1", "2", "all"))
-    assert mean["value"] == pytest.approx((one["value"] + two["value"]) / 2) and mean["owners"] == 2
+    assert mean["value"] == pytest.approx((one["value"] + two["value"]) / 2) and mean["n"] == 2
     curve = shown[(shown["metric"] == "expected_curve") & (shown["shards"] == "5x2")]
-    assert list(curve["owners"]) == [1, 2, 4, 8] and set(curve["request"]) == {""}
-    np.testing.assert_allclose(curve["value"], 1 - (1 - 0.8 / 5) ** curve["owners"])
+    assert list(curve["n"]) == [1, 2, 4, 8] and set(curve["request"]) == {""}
+    np.testing.assert_allclose(curve["value"], 1 - (1 - 0.8 / 5) ** curve["n"])
 
 
 def test_cost_shows_a_single_model_where_there_is_nothing_else():
@@ -417,30 +428,26 @@ def test_the_frontier_pairs_forgetting_with_utility():
     assert shown.index.is_unique and set(shown.index.get_level_values(1)) == set(OF_TEXT)
 
 
-def test_a_profile_is_0_at_the_oracle_and_1_away_at_the_farthest():
+def test_a_profile_is_0_at_the_oracle_and_of_one_scale_in_all_columns():
     shown = SELECTIONS["profile"](*causal(), SETTINGS).set_index(["method", "set", "metric"])[
         "distance"
     ]
-    assert (shown["oracle"] == 0).all() and np.allclose(
-        shown.abs().groupby(["set", "metric"]).max(), 1
-    )
-    now = {
-        name: value(causal(), "probability", method=name, set="forget")
-        for name in ("npo", "oracle", *OF_TEXT)
-    }
-    farthest = max(abs(one - now["oracle"]) for one in now.values())
-    assert shown[("npo", "forget", "probability")] == pytest.approx(
-        (now["npo"] - now["oracle"]) / farthest
-    )
+    assert (shown["oracle"] == 0).all() and shown.abs().max() <= 1
+    for set_ in ("forget", "retain"):
+        npo, oracle = (
+            value(causal(), "probability", method=name, set=set_) for name in ("npo", "oracle")
+        )
+        assert shown[("npo", set_, "probability")] == pytest.approx((npo - oracle) / 0.5)
 
 
-def test_an_infinite_number_is_as_far_as_the_farthest_and_takes_no_colour_from_the_others():
-    """Perplexities of the forgotten: the base has 1, the oracle e^2, npo e^3 and kga infinity, so
-    that they are at -1, 0, 1/2 and 1. Of the retained all have 1 but kga."""
+def test_an_infinite_number_is_far_and_takes_no_colour_from_the_others():
+    """Perplexities of the forgotten: the base has 1, the oracle 9, npo 15.6 = 9 * sqrt(3) and kga
+    infinity: the first and the last are farther than three times, npo half of that in logarithms.
+    Of the retained all have 1 but kga."""
     metrics = causal((1,), ("r2",), ["base", "oracle", "npo", "kga"])[0].query(
         "metric == 'perplexity' and set in ['forget', 'retain']"
     )
-    told = {"base": 1.0, "oracle": np.exp(2), "npo": np.exp(3), "kga": np.inf}
+    told = {"base": 1.0, "oracle": 9.0, "npo": 9 * np.sqrt(3), "kga": np.inf}
     values = (
         metrics["method"]
         .map(told)
@@ -526,20 +533,55 @@ def test_exposure_is_shown_by_repetitions_of_both_kinds_of_secrets():
 
 
 def test_truth_ratios_are_quantiles_over_items():
-    """Of five items by hand: the quantiles 0, 1/4, 1/2, 3/4 and 1 are the items themselves; of two
-    seeds the mean."""
-    items = [0.1, 0.2, 0.4, 0.7, 0.9]
+    """Of five items by hand: the quantiles 1/4, 1/2 and 3/4 are the middle ones, 1/20 lies a fifth
+    of the way from the first to the second and 19/20 as near to the last; of two seeds the mean."""
+    items = np.array([0.1, 0.2, 0.4, 0.7, 0.9])
     frames = [
         pd.DataFrame(
-            {
-                "seed": s,
-                "request": "r2",
-                "method": "npo",
-                "set": "forget",
-                "preference": np.array(items) + s / 100,
-            }
+            {"seed": s, "request": "r2", "method": "npo", "set": "forget"}
+            | {"preference": items + s / 100}
         )
         for s in (1, 3)
     ]
-    shown = SELECTIONS["truth_ratio"](None, pd.concat(frames), SETTINGS).set_index("share")["value"]
-    assert shown.loc[[0.0, 0.25, 0.5, 0.75, 1.0]].tolist() == pytest.approx(np.array(items) + 0.02)
+    (shown,) = SELECTIONS["truth_ratio"](None, pd.concat(frames), SETTINGS).to_dict("records")
+    told = [shown[name] for name in ("low", "quarter", "median", "three_quarters", "high")]
+    assert told == pytest.approx(np.array([0.12, 0.2, 0.4, 0.7, 0.86]) + 0.02)
+    assert (shown["n"], shown["seeds"]) == (5, 2)
+
+
+def test_seeds_are_those_that_have_a_number():
+    """Of two seeds one has no number of npo: it is of one seed, and undefined for none."""
+    told = {"study": "s", "request": "r2", "shards": "1x1", "model": "m"}
+    rows = [
+        row(told | {"seed": seed, "method": method}, "forget", "membership_auroc", number, 30)
+        for method, numbers in {"npo": (0.6, np.nan), "kga": (0.6, 0.7)}.items()
+        for seed, number in enumerate(numbers, 1)
+    ]
+    found = over_seeds(tidy([table(rows)]))
+    assert found.set_index("method")["seeds"].to_dict() == {"kga": 2, "npo": 1}
+    assert set(found["seed"]) == {"all"}
+
+
+def test_the_cost_at_the_allowed_gap_is_that_of_the_tidy_table(study):
+    shown = select("epsilon", study)
+    one = shown[(shown["method"] == "fairsisa_ensemble") & (shown["shards"] == "3x1")]
+    one = one[(one["family"] == "identity") & (one["set"] == "test")].set_index("eps")
+    assert one["ci_low"].notna().tolist() == [eps == SETTINGS["eps"] for eps in one.index]
+    where = (study[0]["metric"] == "fit_cost") & (study[0]["group"] == "identity")
+    where &= (study[0]["method"] == "fairsisa_ensemble") & (study[0]["shards"] == "3x1")
+    where &= (study[0]["set"] == "test") & (study[0]["request"] == "r2")
+    (told,) = study[0][where & (study[0]["seed"] == "all")].to_dict("records")
+    assert (one["ci_low"][0.1], one["n"][0.1]) == (told["ci_low"], told["n"])
+
+
+def test_curves_count_where_seeds_end_and_which_stop_by_themselves():
+    """Seed 2 of KGA stops at update 10 by its own rule; seed 1 goes on to 40."""
+    metrics, watched = causal()
+    stopped = (watched["method"] == "kga") & (watched["seed"] == 2)
+    watched = watched[~stopped | (watched["update"] <= 10)]
+    watched = watched.assign(stopped=(watched["method"] == "kga") & (watched["seed"] == 2))
+    shown = SELECTIONS["curves"](metrics, watched, SETTINGS)
+    shown = shown[(shown["method"] == "kga") & (shown["set"] == "forget")].set_index("update")
+    assert shown["ended"].to_dict() == {0: 0, 10: 1, 20: 0, 30: 0, 40: 1}
+    assert shown["stopped"].to_dict() == {0: 0, 10: 1, 20: 0, 30: 0, 40: 0}
+    assert set(shown["seeds"]) == {2} and set(shown["n"]) == {60}

@@ -3,6 +3,7 @@ tells."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import zlib
 
@@ -11,8 +12,8 @@ import pandas as pd
 import pytest
 from stepping import call, scores
 
-from palimpsest.cli import main
 from palimpsest.data.storage import read_parquet, write_parquet
+from palimpsest.engine.cli import STEPS, main
 from palimpsest.ensemble.scores import read_scores
 from palimpsest.errors import UserError
 from palimpsest.steps.slice import check_sharding
@@ -245,7 +246,7 @@ def test_sizes_are_those_of_completions_alone():
     ]
 
 
-def test_membership_by_hand(tmp_path):
+def test_membership_by_hand(tmp_path, few_are_enough):
     """Before, the two members have losses below both outsiders (AUROC 1); after, one lies between
     and one above: 1 of 4 pairs."""
     index = pd.DataFrame(
@@ -320,3 +321,14 @@ def test_a_problem_is_told_without_a_traceback(tmp_path, capsys):
         and "Traceback" not in said
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_help_says_what_each_step_does(capsys):
+    """In the words of its own docstring, each from its own file."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    for name in STEPS:
+        said = importlib.import_module(f"palimpsest.steps.{name}").__doc__
+        assert f"{name} {' '.join(said.split())}" in told

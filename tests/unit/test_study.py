@@ -7,12 +7,15 @@ import copy
 import datetime
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import parse_config
+from snakemake.common.configfile import load_configfile
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.study.load import (
@@ -22,7 +25,8 @@ from palimpsest.study.load import (
     study_files,
     together,
 )
-from palimpsest.yaml_files import check_keys, read_yaml
+from palimpsest.study.schema import schema, with_numbers
+from palimpsest.study.yaml_files import check_keys, read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = yaml.safe_load((ROOT / "config/studies/demo.yaml").read_text(encoding="utf-8"))
@@ -34,6 +38,7 @@ TABLE = {
     "columns": {"text": "t", "label": "l"},
     "split_shares": {"train": 1},
 }
+PLAIN = {"groups": {}, "fairness": {}, "methods": ["base", "sisa_vote"]}
 HOLDS_ITSELF: list = []
 HOLDS_ITSELF.append(HOLDS_ITSELF)
 
@@ -89,6 +94,8 @@ def test_defaults_are_filled_in_also_in_sections_that_are_not_there():
         "batch_size": 128,
         "written": 40,
         "ngram": 10,
+        "rouge_words": "ascii",
+        "truth": "code",
         "beams": 10,
         "samples": 100,
         "trained": 400,
@@ -110,6 +117,17 @@ def test_a_mixed_precision_asks_for_a_gpu_unless_told_otherwise(given, gpus):
         check_study(DEMO | {"training": DEMO["training"] | given}, where="x")["training"]["gpus"]
         == gpus
     )
+
+
+def test_rouge_reads_tables_in_any_script_and_benchmarks_as_they_do():
+    table = {"reader": "table", "sources": [{"path": "a.csv"}], "split_shares": {"train": 1.0},
+             "columns": {"text": "a", "label": "b"}}  # fmt: skip
+    own = DEMO | {"data": table, "groups": {}, "fairness": {}, "methods": ["sisa_vote"]}
+    for given, words in ((DEMO, "ascii"), (own, "all"), (own | TOLD_ASCII, "ascii")):
+        assert check_study(given, where="x")["evaluation"]["rouge_words"] == words
+
+
+TOLD_ASCII = {"evaluation": {"rouge_words": "ascii"}}
 
 
 def test_what_was_given_is_not_changed():
@@ -171,7 +189,7 @@ def test_an_unknown_key_names_the_nearest():
         ({"salt": None, "seeds": [1, 2, 2, 1]}, "found: 2, 1"),
         ({"sharding": ["3x2", "1x1", "3x2"]}, "found: '3x2'"),
         ({"training__learning_rate": True}, "True, a truth value"),
-        ({"training__learning_rate": "5e-5"}, "5.0e-5 a number"),
+        ({"training__learning_rate": "0.5"}, "write it without quotes"),
         ({"training__learning_rate": float("nan")}, "a number"),
         ({"training__learning_rate": float("inf")}, "a number"),
         ({"training__learning_rate": 10**400}, "a number"),
@@ -192,8 +210,6 @@ def test_an_unknown_key_names_the_nearest():
         ({"groups__Two words": {"column": "identity"}}, "lower-case letters"),
         ({"groups__identity": {"column": "identity", "values": ["a"]}}, "fine: true"),
         ({"groups__terms": {"terms": ["a"], "none": ["b"]}}, "go with a column"),
-        ({"tokenizers__logs": {"algorithm": "wordpiece", "vocab_size": 50,
-                               "corpus": [{"path": "x"}]}}, "the name is taken"),
         ({"model__init": "gpt2"}, "only a model from scratch"),
         ({"data": TABLE | {"split_shares": {}}}, "shares must sum to 1"),
         ({"data": TABLE | {"split_shares": {"train": 1},
@@ -201,6 +217,24 @@ def test_an_unknown_key_names_the_nearest():
          "two ways to split"),
         ({"data": TABLE | {"labels": {1: 0, "1": 1}}}, "the same value of the table"),
         ({"data": TABLE | {"labels": {"bad": 2}}}, "0 to 1, or null"),
+        ({"data": TABLE | {"separator": ";;"}}, "one character, such as"),
+        ({"data": TABLE | {"separator": r"\t"}}, "in double quotes"),
+        ({"data": TABLE | {"separator": '"'}}, "one character, such as"),
+        ({"data": TABLE | {"header": "no"}}, "write true or false, without quotes"),
+        ({"data": TABLE | {"txt": "lines"}}, "did you mean 'line'?"),
+        ({"data": TABLE | {"drop": {}}}, "at least one key"),
+        ({"data": TABLE | {"drop": {"emtpy": True}}}, "did you mean 'empty'?"),
+        ({"data": TABLE | {"drop": {"longer_than": 0}}}, "at least 1"),
+        ({"data": TABLE | {"drop": {"where": {"lang": "de"}}}}, "put it in brackets"),
+        ({"data": TABLE | {"drop": {"where": {"lang": [["de"]]}}}}, "name one, without brackets"),
+        ({"data": TABLE | {"drop": {"where": {1: ["a"], "1": ["b"]}}}}, "data.drop.where"),
+        ({"data": TABLE | {"columns": {"text": 0, "label": "l"}}}, "at least 1"),
+        ({"data": TABLE | {"columns": {"text": [], "label": "l"}}}, "at least one item"),
+        ({"data": TABLE | {"columns": {"text": ["a", "a"], "label": "l"}}}, "each item once"),
+        ({"data": TABLE | {"columns": {"text": "t", "label": ["l"]}}},
+         "name one, without brackets"),
+        ({"data": TABLE | {"sources": [{"path": "a/*.txt.gz"}]}}, "`txt: file` where the whole"),
+        ({"data__header": False, "data__drop": {"empty": True}}, "does not look at this key"),
         ({"data": TABLE}, "add it to data.keep"),
         ({"model": None}, "add model"),
         ({"data__posts": None}, "needs this key"),
@@ -252,10 +286,140 @@ def test_raw_labels_and_splits_of_any_type_read_as_the_table_does():
     assert check_study(study, where="x") == study
 
 
+NUMBERS = """
+training: {learning_rate: 5e-5, epochs: 1e1}
+model:
+  config: {initializer_range: 2E-2, n_embd: 1e2, name: "1e", e: 1e999}
+fairness: {epsilon_curve: [0, 1e-3, .5e-1]}
+options: {npo: {learning_rate: +1.e-5}}
+"""
+
+
+@pytest.mark.parametrize("read", [read_yaml, load_configfile])
+def test_a_number_with_an_exponent_is_a_number_wherever_the_schema_has_no_text(tmp_path, read):
+    """YAML 1.1 takes all but -1.0e-5 for text; so does the reader of --configfile."""
+    (tmp_path / "numbers.yaml").write_text(NUMBERS)
+    given = read(tmp_path / "numbers.yaml")
+    assert given["training"]["learning_rate"] == "5e-5", "otherwise the test is of no use"
+    study = with_numbers({**copy.deepcopy(DEMO), **given, "study": "1e3", "salt": "2e3"}, schema())
+    assert study["training"] == {"learning_rate": 5e-5, "epochs": 10}
+    config = {"initializer_range": 0.02, "n_embd": 100, "name": "1e", "e": "1e999"}
+    assert study["model"]["config"] == config and isinstance(config["n_embd"], int)
+    assert study["fairness"]["epsilon_curve"] == [0, 0.001, 0.05]
+    assert study["options"]["npo"]["learning_rate"] == 1e-5
+    assert (study["study"], study["salt"]) == ("1e3", "2e3")
+    assert "a whole number" in problems(training__epochs="15e-1")
+    data = TABLE | {
+        "labels": {"1e1": 0, "x": "1e0"},
+        "keep": ["1e2"],
+        "drop": {"longer_than": "1e3"},
+    }
+    study = check_study(DEMO | PLAIN | {"data": data}, where="x")["data"]
+    assert study["labels"] == {"1e1": 0, "x": 1} and study["keep"] == ["1e2"]
+    assert study["drop"] == {"longer_than": 1000} and isinstance(study["labels"]["x"], int)
+
+
+def test_columns_may_be_numbers_and_are_called_so():
+    """In all places that name a column; without quotes or with them."""
+    data = TABLE | {
+        "header": False,
+        "columns": {"text": [1, "2"], "label": 3},
+        "keep": [4],
+        "drop": {"where": {5: ["x", 1, None, True]}},
+    }
+    groups = {"of-town": {"column": 4, "fine": True}}
+    study = check_study(DEMO | PLAIN | {"data": data, "groups": groups}, where="x")
+    assert study["data"]["columns"] == {"text": ["1", "2"], "label": "3"}
+    assert study["data"]["keep"] == ["4"] and study["groups"]["of-town"]["column"] == "4"
+    assert study["data"]["drop"]["where"] == {"5": ["x", 1, None, True]}
+    json.dumps(study, sort_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["-n", "--configfile", "STUDY", "data", "tests", "-q"], "snakemake data tests --conf"),
+        (["--config", "study=demo", "data"], "snakemake data --config study=demo"),
+    ],
+)
+def test_a_target_after_what_it_is_taken_for_is_told_with_its_remedy(given, said):
+    """By the profile: else Snakemake ends with a traceback of its own."""
+    study = "config/studies/demo.yaml"
+    command = [one.replace("STUDY", study) for one in given]
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", *command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert run.returncode == 1 and said.replace("STUDY", study) in run.stderr
+    assert "Traceback" not in run.stderr and "Name targets first" in run.stderr
+
+
+def test_a_result_among_the_files_of_configfile_is_told_for_a_target(tmp_path, monkeypatch):
+    """Snakemake takes what follows --configfile for files, and reads the JSON of a result."""
+    monkeypatch.chdir(tmp_path)
+    files = [tmp_path / "my.yaml", tmp_path / "results/demo/certificates/r1.json"]
+    with pytest.raises(UserError) as told:
+        load_studies(DEMO, ROOT / "config", files)
+    said = "snakemake results/demo/certificates/r1.json --configfile STUDY.yaml"
+    assert said in str(told.value)
+    assert load_studies(DEMO, ROOT / "config", [tmp_path / "../results/my.yaml"])
+
+
 def test_a_wrong_study_name_lists_the_studies():
     with pytest.raises(UserError, match="canaries, demo, hatexplain") as told:
         load_study({"study": "hatexplan"}, ROOT / "config")
     assert "did you mean 'hatexplain'?" in str(told.value)
+
+
+ODD = ["2024_01", "1e3", "007", "0x10", "nan", "inf", "2024-01-01", "yes", "no", "null"]
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory) -> Path:
+    """A folder of studies whose names YAML or Snakemake takes for something else than text."""
+    config = tmp_path_factory.mktemp("config")
+    (config / "studies").mkdir()
+    demo = (ROOT / "config/studies/demo.yaml").read_text()
+    for name in (*ODD, "plain"):
+        text = demo.replace("study: demo", f'study: "{name}"')
+        (config / f"studies/{name}.yaml").write_text(text)
+    return config
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_study_is_found_whatever_its_name_is_read_as(name, odd):
+    """As Snakemake reads --config, alone, in a list and quoted; and YAML a list in a file."""
+    given = [parse_config([f"study={name}"]), parse_config([f"studies=[{name}, plain]"])]
+    given += [parse_config([f'study="{name}"']), parse_config([f"study={name},plain"])]
+    given += [] if name == "null" else [yaml.safe_load(f"studies: [{name}]")]
+    for one in given:
+        assert load_studies(one, odd)[0]["study"] == name
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [(5, "found: 5, a whole number"), (True, "found: True, a truth value"), ([["demo"]], "a list"),
+     ({"demo": 1}, "a mapping"), (2.5, "2.5, a number")],
+)  # fmt: skip
+def test_a_name_that_is_no_text_is_told(value, found):
+    with pytest.raises(UserError) as told:
+        load_studies({"studies" if isinstance(value, list) else "study": value}, ROOT / "config")
+    said = str(told.value)
+    assert "the name of a study is text" in said and found in said and "did you mean" not in said
+    assert "--config 'study=\"NAME\"'" in said
+
+
+def test_two_studies_that_are_read_alike_are_told(odd, tmp_path):
+    (tmp_path / "studies").mkdir()
+    for name in ("007", "7", "07"):
+        shutil.copy(odd / "studies/plain.yaml", tmp_path / f"studies/{name}.yaml")
+    with pytest.raises(UserError, match="7, a whole number, as which 007 and 07 and 7 are read"):
+        load_studies(parse_config(["study=007"]), tmp_path)
+
+
+@pytest.mark.parametrize("given", [{"study": None}, {"studies": []}, {"studies": None}])
+def test_no_name_is_told(given):
+    with pytest.raises(UserError, match="no study is named"):
+        load_studies(given, ROOT / "config")
 
 
 def test_a_study_may_be_named_by_its_path(tmp_path):
@@ -305,7 +469,7 @@ def test_keys_beside_the_names_of_studies_hold_for_each_of_them(tmp_path):
         ({"study": "demo", "studies": ["people"]}, "two ways to name studies"),
         ({"studies": []}, "no study is named"),
         ({"studies": ["demo", "peple"]}, "did you mean 'people'?"),
-        ({"studies": ["demo", 3]}, "'3'"),
+        ({"studies": ["demo", 3]}, "3, a whole number"),
         ({"studies": ["demo", "people"], "sede": 1}, "demo.yaml, the study: unknown key"),
     ],
 )
@@ -419,7 +583,7 @@ def test_the_graph_is_built_without_heavy_imports():
         "study.load",
         "study.plan",
         "engine.provenance",
-        "figures",
+        "plots.registry",
         "data.sources",
         "data.identity",
     )

@@ -14,7 +14,9 @@ from palimpsest.study.load import check_study
 TOFU = yaml.safe_load((ROOT / "config/studies/tofu-small.yaml").read_text(encoding="utf-8"))
 HATE = yaml.safe_load((ROOT / "config/studies/hatexplain.yaml").read_text(encoding="utf-8"))
 WORDS = {"algorithm": "wordpiece", "vocab_size": 99, "corpus": [{"path": "words"}]}
+SOURCES = [{"path": "a.csv", "split": "train"}, {"path": "b.csv", "split": "test"}]
 SPLIT = {"columns": {"text": "t", "label": "l", "split": "s"}, "split_shares": None}
+KGA = ["base", "oracle", "sham", "kga"]  # one of them needs text that nothing is trained on
 PLAIN = {"groups": {}, "fairness": {}, "methods": ["base", "sisa_vote"]}
 
 
@@ -53,7 +55,25 @@ EDGES = [
     (table(), {"data__labels": {"1": 1, "01": 0}}, {"data__labels": {"1": 1, 1: 0}}, "same value"),
     (table(), {}, {"data__split_shares": None}, "records need a split"),
     (table(**SPLIT), {}, {"data__split_shares": {"train": 1}}, "two ways to split"),
-    (table(), {}, {"data__columns": {"text": "t"}}, "needs this column"),
+    (table(**SPLIT), {"data__split_shares": {"train": {"train": 0.9, "valid": 0.1}}},
+     {"data__split_shares": {"train": {"train": 0.9, "valid": 0.2}}}, "split_shares.train"),
+    (table(**SPLIT), {"data__split_shares": {"train": {"train": 1}}},
+     {"data__split_shares": {"train": {"train": 1}, "test": 1}}, "shares of two forms"),
+    (table(split_shares=None), {"data__sources": SOURCES},
+     {"data__sources": [SOURCES[0], {"path": "b.csv"}]}, "1 of 2 have one"),
+    (table(), {"data__sources": SOURCES, "data__split_shares": {"train": {"train": 1}}},
+     {"data__sources": SOURCES}, "split of a source and split_shares"),
+    (table(), {}, {"data__sources": [{"path": "a.csv", "name": "x"}]}, "nothing looks at this key"),
+    (table(), {}, {"data__sources": [{"url": "https://a.b/c", "revision": "x"}]}, "of a url"),
+    (table(), {"data__sources": [{"hub": "a/b", "name": "x"}]},
+     {"data__sources": [{"hub": "a/b", "column": "x"}]}, "is data.columns.text"),
+    (HATE, {}, {"data__sources": [HATE["data"]["sources"][0] | {"split": "train"}]},
+     "nothing looks at this key of a url"),
+    (DEMO, {"tokenizers__w": WORDS | {"corpus": [{"path": "a.parquet", "column": "x"}]}},
+     {"tokenizers__w": WORDS | {"corpus": [{"path": "a.txt", "column": "x"}]}}, "of a path"),
+    (DEMO, {"tokenizers__w": WORDS | {"corpus": [{"hub": "a", "split": "x"}]}},
+     {"tokenizers__w": WORDS | {"corpus": [{"path": "a", "split": "x"}]}}, "of a path"),
+    (table(), {}, {"data__columns": {"text": "t"}}, "needs a column for its"),
     (table(), {"data__sources": [{"url": "https://a.b/c"}]},
      {"data__sources": [{"column": "c"}]}, "one of path"),
     (DEMO, {"sharding": ["2x3"], "training__epochs": 2},
@@ -61,13 +81,18 @@ EDGES = [
     (DEMO, {"model__config__n_layer": 1.7e308}, {"model__config__n_layer": float("-inf")},
      "not a finite number"),
     (DEMO, {"model__config__x": "\ue000"}, {"model__config__x": "\udfff"}, "no file can hold"),
-    (DEMO, {"tokenizers__log": WORDS}, {"tokenizers__logs": WORDS}, "the name is taken"),
     (DEMO, {"groups__age": {"column": "identity", "fine": True, "values": ["a"]}},
      {"groups__age": {"column": "identity", "fine": False, "values": ["a"]}}, "with `fine: true`"),
     (DEMO, {"groups__age": {"terms": ["a"]}},
      {"groups__age": {"terms": ["a"], "fine": True}}, "these keys go with a column"),
     (DEMO, {"fairness__groups": ["identity"], "groups__age": {"terms": ["a"]}},
      {"fairness__groups": ["identity", "age"]}, "no group family of this name"),
+    (DEMO, {"groups__identity": {"column": "identity", "fine": True, "other": ["a"]}},
+     {"groups__identity": {"column": "identity", "fine": True, "drop": ["a"]}},
+     "dropped groups have none"),
+    (DEMO, {"groups__age": {"terms": ["a"], "drop": ["none"], "other": ["mentions"]}},
+     {"groups__age": {"terms": ["a"], "drop": ["none"], "other": ["mentions", "none"]}},
+     "a group is dropped and merged"),
     (DEMO, {"requests": "latest"}, {"requests": "latest", "methods": ["base", "oracle"]},
      "keeps nothing but teachers"),
     (DEMO, {"methods": ["base", "sisa_vote"], "fairness__groups": []},
@@ -87,9 +112,19 @@ EDGES = [
     (TOFU, {}, {"model__tokenizer": "english-bpe-8k"}, "only a model from scratch has this key"),
     (DEMO, {}, {"model__init": "gpt2"}, "only a model from scratch has this key"),
     (DEMO, {}, {"model__architecture": None}, "a model from scratch needs this key"),
-    (TOFU, {"pretraining__log": TOFU["pretraining"]["small-gpt2"]},
-     {"pretraining__logs": TOFU["pretraining"]["small-gpt2"]}, "the name is taken"),
     (TOFU, {}, {"model__recipe": "small-gpt3"}, "there is none of this name"),
+    (DEMO, {"methods": KGA, "data__extra_share": 0.1}, {"methods": KGA},
+     "add data.extra_share, or leave"),
+    (HATE, {"methods": KGA}, {"methods": KGA, "data__extra_share": None}, "the data have none"),
+    (table(), {"methods": KGA, "data__split_shares": {"train": 0.9, "extra": 0.1}},
+     {"methods": KGA, "data__split_shares": {"train": 1, "extra": 0}},
+     "add data.split_shares.extra"),
+    (table(**SPLIT), {"methods": KGA, "data__splits": {"a": "train", "b": "extra"}},
+     {"methods": KGA, "data__splits": {"a": "train", "b": "valid"}}, "or a split in data.splits"),
+    (table(**SPLIT), {"methods": KGA}, {"methods": KGA, "data__splits": {}}, "data.extra_share"),
+    (TOFU, {"methods": KGA, "options": {}},
+     {"methods": KGA, "options": {}, "data__authors": {"train": ["1-20"], "valid": ["21"]}},
+     "add data.authors.extra"),
     (HATE, {}, {"tokenizers__w": WORDS | {"corpus": HATE["data"]["sources"][:1]}},
      "seen what is forgotten"),
 ]  # fmt: skip
@@ -106,7 +141,7 @@ def test_a_causal_table_needs_completions_and_no_labels():
     data = TABLE | {"columns": {"completion": "c"}, "keep": []}
     study = changed(TOFU, data=data, methods=["base", "oracle"], options={}, sharding=["1x1"])
     assert told(study) == ""
-    assert "needs this column" in told(study, data__columns={"text": "t", "label": "l"})
+    assert "needs a column for its" in told(study, data__columns={"text": "t", "label": "l"})
     assert "data.columns.completion" in told(study, data__columns={"text": "t", "label": "l"})
 
 

@@ -33,7 +33,9 @@ def chosen(tmp_path):
             "output": tmp_path / "set.parquet",
             "digest": tmp_path / "set.json",
         }
-        subset.run(Namespace(settings=settings, ledger=tmp_path / "ledger.tsv", **files))
+        subset.run(
+            Namespace(settings=settings, ledger=tmp_path / "ledger.tsv", same_owner=None, **files)
+        )
         return set(read_parquet(files["output"])["record_id"])
 
     return run

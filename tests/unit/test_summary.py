@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 
 import numpy as np
@@ -10,12 +11,12 @@ import pytest
 from stepping import DESCRIBED, SHOWN, tidy
 from test_selections import ENSEMBLES, SETTINGS, example, value
 
-from palimpsest import summary
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.methods.registry import METHODS
+from palimpsest.report import summary
+from palimpsest.report.summary import Section, as_html, as_markdown
+from palimpsest.report.tables import row, table
 from palimpsest.steps import tabulate
-from palimpsest.summary import Section, as_html, as_markdown
-from palimpsest.tables import row, table
 from palimpsest.tracks.classification import summary as of_classifiers
 from palimpsest.tracks.classification.summary import too_fine
 
@@ -23,8 +24,8 @@ from palimpsest.tracks.classification.summary import too_fine
 SINGLE = 3 + sum(method.trains and "classification" in method.tracks for method in METHODS.values())
 
 
-def summarise(metrics, settings):
-    return summary.summarise(metrics, settings, of_classifiers)
+def summarise(metrics, settings, evidence=None):
+    return summary.summarise(metrics, settings, of_classifiers, evidence)
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +33,82 @@ def study():
     return example()
 
 
-def tabulate_into(folder, frames):
-    files = []
+PARTS = ("parquet", "csv", "summary", "html", "findings")
+
+
+def tabulate_into(folder, frames, dropped=()):
+    files, data = [], folder / "records.json"
+    data.write_text(json.dumps({"read": 1500, "dropped": dict(dropped)}))
     for number, frame in enumerate(frames):
         files.append(folder / f"{number}.parquet")
         write_parquet(frame, files[-1])
-    names = {name: folder / f"metrics.{name}" for name in ("parquet", "csv", "summary", "html")}
+    names = {name: folder / f"metrics.{name}" for name in PARTS}
     tabulate.run(
         Namespace(
             settings=SETTINGS
             | {"metrics": DESCRIBED, "methods": SHOWN, "summary": of_classifiers.__name__},
             metrics=files,
+            evidence=[],
+            data=data,
+            described=None,
             **names,
         )
     )
     return names
+
+
+def test_a_request_without_training_records_is_told_at_the_top(study):
+    for records, told in (({"test": 1}, True), ({"test": 1, "train": 2}, False)):
+        first = summarise(study[0], SETTINGS, {"request": "r2", "records": records})[0]
+        assert first.warnings == ((summary.UNTRAINED.format(request="r2"),) if told else ())
+    assert summarise(study[0], SETTINGS)[0].warnings == ()
+
+
+def test_rows_that_are_no_records_are_counted_by_reason(study, tmp_path):
+    """1,500 read, 3 + 1,200 left out, 297 records; a reason that met no row is told, too."""
+    reasons = {"lang is 'a|b'": 3, "text is empty": 1200, "longer than 9 characters": 0}
+    page = tabulate_into(tmp_path, study[:1], reasons)["summary"].read_text()
+    assert "## Rows left out\n\nOf 1,500 rows of the source 297 are records." in page
+    assert r"| lang is 'a\|b' | 3 |" in page and "| text is empty | 1,200 |" in page
+    assert "| longer than 9 characters | 0 |" in page
+    assert "left out" not in tabulate_into(tmp_path, study[:1])["summary"].read_text()
+
+
+def test_a_gap_that_is_not_defined_is_told_with_the_reason(study):
+    """Two groups have no TPR on test; of the other family all is there. Nothing is fitted: there
+    the step that decides refuses it."""
+    metrics = study[0]
+    gone = metrics["metric"].str.startswith("equalized_odds") & (metrics["group"] == "identity")
+    names = sorted(metrics.loc[metrics["group"].str.startswith("identity="), "group"].unique())
+    lacking = metrics["group"].isin(names[:2]) & (metrics["metric"] == "tpr")
+    sections = {
+        one.heading: one
+        for one in summarise(metrics[~gone & ~lacking], SETTINGS | {"families": []})
+    }
+    told = sections["Groups: identity"]
+    a, b = (name.partition("=")[2] for name in names[:2])
+    assert told.text == (
+        f"The equalized-odds gap is not defined: no test record of label 1 in {a!r}, {b!r}."
+    )
+    assert set(told.table["equalized-odds gap"]) == {"–"}
+    assert sections["Groups: place of birth"].text == ""
+
+
+def test_of_more_than_two_classes_the_summary_has_accuracies_by_group(study):
+    metrics = study[0]
+    renamed = {"tpr": "group_accuracy", "equalized_odds_max": "worst_group_accuracy"}
+    three = metrics[~(metrics["metric"] == "fpr") & ~(metrics["metric"] == "equalized_odds_mean")]
+    sections = summarise(
+        three.assign(metric=three["metric"].replace(renamed)), SETTINGS | {"families": []}
+    )
+    told = next(one for one in sections if one.heading == "Groups: identity")
+    assert "defined for two classes" in told.text and "equalized-odds gap" not in told.table
+    two = next(
+        one
+        for one in summarise(metrics, SETTINGS | {"families": []})
+        if one.heading == "Groups: identity"
+    )
+    assert list(told.table["lowest accuracy of a group"]) == list(two.table["equalized-odds gap"])
 
 
 def test_the_step_writes_table_and_summary(tmp_path, study):
@@ -73,7 +135,7 @@ def test_equal_numbers_give_equal_bytes(tmp_path, study):
     for name, frame in (("one", seeds), ("two", seeds.sample(frac=1, random_state=3))):
         (tmp_path / name).mkdir()
         tabulate_into(tmp_path / name, [frame])
-    for file in ("metrics.csv", "metrics.parquet", "metrics.html"):
+    for file in (f"metrics.{name}" for name in PARTS):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), (
             file
         )

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from stepping import tidy
 
+from palimpsest.errors import UserError
 from palimpsest.metrics import METRICS
-from palimpsest.tables import COLUMNS, over_seeds, row, table
+from palimpsest.report.tables import COLUMNS, over_seeds, row, table
 
 WHERE = {"study": "s", "request": "r1", "method": "base", "shards": "1x1", "model": "gpt2"}
 T2 = 4.302653  # Student, 95 %, 2 degrees of freedom
@@ -43,7 +44,7 @@ def test_a_row_says_direction_and_source_of_its_metric():
 
 
 def test_a_metric_that_nobody_describes_stands_in_no_table():
-    with pytest.raises(KeyError, match="acuracy"):
+    with pytest.raises(UserError, match="acuracy\n    remedy: name it"):
         tidy([numbers((0.5, 0.4, 0.6), metric="acuracy")])
 
 

@@ -30,7 +30,12 @@ PARTS = {  # module -> functions, each with its parameters
     "measure": {"measure": ["given", "settings"]},
     "summary": {"sections": ["metrics", "settings"]},
 }
-CONSTANTS = {"model": "GENERATES", "score": "KEPT", "memory": "KNOWN", "summary": "SCOPE"}
+CONSTANTS = {
+    "model": "GENERATES",
+    "score": "KEPT",
+    "memory": "MEMORIZATION_METRICS",
+    "summary": "SCOPE",
+}
 
 
 @pytest.mark.parametrize("name", TRACKS)

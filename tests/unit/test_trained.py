@@ -3,11 +3,13 @@ asks."""
 
 from __future__ import annotations
 
+from stepping import SECRET
+
 from palimpsest.audit.trained import checkpoints, learnt_from_forgotten, requests_within
 from palimpsest.data.ledger import Request
 from palimpsest.data.pseudonyms import pseudonym
 from palimpsest.data.shards import place
-from palimpsest.files import write_json
+from palimpsest.study.evidence import write_evidence
 from palimpsest.study.plan import Plan
 
 STUDY = {
@@ -41,18 +43,19 @@ def test_a_method_s_model_learnt_from_all_who_have_training_records():
     assert requests_within(PLAN, "seed1/oracle/r2", trained) == set()
 
 
-def test_a_method_s_model_learnt_from_unseen_text_of_those_who_ask_later(tmp_path):
+def test_a_method_s_model_learnt_from_unseen_text_of_those_who_ask_later(tmp_path, monkeypatch):
     """bob has no training records, and one of split extra: A_n of KGA's first request was trained
     on it, and what KGA made goes on from there. ann's was left out of all; a state that the ledger
     does not know may have held either. Nothing else takes unseen text."""
-    study = tmp_path / "tiny"
+    monkeypatch.chdir(tmp_path)
+    study = PLAN.folder
     for name in (*MODELS, "auxiliaries/kga-extra/r1", "auxiliaries/kga-extra/old"):
         (study / "seed1" / name).mkdir(parents=True)
         (study / "seed1" / name / "model.safetensors").write_bytes(b"")
     for name, owner in (("r1", "ann"), ("r2", "bob")):
-        write_json(
+        write_evidence(
             study / f"requests/{name}.json",
-            {"owners": [pseudonym(owner, "tiny")], "trained": [], "records": {"extra": 1}},
+            {"owners": [pseudonym(owner, SECRET)], "trained": [], "records": {"extra": 1}},
         )
     learnt = {
         path.split("seed1/")[1]: requests

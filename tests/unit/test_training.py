@@ -13,12 +13,18 @@ from looping import train
 from palimpsest.errors import UserError
 from palimpsest.tracks.classification.examples import ClassificationExamples
 from palimpsest.tracks.classification.model import predict
-from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training import loop
 from palimpsest.training.batches import collate, epoch_batches
 from palimpsest.training.objective import Objective, Part
-from palimpsest.training.resume import load_state, save_state
-from palimpsest.training.schedule import constant_rate, cosine_rate, learning_rate, stage_epochs
+from palimpsest.training.predictions import negative_log_likelihood
+from palimpsest.training.resume import drop_state, load_state, save_state
+from palimpsest.training.schedule import (
+    SCHEDULES,
+    constant_rate,
+    cosine_rate,
+    learning_rate,
+    stage_epochs,
+)
 
 classification_loss = negative_log_likelihood(predict)
 SETTINGS = {
@@ -122,6 +128,13 @@ def test_learning_rate_by_hand():
     assert [constant_rate(step, 10, 1.0, 0.2) for step in range(10)] == pytest.approx(
         [1 / 3, 2 / 3, *[1.0] * 8]
     )
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_updates_of_warm_up_are_whole_ones_rounded_down(name):
+    """0.29 of 10 are 2: 1/3, 2/3, and then the peak."""
+    rates = [SCHEDULES[name](step, 10, 3.0, 0.29) for step in range(3)]
+    assert rates == pytest.approx([1, 2, 3])
 
 
 def test_every_example_stands_in_one_batch_and_names_decide_the_order():
@@ -238,14 +251,28 @@ def test_a_checkpoint_of_other_settings_or_half_written_is_not_used(tmp_path):
     assert load_state(tmp_path, "print", model, optimizer) == (0, {})
 
 
-def stepped(step: int, tmp_path):
+def stepped(step: int, tmp_path, fingerprint: str = "print"):
     """A model after one update, saved as the state after ``step``."""
     model = tiny_model()
     optimizer = torch.optim.AdamW(model.parameters())
     model(input_ids=torch.tensor([[1, 2]])).logits.sum().backward()
     optimizer.step()
-    save_state(tmp_path, step, "print", model, optimizer, {"tokens": step})
+    save_state(tmp_path, step, fingerprint, model, optimizer, {"tokens": step})
     return model, optimizer
+
+
+def test_an_earlier_state_is_used_where_the_newest_is_of_other_settings(tmp_path):
+    stepped(9, tmp_path, "another")
+    model, optimizer = stepped(7, tmp_path)
+    assert load_state(tmp_path, "print", model, optimizer) == (7, {"tokens": 7})
+    assert load_state(tmp_path, "another", model, optimizer) == (9, {"tokens": 9})
+
+
+def test_the_newest_state_that_is_not_ruined_is_told(tmp_path):
+    """Of the updates 3 and 7; after 9 none was saved."""
+    for step in (3, 7):
+        stepped(step, tmp_path)
+    assert [drop_state(tmp_path, step) for step in (9, 7, 3)] == [7, 3, None]
 
 
 @pytest.mark.parametrize(
@@ -402,10 +429,10 @@ def test_means_of_parts_are_joined_by_weights(tmp_path, monkeypatch):
         assert torch.allclose(new, other, atol=1e-6)
 
 
-@pytest.mark.parametrize("micro", [None, 4])
+@pytest.mark.parametrize("micro", [None, 4, 15])
 def test_means_may_be_joined_by_any_function(tmp_path, monkeypatch, micro):
     """|a - b|: the gradient is sign(a - b) (g_a - g_b), the sign that of the means over the whole
-    batch, however it is cut."""
+    batch, however it is cut: at 15 the second part alone, of 20 a batch."""
     monkeypatch.setattr(
         loop.torch.optim, "AdamW", lambda groups, lr, betas, fused: torch.optim.SGD(groups, lr=lr)
     )

@@ -40,7 +40,6 @@ def owner_in(shard: int, skip: int = 0) -> str:
 @pytest.mark.parametrize(
     ("empty", "said"),
     [
-        ("forget", "there is nothing to forget"),
         ("retain", "asks for all of the data"),
         ("extra", "no unseen text"),
     ],
@@ -53,6 +52,7 @@ def test_empty_sets(empty, said):
     assert "method kga, state r1" in str(told.value) and "remedy" in str(told.value)
     if empty == "extra":
         check_sets(frames | {empty: frame()}, WANTED | {"unseen": False})
+        check_sets(frames | {empty: frame(), "forget": frame()}, WANTED)  # nothing to do
 
 
 def test_every_teacher_that_saw_a_text_is_left_out_and_the_log_names_the_record(caplog):
@@ -104,9 +104,6 @@ def study(**changes) -> dict:
         ({"options": {"npo": {"beta": "0.1"}}}, "options.npo.beta: wrong type"),
         ({"methods": ["base", "oracle", "sham"]}, "there is no method to set it beside"),
         ({"methods": ["base", "sisa_vote"]}, "not defined for this track"),
-        ({"pretraining": {"english-bpe-8k": TOFU["pretraining"]["small-gpt2"]},
-          "model": {**TOFU["model"], "recipe": "english-bpe-8k"}},
-         "the name is taken"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be(changes, said):

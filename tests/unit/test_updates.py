@@ -12,7 +12,9 @@ import torch
 from looping import train
 
 from palimpsest.methods.run import Models, Run
+from palimpsest.training import loop
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.settings import Training
 
 INPUTS, TARGETS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 1.0]]), np.array([2.0, -1.0, 0.5])
 WEIGHT, BIAS = np.array([0.3, -0.8]), 0.4
@@ -109,9 +111,14 @@ def test_updates_are_adamw_with_every_setting(tmp_path, changed):
         )
 
 
-def test_dropout_draws_another_mask_at_each_update_and_the_same_after_a_resume(tmp_path):
+@pytest.mark.parametrize(
+    "way",
+    [{}, {"join": lambda means: means["train"]}, {"direction": lambda found: found["train"]}],
+    ids=["weighted", "joined", "directed"],
+)
+def test_dropout_draws_another_mask_at_each_update_and_the_same_after_a_resume(tmp_path, way):
     """Masks are keyed by names and update; so a training that goes on has those that it would have
-    had."""
+    had. Whatever is made of the parts."""
 
     def masks(folder, names=("s",), start: int = 0) -> list[bytes]:
         found = []
@@ -126,7 +133,7 @@ def test_dropout_draws_another_mask_at_each_update_and_the_same_after_a_resume(t
         settings = SETTINGS | {"checkpoint_seconds": 0.0}
         train(
             model,
-            Objective({"train": Part(Numbers(), squared)}),
+            Objective({"train": Part(Numbers(), squared)}, **way),
             settings,
             4,
             names,
@@ -140,6 +147,42 @@ def test_dropout_draws_another_mask_at_each_update_and_the_same_after_a_resume(t
     assert masks(tmp_path / "b") == whole and not set(masks(tmp_path / "c", ("t",))) & set(whole)
     shutil.rmtree(tmp_path / "a" / "step4")
     assert masks(tmp_path / "a") == whole[3:]
+
+
+class OneOfTwo:
+    """A process that sees its own share alone; both together are the whole."""
+
+    num_processes, device = 2, torch.device("cpu")
+
+    def __init__(self, index: int):
+        self.process_index = index
+
+    def backward(self, value: torch.Tensor) -> None:
+        value.backward()
+
+    def reduce(self, value: torch.Tensor, how: str) -> torch.Tensor:
+        return value
+
+
+def test_two_processes_that_average_their_gradients_make_the_update_of_one():
+    """Two examples with one, the third with the other: the gradient of the mean over three, and
+    shares of that mean which add up to it. Each draws dropout of its own."""
+    objective = Objective({"train": Part(Numbers(), squared)})
+    gradients, means, drawn = [], [], set()
+    for index in (0, 1, None):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(2, 1).double()
+        if index is None:
+            mean = squared(model, Numbers().batch(np.arange(3))) / 3
+            mean.backward()
+        else:
+            given = OneOfTwo(index), model, objective, {"train": np.arange(3)}, Training(), ("s", 0)
+            mean = loop._Update(*given)._means()["train"]
+            drawn.add(torch.initial_seed())
+        gradients.append(model.weight.grad)
+        means.append(float(mean.detach()))
+    assert torch.allclose((gradients[0] + gradients[1]) / 2, gradients[2])
+    assert means[0] + means[1] == pytest.approx(means[2]) and len(drawn) == 2
 
 
 def test_frozen_models_and_the_reference_have_no_dropout(tmp_path):

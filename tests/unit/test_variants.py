@@ -8,10 +8,10 @@ import yaml
 
 from palimpsest.errors import UserError
 from palimpsest.methods.registry import METHODS, facts, is_method, method_of
-from palimpsest.methods.settings import at_once, both_orders, option, options_of, same_at_first
-from palimpsest.methods.shown import in_method_order, tell
+from palimpsest.methods.settings import at_once, both_orders, chosen, options_of, same_at_first
+from palimpsest.plots.sequence import select as sequence
 from palimpsest.plots.style import look
-from palimpsest.selections import sequence
+from palimpsest.report.shown import in_method_order, tell
 from palimpsest.study.load import check_study, served_shardings
 
 PEOPLE = yaml.safe_load(open("config/studies/people.yaml", encoding="utf-8"))
@@ -53,7 +53,7 @@ def test_a_variant_has_the_settings_of_its_method_and_its_own():
 
 def test_a_setting_is_the_studys_or_the_methods_own():
     given = {"npo": {"epochs": 3}, "npo-batch": {"order": "batch"}}
-    assert option("npo-batch", "epochs", given) == 3 and option("npo-batch", "epochs", {}) == 10
+    assert chosen("npo-batch", given).epochs == 3 and chosen("npo-batch", {}).epochs == 10
     assert at_once("npo-batch", given) and not at_once("npo", given) and at_once("sham", {})
 
 
@@ -127,7 +127,7 @@ def test_requests_one_by_one_are_set_beside_all_at_once():
     rows = [
         {
             "seed": "all", "request": request, "method": method, "set": set_,
-            "metric": "probability", "value": value, **interval,
+            "metric": "probability", "value": value, "n": 40, **interval,
         }
         for request, method, value in (
             ("r1", "npo", 0.5), ("r2", "npo", 0.4), ("r2", "npo-batch", 0.3),

@@ -12,16 +12,17 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from palimpsest.audit.purges import FILE, owners_of
-from palimpsest.audit.sealed import write_sealed
 from palimpsest.data.ledger import Request
+from palimpsest.data.secret import identified
 from palimpsest.data.shards import place
 from palimpsest.engine.asking import modules_named
+from palimpsest.engine.sealed import write_sealed
 from palimpsest.errors import UserError
 from palimpsest.methods.contract import Auxiliary
 from palimpsest.methods.registry import METHODS
 from palimpsest.study import paths
-from palimpsest.study.load import check_study
+from palimpsest.study.load import check_study, settings_digests
+from palimpsest.study.purges import FILE, owners_of
 from palimpsest.study.study import Study
 from palimpsest.study.wants import WANTS, figures, methods, shared, targets
 
@@ -79,18 +80,24 @@ def inputs(study: Study, rule: str, **wildcards) -> dict[str, list[str]]:
 # --- data -----------------------------------------------------------------------------------------
 
 
-def test_a_slice_needs_evidence_of_every_request_up_to_its_version(demo):
+def test_a_slice_needs_evidence_of_the_requests_that_touch_it(make):
+    names = (f"u{n:03}" for n in range(120))
+    first, second, *_ = (u for u in names if place(u, "3x2", "palimpsest-demo", 1) == (3, 1))
+    study = make(DEMO, f"r1 {first}; r2 {OWNERS[1, 2]}; r3 {second}", sharding=["3x2"])
     cell = {"seed": 1, "sharding": "3x2", "shard": 3, "slice": 1}
-    assert inputs(demo, "slice", **cell, version="r0") == {}
-    assert inputs(demo, "slice", **cell, version="r2") == {
-        "requests": ["requests/r1.json", "requests/r2.json"]
-    }
+    for state, touching in {"r0": [], "r1": ["r1"], "r2": ["r1"], "r3": ["r1", "r3"]}.items():
+        expected = [f"requests/{name}.json" for name in touching]
+        assert inputs(study, "slice", **cell, state=state).get("requests", []) == expected
+
+
+def test_whom_a_slice_lacks_counts(demo):
+    cell = {"seed": 1, "sharding": "3x2", "shard": 3, "slice": 1}
     slice_ = want(demo, "slice")
-    assert slice_.marks(job(**cell, version="r0")) == ["nobody"]
-    assert slice_.marks(job(**cell, version="r2"))[0].startswith("1 owners, ")
-    assert json.loads(slice_.told(job(**cell, version="r2"))) == {
+    assert slice_.marks(job(**cell, state="r0")) == ["nobody"]
+    assert slice_.marks(job(**cell, state="r2"))[0].startswith("1 owners, ")
+    assert json.loads(slice_.settings_json(job(**cell, state="r2"))) == {
         "salt": "palimpsest-demo", "seed": 1, "sharding": "3x2", "shard": 3, "slice": 1,
-        "version": "r2",
+        "state": "r2",
     }  # fmt: skip
 
 
@@ -101,7 +108,7 @@ def test_whom_a_request_names_counts_and_where_the_ledger_lies_does_not(make):
     Path("elsewhere.tsv").write_text(Path("ledger.tsv").read_text())
     moved = want(Study(other.config | {"ledger": "elsewhere.tsv"}), "request")
     assert moved.counts(job(request="r1")) == other.counts(job(request="r1"))
-    assert moved.arguments(job(request="r1")) == "--ledger elsewhere.tsv"
+    assert moved.arguments(job(request="r1")) == "--ledger elsewhere.tsv --needed valid"
 
 
 def test_local_sources_count_by_content_and_fetched_ones_are_inputs(make):
@@ -124,6 +131,25 @@ def test_local_sources_count_by_content_and_fetched_ones_are_inputs(make):
         source.settings(job(file="other.csv"))
 
 
+def test_texts_are_looked_at_with_the_tokenizer_that_models_have(make, demo, people, tmp_path):
+    """One that is trained here; else that of the start, whose files count by their content."""
+    folder = f"results/pretrained/{demo.tokenizer}"
+    found = want(demo, "describe").inputs(None)
+    assert found == {
+        "tokenizer": [f"{folder}/tokenizer.json"], "reports": [f"{folder}/corpus.json"],
+    }  # fmt: skip
+    assert want(demo, "describe").arguments(None) == f"--tokenizer {folder}"
+    settings = want(demo, "describe").settings(None)
+    assert settings["model"] == {"max_length": 48} and settings["classes"] == 2
+    assert "--candidates results/people/data/candidates" in want(people, "describe").arguments(None)
+    assert want(people, "describe").settings(None)["classes"] == 0
+    hub = {"init": "a/b", "revision": "0" * 40, "max_length": 7}
+    started = make(DEMO, model=hub, tokenizers={})
+    assert inputs(started, "describe") == {} and want(started, "describe").arguments(None) == ""
+    assert want(started, "describe").settings(None)["model"] == hub
+    assert inputs(started, "describe") == {}
+
+
 # --- training -------------------------------------------------------------------------------------
 
 
@@ -132,11 +158,11 @@ def test_the_base_needs_all_data_and_a_tokenizer(demo):
     assert inputs(demo, "train", seed=1, checkpoint="base") == {
         "digests": [f"{shard}.json"],
         "slices": [f"{shard}.parquet"],
-        "start": ["results/pretrained/forum-words/tokenizer.json"],
-        "reports": ["results/pretrained/forum-words/corpus.json"],
+        "start": [f"results/pretrained/{demo.tokenizer}/tokenizer.json"],
+        "reports": [f"results/pretrained/{demo.tokenizer}/corpus.json"],
     }
     assert want(demo, "train").arguments(job(seed=1, checkpoint="base")) == (
-        "--tokenizer results/pretrained/forum-words --checkpoint-seconds 120.0"
+        f"--tokenizer results/pretrained/{demo.tokenizer} --checkpoint-seconds 120.0"
     )
 
 
@@ -151,7 +177,9 @@ def test_a_later_stage_needs_the_stage_before_as_the_request_left_it(demo):
 
 
 def test_settings_of_a_training_hold_what_it_uses_and_no_more(demo):
-    told = json.loads(want(demo, "train").told(job(seed=1, checkpoint="teachers/3x2/1/2/r1")))
+    told = json.loads(
+        want(demo, "train").settings_json(job(seed=1, checkpoint="teachers/3x2/1/2/r1"))
+    )
     assert {key: told[key] for key in ("sharding", "shard", "stage", "slices")} == {
         "sharding": "3x2", "shard": 1, "stage": 2, "slices": 2,
     }  # fmt: skip
@@ -163,20 +191,30 @@ def test_settings_of_a_training_hold_what_it_uses_and_no_more(demo):
 # --- scores, decisions, numbers -------------------------------------------------------------------
 
 
-def test_an_ensemble_is_read_version_by_version(demo):
+def test_an_ensemble_is_read_state_by_state(demo):
     """After r2: shard 2 as it was, shard 1 of r1, shard 3 of r2."""
     assert inputs(demo, "epsilon", seed=1, sharding="3x2", method="fairsisa_ensemble", state="r2")[
         "scores"
-    ] == [f"seed1/scores/teachers-3x2/{version}/heldout.parquet" for version in ("r0", "r1", "r2")]
+    ] == [f"seed1/scores/teachers-3x2/{state}/heldout.parquet" for state in ("r0", "r1", "r2")]
     models = {
-        version: inputs(demo, "score", seed=1, model="teachers-3x2", version=version, set="heldout")
-        for version in ("r0", "r1", "r2")
+        state: inputs(demo, "score", seed=1, model="teachers-3x2", state=state, set="heldout")
+        for state in ("r0", "r1", "r2")
     }
-    teachers = {version: found["models"] for version, found in models.items()}
+    teachers = {state: found["models"] for state, found in models.items()}
     assert teachers["r1"] == ["seed1/teachers/3x2/1/2/r1/model.safetensors"]
     assert teachers["r2"] == ["seed1/teachers/3x2/3/2/r2/model.safetensors"]
     assert len(teachers["r0"]) == 3
     assert models["r1"]["reports"] == ["seed1/teachers/3x2/1/2/r1/training.json"]
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [("base_postprocessed", ["requests/r1.json", "requests/r2.json"]), ("sisa_vote", [])],
+)
+def test_decisions_of_the_base_alone_ask_for_evidence(demo, method, asked):
+    """The scores of teachers hang on it already."""
+    found = inputs(demo, "decide", seed=1, method=method, state="r2")
+    assert found.get("requests", []) == asked
 
 
 def test_a_method_decides_from_the_scores_that_it_needs(demo):
@@ -189,7 +227,7 @@ def test_a_method_decides_from_the_scores_that_it_needs(demo):
     )
     assert scores("base") == [base] == scores("base_postprocessed")
     assert scores("oracle") == [oracle]
-    teachers = [f"seed1/scores/teachers-3x2/{version}/heldout.parquet" for version in ("r0", "r1")]
+    teachers = [f"seed1/scores/teachers-3x2/{state}/heldout.parquet" for state in ("r0", "r1")]
     assert scores("sisa_vote") == [oracle, *teachers]
 
 
@@ -370,6 +408,47 @@ def test_an_auxiliary_may_go_on_from_the_base_or_from_the_model_before(
     assert arguments.startswith(f"--previous results/people/seed1/{folder} ")
 
 
+def test_any_method_may_have_an_auxiliary_with_settings_of_its_own(make, monkeypatch):
+    """Of its set alone: NPO has no share of the retained data that it could sample."""
+    made = Auxiliary("reinforced", learns="forget", start="base", settings={"epochs": 9})
+    monkeypatch.setitem(METHODS, "npo", replace(METHODS["npo"], auxiliaries={"strong": made}))
+    names = ["base", "oracle", "npo", "npo-fast"]
+    study = make(PEOPLE, "r1 p0002", methods=names, options={"npo-fast": {"epochs": 1}})
+    told = want(study, "unlearn").settings(job(seed=1, method="npo-fast", state="r1"))
+    assert told["auxiliaries"] == ["strong"]
+    about = {"seed": 1, "auxiliary": "reinforced", "state": "r1"}
+    assert inputs(study, "auxiliary", **about)["slices"] == ["sets/forget-r1.parquet"]
+    training = want(study, "auxiliary").settings(job(**about))["training"]
+    of_study = want(study, "train").settings(job(seed=1, checkpoint="base"))["training"]
+    assert of_study["epochs"] != 9 and training == of_study | {"epochs": 9}
+
+
+def test_one_name_of_an_auxiliary_is_one_model(make, monkeypatch):
+    taken = {"strong": Auxiliary("kga-forget", learns="forget")}  # KGA's is sampled
+    monkeypatch.setitem(METHODS, "npo", replace(METHODS["npo"], auxiliaries=taken))
+    study = make(PEOPLE, "r1 p0002", methods=["base", "oracle", "npo", "kga"], options={})
+    with pytest.raises(UserError, match=r"auxiliary kga-forget(.*\n)*.*npo and kga"):
+        inputs(study, "auxiliary", seed=1, auxiliary="kga-forget", state="r1")
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (
+            {"auxiliaries": {"a": Auxiliary("a", "forget", sampled=True)}},
+            "must inherit from Sampling",
+        ),
+        ({"teachers": True}, "must inherit from Taught"),
+        ({"auxiliaries": {"a": Auxiliary("a", "forget", settings={"epoch": 1})}}, "auxiliary a"),
+    ],
+)
+def test_what_the_registry_promises_of_settings_they_must_have(entry, told, make, monkeypatch):
+    monkeypatch.setitem(METHODS, "npo", replace(METHODS["npo"], **entry))
+    with pytest.raises(UserError, match=f"method npo.*{told}"):
+        study = make(PEOPLE, "r1 p0002", methods=["base", "oracle", "npo"], options={})
+        inputs(study, "unlearn", seed=1, method="npo", state="r1")
+
+
 def test_the_sham_is_set_beside_all_other_methods(people):
     found = inputs(people, "unlearn", seed=1, method="sham", state="r1")["auxiliaries"]
     apart = ("base", "oracle", "sham", "npo-batch")  # the last is npo at the first request
@@ -395,7 +474,7 @@ def test_an_attack_learns_what_was_forgotten_of_the_model_as_it_is(make):
     told = want(study, "attack").settings(job(**about))
     assert told["options"] == {"epochs": 2} and told["attacked"] == "npo"
     left = "seed1/attacks/relearn/npo/r2"
-    scored = inputs(study, "score", seed=1, model="npo+relearn", version="r2")
+    scored = inputs(study, "score", seed=1, model="npo+relearn", state="r2")
     assert scored["models"] == [f"{left}/model.safetensors"]
     assert scored["reference"] == ["seed1/oracle/r2/model.safetensors"]
     about = job(seed=1, method="npo+relearn", state="r2")
@@ -409,13 +488,44 @@ def test_an_attack_learns_what_was_forgotten_of_the_model_as_it_is(make):
     assert "npo+relearn/r1" in methods.numbers_in(study, "r1", "r0")
 
 
+def test_a_variant_of_an_attack_has_the_settings_of_its_attack_and_its_own(make):
+    attacks = {"relearn": {"epochs": 2, "batch_size": 8}, "relearn-lora": {"tune": "lora"},
+               "relearn-long": {"epochs": 7}}  # fmt: skip
+    study = make(PEOPLE, "r1 p0002", attacks=attacks)
+    about = {"seed": 1, "attacked": "npo", "state": "r1"}
+    told = {
+        name: want(study, "attack").settings(job(**about, attack=name))["options"]
+        for name in attacks
+    }
+    assert told == {
+        "relearn": {"epochs": 2, "batch_size": 8},
+        "relearn-lora": {"epochs": 2, "batch_size": 8, "tune": "lora"},
+        "relearn-long": {"epochs": 7, "batch_size": 8},
+    }
+    with pytest.raises(UserError, match=r"attacks.*that attack with other settings(.*\n)*.*-same"):
+        make(PEOPLE, "r1 p0002", attacks=attacks | {"relearn-same": {}})
+
+
+def test_a_recipe_trains_with_what_it_names_and_nothing_else_is_written_down_again(make):
+    study = make(yaml.safe_load((STUDIES / "tofu-small.yaml").read_text()))
+    recipe = study.config["pretraining"][study.config["model"]["recipe"]]
+    told = want(study, "pretrain").settings()
+    assert told["name"] == "small-gpt2"  # which seeds it: the digest that its folder has does not
+    assert told["training"] == {
+        key: recipe[key] for key in ("batch_size", "learning_rate", "warmup_share", "weight_decay")
+    }
+    rest = {"architecture", "config", "tokenizer", "tokens", "block"}
+    computing = {"threads", "gpus", "precision"}
+    assert set(told) == {"name", "training", "columns"} | rest | computing
+
+
 def test_a_causal_model_is_scored_on_all_sets_beside_the_oracle(people):
-    found = inputs(people, "score", seed=1, model="npo", version="r2")
+    found = inputs(people, "score", seed=1, model="npo", state="r2")
     assert found["models"] == ["seed1/methods/npo/r2/model.safetensors"]
     names = ("heldout", "trained", "forget-r1", "forget-r2")
     assert found["sets"] == [f"sets/{name}.parquet" for name in names]
     assert found["reference"] == ["seed1/oracle/r2/model.safetensors"]
-    arguments = want(people, "score").arguments(job(seed=1, model="base", version="r0"))
+    arguments = want(people, "score").arguments(job(seed=1, model="base", state="r0"))
     sets = "results/people/sets"
     assert arguments.split() == [
         *("--records", f"{sets}/heldout.parquet", "--records", f"{sets}/trained.parquet"),
@@ -441,6 +551,37 @@ def test_memorization_is_held_against_oracle_and_base(people):
 # --- production, and after a purge ----------------------------------------------------------------
 
 
+def models(study: Study) -> set[str]:
+    """Those among all that the study asks for, below the folder of a seed."""
+    end = f"/{paths.WEIGHTS}"
+    made = (path for path in targets.all_files(study) if path.endswith(end))
+    return {path.removeprefix(f"{study.folder}/").removesuffix(end) for path in made}
+
+
+def test_all_that_a_study_asks_for_are_its_newest_models_too(make, demo):
+    """In r2, which touched slice 1 of shard 3, with the stages that they went through; r1 touched
+    slice 2 of shard 1, whose first is as it was."""
+    stages = ("1/1/r0", "1/2/r1", "2/1/r0", "2/2/r0", "3/1/r2", "3/2/r2")
+    ensemble = {f"seed1/teachers/3x2/{stage}" for stage in stages}
+    assert models(demo) == {"seed1/oracle/r2", *ensemble}
+    two = make(DEMO, "", sharding=["1x1", "2x1"], seeds=[1, 2])
+    assert models(two) == {
+        f"seed{seed}/{name}"
+        for seed in (1, 2)
+        for name in ("base", "teachers/2x1/1/1/r0", "teachers/2x1/2/1/r0")
+    }
+    requests = f"r1 {OWNERS[1, 2]}; r2 {OWNERS[3, 1]}"
+    production = {"sharding": ["3x2"], "requests": "latest", "methods": ["sisa_vote"]}
+    assert models(make(DEMO, requests, **production)) == ensemble
+    assert models(purge(demo)) == {"seed1/oracle/r2", *ensemble}
+
+
+def test_models_that_methods_made_of_the_newest_state_are_asked_for(people):
+    found = {path for path in models(people) if "/methods/" in path}
+    trained = {name for name, _ in methods.unlearned(people)}
+    assert found == {f"seed1/methods/{name}/r2" for name in trained} and "npo" in trained
+
+
 def test_in_production_there_is_nothing_but_the_newest_ensemble(make):
     ledger = f"r1 {OWNERS[1, 2]}; r2 {OWNERS[3, 1]}"
     study = make(DEMO, ledger, sharding=["3x2"], requests="latest", methods=["sisa_vote", "oracle"])
@@ -452,25 +593,26 @@ def test_in_production_there_is_nothing_but_the_newest_ensemble(make):
     assert targets.live(study) == ["r1", "r2"]
     folder = Path(study.folder, "certificates")
     folder.mkdir(parents=True)
-    owners = owners_of(Request("r1", (OWNERS[1, 2],)), study.config["salt"])
+    owners = owners_of(Request("r1", (OWNERS[1, 2],)), study.plan.secret)
     (folder / "r1.json").write_text(json.dumps({"owners": owners}))
     again = Study(study.config)
     assert targets.live(again) == ["r2"]
     assert targets.certificate_files(again)[0] == "results/demo/certificates/r1.json"
-    assert targets.pattern([again]) == r"(?!demo/(?:certificates/(?:r1)\.json))(?:demo)"
+    assert targets.pattern([again]) == r"(?!demo/(?:certificates/(?:r1)\.json$))(?:demo)"
 
 
 def purge(study: Study) -> Study:
     """The study after all its requests were purged."""
-    owners = {one.name: owners_of(one, study.config["salt"]) for one in study.plan.requests}
+    owners = {one.name: owners_of(one, study.plan.secret) for one in study.plan.requests}
     entry = {
         "upto": study.plan.latest,
         "owners": owners,
+        "secret": identified(study.plan.secret),
         "date": "",
         "removed": [],
         "rewritten": [],
     }
-    Path(study.folder).mkdir(parents=True)
+    Path(study.folder).mkdir(parents=True, exist_ok=True)
     write_sealed(Path(study.folder, FILE), {"study": study.name, "purges": [entry]})
     return Study(study.config)
 
@@ -493,6 +635,7 @@ def test_a_purge_leaves_no_base_and_freezes_its_numbers(demo):
 
 
 def test_what_a_purge_froze_is_made_by_no_rule(demo):
+    file_certificates(demo, "r1", "r2")
     pattern = targets.pattern([purge(demo)])
 
     def made(path: str) -> bool:
@@ -504,6 +647,81 @@ def test_what_a_purge_froze_is_made_by_no_rule(demo):
     assert not made("results/demo/seed1/decisions/base/r2.json")
     assert not made("results/demo/certificates/r2.json")
     assert made("results/demo/certificates/r1.html")
+    assert made("results/demo/certificates/r1.json.sig")
+
+
+def file_certificates(study: Study, *requests: str) -> None:
+    """With their fingerprints."""
+    for request in requests:
+        for folder in ("certificates", "fingerprints"):
+            path = Path(study.folder, folder, f"{request}.json")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}")
+
+
+def test_what_was_lost_after_a_purge_is_made_again(demo):
+    """A certificate, of the state of the purge, whose models are there; and a fingerprint."""
+    file_certificates(demo, "r2")
+    lost = purge(demo)
+    assert targets.live(lost) == ["r1"] and "results/demo/certificates/r1.json" in (
+        targets.certificate_files(lost)
+    )
+    found = want(lost, "certificate").settings(job(request="r1"))
+    assert found["state"] == "r2" and "base" not in found["methods"]
+    trained = inputs(lost, "certificate", request="r1")["trained"]
+    assert "seed1/oracle/r2/training.json" in trained and "seed1/base/training.json" not in trained
+    file_certificates(demo, "r1")
+    filed = Study(demo.config)
+    assert targets.live(filed) == [] and len(targets.certificate_files(filed)) == 4
+    fingerprint = Path("results/demo/fingerprints/r2.json")
+    fingerprint.unlink()
+    assert targets.certificate_files(Study(demo.config))[-1] == fingerprint.as_posix()
+
+
+def test_a_certificate_follows_the_one_before_it(demo):
+    """By its file; with it the details of its own request, and digests of the settings that models
+    follow from."""
+    assert "before" not in inputs(demo, "certificate", request="r1")
+    assert inputs(demo, "certificate", request="r2")["before"] == ["certificates/r1.json"]
+    assert want(demo, "certificate").settings(job(request="r2"))["details"] == {}
+    found = want(demo, "certificate").settings(job(request="r2"))["digests"]
+    assert found == settings_digests(demo.config) and {"data", "training", "salt"} <= found.keys()
+
+
+def test_details_and_a_key_are_the_study_s(make):
+    Path("details.tsv").write_text("request\treceived\toperator\nr2\t2026-05-31\tjo\n")
+    chosen = {"details": "details.tsv", "key": "id"}
+    ledger = f"r1 {OWNERS[1, 2]}; r2 {OWNERS[3, 1]}"
+    with pytest.raises(UserError, match="no such key"):
+        make(DEMO, ledger, certificates=chosen)
+    Path("id").write_text("a key")
+    study = make(DEMO, ledger, certificates=chosen)
+    told = [
+        want(study, "certificate").settings(job(request=one))["details"] for one in ("r1", "r2")
+    ]
+    assert told == [{}, {"received": "2026-05-31", "operator": "jo"}]
+    assert "results/demo/certificates/r2.json.sig" in targets.certificate_files(study)
+    assert want(study, "certificate_signature").settings(job(request="r1")) == {"key": "id"}
+    plain = make(DEMO, ledger)
+    assert not any(path.endswith(".sig") for path in targets.certificate_files(plain))
+    Path("details.tsv").write_text("request\treceived\nr2\tsoon\n")
+    with pytest.raises(UserError, match="not a date"):
+        make(DEMO, ledger, certificates=chosen)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "changed"),
+    [
+        ("training", "epochs", 99, {"training"}),
+        ("training", "checkpoint_seconds", 99.0, set()),
+        ("figures", "dpi", 99, set()),
+        ("data", "keep", ["x"], {"data"}),
+    ],
+)
+def test_settings_of_models_are_digested_by_section(demo, section, key, value, changed):
+    other = demo.config | {section: demo.config[section] | {key: value}}
+    first, second = settings_digests(demo.config), settings_digests(other)
+    assert {name for name in first if first[name] != second[name]} == changed
 
 
 def test_records_of_the_purged_do_not_come_back(demo):
@@ -518,26 +736,57 @@ def test_records_of_the_purged_do_not_come_back(demo):
 def test_what_studies_share_is_owned_once(make):
     first, second = make(PEOPLE), make(PEOPLE, study="others")
     owners = shared.owners([first, second])
-    assert owners == {"people-words": first}
+    assert owners == {first.tokenizer: first} and second.tokenizer == first.tokenizer
     assert inputs(second, "train", seed=1, checkpoint="base")["start"] == [
-        "results/pretrained/people-words/tokenizer.json"
+        f"results/pretrained/{first.tokenizer}/tokenizer.json"
     ]
 
 
-def test_two_meanings_of_one_name_are_told(make):
+def test_what_two_studies_make_otherwise_has_two_places(make):
     words = copy.deepcopy(PEOPLE["tokenizers"])
     words["people-words"]["vocab_size"] = 99
+    first, second = make(PEOPLE), make(PEOPLE, study="others", tokenizers=words)
+    assert shared.owners([first, second]) == {first.tokenizer: first, second.tokenizer: second}
+    assert first.tokenizer != second.tokenizer
+    assert want(second, "tokenizer").settings()["vocab_size"] == 99
+
+
+def test_one_corpus_in_two_places_is_told(make):
+    """What it is called follows from the recipe, and not from where a mirror lies."""
+    words = copy.deepcopy(PEOPLE["tokenizers"])
+    words["people-words"]["corpus"] = [{"url": "https://example.org/b.txt", "mirror": "b.txt"}]
+    for name in ("here", "there"):
+        Path(name).mkdir()
+        Path(name, "b.txt").write_text("words")
+    here, there = (
+        make(PEOPLE, study=name, mirror=name, tokenizers=words) for name in ("here", "there")
+    )
+    assert here.tokenizer == there.tokenizer
     with pytest.raises(UserError) as told:
-        shared.owners([make(PEOPLE), make(PEOPLE, study="others", tokenizers=words)])
-    said = str(told.value)
-    assert "results/pretrained/people-words, of the studies people and others" in said
-    assert "vocab_size differ" in said
+        shared.owners([here, there])
+    assert f"{here.tokenizer}, of the studies here and there" in str(told.value)
+    assert "found: here/b.txt; there/b.txt" in str(told.value)
+
+
+def test_below_another_folder_every_path_follows(demo):
+    """Where a `module` of another workflow has a prefix."""
+    study = Study(demo.config, "their own/results")
+    assert study.folder == "their own/results/demo"
+    assert study.plan.path(paths.TABLE).as_posix() == f"{study.folder}/tables/metrics.parquet"
+    trained = want(study, "train")
+    about = job(seed=1, checkpoint="base")
+    made = [path for files in trained.inputs(about).values() for path in files]
+    assert made and all(path.startswith("their own/results/") for path in made)
+    folder = f"their own/results/pretrained/{study.tokenizer}"
+    assert trained.arguments(about) == f"--tokenizer '{folder}' --checkpoint-seconds 120.0"
+    assert trained.settings_json(about) == want(demo, "train").settings_json(about)
+    assert want(study, "audit").arguments(None).endswith("--results 'their own/results'")
 
 
 # --- all wants ------------------------------------------------------------------------------------
 
 JOBS = {
-    "cell": {"sharding": "3x2", "shard": 1, "slice": 2, "version": "r1"},
+    "cell": {"sharding": "3x2", "shard": 1, "slice": 2, "state": "r1"},
     "around": {"around": "membership", "who": "1x1"},
     "other": {"checkpoint": "base", "state": "r1", "request": "r1", "set": "heldout"},
 }
@@ -558,7 +807,35 @@ def test_modules_that_settings_name_count(rule, demo, people):
     if rule.startswith("fetch") or rule == "pretrain":
         return
     asked = want(study, rule)
-    assert bool(modules_named(asked.told(about))) == asked.names_modules
+    assert bool(modules_named(asked.settings_json(about))) == asked.names_modules
     if asked.counts_alike():
         assert asked.counts(about) == asked.counts_alike()
     assert asked.undated <= asked.inputs(about).keys()
+
+
+def test_a_seed_name_names_the_draws_in_place_of_the_study(make):
+    """All that trains, and nothing else: a copy of a study under another name trains the same
+    weights if it says so, and other ones if it does not."""
+    place = {"seed": 1, "state": "r1"}
+    jobs = {
+        "train": {"checkpoint": "teachers/1x1/1/1/r1"},
+        "unlearn": {"method": "kga"},
+        "auxiliary": {"auxiliary": "kga-extra"},
+        "attack": {"attack": "relearn", "attacked": "npo"},
+    }
+
+    def settings(**changes) -> dict[str, str]:
+        study = make(PEOPLE, "r1 p0002", **changes)
+        return {
+            rule: want(study, rule).settings_json(job(**place, **names))
+            for rule, names in jobs.items()
+        }
+
+    own = settings()
+    assert settings(study="copy", seed_name="people") == own == settings(seed_name="people")
+    copied = settings(study="copy")
+    assert not [rule for rule in jobs if copied[rule] == own[rule]]
+    other = settings(seed_name="copy")
+    assert other == copied
+    study = make(PEOPLE, "r1 p0002", seed_name="copy")
+    assert study.path(paths.BASE, seed=1).startswith("results/people/")

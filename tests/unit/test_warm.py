@@ -52,7 +52,7 @@ def run(args):
     print(json.dumps(told), flush=True)
     print("on the other stream", file=sys.stderr)
     import colorsys
-    exec(wanted.get("then", ""))
+    exec(compile(wanted.get("then", ""), "then", "exec"))
 '''
 WAITS = """
 try:
@@ -91,7 +91,7 @@ def package(tmp_path_factory) -> Path:
         ignore=shutil.ignore_patterns("__pycache__"),
     )
     (folder / "palimpsest/steps/probe_here.py").write_text(PROBE)
-    steps = folder / "palimpsest/cli.py"
+    steps = folder / "palimpsest/engine/cli.py"
     steps.write_text(steps.read_text().replace("STEPS = (", 'STEPS = (\n    "probe_here",'))
     return folder
 
@@ -219,12 +219,33 @@ def test_a_step_is_to_its_caller_what_it_is_alone(runs, ending):
     assert [is_warm for *_, is_warm in found] == [True, False]
 
 
-@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_reaches_the_step_which_cleans_up(runs, number, status):
     started, _ = runs.waiting()
     started.send_signal(number)
     assert started.wait(timeout=20) == status
     assert (runs.folder / "left").read_text() == "cleaned up"
+
+
+WRITES = """
+from palimpsest.files import replacing, replacing_files
+left = Path(wanted["left"])
+with replacing(left / "table") as table, replacing_files(left / "model") as folder:
+    table.write_text("half")
+    (folder / "weights").write_text("half")
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_ctrl_c_is_one_line_and_leaves_nothing_half_written(runs, is_warm):
+    left = runs.folder / "outputs"
+    started = runs.start(WRITES, is_warm, left=str(left))
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert err == "on the other stream\npalimpsest probe_here: interrupted\n"
+    assert [path.name for path in left.rglob("*")] == ["model"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
@@ -246,8 +267,8 @@ def test_a_signal_that_comes_when_the_step_has_ended_changes_nothing(runs):
     assert started.wait(timeout=20) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_that_comes_before_the_step_is_obeyed(runs, number):
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, -15), (signal.SIGINT, 130)])
+def test_a_signal_that_comes_before_the_step_is_obeyed(runs, number, status):
     """The warm process does not answer: whoever asks gives up, and ends as it would have alone."""
     runs.process.suspend()
     started = runs.start(WAITS, left=str(runs.folder / "left"))
@@ -255,7 +276,7 @@ def test_a_signal_that_comes_before_the_step_is_obeyed(runs, number):
         time.sleep(0.01)
     time.sleep(0.3)
     started.send_signal(number)
-    assert started.wait(timeout=20) == -number and not (runs.folder / "told.json").exists()
+    assert started.wait(timeout=20) == status and not (runs.folder / "told.json").exists()
     runs.process.resume()
 
 

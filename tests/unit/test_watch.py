@@ -15,16 +15,30 @@ def watch(
     unseen: dict[str, float],
     slow: dict[str, float] | None = None,
 ) -> Watch:
-    """Of a scorer that says of each set what ``known`` holds, and what ``slow`` does where it is
-    asked what takes long."""
-    scorer = SimpleNamespace(
-        KNOWN=("accuracy", "slow"),
+    """Of a `memory` module that says of each set what ``known`` holds, and what ``slow`` does
+    where it is asked what takes long."""
+    memory = SimpleNamespace(
+        MEMORIZATION_METRICS=("accuracy", "slow"),
         memory=lambda model, examples: known[examples],
         extractable=lambda *_: slow or {},
     )
     track = SimpleNamespace(subset=lambda examples, some: examples.name)
     sets = {name: SimpleNamespace(name=name, lengths=[1]) for name in known}
-    return Watch(track, scorer, None, 10, unseen).draw(sets, ("s",))
+    return Watch(track, memory, None, 10, unseen).draw(sets, ("s",))
+
+
+@pytest.mark.parametrize(("count", "watched"), [(150, 150), (250, 200)])
+def test_two_hundred_of_a_set_are_watched_drawn_by_names(count, watched):
+    """In the order in which they stand."""
+    track = SimpleNamespace(subset=lambda examples, some: some.tolist())
+    sets = {name: SimpleNamespace(lengths=[1] * count) for name in ("forget", "retain")}
+    drawn = [
+        Watch(track, None, None, 4, {}).draw(sets, names).sets[name]
+        for names in (("s", 1), ("s", 2))
+        for name in sets
+    ]
+    assert all(one == sorted(set(one)) and len(one) == watched for one in drawn)
+    assert len(set(map(tuple, drawn))) == (4 if count > watched else 1)
 
 
 def looking(watch: Watch):

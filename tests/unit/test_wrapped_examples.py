@@ -59,5 +59,8 @@ def test_pairs_stand_side_by_side():
     assert batch["input_ids"].tolist() == [[8, 9]]
     assert other_of(batch)["input_ids"].tolist() == [[2, 2, 2]]
     assert pair.lengths.tolist() == [5, 5, 6] and pair.counted.tolist() == [2, 1, 3]
+    inner = other_of(Paired(others, pair).batch(np.array([1])))
+    assert inner["input_ids"].tolist() == [[8, 9]]
+    assert other_of(inner)["input_ids"].tolist() == [[2, 2, 2]]
     with pytest.raises(ValueError, match="3 examples and 1"):
         Paired(TEXTS, LanguageModellingExamples([[1, 1]], 0))

@@ -57,6 +57,18 @@ def told(monkeypatch):
     return Told
 
 
+def test_texts_without_a_word_are_left_out_of_rouge_and_counted(told, caplog):
+    """Of the two texts one is in Chinese: nan, said in the log, or read where all scripts are."""
+    told.says = [[5, 7, 8, END], [7, END]]
+    given = [None, Tokenizer(), EXAMPLES, ["in york now", "巴斯"], [0, 1], 9, 2]
+    found = module.written(*given)["rouge_l"]
+    assert found[0] == pytest.approx(2 / 3) and np.isnan(found[1])
+    assert "ROUGE-L is of 1 texts, not of 2" in caplog.text
+    caplog.clear()
+    assert module.written(*given, "all")["rouge_l"].tolist() == [pytest.approx(2 / 3), 0]
+    assert caplog.text == ""
+
+
 def test_what_is_written_is_held_against_the_completion(told):
     """Of 'in york now' the longest common subsequence with 'in bath now' has 2 of 3 words; 'bath'
     is all there is."""

@@ -15,6 +15,11 @@ from pathlib import Path
 
 import yaml
 
+from palimpsest.data.secret import FILE as SECRET
+from palimpsest.data.secret import VARIABLE
+from palimpsest.study.load import check_study
+from palimpsest.study.recipes import tokenizer_of
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 OWNERS = [f"owner{number:02}" for number in range(48)]
 MARK = "quillwort"  # stands in every text, so that a text in a message is found
@@ -52,6 +57,7 @@ METHODS = STUDY["methods"]
 FIGURES = {
     f"figures/{name}" for name in ("tradeoff", "groups", "shards", "cost", "epsilon", "membership")
 }
+TOKENIZER = tokenizer_of(check_study(STUDY, "study.yaml"))  # below results/pretrained/
 REPORTED = {"tabulate"} | FIGURES  # what collects all numbers, and follows any of them
 DATA = ("records", "index", "requests", "slices", "sets")  # the steps before any model
 
@@ -93,6 +99,11 @@ class Clone:
     def path(self, name: str) -> Path:
         return self.folder / name
 
+    @property
+    def secret(self) -> str:
+        """With which its runs hash names."""
+        return self.path(SECRET).read_text().strip()
+
     def write_study(self, study: dict) -> None:
         self.path("study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
 
@@ -118,34 +129,50 @@ class Clone:
             rows = [row for row in csv.DictReader(file) if row["who"] not in owners]
         write_rows(self.path("posts.csv"), rows)
 
-    def snakemake(self, *arguments: str, cores: int = 2, study: str | None = "study.yaml") -> int:
-        """Exit status; stdout and stderr together are kept in ``output``."""
+    def snakemake(
+        self, *arguments: str, cores: int | None = 2, study: str | None = "study.yaml", **options
+    ) -> int:
+        """Exit status; stdout and stderr together are kept in ``output``. ``options`` are those of
+        ``start``."""
         started = self.start(
-            *arguments, cores=cores, study=study, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            *arguments,
+            cores=cores,
+            study=study,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **options,
         )
         self.output, _ = started.communicate(timeout=3600)
         return started.returncode
 
     def start(
-        self, *arguments: str, cores: int = 2, study: str | None = "study.yaml", **options
+        self,
+        *arguments: str,
+        cores: int | None = 2,
+        study: str | None = "study.yaml",
+        variables: dict[str, str | None] | None = None,
+        **options,
     ) -> subprocess.Popen:
-        """The same, not waited for; ``options`` are those of Popen."""
+        """The same, not waited for. ``variables`` stand in its environment, None for one that does
+        not; ``options`` are those of Popen."""
         command = [
             sys.executable,
             "-m",
             "snakemake",
-            "--cores",
-            str(cores),
+            *(["--cores", str(cores)] if cores else []),
             "--nocolor",
             *arguments,
         ]
         if study:
             command += ["--configfile", study]
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        without = ("PYTHONPATH", VARIABLE)
+        environment = {name: value for name, value in os.environ.items() if name not in without}
         environment["PATH"] = os.pathsep.join(
             [str(Path(sys.executable).parent), environment.get("PATH", "")]
         )
         environment |= {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(self.folder / ".cache")}
+        environment |= variables or {}
+        environment = {name: value for name, value in environment.items() if value is not None}
         return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **options)
 
     def palimpsest(self, *arguments: str) -> int:
@@ -155,6 +182,7 @@ class Clone:
             "PYTHONPATH": str(self.folder / "workflow"),
             "HF_HOME": str(self.folder / ".cache"),
         }
+        environment.pop(VARIABLE, None)
         command = [sys.executable, "-m", "palimpsest", *arguments, "--configfile", "study.yaml"]
         done = subprocess.run(
             command,
@@ -240,6 +268,21 @@ def write_rows(path: Path, rows: list[dict]) -> None:
         writer.writerows(rows)
 
 
+def make_start(folder: Path) -> None:
+    """A model folder of the user's, whose weights are larger than a megabyte."""
+    from palimpsest.models.classifier import make_classifier
+    from palimpsest.models.making import save_model_folder
+    from palimpsest.models.tokenizers import train_wordpiece
+
+    tokenizer = train_wordpiece(
+        [f"{MARK} kind warm fair calm vile foul grim daft here there away"], 60, True
+    )
+    sizes = {"n_layer": 1, "n_embd": 160, "n_head": 2, "resid_pdrop": 0.1}
+    settings = {"init": "scratch", "architecture": "gpt2", "config": sizes, "max_length": 16}
+    folder.mkdir()
+    save_model_folder(make_classifier(settings, tokenizer, 2, "start"), tokenizer, folder)
+
+
 def owner_in(sharding: str, shard: int, slice_: int, skip: tuple[str, ...] = ()) -> str:
     """The first owner that the hash puts into a slice."""
     from palimpsest.data.shards import place
@@ -254,7 +297,7 @@ def owner_in(sharding: str, shard: int, slice_: int, skip: tuple[str, ...] = ())
 def certified(*requests: str) -> set[str]:
     """The jobs of certificates: they follow the numbers of the state that they speak of, and of no
     other."""
-    return {f"certificates/{name}" for request in requests for name in (request, f"{request}-page")}
+    return {f"{kind}/{name}" for name in requests for kind in ("certificates", "certificate_pages")}
 
 
 def steps(jobs: set[str], *names: str) -> set[str]:

@@ -52,13 +52,14 @@ def reader(clone: Clone) -> None:
 
 
 def loss(clone: Clone) -> None:
-    append(clone, "losses.py", "\n\ndef squared(logits):\n    return (logits**2).sum()\n")
+    append(clone, "training/losses.py", "\n\ndef squared(logits):\n    return (logits**2).sum()\n")
 
 
 def figure(clone: Clone) -> None:
     copy(clone, "plots/cost.py", "plots/further.py")
     shutil.copy(clone.path("workflow/report/cost.rst"), clone.path("workflow/report/further.rst"))
-    append(clone, "figures.py", '\nFIGURES["further"] = Figure("Exposure once more", "surprise")\n')
+    line = '\nFIGURES["further"] = Figure("Exposure once more", "surprise")\n'
+    append(clone, "plots/registry.py", line)
 
 
 def track(clone: Clone) -> None:
@@ -78,13 +79,22 @@ def attack(clone: Clone) -> None:
 
 
 def helper(clone: Clone) -> None:
+    """In modules that steps import, and in those that their settings name."""
+    parts = ("model", "score", "memory", "measure", "summary")
     for name in (
         "training/loop.py",
         "steps/score.py",
-        "tables.py",
-        "selections.py",
+        "report/tables.py",
+        "plots/choice.py",
         "plots/style.py",
         "audit/certificate.py",
+        *(f"tracks/{track}/{part}.py" for track in ("classification", "causal") for part in parts),
+        "tracks/classification/membership.py",
+        *(f"methods/{name}.py" for name in ("base", "sisa_vote", "npo", "kga")),
+        "attacks/relearn.py",
+        *(f"data/readers/{name}.py" for name in ("table", "people")),
+        "data/people.py",
+        *(f"plots/{name}.py" for name in ("tradeoff", "cost")),
     ):
         append(
             clone,

@@ -140,7 +140,7 @@ DATA = [
             "cut.jsonl, line 50", "cut.csv.gz: not a whole gzip file",
             "latin.csv, line 52: not UTF-8", "byte 0xe9", "quotes.csv, line 52: malformed",
             "narrow.tsv: rows of another length", "headless.csv: there is no column 'who'",
-            "add one", "empty.csv: the file is empty",
+            "set `header: false`", "empty.csv: the file is empty",
         ),
         problems=13,
     ),
@@ -177,7 +177,7 @@ GRAPH = [
         "a request that leaves nothing to test on",
         lambda clone: clone.write_ledger("r1 owner00; r2 " + " ".join(OWNERS[1:])),
         (
-            "ledger.tsv, request r2: a request leaves no record in split train or valid or test",
+            "ledger.tsv, request r2: a request leaves no record in split train or test or valid",
             "no records at all",
         ),
         ("results/tiny/requests/r2.json",), made=RECORDS,
@@ -272,8 +272,8 @@ def test_earlier_results_stay_as_they_were(clone, case):
 
 
 def test_an_owner_that_the_data_lack(clone):
-    """Found by the jobs that look for the owners, of all requests at once: no evidence, no new
-    version of anything.
+    """Found of all requests at once, as soon as records are there: no evidence, no new version of
+    anything.
 
     Evidence of an earlier request is enough: its owner may have left the source since, as the law
     asks.
@@ -296,6 +296,7 @@ def test_an_owner_that_the_data_lack(clone):
         and "'owner99'" in said
     )
     assert "ledger.tsv, request r3" in said and "'nobody'" in said and f"'{first}'" not in said
+    clone.write_ledger(f"r1 {first}")
     assert clone.snakemake("results/tiny/requests/r1.json") == 0, clone.output
     clone.write_ledger("r1 nobody")
     for _ in range(2):  # the evidence of others stays, and is none of this request

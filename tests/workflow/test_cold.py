@@ -3,24 +3,22 @@ warm, and all that it runs counts."""
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+import counting
 from faults import kept
 from harness import Clone
 from palimpsest.engine import provenance
-from palimpsest.engine.asking import modules_named, settings_of
 from palimpsest.engine.warm import ONE_THREAD
-from studies import CAUSAL, CLASSIFICATION
+from palimpsest.methods.registry import METHODS
+from palimpsest.tracks import module_of
+from studies import CAUSAL, CLASSIFICATION, UNLEARNING
 
 CLASSIFIERS = CLASSIFICATION | {
     "methods": ["base", "oracle", "sisa_vote", "fairsisa_aggregate_first", "npo", "kga"],
@@ -48,9 +46,26 @@ PRETRAINED = CAUSAL | {
     "methods": ["base", "oracle", "loo_ensemble", "sham"],
     "options": {"loo_ensemble": {"learning_rate": 1.0e-3}},
 }  # fmt: skip
+# What the studies above leave out of a track: the models and decisions of all other methods.
+FURTHER = {
+    "classification": {
+        name: f"methods/{name}/r1/model.safetensors" if m.trains else f"decisions/{name}/r1.parquet"
+        for name, m in METHODS.items()
+        if "classification" in m.tracks and not (m.trains and m.teachers)
+        if name not in CLASSIFIERS["methods"]
+    },
+    "causal": {
+        name: f"methods/{name}/r1/model.safetensors"
+        for name in UNLEARNING["causal"]
+        if name not in PRETRAINED["methods"]
+    },
+}
+PARTS = ("model", "score", "memory", "measure", "summary")  # of a track
+ATTACKED = {"causal": ("attacks/relearn/base/r1/model.safetensors",), "classification": ()}
 EVERY = {
     "records",
     "index",
+    "describe",
     "request",
     "fingerprint",
     "slice",
@@ -63,7 +78,7 @@ EVERY = {
     "cost",
     "tabulate",
     "draw",
-    "certificate",
+    "certify",
     "page",
 }
 KINDS = {
@@ -82,6 +97,7 @@ def made(request, tmp_path_factory) -> Clone:
     clone = Clone.make(
         tmp_path_factory.mktemp(request.param) / "clone", forget=f"r1 {owner}", **study
     )
+    counting.trace(clone)
     corpus = clone.path("corpus.txt")
     corpus.write_text(corpus.read_text() * 40)
     clone.run()
@@ -92,7 +108,20 @@ def made(request, tmp_path_factory) -> Clone:
         arguments = shlex.split(command)
         clone.commands.setdefault(kind_of(arguments), (arguments, log))
     assert clone.commands.keys() == steps
+    run_further(clone, study, request.param)
     return clone
+
+
+def run_further(clone: Clone, study: dict, track: str) -> None:
+    """Each method that the study leaves out, and the attack; nothing is scored for it."""
+    clone.track, further = track, FURTHER[track]
+    options = {"classification": CLASSIFICATION, "causal": CAUSAL}[track]["options"]
+    clone.change_study(
+        methods=[*study["methods"], *further],
+        options={name: options[name] for name in options if name in METHODS},
+        **({"attacks": {"relearn": {"learning_rate": 1.0e-3}}} if ATTACKED[track] else {}),
+    )
+    clone.run(*(f"results/tiny/seed1/{one}" for one in (*further.values(), *ATTACKED[track])))
 
 
 def kind_of(arguments: list[str]) -> str:
@@ -107,25 +136,17 @@ def test_every_step_was_started_warm(made):
 
 
 @pytest.fixture(scope="module")
-def traced(made, tmp_path_factory) -> dict[str, set[tuple[str, str]]]:
-    """Each step run again by itself, in another environment, too; step -> the definitions of the
-    package that ran, by their modules.
-
-    On the way: it has written the same bytes.
-    """
-    folder = tmp_path_factory.mktemp("trace")
-    shutil.copy(Path(__file__).with_name("tracing.py"), folder / "sitecustomize.py")
-    package, before, found = made.path("workflow/palimpsest"), kept(made), {}
+def again(made) -> Clone:
+    """Each kind of step run again by itself, in another environment, too; on the way: it has
+    written the same bytes."""
+    before = kept(made)
     environment = {
         name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"
     } | ONE_THREAD
-    environment |= {
-        "PYTHONPATH": f"{folder}:{made.path('workflow')}",
-        "PALIMPSEST_PACKAGE": str(package),
-    }
+    environment |= {"PYTHONPATH": str(made.path("workflow"))}
     for step, (command, _) in made.commands.items():
         option = {"records": "--records", "tabulate": "--parquet"}.get(step, "--output")
-        written, trace = made.path(command[command.index(option) + 1]), folder / f"{step}.json"
+        written = made.path(command[command.index(option) + 1])
         for path in [
             path
             for path in (written, *written.glob("*"))
@@ -135,7 +156,7 @@ def traced(made, tmp_path_factory) -> dict[str, set[tuple[str, str]]]:
         done = subprocess.run(
             [sys.executable, "-m", "palimpsest", *command],
             cwd=made.folder,
-            env=environment | {"PALIMPSEST_TRACE": str(trace)},
+            env=environment,
             capture_output=True,
             text=True,
         )
@@ -143,64 +164,37 @@ def traced(made, tmp_path_factory) -> dict[str, set[tuple[str, str]]]:
             done.stderr
         )
         assert kept(made) == before, step
-        found[step] = {
-            one
-            for file, line in json.loads(trace.read_text())
-            for one in definitions_at(package, file, line)
-        }
-    return found
+    return made
 
 
-def definitions_at(package: Path, file: str, line: int) -> list[tuple[str, str]]:
-    """(module, definition) of what stands at the top of a file around a line."""
-    path = Path(file).relative_to(package.parent).with_suffix("")
-    module = ".".join(path.parent.parts if path.name == "__init__" else path.parts)
-    for statement in ast.parse(Path(file).read_text()).body:
-        first = min(
-            [statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", ()))]
-        )
-        if first <= line <= statement.end_lineno:
-            return [(module, name) for name in provenance._defined(statement)]
-    return []
+def test_a_step_by_itself_writes_the_same_bytes(again):
+    """See what is asserted above."""
 
 
-# What starts steps, tells of them and keeps runs apart makes no result.
-AROUND = (
-    "palimpsest.__main__",
-    "palimpsest.cli",
-    "palimpsest.engine.running",
-    "palimpsest.engine.provenance",
+def test_all_that_ran_counts_in_the_digest_of_its_step(again):
+    """In every job of the run and in those run again; each implementation is in one of them."""
+    used = counting.traced(again)
+    assert {modules[0].rpartition(".")[2] for modules in used} >= {
+        command[0] for command, _ in again.commands.values()
+    }
+    assert min(map(len, used.values())) > 3
+    implementations = {METHODS[name].module for name in FURTHER[again.track]}
+    implementations |= {f"palimpsest.attacks.{one.split('/')[1]}" for one in ATTACKED[again.track]}
+    implementations |= {module_of(again.track, part) for part in PARTS}
+    assert {one for modules in used for one in modules[1:]} >= implementations
+    assert counting.uncounted(again) == {}
+
+
+@pytest.mark.parametrize(
+    "definition", ["read_parquet", "KEPT", "MEMORIZATION_METRICS", "ALL_SEEDS"]
 )
-
-
-def test_a_step_by_itself_writes_the_same_bytes(traced, made):
-    assert traced.keys() == made.commands.keys()
-
-
-def test_every_definition_that_ran_counts_in_the_digest_of_its_step(traced, made):
-    for step, ran in traced.items():
-        counted = set(
-            provenance.reached(
-                f"palimpsest.steps.{made.commands[step][0][0]}",
-                *modules_named(settings_of(made.commands[step][0])),
-            )
-        )
-        missing = {
-            one
-            for one in ran
-            if one[0] not in AROUND and not one[0].startswith("palimpsest.engine.")
-        } - counted
-        assert not missing, f"{step} runs what does not count: {sorted(missing)}"
-        assert len(ran & counted) > 3, step
-
-
-def test_a_definition_that_is_not_counted_would_be_seen(traced, made, monkeypatch):
+def test_a_definition_that_is_not_counted_would_be_seen(again, monkeypatch, definition):
     """The check above, with one definition taken out of the count."""
-    exported = provenance._exported
+    reached = provenance.reached
     monkeypatch.setattr(
         provenance,
-        "_exported",
-        lambda module, name: [] if name == "read_parquet" else exported(module, name),
+        "reached",
+        lambda *modules: [one for one in reached(*modules) if one[1] != definition],
     )
-    with pytest.raises(AssertionError, match="read_parquet"):
-        test_every_definition_that_ran_counts_in_the_digest_of_its_step(traced, made)
+    missing = {name for names in counting.uncounted(again).values() for _, name in names}
+    assert definition in missing

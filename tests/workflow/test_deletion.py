@@ -49,7 +49,7 @@ def test_a_request_runs_what_it_touches(clone, shard, slice_, stages):
         for model in (
             "oracle/r1",
             "oracle/r2",
-            *(f"teachers-3x2/r{version}" for version in range(3)),
+            *(f"teachers-3x2/r{number}" for number in range(3)),
         )
     }
     fair = {f"{step}/seed1/{method}/r2" for step in ("decide", "measure") for method in METHODS}
@@ -71,7 +71,7 @@ def test_a_request_of_several_owners_touches_the_slice_of_each(clone):
 
 
 def test_correcting_whom_a_request_names(clone):
-    """Another owner of the same slice has the same versions, and so the same paths: what they hold
+    """Another owner of the same slice has the same states, and so the same paths: what they hold
     has to be made again."""
     clone.write_ledger(f"r1 {owner_in('3x2', 1, 1, skip=(FIRST,))}")
     jobs, train = clone.jobs(), {"oracle/r1", "teachers/3x2/1/1/r1", "teachers/3x2/1/2/r1"}

@@ -48,12 +48,12 @@ CONFIG = [
         "numbers that are none",
         study(
             seeds=[1, 1, 2.0, True, 10**30], sharding=["3x2"] * 2,
-            training={"epochs": True, "learning_rate": NAN, "clip_norm": "5e-5"},
+            training={"epochs": True, "learning_rate": NAN, "clip_norm": "0.5"},
         ),
         (
             "seeds: stands more than once", "write it without a point", "at most 4294967295",
             "sharding: stands more than once", "True, a truth value", "found: nan",
-            "5.0e-5 a number",
+            "without quotes",
         ),
         problems=8,
     ),
@@ -148,6 +148,16 @@ def test_a_study_of_the_repository_that_is_no_yaml(fresh, text, parts):
     for name in ("broken", "config/studies/broken.yaml"):
         said = told(fresh, "--dry-run", "--config", f"study={name}", study=None)
         assert [part for part in parts if part not in said] == [], said
+
+
+@pytest.mark.parametrize("cores", ["0", "-1"])
+def test_no_cores_are_refused_at_once(fresh, cores):
+    """Snakemake would wait for ever, and hold its lock. What would run is still told."""
+    assert fresh.snakemake("data", "--cores", cores, cores=None) != 0
+    assert f"No job can run on {cores} cores. Give --cores 1 or more" in fresh.output
+    locks = fresh.path(".snakemake/locks")
+    assert not fresh.path("results").exists() and not (locks.is_dir() and any(locks.iterdir()))
+    assert fresh.snakemake("data", "--dry-run", "--cores", cores, cores=None) == 0, fresh.output
 
 
 def test_a_wrong_study_lists_the_studies(fresh):

@@ -3,6 +3,8 @@ finished results."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from harness import Clone
@@ -52,12 +54,13 @@ def test_nothing_heavy_is_imported_over_finished_results(clone):
     with pandas where that is there."""
     clone.write_ledger("r1 owner01; r2 owner02")
     assert imported(clone) <= {"pandas", "pyarrow"}
+    assert re.search(r"^Serving r2 of tiny trains .* tokens \(\d+%\);", clone.output, re.M)
 
 
 def test_what_is_imported_would_be_seen(tmp_path):
     """Also inside a function that the graph calls, and though Snakemake's Slurm plugin imports
     pandas by itself."""
     fresh = Clone.make(tmp_path / "fresh")
-    asked = "def request_files(study: Study, state: str) -> list[str]:\n"
+    asked = "def ledger_option(study: Study) -> str:\n"
     fresh.edit("workflow/palimpsest/study/wants/data.py", asked, f"{asked}    import pandas\n")
     assert "pandas" in imported(fresh)

@@ -6,11 +6,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
-from harness import DATA, MARK, STUDY, Clone, steps
+from harness import DATA, STUDY, Clone, make_start, steps
+from palimpsest.study.load import check_study
+from palimpsest.study.recipes import tokenizer_of
 
 LEAN = {
     "requests": "latest",
@@ -20,7 +21,6 @@ LEAN = {
     "fairness": {},
     "sharding": ["1x2"],
 }
-TOKENIZER = "results/pretrained/words/tokenizer.json"
 TRAINED = {f"train/seed1/teachers/1x2/1/{stage}/r0" for stage in (1, 2)}
 
 
@@ -36,18 +36,20 @@ def test_a_mirror_in_another_place_runs_nothing(tmp_path):
             | {"corpus": [{"url": f"{address}/b.txt", "mirror": "corpus.txt"}]}
         },
     }
+    tokenizer = tokenizer_of(check_study(STUDY | changes, "study.yaml"))
+    asked = ("data", f"results/pretrained/{tokenizer}/tokenizer.json")
     clone = Clone.make(tmp_path / "clone", **LEAN | changes)
     clone.path("mirror").mkdir()
     for name in ("posts.csv", "corpus.txt"):
         clone.path(name).rename(clone.path(f"mirror/{name}"))
-    made = clone.run("data", TOKENIZER)
-    assert {"records", "words/tokenizer"} < made
+    made = clone.run(*asked)
+    assert {"records", f"{tokenizer}/tokenizer"} < made
     clone.path("mirror").rename(tmp_path / "elsewhere")
     clone.change_study(mirror="../elsewhere")
-    assert clone.jobs("data", TOKENIZER) == set()
+    assert clone.jobs(*asked) == set()
     with open(tmp_path / "elsewhere/corpus.txt", "a", encoding="utf-8") as file:
         file.write("another\n")
-    assert clone.jobs("data", TOKENIZER) == {"words/tokenizer"}
+    assert clone.jobs(*asked) == {f"{tokenizer}/tokenizer"}
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +70,6 @@ def started(tmp_path_factory) -> Clone:
 @pytest.fixture
 def clone(started, tmp_path) -> Clone:
     return started.copy(tmp_path / "clone")
-
-
-def make_start(folder: Path) -> None:
-    from palimpsest.models.classifier import make_classifier
-    from palimpsest.models.making import save_model_folder
-    from palimpsest.models.tokenizers import train_wordpiece
-
-    tokenizer = train_wordpiece(
-        [f"{MARK} kind warm fair calm vile foul grim daft here there away"], 60, True
-    )
-    sizes = {"n_layer": 1, "n_embd": 160, "n_head": 2, "resid_pdrop": 0.1}
-    settings = {"init": "scratch", "architecture": "gpt2", "config": sizes, "max_length": 16}
-    folder.mkdir()
-    save_model_folder(make_classifier(settings, tokenizer, 2, "start"), tokenizer, folder)
 
 
 def test_dates_of_a_start_run_nothing(clone, started):
@@ -129,3 +117,35 @@ def test_every_file_of_a_start_that_is_loaded_counts(clone):
         path.write_bytes(before)
     clone.path("start/README.md").write_text("What this model is.")
     assert clone.jobs("teachers") == set()
+
+
+def test_a_model_of_the_hub_is_what_its_commit_says_whatever_a_branch_does(clone):
+    """The same weights in the hub's cache, and no network: the same bytes, since neither the place
+    nor the name of a start seeds anything. Then the branch moves, then the study says so."""
+    before = {name: digest for name, (digest, _) in clone.digests().items()}
+    kept, old, new = clone.path(".cache/huggingface/hub/models--lab--small"), "0" * 40, "1" * 40
+    for commit in (old, new):
+        shutil.copytree(clone.path("start"), kept / "snapshots" / commit)
+    config = kept / "snapshots" / new / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"resid_pdrop": 0.2}))
+    clone.path("start").rename(clone.path("gone"))
+    (kept / "refs").mkdir()
+    (kept / "refs/main").write_text(old)
+    clone.change_study(model={"init": "lab/small", "max_length": 16, "revision": old})
+    assert clone.run("teachers") == TRAINED
+    assert {name: digest for name, (digest, _) in clone.digests().items()} == before
+    (kept / "refs/main").write_text(new)
+    assert clone.jobs("teachers") == set()
+    clone.change_study(model={"init": "lab/small", "max_length": 16})
+    assert clone.snakemake("-n", "teachers") == 1
+    assert f"write `revision: {new}`, which is what 'main' is in the cache" in clone.output
+    clone.change_study(model={"init": "lab/small", "max_length": 16, "revision": new})
+    assert clone.jobs("teachers") == TRAINED
+
+
+def test_a_start_that_is_not_whole_is_refused_before_anything_runs(clone):
+    weights = clone.path("start/model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert clone.snakemake("-n", "teachers") == 1
+    assert "start/model.safetensors: the file is damaged" in clone.output
+    assert "Traceback" not in clone.output

@@ -152,7 +152,7 @@ def test_a_method_of_ones_own_trains_alone(clone):
     }
     models |= {f"attacks/seed1/relearn/{name}/r1" for name in names}
     models |= {f"{step}/seed1/{name}+relearn/r1" for step in ("score", "measure") for name in names}
-    reported = {"tabulate", "certificates/r1", "certificates/r1-page"}
+    reported = {"tabulate", "certificates/r1", "certificate_pages/r1"}
     assert {job for job in clone.jobs() if not job.startswith("figures/")} == models | reported
 
 

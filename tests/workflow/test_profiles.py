@@ -4,6 +4,7 @@ machine's own."""
 from __future__ import annotations
 
 import importlib.util
+import re
 
 import pytest
 import yaml
@@ -38,7 +39,8 @@ def test_a_profile_is_read(profile, clone):
     written = yaml.safe_load((profile / "profile.yaml").read_text())
     needs(written["executor"])
     assert written["set-resource-scopes"] == {"gpu": "local"}
-    status = clone.snakemake("--dry-run", "--workflow-profile", str(profile), "data")
+    whole = ("--dry-run", "--printshellcmds")
+    status = clone.snakemake(*whole, "--workflow-profile", str(profile), "data")
     assert status == 0, clone.output
     assert (
         f"Using workflow specific profile {profile} for setting default command line arguments."
@@ -78,9 +80,11 @@ def test_jobs_run_on_a_cluster(clone, monkeypatch):
         },
     )
     slices = [f"results/tiny/seed1/shards/2x1/{shard}/1/r0.json" for shard in (1, 2)]
-    status = clone.snakemake("--workflow-profile", profile, *slices)
+    # as it is documented: a cluster needs no number of cores
+    status = clone.snakemake("--workflow-profile", profile, *slices, cores=None)
     assert status == 0, clone.output
     assert all(clone.path(name).is_file() for name in slices)
+    assert re.search(r"^\d\d:\d\d:\d\d  0/3 +Reading the records of tiny$", clone.output, re.M)
     # records, then two slices
     assert [path.read_text() for path in state.glob("job-*/ended")] == ["success\n"] * 3
     assert (state / "running").read_text().split() == ["1", "1", "2"]

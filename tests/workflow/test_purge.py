@@ -6,6 +6,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import shutil
+import stat
+import subprocess
 
 import pandas as pd
 import pytest
@@ -15,7 +18,10 @@ from palimpsest.audit.certificate import replacements
 from palimpsest.audit.fingerprints import load
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.pseudonyms import pseudonym
+from palimpsest.data.secret import FILE, VARIABLE, identified
 from palimpsest.data.storage import write_parquet
+from palimpsest.engine.sealed import write_sealed
+from palimpsest.files import file_digest
 from palimpsest.study.plan import Plan
 
 GONE = owner_in("3x2", 1, 1)  # whom r1 of the finished study forgets
@@ -72,17 +78,55 @@ def test_the_certificate_says_what_was_replaced(finished):
         ):
             assert digests[f"results/tiny/seed1/{name}/model.safetensors"] == digest
         assert one["checks"] == dict.fromkeys(
-            ("weights", "records", "previous", "tokenizer", "device"), True
-        )
+            (
+                "weights", "reports", "followed", "filed", "records", "previous", "tokenizer",
+                "device",
+            ),
+            True,
+        )  # fmt: skip
         assert one["held"] and one["start"] == "scratch"
-    assert found["bit_exact"] and found["purged"] is None and found["state"] == "r1"
-    assert found["owners"] == [pseudonym(GONE, "tiny")] and found["records"] == {
+    assert found["consistent"] and found["purged"] is None and found["state"] == "r1"
+    assert found["before"] is None and found["verified"] is None and found["revised"] is None
+    assert {name: one["forgets"] for name, one in found["methods"].items()} == dict.fromkeys(
+        METHODS, "deletes"
+    )
+    assert finished.palimpsest("certificate", "check") == 0, finished.output
+    assert found["owners"] == [pseudonym(GONE, finished.secret)] and found["records"] == {
         "test": 2,
         "train": 7,
         "valid": 1,
     }
     assert {one["sharding"]: one["checkpoints"] for one in found["cost"]} == {"1x1": 1, "3x2": 2}
     assert {one["method"] for one in found["metrics"]} >= {*METHODS, "sisa"}
+
+
+def test_the_secret_is_in_no_file_that_a_run_leaves(finished):
+    """One for all jobs, for its owner alone; settings, logs, Snakemake's records and certificates
+    hold no more of it than which one it is."""
+    assert stat.S_IMODE(finished.path(FILE).stat().st_mode) == 0o600
+    assert certificate(finished)["secret"] == identified(finished.secret)
+    every = [path for path in finished.folder.rglob("*") if path.is_file()]
+    assert len(every) > 200 and any(".snakemake/metadata" in str(path) for path in every)
+    holding = [path for path in every if finished.secret.encode() in path.read_bytes()]
+    assert holding == [finished.path(FILE)]
+
+
+def test_a_secret_is_made_by_a_job_and_missed_when_the_graph_is_built(fresh, clone):
+    """A dry run makes none. Later another one, or none, ends the run before it starts, and nothing
+    is made in its place."""
+    fresh.jobs()
+    assert not fresh.path(FILE.parent).exists()
+    first = clone.secret
+    clone.path(FILE).write_text("f" * 64)
+    assert clone.snakemake("--dry-run") == 1
+    assert "hashed with another secret" in clone.output and identified(first) in clone.output
+    clone.path(FILE).unlink()
+    assert clone.snakemake() == 1 and "the secret is missing" in clone.output
+    assert not clone.path(FILE).exists()
+    clone.path(FILE).write_text(first)
+    assert clone.snakemake() == 1 and f"chmod 600 {FILE}" in clone.output
+    clone.path(FILE).chmod(0o600)
+    assert clone.jobs() == set()
 
 
 def test_the_certificate_says_what_is_left(finished):
@@ -125,18 +169,14 @@ def test_the_certificate_names_nobody_and_quotes_nothing(finished):
 def test_a_model_that_saw_the_owner_gets_no_certificate(clone):
     """A slice that still holds the owner, with a digest of its own: the check of records fails, and
     with it the claim."""
-    old, new = (
-        clone.path(f"results/tiny/seed1/shards/3x2/1/1/{version}") for version in ("r0", "r1")
-    )
+    old, new = (clone.path(f"results/tiny/seed1/shards/3x2/1/1/{state}") for state in ("r0", "r1"))
     for suffix in (".parquet", ".json"):
         new.with_suffix(suffix).write_bytes(old.with_suffix(suffix).read_bytes())
     report = clone.path("results/tiny/seed1/teachers/3x2/1/1/r1/training.json")
     trained = json.loads(report.read_text())
-    report.write_text(
-        json.dumps(
-            trained | {"slices": [json.loads(old.with_suffix(".json").read_text())["digest"]]}
-        )
-    )
+    digest = json.loads(old.with_suffix(".json").read_text())["digest"]
+    del trained["digest"]
+    write_sealed(report, trained | {"slices": [digest]})
     settings = {
         "study": "tiny",
         "salt": "tiny",
@@ -147,7 +187,8 @@ def test_a_model_that_saw_the_owner_gets_no_certificate(clone):
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone.folder)
-        found = replacements(Plan(settings, read_ledger(clone.path("ledger.tsv"))), "r1", "r1")
+        patch.delenv(VARIABLE, raising=False)
+        found = replacements(Plan(settings, read_ledger(clone.path("ledger.tsv"))), "r1", "r1", {})
     failed = {
         one["checkpoint"]: [name for name, holds in one["checks"].items() if not holds]
         for one in found
@@ -161,8 +202,8 @@ def test_a_model_that_saw_the_owner_gets_no_certificate(clone):
 
 def test_the_audit_finds_what_is_planted_anywhere(clone):
     """In a log, in Snakemake's own folder, packed, and in a report; by the workflow's target."""
-    known = load(clone.path("results/tiny/fingerprints/r1.json"), "tiny").passages
-    text = next(text for text in said_by(GONE) if known.found(text))
+    known = load(clone.path("results/tiny/fingerprints/r1.json"), clone.secret).passages
+    text = next(text for text in said_by(GONE) if known.matches(text))
     packed = base64.b64encode(gzip.compress(json.dumps([text]).encode())).decode()
     planted = {
         "results/tiny/logs/note.log": text.encode(),
@@ -218,9 +259,42 @@ def test_a_purge_is_written_down_and_certified(purged):
     assert (
         found["remains"]["findings"] == []
         and found["purged"]["removed"] == len(removed)
-        and found["bit_exact"]
+        and found["consistent"]
     )
+    assert found["revised"] and {one["replaced_removed"] for one in found["replaced"]} == {
+        record[0]["date"]
+    }
     assert "Nothing was found" in purged.path("results/tiny/certificates/r1.html").read_text()
+    assert purged.palimpsest("certificate", "check") == 0, purged.output
+
+
+@pytest.mark.parametrize("lost", ["certificates/r1.json", "fingerprints/r1.json"])
+def test_what_was_lost_after_a_purge_is_written_again(purged, tmp_path, lost):
+    """Purge says to run snakemake; and snakemake makes what is missing, and nothing else."""
+    clone = purged.copy(tmp_path / "clone")
+    clone.path(f"results/tiny/{lost}").unlink()
+    assert clone.palimpsest("purge", "--yes") == 1 and "run snakemake first" in clone.output
+    made = {
+        "certificates/r1.json": {"certificates/r1", "certificate_pages/r1"},
+        "fingerprints/r1.json": {"fingerprints/r1"},
+    }
+    assert clone.run() == made[lost] and clone.jobs() == set()
+    found = certificate(clone)
+    assert found["consistent"] and found["purged"] and found["state"] == "r1"
+    assert clone.palimpsest("purge", "--yes") == 0, clone.output
+    assert clone.palimpsest("certificate", "check") == 0, clone.output
+    assert clone.jobs() == set()
+
+
+def test_a_stage_that_was_lost_after_a_purge_is_trained_again(purged, tmp_path):
+    """A first one, from which the next request goes on; certificates stay as they are."""
+    clone = purged.copy(tmp_path / "clone")
+    first = "seed1/teachers/3x2/2/1/r0"
+    model = clone.path(f"results/tiny/{first}/model.safetensors")
+    before = file_digest(model), certificate(clone)
+    shutil.rmtree(model.parent)
+    assert f"train/{first}" in clone.run() and clone.jobs() == set()
+    assert (file_digest(model), certificate(clone)) == before
 
 
 def test_after_a_purge_there_is_nothing_to_do(purged):
@@ -228,6 +302,30 @@ def test_after_a_purge_there_is_nothing_to_do(purged):
         purged.jobs() == set() and purged.jobs("teachers") == set() and purged.jobs("data") == set()
     )
     assert purged.palimpsest("purge", "--yes") == 0 and "nothing to do" in purged.output
+
+
+def test_a_key_signs_what_is_filed_and_what_a_purge_revises(clone):
+    """Named later, it signs and does nothing else; details of the request come into its
+    certificate."""
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", clone.path("id")]
+    subprocess.run(command, check=True)
+    clone.path("allowed").write_text(f"jo@here {clone.path('id.pub').read_text()}")
+    clone.change_study(certificates={"key": "id"})
+    assert clone.run() == {"certificate_signatures/r1"} and clone.jobs() == set()
+    check = ("certificate", "check", "--allowed-signers", "allowed")
+    assert clone.palimpsest(*check) == 0 and "signed by jo@here" in clone.output, clone.output
+    clone.path("details.tsv").write_text("request\treceived\nr1\t2026-05-04\n")
+    clone.change_study(certificates={"key": "id", "details": "details.tsv"})
+    assert clone.run() == {
+        "certificates/r1", "certificate_pages/r1", "certificate_signatures/r1"
+    }  # fmt: skip
+    assert certificate(clone)["details"] == {"received": "2026-05-04"}
+    assert clone.palimpsest("purge", "--yes") == 0, clone.output
+    assert clone.palimpsest(*check) == 0, clone.output
+    assert clone.jobs() == set()
+    clone.path("results/tiny/certificates/r1.json.sig").unlink()
+    assert clone.palimpsest("certificate", "check") == 1 and "is not signed" in clone.output
+    assert clone.run() == {"certificate_signatures/r1"}
 
 
 @pytest.mark.parametrize(
@@ -285,12 +383,25 @@ def test_the_next_request_retrains_what_it_touches(purged, tmp_path):
     table = pd.read_parquet(clone.path("results/tiny/tables/metrics.parquet"))
     assert set(table["request"]) == {"r0", "r1", "r2"}
     found = certificate(clone, "r2")
-    assert found["bit_exact"] and {one["replaced"] for one in found["replaced"]} == {
+    assert found["consistent"] and {one["replaced"] for one in found["replaced"]} == {
         "oracle/r1",
         "teachers/3x2/2/2/r0",
     }
     assert clone.palimpsest("purge", "--yes") == 0 and clone.palimpsest("audit", "--check") == 0
     assert clone.jobs() == set() and certificate(clone, "r1")["remains"]["findings"] == []
+    gone = next(
+        one for one in certificate(clone, "r1")["replaced"] if one["checkpoint"] == "oracle/r1"
+    )
+    assert gone["superseded"]["checkpoint"] == "oracle/r2" and gone["superseded"]["removed"]
+    assert certificate(clone, "r2")["before"]["digest"] == certificate(clone, "r1")["digest"]
+    assert clone.palimpsest("certificate", "check") == 0, clone.output
+    report = clone.path("results/tiny/seed1/oracle/r2/training.json")
+    model = report.with_name("model.safetensors")
+    model.write_bytes(model.read_bytes()[:-1] + b"!")
+    told = json.loads(report.read_text())
+    report.write_text(json.dumps(told | {"sha256": file_digest(model)}))
+    assert clone.palimpsest("certificate", "check") == 1
+    assert "certificates/r2.json: seed1/oracle/r2: other weights than it names" in clone.output
 
 
 def test_a_purge_waits_for_what_is_not_there_yet(clone):
@@ -319,7 +430,7 @@ def test_a_purge_wants_the_ledger_that_was_served(clone):
     assert refused(f"r1 {GONE}")
     clone.write_ledger(f"r1 {GONE} {other}")
     assert sorted(certificate(clone)["owners"]) == sorted(
-        pseudonym(owner, "tiny") for owner in (GONE, other)
+        pseudonym(owner, clone.secret) for owner in (GONE, other)
     )
     assert clone.palimpsest("purge", "--yes") == 0, clone.output
     assert not {GONE, other} & set(
@@ -330,8 +441,8 @@ def test_a_purge_wants_the_ledger_that_was_served(clone):
 def test_a_purge_never_takes_what_the_newest_state_is_made_of(clone):
     """A slice of the newest state that holds forgotten text is a defect to be told, not a file to
     be removed."""
-    known = load(clone.path("results/tiny/fingerprints/r1.json"), "tiny").passages
-    text = next(text for text in said_by(GONE) if known.found(text))
+    known = load(clone.path("results/tiny/fingerprints/r1.json"), clone.secret).passages
+    text = next(text for text in said_by(GONE) if known.matches(text))
     path = clone.path("results/tiny/seed1/shards/3x2/2/1/r0.parquet")
     frame = pd.read_parquet(path)
     write_parquet(frame.assign(text=[text, *frame["text"].tolist()[1:]]), path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
 
 import pytest
@@ -54,6 +56,10 @@ def browser(tmp_path):
     started.quit()
 
 
+# the table of a category; the first page, which stays beside it, has tables of its own
+MENU = "//table[contains(@class, 'table-auto')]"
+
+
 class Page:
     """What a reader does with a report."""
 
@@ -72,20 +78,15 @@ class Page:
         """Click on a category of the menu; the rows of its table, without the buttons."""
         self.browser.get(self.home)
         self.one(f"//ul//a[span[text()='{category}']]").click()
-        self.one("//tbody/tr")
+        self.one(f"{MENU}//tbody/tr")
         return [
             [cell.text for cell in row.find_elements("xpath", "./td")[:-1]]
-            for row in self.all("//tbody/tr")
+            for row in self.all(f"{MENU}//tbody/tr")
         ]
 
     def show(self, name: str) -> None:
         """Click on the eye of the first row that ``name`` stands in."""
-        self.one(f"//tbody/tr[td[1][contains(text(), '{name}')]]/td[last()]//a[1]").click()
-
-    def caption(self, name: str) -> str:
-        """Click on the second button of a row; what is then said about the file."""
-        self.one(f"//tbody/tr[td[1][text()='{name}']]/td[last()]//a[2]").click()
-        return self.one("//*[contains(@class, 'prose')]").text
+        self.one(f"{MENU}//tbody/tr[td[1][contains(text(), '{name}')]]/td[last()]//a[1]").click()
 
 
 @pytest.fixture
@@ -93,9 +94,9 @@ def page(browser, report):
     return Page(browser, report)
 
 
-def test_every_figure_is_shown(page, finished):
+def test_every_figure_is_shown_above_its_caption(page, finished):
     """Each is clicked on; the browser must have decoded it (its own width is known then), and no
-    two are the same picture."""
+    two are the same picture. The caption is there without a further click."""
     drawn = {path.stem for path in finished.path("results/tiny/figures").iterdir()}
     assert drawn
     rows = page.open("Figures")
@@ -103,7 +104,8 @@ def test_every_figure_is_shown(page, finished):
     shown = {}
     for name in drawn:
         page.show(name)
-        image = page.one("//div[contains(@class, 'overflow-auto')]//img")
+        page.browser.switch_to.frame(page.one("//iframe"))
+        image, caption = page.one("//figure/img"), page.one("//figure/figcaption")
         page.browser.execute_async_script(
             "const [image, done] = arguments; image.decode().then(done, done)", image
         )
@@ -111,14 +113,11 @@ def test_every_figure_is_shown(page, finished):
             "return [arguments[0].naturalWidth, arguments[0].naturalHeight]", image
         )
         assert image.is_displayed() and min(size) > 30, (name, size)
+        assert caption.is_displayed() and len(caption.text) > 80, name
+        assert caption.location["y"] > image.location["y"] and image.get_attribute("alt")
         shown[name] = image.get_attribute("src")
+        page.browser.switch_to.default_content()
     assert len(set(shown.values())) == len(drawn)
-
-
-def test_every_figure_has_a_caption(page):
-    for name in [row[0] for row in page.open("Figures")]:
-        page.open("Figures")
-        assert len(page.caption(name)) > 80, name
 
 
 def test_the_table_of_results_is_shown(page, finished):
@@ -134,13 +133,40 @@ def test_the_table_of_results_is_shown(page, finished):
     assert "accuracy" in {head.text for head in page.all("//th")}
 
 
-def test_it_starts_with_the_workflow_and_needs_no_network(page, finished):
-    """The first page says what was done; nothing failed to load, and no address of the network is
-    asked for."""
-    assert "tiny" in page.one("//*[contains(@class, 'prose')]").text
+def test_it_opens_with_the_findings_and_then_the_rules(page, finished):
+    """The first page says what was found, as the summary does; below it, in the window's height, is
+    the graph of this run's rules, and then the settings, but for the salt."""
+    parts = page.one("//*[contains(@class, 'prose')]")
+    findings = finished.path("results/tiny/tables/findings.html").read_text()
+    first, *_ = re.findall("<li>(.*?)</li>", findings)
+    shown = [one.text for one in page.all("//*[contains(@class, 'prose')]//li")]
+    assert shown[0] == html.unescape(first) and page.one("//h2").text == "Study tiny"
+    assert parts.location["y"] >= 0, "its top can be reached"
+    graph = page.one("//*[contains(@class, 'prose')]//*[name()='svg']")
+    boxes = [one.text for one in graph.find_elements("xpath", ".//*[name()='text']")]
+    assert {"index", "train", "tabulate", "all"} <= set(boxes)
+    assert graph.location["y"] > page.one("//li").location["y"] and graph.size["width"] > 300
+    page.one("//details/summary").click()
+    cells = [one.text for one in page.all("//details//td[1]")]
+    assert {"seeds", "training.epochs", "model.max_length"} <= set(cells)
+    salt = next(row for row in page.all("//details//tr[td]") if row.text.startswith("salt"))
+    assert "kept back" in salt.text
+
+
+def test_it_needs_no_network(page):
+    """Nothing failed to load, and no address of the network is asked for."""
     page.open("Figures")
     assert not [entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"]
     asked = page.browser.execute_script(
         "return performance.getEntriesByType('resource').map(entry => entry.name)"
     )
     assert not [name for name in asked if name.startswith("http")]
+
+
+def test_no_page_shows_marks_of_plain_text(page):
+    """Such as *stars* around words."""
+    for category, name in (("Tables", "summary"), ("Certificates", "r1")):
+        page.open(category)
+        page.show(name)
+        page.browser.switch_to.frame(page.one("//iframe"))
+        assert not re.search(r"\*\w|\w\*|`|\*\*", page.one("//main").text), name

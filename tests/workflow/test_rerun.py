@@ -10,7 +10,17 @@ import shutil
 import pytest
 import yaml
 
-from harness import DATA, FIGURES, REPORTED, Clone, certified, owner_in, steps, write_rows
+from harness import (
+    DATA,
+    FIGURES,
+    REPORTED,
+    TOKENIZER,
+    Clone,
+    certified,
+    owner_in,
+    steps,
+    write_rows,
+)
 from newcomers import NEWCOMERS
 from palimpsest.data.shards import place
 from studies import CAUSAL, CLASSIFICATION
@@ -20,7 +30,7 @@ LOOP = "workflow/palimpsest/training/loop.py"
 
 def own_files(clone):
     """Everything in the working directory that no job made."""
-    made = {".snakemake", ".cache", "results"}
+    made = {".snakemake", ".cache", ".palimpsest", "results"}
     return [
         path
         for path in clone.folder.rglob("*")
@@ -126,7 +136,7 @@ def test_editing_a_metric_runs_numbers_alone(clone, finished):
 
 def test_editing_what_one_figure_selects_draws_it_alone(clone):
     kinds = ('["expected_curve", "retrained_share"]', '["retrained_share", "expected_curve"]')
-    clone.edit("workflow/palimpsest/selections.py", *(f"kinds = {one}" for one in kinds))
+    clone.edit("workflow/palimpsest/plots/cost.py", *(f"kinds = {one}" for one in kinds))
     assert clone.jobs() == {"figures/cost"}
 
 
@@ -184,11 +194,11 @@ def test_a_new_ensemble_trains_alone(clone):
     jobs, touched = clone.jobs(), place(owner_in("3x2", 1, 1), "2x1", study["salt"], 1)[0]
     made, sets = ("1/1/r0", "2/1/r0", f"{touched}/1/r1"), ("heldout", "forget-r1")
     assert steps(jobs, "train") == {f"train/seed1/teachers/2x1/{name}" for name in made}
-    assert steps(jobs, "slices", "sets", "requests", "index", "records", "words") == {
+    assert steps(jobs, "slices", "sets", "requests", "index", "records", TOKENIZER) == {
         f"slices/seed1/2x1/{name}" for name in made
     }
     assert steps(jobs, "score") == {
-        f"score/seed1/teachers-2x1/{version}/{name}" for version in ("r0", "r1") for name in sets
+        f"score/seed1/teachers-2x1/{state}/{name}" for state in ("r0", "r1") for name in sets
     }
     assert "decide/seed1/sisa_vote/r1" in jobs and "decide/seed1/oracle/r1" not in jobs
 
@@ -216,7 +226,7 @@ def test_another_style_draws_only(clone):
 def test_a_new_figure_draws_itself_alone(clone):
     """A figure is a module, a caption and a line."""
     line = '\nFIGURES["another"] = Figure("Accuracy once more", "accuracy")\n'
-    append(clone, "workflow/palimpsest/figures.py", line)
+    append(clone, "workflow/palimpsest/plots/registry.py", line)
     shutil.copy(
         clone.path("workflow/palimpsest/plots/shards.py"),
         clone.path("workflow/palimpsest/plots/another.py"),
@@ -227,7 +237,7 @@ def test_a_new_figure_draws_itself_alone(clone):
 
 @pytest.mark.parametrize("figure", ["tradeoff", "cost"])
 def test_editing_a_plot_module_draws_its_figure(clone, figure):
-    append(clone, f"workflow/palimpsest/plots/{figure}.py", "\n\nCHANGED = True\n")
+    append(clone, f"workflow/palimpsest/plots/{figure}.py", "\n\ndraw = draw\n")
     assert clone.jobs() == {f"figures/{figure}"}
 
 
@@ -241,7 +251,7 @@ def test_editing_the_training_loop_trains_again(clone, finished):
     clone.edit(LOOP, "CURVE_POINTS = 100", "CURVE_POINTS = 99")
     jobs = clone.jobs()
     assert steps(jobs, "train") == steps(finished.done, "train")
-    assert not steps(jobs, "records", "index", "requests", "slices", "sets", "words")
+    assert not steps(jobs, "records", "index", "requests", "slices", "sets", TOKENIZER)
     assert jobs >= REPORTED | certified("r1") | steps(finished.done, "score")
 
 

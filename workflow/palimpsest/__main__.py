@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from palimpsest.engine.asking import ask
+from palimpsest.engine.asking import ask, interrupted
+from palimpsest.engine.environment import OF_PYTHON, escape_output, settle
 
 
 def run() -> None:
     """The command `palimpsest`."""
-    status = ask(sys.argv[1:])
-    if status is None:
-        from palimpsest.cli import program
+    if OF_PYTHON.intersection(settle(os.environ)):  # this Python has read them: start another
+        os.execv(sys.executable, [sys.executable, "-m", __package__, *sys.argv[1:]])
+    escape_output()
+    try:
+        status = ask(sys.argv[1:])
+        if status is None:
+            from palimpsest.engine.cli import program
 
-        status = program(sys.argv[1:])
+            status = program(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = interrupted(sys.argv[1:])
     sys.exit(status)
 
 

@@ -1,12 +1,22 @@
-"""What a user is told when something is wrong: what, where, what is allowed, what to do."""
+"""Errors shown to users: what is wrong, where, what is allowed, what to do."""
 
 from __future__ import annotations
 
+import difflib
 import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MOST_TOLD = 50
+MAX_SHOWN = 50  # problems in one message
+TYPE_NAMES = {
+    str: "text",
+    bool: "a truth value",
+    int: "a whole number",
+    float: "a number",
+    type(None): "nothing",
+    dict: "a mapping",
+    list: "a list",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Problem:
 
 class UserError(Exception):
     """All problems found in one place, raised together and shown without a traceback; ``done`` says
-    what had happened by then."""
+    what had been done by then."""
 
     def __init__(self, problems: Problem | Iterable[Problem], done: str = "nothing was changed"):
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
@@ -44,13 +54,40 @@ class UserError(Exception):
     def __str__(self) -> str:
         count = len(self.problems)
         head = "1 problem" if count == 1 else f"{count} problems"
-        told = [f"- {problem}" for problem in self.problems[:MOST_TOLD]]
-        more = (
-            [f"- and {count - MOST_TOLD} more of which nothing is said here"]
-            if count > MOST_TOLD
-            else []
-        )
-        return "\n".join([f"{head} found; {self.done}.", *told, *more])
+        lines = [f"- {problem}" for problem in self.problems[:MAX_SHOWN]]
+        if count > MAX_SHOWN:
+            lines.append(f"- and {count - MAX_SHOWN} more, not shown here")
+        return "\n".join([f"{head} found; {self.done}.", *lines])
+
+
+def quoted(value: object, most: int = 80) -> str:
+    """A config value for a message; letters of other scripts also by their codes, since some look
+    like Latin ones."""
+    try:
+        text = repr(value)
+        text = text if text.isascii() else f"{text} ({value!a})"
+    except (ValueError, RecursionError):
+        # integers of thousands of digits, mappings that contain themselves
+        return f"{TYPE_NAMES.get(type(value), type(value).__name__)} too long to show"
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def nearest(name: object, allowed: Iterable, *, cutoff: float = 0.6) -> str:
+    """``did you mean 'x'?`` for the closest of the ``allowed`` names, or an empty string where none
+    is close."""
+    folded = {str(one).casefold(): str(one) for one in allowed}
+    close = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=cutoff)
+    if not close:
+        return ""
+    meant = folded[close[0]]
+    # letters of two scripts, or of two forms, may look the same
+    codes = "" if meant.isascii() else f", written {meant!a}"
+    return f"did you mean {meant!r}{codes}?"
+
+
+def choose(name: object, allowed: Iterable) -> str:
+    """The remedy for a name that is none of the ``allowed``."""
+    return nearest(name, allowed) or "choose one of the allowed"
 
 
 REMEDIES = {
@@ -69,14 +106,14 @@ REMEDIES = {
 
 
 def problem_of_system(error: OSError | MemoryError) -> Problem:
-    """What the system refused, in words: which file, what it said, what to do."""
+    """An error of the operating system as a Problem: which file, what it says, what to do."""
     if isinstance(error, MemoryError):
         return Problem("there is not enough memory", "this machine", remedy=REMEDIES[errno.ENOMEM])
-    said = error.strerror or str(error).strip().split("\n")[0][:200] or type(error).__name__
+    reason = error.strerror or str(error).strip().split("\n")[0][:200] or type(error).__name__
     where = str(error.filename) if error.filename is not None else "this machine"
     return Problem(
         "the system refused",
         where,
-        said,
+        reason,
         remedy=REMEDIES.get(error.errno, "see what the system says, then run again"),
     )

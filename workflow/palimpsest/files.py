@@ -1,4 +1,4 @@
-"""Atomic writes, what is read back, and digests of files."""
+"""Atomic writes, checked reads of JSON, and digests of files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ REMEDY = "remove the file and run snakemake again, which makes it anew"
 
 @contextmanager
 def replacing(path: Path):
-    """Yield a path beside ``path`` to write to; it takes the place of ``path`` only if all went
-    well."""
+    """Yield a temporary path beside ``path`` to write to; it replaces ``path`` unless an exception
+    is raised."""
     path = Path(path)
     with naming(path):
         beside = _beside(path)
@@ -33,8 +33,8 @@ def replacing(path: Path):
 
 @contextmanager
 def replacing_files(folder: Path):
-    """Yield an empty folder inside ``folder``; its files move to ``folder`` only if all went well,
-    weights last."""
+    """Yield an empty folder inside ``folder``; its files move to ``folder``, weights last, unless
+    an exception is raised."""
     folder = Path(folder)
     with naming(folder):
         beside = _beside(folder / "files")
@@ -51,7 +51,7 @@ def replacing_files(folder: Path):
 
 @contextmanager
 def naming(path: Path):
-    """Errors of the system while ``path`` is written name it: write(2) does not know the name, and
+    """Make system errors name ``path`` while it is written: write(2) gives no file name, and
     libraries in Rust wrap its error."""
     try:
         yield
@@ -67,19 +67,21 @@ def naming(path: Path):
 
 
 def _beside(path: Path) -> Path:
-    """A name of this process's own beside ``path``; what processes that were killed left there
-    under theirs is removed."""
+    """A temporary path beside ``path``, named by the id of this process; those that killed
+    processes left are removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        if not _another(left.name.split(".")[-2]):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(
-                missing_ok=True
-            )
+        if _is_other_process(left.name.split(".")[-2]):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
-def _another(pid: str) -> bool:
-    """Whether this is the id of another process that is alive here."""
+def _is_other_process(pid: str) -> bool:
+    """Whether this is the id of another process that is alive on this machine."""
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
@@ -103,8 +105,8 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path, *keys: str):
-    """What a JSON file that a step wrote holds; a UserError where it is missing, broken, or lacks
-    one of ``keys``."""
+    """The value in a JSON file that a step wrote; a UserError where the file is missing or broken,
+    or lacks one of ``keys``."""
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,8 +144,8 @@ def file_digests(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def keeping_date(path: Path):
-    """A file that is rewritten within keeps its date, so that nothing that hangs on it is made
-    again; yields ``path``."""
+    """Yield ``path`` and restore its date afterwards, so that rewriting it makes Snakemake rerun
+    nothing that depends on it."""
     status = Path(path).stat()
     try:
         yield path

@@ -9,7 +9,7 @@ import hashlib
 def seed_of(*names: object) -> int:
     """A 63-bit seed from the names, e.g. ``seed_of(study, seed, "teacher", shard, "order")``.
 
-    Names are joined with a separator that no name can fake: each is preceded by its length.
+    Each name is preceded by its length, so that different names never join to the same text.
     """
     joined = "".join(f"{len(str(name))}:{name}" for name in names)
     return int.from_bytes(hashlib.blake2b(joined.encode(), digest_size=8).digest(), "big") >> 1

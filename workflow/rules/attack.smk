@@ -1,4 +1,4 @@
-# What is done to a model after it has forgotten, to see how deep that goes.
+# Attacks on models after unlearning, to test how deep the forgetting is.
 
 
 rule attack:
@@ -6,7 +6,7 @@ rule attack:
         files("attack"),
     output:
         paths.around(paths.ATTACK),
-        model=f"{paths.ATTACK}/model.safetensors",
+        model=f"{paths.ATTACK}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/attacks/seed{seed}/{attack}/{attacked}/{state}.log",
     conda:

@@ -1,8 +1,9 @@
-# Requests -> fingerprints -> certificates; and the audit. `palimpsest purge` is no rule: nothing
-# that a run does may remove results.
+# Requests -> fingerprints -> certificates; and the audit. `palimpsest purge` is no rule: no run may
+# remove results.
 
 
-# Taken while the text is there, and kept (`update`): later it may be gone, and still be looked for.
+# Taken while the text is there, and kept (`update`): later it may be gone, and still be searched
+# for.
 rule fingerprint:
     input:
         files("fingerprint"),
@@ -29,8 +30,8 @@ rule fingerprint:
         " --output {output:q} > {log:q} 2>&1"
 
 
-# Last of all, since it says what is left on disk. What it looks through does not make it new: a
-# certificate is of its date.
+# Last of all, since it says what is left on disk. Changes of the files that it searches do not
+# renew it: a certificate is of its date.
 rule certificate:
     input:
         files("certificate"),
@@ -43,7 +44,7 @@ rule certificate:
     conda:
         "../../envs/train.yaml"
     resources:
-        mem_mb=memory(2500),
+        mem_mb=memory(2500, sources=10),
         runtime="1h",
     params:
         settings=settings("certificate"),
@@ -52,7 +53,7 @@ rule certificate:
     message:
         "Looking for what is left of {wildcards.request} of {wildcards.study}, and certifying it"
     shell:
-        "python -m palimpsest certificate --settings {params.settings:q} {params.arguments}"
+        "python -m palimpsest certify --settings {params.settings:q} {params.arguments}"
         " --request {wildcards.request} --metrics {input.metrics:q} --output {output:q}"
         " > {log:q} 2>&1"
 
@@ -68,7 +69,7 @@ rule certificate_page:
             caption="../report/certificate.rst",
         ),
     log:
-        "results/{study}/logs/certificates/{request}-page.log",
+        "results/{study}/logs/certificate_pages/{request}.log",
     conda:
         "../../envs/plot.yaml"
     resources:
@@ -84,10 +85,31 @@ rule certificate_page:
         " --output {output:q} > {log:q} 2>&1"
 
 
-# Has no output, so that it looks again whenever it is asked.
+# Where the study names a key. Here, where the key is, not on a node of a cluster.
+rule certificate_signature:
+    input:
+        paths.CERTIFICATE,
+    output:
+        paths.CERTIFICATE_SIGNATURE,
+    log:
+        "results/{study}/logs/certificate_signatures/{request}.log",
+    localrule: True
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        settings=settings("certificate_signature"),
+        counts=counts("certificate_signature"),
+    message:
+        "Signing the certificate {wildcards.request} of {wildcards.study}"
+    shell:
+        "python -m palimpsest sign --settings {params.settings:q} --certificate {input:q}"
+        " > {log:q} 2>&1"
+
+
+# Has no output, so that it runs whenever it is asked for.
 rule audit:
     log:
-        f"{STUDIES[0].folder}/logs/audit.log",
+        f"{paths.STUDY.format(study=STUDIES[0].name)}/logs/audit.log",
     localrule: True
     conda:
         "../../envs/train.yaml"

@@ -1,6 +1,6 @@
-# What the rules share: the studies of this run, and how a rule asks them. No rule stands here.
-# What jobs need is plain Python, with tests of its own: workflow/palimpsest/study/wants/, a class
-# a rule; the spelling of every path is workflow/palimpsest/study/paths.py.
+# What the rules share: the studies of this run, and how a rule asks them. No rule is defined here.
+# What jobs need is plain Python with its tests: workflow/palimpsest/study/wants/, one class per
+# rule; every path is defined in workflow/palimpsest/study/paths.py.
 import atexit
 import os
 import re
@@ -10,30 +10,19 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
-os.environ.update(
-    PYTHONPATH=os.pathsep.join(
-        filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH", "")])
-    )
-)
-# An update frees and asks for the same tens of megabytes again and again. glibc would give them
-# back to the system each time, which took a sixth of a small model's update; kept, and in huge
-# pages, they cost nothing, and results are the same to the bit.
-os.environ.setdefault(
-    "GLIBC_TUNABLES",
-    "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296"
-    ":glibc.malloc.trim_threshold=17179869184",
-)
+
+include: "source.smk"
+
 
 from snakemake.common import get_function_params, overwrite_function_params
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from palimpsest.attacks import registry as attacks
+from palimpsest.engine.environment import settle
 from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import UserError
-from palimpsest.figures import FIGURES
+from palimpsest.plots.registry import FIGURES
 from palimpsest.methods.registry import name_pattern
 from palimpsest.study import paths
 from palimpsest.study.load import load_studies, together
@@ -41,26 +30,57 @@ from palimpsest.study.study import Study
 from palimpsest.study.wants import WANTS, shared, targets
 from palimpsest.study.wants.scores import score_log, scored_together
 
+# What jobs must not take from the environment of this run: Python and glibc read theirs when a
+# step starts.
+LEFT_OUT = settle(os.environ)
+
 if not MEMORY.path:
     MEMORY.open(Path(".snakemake/palimpsest.json"))
     atexit.register(MEMORY.save)
 
 
 def or_stop(check, *given):
-    """The answer of a check. What is wrong is told without Snakemake's wrapping."""
+    """The answer of a check; its errors are shown without Snakemake's wrapping."""
     try:
         return check(*given)
     except UserError as error:
         raise WorkflowError(str(error))
 
 
+# Whether this is the workflow itself, and no `module` of another one, which may have a prefix: below
+# which folder Snakemake puts results/ is asked of it, and all else follows from that.
+IS_MAIN = workflow.modifier.is_main_snakefile()
+prefixed = workflow.modifier.path_modifier.replace_prefix
+RESULTS = os.path.dirname(prefixed(paths.SHARED))
 CONFIGS = or_stop(load_studies, config, ROOT / "config", workflow.overwrite_configfiles)
-STUDIES = or_stop(together, *(lambda one=one: Study(one) for one in CONFIGS))
+STUDIES = or_stop(together, *(lambda one=one: Study(one, RESULTS) for one in CONFIGS))
+for study in STUDIES:
+    if prefixed(paths.RECORDS.format(study=study.name)) != study.path(paths.RECORDS):
+        raise WorkflowError(
+            "`replace_prefix` of this module moves a part of results/ alone. Move all of it, as in "
+            "replace_prefix: {'results/': 'forgetting/'}; or give a `prefix`."
+        )
 OWNERS = or_stop(shared.owners, STUDIES)
 BY_NAME = {study.name: study for study in STUDIES}
-config["studies"] = [*BY_NAME]  # for the report
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 WITH_ATTACK = rf"{name_pattern()}(?:{re.escape(attacks.AFTER)}{attacks.name_pattern()})?"
+SHARED_RULES = {"tokenizer": "tokenizer", "recipe": "pretrain"}
+
+
+def made_here(kind, template, file):
+    """The tokenizers or recipes of these studies, without those that rules of another `module`
+    make already: what several import stands once."""
+    mine = workflow.modifier.modify_rulename(SHARED_RULES[kind])
+    others = [one for one in workflow.rules if one.name != mine]
+    names = {getattr(study, kind): study for study in STUDIES}
+    return [
+        name
+        for name, study in names.items()
+        if name
+        and not any(
+            one.is_producer(f"{study.path(template, **{kind: name})}/{file}") for one in others
+        )
+    ]
 
 
 wildcard_constraints:
@@ -69,7 +89,6 @@ wildcard_constraints:
     sharding=r"\d+x\d+",
     shard=r"\d+",
     slice=r"\d+",
-    version=NAME,
     request=NAME,
     state=NAME,
     checkpoint=r"base|oracle/[^/]+|teachers/\d+x\d+/\d+/\d+/[^/]+",
@@ -82,8 +101,8 @@ wildcard_constraints:
     share=r"[0-9][0-9.]*(e-[0-9]+)?",
     around=targets.any_of(kind for study in STUDIES for kind in study.track.around),
     who=rf"\d+x\d+|{name_pattern()}",
-    tokenizer=targets.any_of(study.tokenizer for study in STUDIES),
-    recipe=targets.any_of(study.recipe for study in STUDIES),
+    tokenizer=targets.any_of(made_here("tokenizer", paths.TOKENIZER, paths.TOKENIZER_FILE)),
+    recipe=targets.any_of(made_here("recipe", paths.RECIPE, paths.WEIGHTS)),
 
 
 # One GPU job at a time on one machine, unless --resources gpu=N says more; a cluster's profile sets
@@ -93,7 +112,7 @@ if "gpu" not in workflow.global_resources:
 
 
 def study_of(wildcards):
-    """The study of a job; of what several studies may share, the one that owns it."""
+    """The study of a job; for files that several studies may share, the one that owns them."""
     if "study" in wildcards.keys():
         return BY_NAME[wildcards.study]
     return OWNERS[wildcards.get("tokenizer") or wildcards.get("recipe")]
@@ -104,24 +123,25 @@ def want(rule, study):
     return WANTS[rule](study)
 
 
-def ask(rule, question, wildcards, known):
-    """An answer of the study of a job; `known` stands for wildcards that its rule lacks."""
-    about = SimpleNamespace(**known) if known else wildcards
+def ask(rule, question, wildcards, fixed):
+    """An answer of the study of a job; `fixed`: values in place of its wildcards."""
+    about = SimpleNamespace(**fixed) if fixed else wildcards
     try:
         return getattr(want(rule, study_of(wildcards)), question)(about)
     except UserError as error:
         raise WorkflowError(str(error))
 
 
-def files(rule, **known):
-    """The inputs that a study wants for a job. Some are no reason to run again by their date. Only
-    those have names that the command calls by them, and one file is no list: Snakemake makes an
-    object of each list that has a name."""
+def files(rule, **fixed):
+    """The inputs of a job. The dates of some are no reason to run again. Only inputs that the
+    command names have a name, and a single file is no list: Snakemake makes an object of each named
+    list."""
     undated, named = WANTS[rule].undated, WANTS[rule].named
 
-    def found(wildcards):
+    def inputs(wildcards):
         given, others = {}, []
-        for name, some in ask(rule, "inputs", wildcards, known).items():
+        for name, some in ask(rule, "inputs", wildcards, fixed).items():
+            some = in_place(some)
             some = [*map(ancient, some)] if name in undated else some
             if name in named:
                 given[name] = some[0] if len(some) == 1 else some
@@ -129,42 +149,56 @@ def files(rule, **known):
                 others += some
         return {**given, "": others}
 
-    return unpack(looked_at(found))
+    return unpack(looked_at(inputs))
+
+
+def in_place(some):
+    """Paths as rules spell them. In a module with a prefix Snakemake puts it before each path: it
+    stands before those of results already, and belongs before no file of a user."""
+    if RESULTS == paths.RESULTS:
+        return some
+    top = f"{RESULTS}/"
+    return [
+        f"{paths.RESULTS}/{path.removeprefix(top)}" if path.startswith(top) else local(path)
+        for path in some
+    ]
 
 
 def looked_at(function):
-    """Snakemake looks a dozen times a job at what a function takes, a tenth of the time in which it
-    builds a graph. Told once, it need not look."""
+    """Snakemake inspects the parameters of a function a dozen times a job, a tenth of the time in
+    which it builds a graph. Setting them once avoids this."""
     overwrite_function_params(function, get_function_params(function))
     return function
 
 
-def settings(rule, **known):
-    """What the step is told, as one string: plain, sorted, so that equal values are equal."""
-    return looked_at(lambda wildcards: ask(rule, "told", wildcards, known))
+def settings(rule, **fixed):
+    """The settings of the step as one plain, sorted string, so that equal values are equal."""
+    return looked_at(lambda wildcards: ask(rule, "settings_json", wildcards, fixed))
 
 
-def counts(rule, **known):
-    """What counts beside settings and inputs: digests of code, owners, sources."""
+def counts(rule, **fixed):
+    """Further reasons to run again: digests of code, owners, sources."""
     of_all = WANTS[rule].counts_alike()
-    return of_all or looked_at(lambda wildcards: ask(rule, "counts", wildcards, known))
+    return of_all or looked_at(lambda wildcards: ask(rule, "counts", wildcards, fixed))
 
 
 def arguments(rule):
-    """Further arguments. Derived from `input`, so that Snakemake takes them for no reason to run:
-    they say where something lies that counts elsewhere, or how a job is run."""
+    """Further arguments. Derived from `input`, so that they are no reason for Snakemake to run:
+    they say where files are that count elsewhere, or how a job is run."""
     return looked_at(lambda wildcards, input: ask(rule, "arguments", wildcards, {}))
 
 
 def audit_command(study):
-    told, where = want("audit", study).told(None), want("audit", study).arguments(None)
-    return f"python -m palimpsest audit --settings {shlex.quote(told)} {where}"
+    audit = want("audit", study)
+    chosen = shlex.quote(audit.settings_json(None))
+    return f"python -m palimpsest audit --settings {chosen} {audit.arguments(None)}"
 
 
 def alike(of):
-    """What `of` says of each study, where they agree; else what it says of that of a job."""
-    found = [of(study) for study in STUDIES]
-    return found[0] if found.count(found[0]) == len(found) else lambda w: of(study_of(w))
+    """The value of `of` for all studies, where they agree; else for the study of a job."""
+    answers = [of(study) for study in STUDIES]
+    agree = answers.count(answers[0]) == len(answers)
+    return answers[0] if agree else lambda w: of(study_of(w))
 
 
 THREADS = alike(lambda study: study.config["training"]["threads"])
@@ -173,8 +207,8 @@ GPUS = alike(lambda study: study.config["training"]["gpus"])
 
 def memory(megabytes, models=0, tables=0, sources=0):
     """Memory of a job in megabytes: what it needs by itself, and more for each megabyte of the
-    models, of the tables and of the sources that it reads. Grows with each attempt, so that a retry
-    repairs what was too little."""
+    models, of the tables and of the sources that it reads. Grows with each attempt, in case it was
+    too little."""
 
     def needed(wildcards, input, attempt):
         grown = models * size(input, ".safetensors") + tables * size(input, ".parquet")
@@ -194,7 +228,8 @@ def size(paths, suffix=""):
 
 def of_all(target):
     """The files of a target, of all studies."""
-    return [path for study in STUDIES for path in or_stop(target, study)]
+    return in_place([path for study in STUDIES for path in or_stop(target, study)])
 
 
 include: "runs.smk"
+include: "report.smk"

@@ -37,7 +37,7 @@ rule fetch_corpus:
         " > {log:q} 2>&1"
 
 
-# A rule a track, since only some have other completions beside their records.
+# One rule per track, since only some have other completions beside their records.
 for END, TRACK, OF_TRACK in targets.by_track(STUDIES):
 
     rule:
@@ -73,7 +73,8 @@ rule index:
     input:
         paths.RECORDS,
     output:
-        paths.INDEX,
+        index=paths.INDEX,
+        sizes=paths.GROUPS,
     log:
         "results/{study}/logs/index.log",
     conda:
@@ -88,11 +89,36 @@ rule index:
         "Listing who wrote which record of {wildcards.study}, and its groups"
     shell:
         "python -m palimpsest index --settings {params.settings:q} --records {input:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --output {output.index:q} --sizes {output.sizes:q} > {log:q} 2>&1"
 
 
-# Evidence that is there stays as it is (`update`): later the source may have lost the owner, as the
-# law asks.
+rule describe:
+    input:
+        files("describe"),
+        records=paths.RECORDS,
+    output:
+        paths.DESCRIBED,
+    log:
+        "results/{study}/logs/describe.log",
+    priority: 1  # a tokenizer that does not know the texts is told before anything is trained
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(2000, tables=30),
+        runtime="30m",
+    params:
+        settings=settings("describe"),
+        counts=counts("describe"),
+        arguments=arguments("describe"),
+    message:
+        "Looking at the texts of {wildcards.study}: copies, length, pieces"
+    shell:
+        "python -m palimpsest describe --settings {params.settings:q} {params.arguments}"
+        " --records {input.records:q} --output {output:q} > {log:q} 2>&1"
+
+
+# Existing evidence stays as it is (`update`): later the source may have lost the owner, as the law
+# asks.
 rule request:
     input:
         files("request"),
@@ -101,6 +127,7 @@ rule request:
         update(paths.REQUEST),
     log:
         "results/{study}/logs/requests/{request}.log",
+    priority: 1  # what is wrong with a request is told before anything is trained
     conda:
         "../../envs/train.yaml"
     resources:
@@ -125,7 +152,7 @@ rule slice:
         slice=paths.SLICE,
         digest=paths.SLICE_DIGEST,
     log:
-        "results/{study}/logs/slices/seed{seed}/{sharding}/{shard}/{slice}/{version}.log",
+        "results/{study}/logs/slices/seed{seed}/{sharding}/{shard}/{slice}/{state}.log",
     conda:
         "../../envs/train.yaml"
     resources:
@@ -137,7 +164,7 @@ rule slice:
         arguments=arguments("slice"),
     message:
         "Cutting slice {wildcards.slice} of shard {wildcards.shard} ({wildcards.sharding}), seed"
-        " {wildcards.seed}, as of {wildcards.version}"
+        " {wildcards.seed}, as of {wildcards.state}"
     shell:
         "python -m palimpsest slice --settings {params.settings:q} --records {input.records:q}"
         " {params.arguments} --output {output.slice:q} --digest {output.digest:q} > {log:q} 2>&1"
@@ -249,9 +276,9 @@ rule tokenizer:
     input:
         files("tokenizer"),
     output:
-        tokenizer=f"{paths.TOKENIZER}/tokenizer.json",
+        tokenizer=f"{paths.TOKENIZER}/{paths.TOKENIZER_FILE}",
         config=f"{paths.TOKENIZER}/tokenizer_config.json",
-        corpus=f"{paths.TOKENIZER}/corpus.json",
+        corpus=f"{paths.TOKENIZER}/{paths.CORPUS_REPORT}",
     log:
         "results/pretrained/logs/{tokenizer}/tokenizer.log",
     conda:

@@ -1,6 +1,6 @@
-# Numbers -> a small table a figure -> the figure. A rule a figure, because a caption is a file of
-# its own, and because editing or adding one plot module so draws that figure alone. Both in one
-# job: a job more a figure would take longer to start than to run.
+# Numbers -> a small table per figure -> the figure. One rule per figure, because each caption is a
+# file, and because editing or adding a plot module then draws that figure alone. Table and figure
+# are one job: another job would take longer to start than to run.
 
 
 for RULE, FIGURE, FORMATS, SHOWN_BY in targets.drawings(STUDIES):
@@ -12,15 +12,16 @@ for RULE, FIGURE, FORMATS, SHOWN_BY in targets.drawings(STUDIES):
             files("figure", figure=FIGURE),
             metrics=paths.TABLE,
         output:
-            shown=report(
-                paths.FIGURE.replace("{figure}.{suffix}", f"{FIGURE}.{FORMATS[0]}"),
+            # the report shows it with its caption below it
+            page=report(
+                paths.FIGURE.replace("{figure}.{suffix}", f"{FIGURE}.html"),
                 category="Figures",
                 labels={"figure": FIGURE, "shows": FIGURES[FIGURE].shows, "study": "{study}"},
                 caption=f"../report/{FIGURE}.rst",
             ),
-            others=[
+            pictures=[
                 paths.FIGURE.replace("{figure}.{suffix}", f"{FIGURE}.{suffix}")
-                for suffix in FORMATS[1:]
+                for suffix in FORMATS
             ],
             data=paths.FIGURE_DATA.replace("{figure}", FIGURE),
         log:
@@ -40,4 +41,5 @@ for RULE, FIGURE, FORMATS, SHOWN_BY in targets.drawings(STUDIES):
         shell:
             "python -m palimpsest draw --settings {params.settings:q} --metrics {input.metrics:q}"
             " --epsilon {input.epsilon:q} --training {input.training:q} --truth {input.truth:q}"
-            " --data {output.data:q} --output {output.shown:q} {output.others:q} > {log:q} 2>&1"
+            " --data {output.data:q} --output {output.pictures:q} --page {output.page:q}"
+            " > {log:q} 2>&1"

@@ -57,7 +57,7 @@ rule measure_around:
 rule cost:
     input:
         files("cost"),
-        full=f"{paths.SEED}/oracle/{{state}}/training.json",
+        full=f"{paths.ORACLE}/{paths.REPORT}",
         evidence=paths.REQUEST.replace("{request}", "{state}"),
     output:
         paths.COST,
@@ -80,11 +80,11 @@ rule cost:
         " > {log:q} 2>&1"
 
 
-# What a method trained for a request: its model, and those that it had trained beside it.
+# What a method trained for a request: its model, and its auxiliaries.
 use rule cost as cost_of_method with:
     input:
         files("cost_of_method"),
-        full=f"{paths.SEED}/oracle/{{state}}/training.json",
+        full=f"{paths.ORACLE}/{paths.REPORT}",
         evidence=paths.REQUEST.replace("{request}", "{state}"),
     output:
         paths.COST_OF_METHOD,
@@ -100,6 +100,9 @@ use rule cost as cost_of_method with:
 rule tabulate:
     input:
         files("tabulate"),
+        described=paths.DESCRIBED,
+        index=paths.INDEX,
+        groups=paths.GROUPS,
     output:
         parquet=paths.TABLE,
         csv=paths.TABLE_CSV,
@@ -110,6 +113,8 @@ rule tabulate:
             labels={"table": "summary", "study": "{study}"},
             caption="../report/summary.rst",
         ),
+        # a part of the first page of the report
+        findings=paths.FINDINGS,
     log:
         "results/{study}/logs/tabulate.log",
     conda:
@@ -124,5 +129,7 @@ rule tabulate:
         "Putting all numbers of {wildcards.study} into one table"
     shell:
         "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q}"
+        " --evidence {input.evidence:q} --data {input.data:q} --described {input.described:q}"
+        " --index {input.index:q} --groups {input.groups:q}"
         " --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q}"
-        " --html {output.html:q} > {log:q} 2>&1"
+        " --html {output.html:q} --findings {output.findings:q} > {log:q} 2>&1"

@@ -1,11 +1,12 @@
-# The pages of this repository that show what the workflow knows: run `snakemake readme` after the
-# demo's results have changed.
+# Generated parts of this repository's pages: run `snakemake readme` after the demo's results have
+# changed.
 import shlex
 
 from palimpsest.methods.registry import METHODS, facts
 from palimpsest.study.wants.want import as_json, digest_of
 
 IMAGES = "workflow/report/images"
+KEPT = "docs/results/hatexplain"
 
 
 rule readme:
@@ -13,13 +14,14 @@ rule readme:
         "README.md",
         "config/README.md",
     localrule: True
+    message:
+        "README.md and config/README.md show the present results and keys"
 
 
-# A graph of this very workflow, so Snakemake draws it up itself: the one place where a rule calls
-# it.
+# The graph of this workflow, made by Snakemake itself: the one place where a rule calls it.
 rule rulegraph:
     input:
-        "Snakefile",
+        "workflow/Snakefile",
         sorted(one.relative_to(ROOT).as_posix() for one in (ROOT / "workflow/rules").glob("*.smk")),
     output:
         "results/demo/rulegraph.dot",
@@ -29,8 +31,8 @@ rule rulegraph:
     conda:
         "../../envs/plot.yaml"
     params:
-        # As it runs now: the environment of a rule has none. Derived from `input`, since another
-        # place of it is no reason to run.
+        # The one that runs now: environments of rules have none. Derived from `input`, since its
+        # path is no reason to run.
         snakemake=lambda wildcards, input: f"{shlex.quote(sys.executable)} -m snakemake",
     message:
         "Drawing up the graph of rules"
@@ -38,12 +40,13 @@ rule rulegraph:
         "{params.snakemake} --nolock --rulegraph dot all > {output:q} 2> {log:q}"
 
 
-# update(): the page is there before, and only its blocks are written anew.
+# update(): the page exists already, and only its blocks are replaced.
 rule front_page:
     input:
         metrics="results/demo/tables/metrics.parquet",
         memorization="results/people/tables/metrics.parquet",
-        tradeoff="results/demo/figures/tradeoff.svg",
+        kept=f"{KEPT}/metrics.csv",
+        provenance=f"{KEPT}/provenance.json",
         frontier="results/people/figures/frontier.svg",
         rulegraph="results/demo/rulegraph.dot",
     output:
@@ -62,6 +65,7 @@ rule front_page:
                 "states": BY_NAME["demo"].plan.shown,
                 "methods": facts(METHODS),
                 "family": BY_NAME["demo"].config["fairness"]["groups"][0],
+                **BY_NAME["demo"].chosen("figures", "width", "dpi"),
                 "stages": [[one.name, Path(one.snakefile).stem] for one in workflow.rules],
             }
         ),
@@ -71,8 +75,9 @@ rule front_page:
     shell:
         "python -m palimpsest readme --settings {params.settings:q} --page {output.page:q}"
         " --metrics {input.metrics:q} --memorization {input.memorization:q}"
+        " --kept {input.kept:q} --provenance {input.provenance:q} --tradeoff {output.tradeoff:q}"
         " --rulegraph {input.rulegraph:q} --picture {output.rulegraph:q} > {log:q} 2>&1"
-        " && cp {input.tradeoff:q} {output.tradeoff:q} && cp {input.frontier:q} {output.frontier:q}"
+        " && cp {input.frontier:q} {output.frontier:q}"
 
 
 rule config_page:

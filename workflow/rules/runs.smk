@@ -1,32 +1,54 @@
-# Runs: who is at work in this folder, what they tell, and what they leave when a job fails.
+# Runs: which are active in this folder, what they report, and what they leave when a job fails.
 import base64
+import logging
 
-from palimpsest.engine import asking, failures, running, warm
-from palimpsest.engine.earlier import Earlier
-from palimpsest.study.wants.data import changed_sources, check_reports
+from palimpsest.engine import asking, earlier, failures, running, screen, warm
+from palimpsest.study import costs, ends
+from palimpsest.study.wants.data import (
+    changed_sources,
+    check_reports,
+    check_requests,
+    check_splits,
+    spelled_alike,
+)
 
 
 def result_folders():
-    tops = (*(study.folder for study in STUDIES), paths.SHARED)
+    tops = (*(study.folder for study in STUDIES), STUDIES[0].path(paths.SHARED))
     return (path for top in tops for path, _, _ in os.walk(top))
 
 
 def enter_folder():
-    """Say who else is at work here. Of a run that was killed, take away the lock: Snakemake cannot
+    """Warn of other runs in this folder. Remove the lock of a run that was killed: Snakemake cannot
     know that nobody holds it any more."""
+    if running.entered():
+        return  # by another `module` of this run
     try:
-        alive, killed = running.enter(Path(".snakemake/runs"))
+        alive, killed = running.enter(running.FOLDER)
     except OSError:
-        return  # a file system without locks: what Snakemake says of its own has to do
+        return  # a file system without locks: Snakemake's own check must suffice
+    earlier.clear(earlier.FOLDER, alive)
     if alive:
-        logger.warning(f"Another run is at work in this folder: {', '.join(alive)} (process@host).")
-    elif killed:
-        for lock in Path(".snakemake/locks").glob("*.lock"):
-            lock.unlink(missing_ok=True)
+        files = ", ".join(f"{running.FOLDER}/{name}" for name in running.of_other_hosts(alive))
+        remedy = (
+            f" If one has ended on another host without a trace, as a container may, remove {files};"
+            " a file that no run has touched for an hour is removed by itself."
+        )
+        logger.warning(
+            f"Another run is at work in this folder: {', '.join(alive)} (process@host)."
+            f"{remedy if files else ''}"
+        )
+    if killed:
+        if alive:
+            lock = "lock stays until no other run is at work here, then run again: it is removed"
+        else:
+            lock = "lock is removed"
+            for one in Path(".snakemake/locks").glob("*.lock"):
+                one.unlink(missing_ok=True)
         logger.warning(
             f"An earlier run in this folder was killed: {', '.join(killed)} (process@host). Its "
-            "lock is removed, and what it did not finish is made again; training resumes from its "
-            "last checkpoint."
+            f"{lock}, and what it did not finish is made again; training resumes from its last "
+            "checkpoint."
         )
 
 
@@ -34,18 +56,60 @@ for study in STUDIES:
     or_stop(check_reports, study)
 if workflow.is_main_process:
     if not workflow.output_settings.dryrun:
-        or_stop(running.check_writable, [".snakemake", "results"])
+        or_stop(running.check_writable, [".snakemake", RESULTS])
     enter_folder()
 elif workflow.remote_exec:
     os.environ.pop(
         running.VARIABLE, None
     )  # a job on a cluster may outlive the run that asked for it
-# What another run keeps, or the one on a cluster's front end, is its own.
+# Jobs must not use the warm process of another run, or of the one on a cluster's front end.
 STEPS_ARE_COLD = os.environ.pop(asking.VARIABLE, None) == "0"
 
 
+def jobs_to_run():
+    """Rule and reasons of each job that a dry run found."""
+    for job in workflow.dag.needrun_jobs(exclude_finished=False):
+        reason = workflow.dag.reason(job)
+        changed = reason.params_changed
+        params = screen.changed_params(changed.only_old, changed.only_new) if changed else []
+        names = (name for name in reason.get_names() if name != screen.PARAMS)
+        yield job.rule.name, [*names, *params]
+
+
+def files_of(jobs):
+    return {str(path) for job in jobs for path in job.output}
+
+
+def tell_results():
+    """Tell where to look, of what this run was asked for."""
+    for line in ends.where_to_look(STUDIES, files_of(workflow.dag.jobs), sys.argv):
+        logger.info(line)
+
+
+def tell_end(nothing_to_do):
+    if nothing_to_do:
+        tell_results()
+        return
+    made = files_of(workflow.dag.needrun_jobs(exclude_finished=False))
+    served = (line for study in STUDIES for line in costs.told(study, made))
+    for line in (*served, *ends.unchecked(STUDIES)):
+        logger.info(line)
+
+
+def put_up_screen():
+    """A line a job, where Snakemake itself writes on the screen, and not a plugin for it."""
+    handlers = (one for one in logger.handlers if one.name == "DefaultStreamHandler")
+    own = next(handlers, logging.NullHandler())
+    logger.removeHandler(own)
+    logger.addHandler(screen.Screen(own, workflow.output_settings, jobs_to_run, tell_end))
+
+
+if IS_MAIN and workflow.is_main_process:
+    put_up_screen()
+
+
 def warn_of_changed_sources(study):
-    """Say while the graph is built that a source is no longer what the records were made from."""
+    """Warn while the graph is built that a source is no longer what the records were made from."""
     changed = or_stop(changed_sources, study)
     if changed:
         logger.warning(
@@ -55,9 +119,31 @@ def warn_of_changed_sources(study):
         )
 
 
+def warn_of_look_alikes(study):
+    """Warn of owners in several spellings before a request deletes the records of one alone."""
+    groups = or_stop(spelled_alike, study)
+    if groups:
+        named = "; ".join(" and ".join(f"{one[:40]!a}" for one in group) for group in groups[:5])
+        logger.warning(
+            f"{study.name}: {len(groups)} owners stand in the records in several spellings: {named}"
+            f"{'; ...' if len(groups) > 5 else ''}. Say in the study whether these are one owner: "
+            "`same_owner: normalized`, or `exact`."
+        )
+
+
+def look_up_requests(study):
+    """`-n` on a fresh folder reads no source: whom the ledger names is looked up by the first jobs."""
+    unknown = or_stop(check_requests, study)
+    if unknown and workflow.output_settings.dryrun:
+        logger.warning(
+            f"{study.name}: the owners of {', '.join(unknown)} are not looked up yet, as there are "
+            "no records of the present sources; the first jobs do that, before anything is trained."
+        )
+
+
 def warn_of_lost_records(study):
-    """Say that results are taken as they are: without Snakemake's records of how they were made,
-    their dates are all there is to go by."""
+    """Warn that results are taken as they are: without Snakemake's records of how they were made,
+    only their dates count."""
     if str(getattr(workflow.workflow_settings, "persistence_backend", "file")) != "file":
         return
     for path in (study.path(paths.RECORDS), study.path(paths.TABLE)):
@@ -77,20 +163,33 @@ def warn_of_lost_records(study):
 for study in STUDIES:
     warn_of_changed_sources(study)
     if workflow.is_main_process:
+        or_stop(check_splits, study)
+        look_up_requests(study)
+        warn_of_look_alikes(study)
         warn_of_lost_records(study)
 
 
+def check_cores():
+    """Snakemake would wait for ever, and hold its lock."""
+    cores = workflow.resource_settings.cores
+    if workflow.local_exec and cores is not None and cores < 1:
+        raise WorkflowError(
+            f"No job can run on {cores} cores. Give --cores 1 or more, or 'all'; `snakemake -n` "
+            "shows what would run."
+        )
+
+
 def lift_rate_limit():
-    """Jobs on this machine need no limit of submissions a second. With one, Snakemake 9.27 looks
-    through all waiting jobs again once a second for every job that has finished: half a core after
-    400 jobs of 900."""
+    """Jobs on this machine need no limit of submissions per second. With one, Snakemake 9.27
+    searches all waiting jobs once a second for every finished job: half a core after 400 of 900
+    jobs."""
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
 
 
 def start_warm():
-    """On this machine steps are started from a process that has imported already; it ends with this
-    one."""
+    """On this machine steps are started from a process that has imported the packages already; it
+    ends with this one."""
     if workflow.local_exec and workflow.is_main_process and not STEPS_ARE_COLD:
         try:
             process = warm.start()
@@ -104,13 +203,18 @@ def start_warm():
 
 
 def tell_start():
-    """Where jobs will run: a misspelt profile is ignored in silence, and everything would run on
-    this machine."""
+    """Report where jobs will run: a misspelt profile is silently ignored, and everything would run
+    on this machine."""
     for study in STUDIES:
         states = ", ".join(study.plan.states)
         states += f" (purged up to {study.plan.purged})" if study.is_purged else ""
         logger.info(f"Study {study.name}, states {states}.")
-    logger.info(f"Executor {workflow.executor_plugin.name}, cores {workflow.cores}.")
+    # On a cluster there may be no number of cores: `workflow.cores` would ask for one.
+    cores = workflow.resource_settings.cores
+    machine = f", cores {cores}" if cores else ""
+    logger.info(f"Executor {workflow.executor_plugin.name}{machine}.")
+    if LEFT_OUT:
+        logger.info(f"Left out of the environment, since results follow: {', '.join(LEFT_OUT)}.")
 
 
 def recorded_at(path):
@@ -120,17 +224,21 @@ def recorded_at(path):
     return kept._record_path(kept._metadata_path, path) if hasattr(kept, "_metadata_path") else None
 
 
-EARLIER = Earlier(Path(".snakemake/earlier"), recorded_at)
+EARLIER = earlier.Earlier(earlier.FOLDER / running.name(), recorded_at)
 
 
 def hold_earlier():
-    EARLIER.drop()
     for job in workflow.dag.needrun_jobs():
         EARLIER.hold(workflow.dag.jobid(job), job.output)
 
 
 def put_back_earlier():
-    back = EARLIER.put_back(set(map(workflow.dag.jobid, workflow.dag.finished_jobs)))
+    back, lost = EARLIER.put_back(set(map(workflow.dag.jobid, workflow.dag.finished_jobs)))
+    if lost:
+        logger.warning(
+            "These results of an earlier run could not be put back, since the copies that were "
+            f"kept of them are gone or changed: {', '.join(lost[:5])}."
+        )
     if back:
         more = f" and {len(back) - 5} more" if len(back) > 5 else ""
         logger.info(
@@ -140,6 +248,6 @@ def put_back_earlier():
 
 
 def tell_failures(logs):
-    """What each job that failed says in its log, so that nobody has to look for it."""
-    for told, ending in failures.endings(logs).items():
-        logger.error(f"{', '.join(told)} ends with:\n{ending}")
+    """Show the end of the log of each job that failed."""
+    for names, ending in failures.endings(logs).items():
+        logger.error(f"{', '.join(names)} ends with:\n{ending}")

@@ -1,4 +1,4 @@
-# Forward passes. A rule a track, since a track says which scores one job writes.
+# Forward passes. One rule per track, since a track decides which scores one job writes.
 
 
 for END, TRACK, OF_TRACK in targets.by_track(STUDIES):
@@ -26,7 +26,7 @@ for END, TRACK, OF_TRACK in targets.by_track(STUDIES):
             counts=counts("score"),
             arguments=arguments("score"),
         message:
-            "Scoring with {wildcards.model} of {wildcards.study} as of {wildcards.version}, seed"
+            "Scoring with {wildcards.model} of {wildcards.study} as of {wildcards.state}, seed"
             " {wildcards.seed}"
         shell:
             "python -m palimpsest score --settings {params.settings:q} {params.arguments}"

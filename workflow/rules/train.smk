@@ -1,13 +1,13 @@
-# One rule trains everything: the base, the oracles, and each stage of each teacher. What they begin
-# from may be pretrained by a recipe.
+# One rule trains everything: the base, the oracles, and each stage of each teacher. They may start
+# from a model that a recipe pretrained.
 
 
 rule pretrain:
     input:
         files("pretrain"),
     output:
-        [f"{paths.RECIPE}/{name}" for name in ("config.json", "training.json", "run.json")],
-        model=f"{paths.RECIPE}/model.safetensors",
+        [f"{paths.RECIPE}/{name}" for name in paths.WITH_RECIPE],
+        model=f"{paths.RECIPE}/{paths.WEIGHTS}",
     log:
         "results/pretrained/logs/{recipe}/pretrain.log",
     conda:
@@ -29,15 +29,15 @@ rule pretrain:
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
-# Training hangs on the digests of its slices and on the reports of what it starts from; the slices
-# and models themselves are no reason to run again: Snakemake compares what is larger than a
+# Training depends on the digests of its slices and on the reports of what it starts from; the
+# slices and models themselves are no reason to run again: Snakemake compares what is larger than a
 # megabyte by its date.
 rule train:
     input:
         files("train"),
     output:
         paths.around(paths.CHECKPOINT),
-        model=f"{paths.CHECKPOINT}/model.safetensors",
+        model=f"{paths.CHECKPOINT}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/train/seed{seed}/{checkpoint}.log",
     conda:

@@ -1,4 +1,4 @@
-# A method trains the model of the state before until it is to have forgotten what a request names.
+# A method changes the model of the previous state so that it forgets what a request names.
 
 
 rule unlearn:
@@ -6,7 +6,7 @@ rule unlearn:
         files("unlearn"),
     output:
         paths.around(paths.METHOD),
-        model=f"{paths.METHOD}/model.safetensors",
+        model=f"{paths.METHOD}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
     conda:
@@ -30,14 +30,14 @@ rule unlearn:
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
-# A further model that methods hold their own against: it learns a set, with a sample of the retained
-# data. Methods that ask for the same share it.
+# A further model that methods compare theirs with: it learns a set, with a sample of the retained
+# data. Methods that ask for the same one share it.
 rule auxiliary:
     input:
         files("auxiliary"),
     output:
         paths.around(paths.AUXILIARY),
-        model=f"{paths.AUXILIARY}/model.safetensors",
+        model=f"{paths.AUXILIARY}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/auxiliaries/seed{seed}/{auxiliary}/{state}.log",
     conda:

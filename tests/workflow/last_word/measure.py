@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from palimpsest.data.shards import SINGLE
 from palimpsest.data.storage import read_parquet
-from palimpsest.study.plan import SINGLE
-from palimpsest.tables import row
+from palimpsest.report.tables import row
 from palimpsest.tracks.measured import Given, Measured, whose
 
 SETS = {"heldout": "test", "trained": "retain", "forget": "forget"}

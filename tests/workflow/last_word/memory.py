@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from palimpsest.tracks.last_word.score import score
 
-KNOWN = ("log_likelihood",)
+MEMORIZATION_METRICS = ("log_likelihood",)
 
 
 def memory(model, examples) -> dict[str, float]:

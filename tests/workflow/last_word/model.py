@@ -5,7 +5,7 @@ from palimpsest.tracks.last_word.examples import LastWordExamples
 
 from palimpsest.models.causal import load_causal, make_causal
 from palimpsest.models.tokenizers import encode as encode_texts
-from palimpsest.tracks.predictions import Predictions
+from palimpsest.training.predictions import Predictions
 
 GENERATES = False
 

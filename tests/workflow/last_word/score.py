@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from palimpsest.tracks.last_word.model import predict
 
-from palimpsest.losses import cross_entropy_sum
+from palimpsest.training.losses import cross_entropy_sum
 
 KEPT = ()
 

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import pandas as pd
 
-from palimpsest.cells import lookup, shown
-from palimpsest.methods.shown import in_method_order, method_of
-from palimpsest.selections import newest
-from palimpsest.summary import Section
+from palimpsest.report.cells import lookup, shown
+from palimpsest.report.rows import newest
+from palimpsest.report.shown import in_method_order, method_of
+from palimpsest.report.summary import Section
 
 SCOPE = "last words, "
 ATTACKED: dict[str, tuple[str, str]] = {}
+
+
+def findings(metrics: pd.DataFrame, settings: dict):
+    return ()
 
 
 def sections(metrics: pd.DataFrame, settings: dict):

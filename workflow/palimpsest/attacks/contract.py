@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WeightAttack:
-    """Settings: a frozen dataclass. change(run, settings) changes `run.model`, and gives the ids of
-    the records of the forget set that the attack itself shows to the model: what is measured
-    afterwards is the rest."""
+    """Settings: a frozen dataclass, of a training (training/settings.py) only if it trains.
+    change(run, settings) changes `run.model`, and returns the ids of the records of the forget set
+    that the attack showed to the model: only the others are measured afterwards. An attack that
+    trains nothing calls `run.look()` before and after, for the figure `recovery`, and draws from
+    ``torch_generator(*run.names, "its name")``."""
 
     Settings: type
     change: Callable[[Run, Any], list[str]]

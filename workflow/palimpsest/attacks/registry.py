@@ -1,8 +1,8 @@
-"""What is done to a model after it has forgotten, to see how deep that goes.
+"""Attacks on models after unlearning, to test how deep the forgetting is.
 
-An attack is a module of this folder with one ATTACK, and one line below. It is a node of the graph
-behind a method's model, behind the base and behind the oracle; the model that it leaves is scored
-and measured as theirs are. Adding one runs it alone.
+An attack is a module of this folder with one ATTACK, and one line below. In the graph it follows
+each method's model, the base and the oracle; the attacked model is scored and measured as they are.
+Adding an attack runs it alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Attack:
     tracks: tuple[str, ...]
 
 
-# A model after an attack goes by its own name and, behind this sign, that of the attack.
+# Between the names of a model and of the attack on it: the name of the attacked model.
 AFTER = "+"
 ATTACKS = {"relearn": Attack("palimpsest.attacks.relearn", "relearning", tracks=("causal",))}
 
@@ -36,16 +36,16 @@ def is_attack(name: str) -> bool:
 
 
 def attack_of(name: str) -> Attack:
-    """The attack of this name, or what NAME-VARIANT is a variant of, labelled as such. KeyError for
+    """The attack of this name; of a variant its attack, with the label of the variant. KeyError for
     another name."""
     attack, _, variant = name.partition("-")
-    found = ATTACKS[attack]
-    label = f"{found.label}, {variant.replace('_', ' ')}"
-    return replace(found, label=label) if variant else found
+    plain = ATTACKS[attack]
+    label = f"{plain.label}, {variant.replace('_', ' ')}"
+    return replace(plain, label=label) if variant else plain
 
 
 def facts(names: Iterable[str]) -> dict[str, dict]:
-    """What tables and figures are told of a study's attacks."""
+    """What tables and figures need to know of a study's attacks."""
     return {name: {"label": attack_of(name).label} for name in names}
 
 

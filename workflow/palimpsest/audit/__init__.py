@@ -1,1 +1,2 @@
-"""What is left of the forgotten on disk: passages, files, findings, certificates, purges."""
+"""Audits of what disk still holds of the forgotten: fingerprints, findings, certificates,
+purges."""

@@ -1,8 +1,8 @@
-"""Remove from disk what still holds the forgotten or learnt from it.
+"""Purge: remove from disk the files that hold forgotten records, and models that learnt from them.
 
-To Snakemake nothing happens: files that the present state needs are rewritten without the rows, and
-keep their dates. The rest goes. What is removed is written down first, so that a purge that is cut
-short is finished by the next one.
+Files that the present state needs are rewritten without the forgotten rows; they keep their dates,
+so that Snakemake reruns nothing. The others are removed. The list of removals is written first, so
+that the next purge finishes one that was interrupted.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palimpsest.audit.look import KINDS, Report
-from palimpsest.audit.purges import FILE, owners_of, read_purges
-from palimpsest.audit.scan import RESULTS, of_another_study, study_folder
-from palimpsest.audit.sealed import write_sealed
+from palimpsest.audit.scan import of_another_study
 from palimpsest.audit.trained import checkpoints
 from palimpsest.data.pseudonyms import pseudonym
+from palimpsest.data.secret import identified
+from palimpsest.data.shards import SINGLE
 from palimpsest.data.storage import TEXTS, read_parquet, records_digest, write_parquet
+from palimpsest.engine.sealed import write_sealed
 from palimpsest.files import file_digest, keeping_date, read_json, write_json
-from palimpsest.study.plan import SINGLE, Plan
+from palimpsest.study import paths
+from palimpsest.study.plan import Plan
+from palimpsest.study.purges import FILE, owners_of, read_purges
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,9 @@ class Action:
 
 
 def actions(plan: Plan, report: Report) -> list[Action]:
-    """One action a file that the audit found, and for what goes with it: the whole folder of a
+    """One action for each file that the audit found and for its companions: the whole folder of a
     model, the digest of a table."""
-    folders = {folder.as_posix() for folder in checkpoints(study_folder(plan))}
+    folders = {folder.as_posix() for folder in checkpoints(plan.folder)}
     kept = needed(plan)
     held: dict[str, dict[str, set]] = {}
     for finding in report.findings:
@@ -57,31 +60,35 @@ def actions(plan: Plan, report: Report) -> list[Action]:
     ]
 
 
+# Sets that are scored once for all states.
+KEPT_SETS = ("heldout", "trained")
+
+
 def needed(plan: Plan) -> set[str]:
-    """Tables that the newest state needs, though they hold more than it."""
-    study = study_folder(plan)
-    tables = ("data/records", "data/index", "data/candidates", "sets/heldout", "sets/trained")
-    paths = {study / f"{name}.parquet" for name in tables}
-    for path in (
-        path
-        for name in ("heldout", "trained")
-        for path in study.glob(f"seed*/scores/*/*/{name}.parquet")
-    ):
-        model, version = path.parts[-3:-1]
+    """Tables that the newest state needs, although they hold forgotten records too."""
+    tables = {plan.path(one) for one in (paths.RECORDS, paths.INDEX, paths.CANDIDATES)}
+    tables |= {plan.path(paths.SET, set=name) for name in KEPT_SETS}
+    for path in plan.folder.glob(paths.places(paths.SCORES)):
+        scored = paths.names(paths.SCORES, path.relative_to(plan.folder).as_posix())
+        if scored["set"] not in KEPT_SETS:
+            continue
+        model = scored["model"]
         sharding = model.removeprefix("teachers-") if model.startswith("teachers-") else SINGLE
-        if version in plan.ensemble_versions(int(path.parts[-5][4:]), sharding, plan.latest):
-            paths.add(path)
-    return {path.as_posix() for path in paths}
+        if scored["state"] in plan.ensemble_states(int(scored["seed"]), sharding, plan.latest):
+            tables.add(path)
+    return {path.as_posix() for path in tables}
 
 
 def newest(plan: Plan) -> set[str]:
-    """Models of the newest state, and the slices that they were trained on."""
-    found = set()
+    """Paths of the models of the newest state, and of the slices that they were trained on."""
+    files = set()
     for seed, checkpoint in plan.checkpoints(plan.latest):
-        folder = study_folder(plan) / f"seed{seed}"
-        found.add((folder / checkpoint.name / "model.safetensors").as_posix())
-        found |= {(folder / "shards" / f"{name}.parquet").as_posix() for name in checkpoint.slices}
-    return found
+        files.add(
+            plan.path(paths.CHECKPOINT, seed=seed, checkpoint=checkpoint.name) / paths.WEIGHTS
+        )
+        for name in checkpoint.slices:
+            files.add(plan.path(paths.SLICE_OF_NAME, seed=seed, name=name, end="parquet"))
+    return {path.as_posix() for path in files}
 
 
 def _with_companions(path: Path, folders: set[str], kept: set[str]) -> list[Path]:
@@ -99,19 +106,20 @@ def _with_companions(path: Path, folders: set[str], kept: set[str]) -> list[Path
 
 
 def _what(plan: Plan, path: Path, kept: set[str]) -> str:
-    if of_another_study(path, plan.study["study"]):
+    if of_another_study(path, plan.study["study"], plan.results):
         return "leave"
     return "rewrite" if path.as_posix() in kept else "remove"
 
 
 def purge(plan: Plan, doing: list[Action], date: str, names: frozenset[str]) -> None:
-    """Write down what will go, then do it; ``names`` are pseudonyms of forgotten owners and
+    """Record the actions, then carry them out; ``names`` are pseudonyms of forgotten owners and
     records."""
-    study = study_folder(plan)
+    study = plan.folder
     removed = [
         {
             "path": one.path.as_posix(),
-            "sha256": file_digest(one.path),
+            # a broken link and an empty folder have nothing but their name
+            "sha256": file_digest(one.path) if one.path.is_file() else "",
             "kinds": list(one.kinds),
             "requests": list(one.requests),
         }
@@ -123,10 +131,11 @@ def purge(plan: Plan, doing: list[Action], date: str, names: frozenset[str]) -> 
         for one in doing
         if one.what == "rewrite"
     ]
-    owners = {request.name: owners_of(request, plan.study["salt"]) for request in plan.requests}
+    owners = {request.name: owners_of(request, plan.secret) for request in plan.requests}
     entry = {
         "upto": plan.latest,
         "owners": owners,
+        "secret": identified(plan.secret),
         "date": date,
         "removed": removed,
         "rewritten": rewritten,
@@ -136,22 +145,23 @@ def purge(plan: Plan, doing: list[Action], date: str, names: frozenset[str]) -> 
     )
     for one in doing:
         if one.what == "rewrite":
-            rewrite(one.path, names, plan.study["salt"])
+            rewrite(one.path, names, plan.secret)
         elif one.what == "remove":
-            one.path.unlink(missing_ok=True)
-            _drop_empty(one.path.parent)
+            if one.path.is_symlink() or not one.path.is_dir():
+                one.path.unlink(missing_ok=True)
+            _drop_empty(one.path, Path(plan.results))
 
 
-def rewrite(path: Path, names: frozenset[str], salt: str) -> None:
-    """The table without the rows of forgotten owners and records, and its digest with it; both keep
-    their dates."""
+def rewrite(path: Path, names: frozenset[str], secret: str) -> None:
+    """Remove the rows of forgotten owners and records from a table and update its digest; both
+    files keep their dates."""
     frame = read_parquet(path)
     columns = [name for name in ("owner", "record_id") if name in frame.columns]
     gone = {
         value
         for name in columns
         for value in frame[name].unique()
-        if pseudonym(str(value), salt) in names
+        if pseudonym(str(value), secret) in names
     }
     frame = frame[~frame[columns].isin(gone).any(axis=1)].reset_index(drop=True)
     with keeping_date(path):
@@ -163,7 +173,9 @@ def rewrite(path: Path, names: frozenset[str], salt: str) -> None:
             write_json(report, read_json(report) | counts | {"digest": records_digest(frame)})
 
 
-def _drop_empty(folder: Path) -> None:
-    while folder not in (RESULTS, Path(".")) and folder.is_dir() and not any(folder.iterdir()):
+def _drop_empty(folder: Path, top: Path) -> None:
+    """Remove a folder, if it is one, and those above it, while they are empty."""
+    folder = folder if folder.is_dir() else folder.parent
+    while folder not in (top, Path(".")) and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

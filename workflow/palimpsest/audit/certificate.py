@@ -4,24 +4,27 @@ what is left on disk."""
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pandas as pd
-import yaml
-from jsonschema import Draft202012Validator
 
 from palimpsest.audit.checks import Checks
-from palimpsest.audit.purges import owners_of, read_purges, removed
-from palimpsest.audit.scan import scan, study_folder
+from palimpsest.audit.filed import checked, link_to, now, read_certificate
+from palimpsest.audit.recipes import Weights, recipe_of, recorded_weights
+from palimpsest.audit.scan import scan
 from palimpsest.audit.trained import trained_owners
-from palimpsest.data.shards import parse_sharding, place
+from palimpsest.audit.verification import last
+from palimpsest.data.secret import identified
+from palimpsest.data.shards import SINGLE, parse_sharding, place
+from palimpsest.engine.release import release
+from palimpsest.engine.sealed import seal_of
 from palimpsest.files import read_json
-from palimpsest.study.plan import SINGLE, Plan
-from palimpsest.tables import ALL_SEEDS, tidy
+from palimpsest.report.tables import ALL_SEEDS, tidy
+from palimpsest.study import paths
+from palimpsest.study.evidence import read_evidence
+from palimpsest.study.plan import Plan
+from palimpsest.study.purges import ledger_digest, owners_of, read_purges, removals
 from palimpsest.training.report import read_reports
 
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "certificate.schema.yaml"
 SHOWN = (
     "accuracy",
     "equalized_odds_max",
@@ -39,39 +42,65 @@ SETS = ("test", "train", "retain", "forget", "forget_before")
 
 
 def certify(
-    plan: Plan, request: str, wanted: dict, metrics: list[pd.DataFrame], sources: list[dict]
+    plan: Plan, request: str, settings: dict, metrics: list[pd.DataFrame], sources: list[dict]
 ) -> dict:
-    """The certificate of ``request``, whose deletion holds in ``wanted["state"]``, with intervals
-    of ``wanted["level"]``, of metrics as ``wanted["metrics"]`` describes them; it fits
+    """The certificate of ``request``, which is honoured in ``settings["state"]``, with intervals of
+    ``settings["level"]`` and metrics as ``settings["metrics"]`` describes them; it fits
     ``workflow/schemas/certificate.schema.yaml``."""
-    named, state = plan.requests[plan.order[request] - 1], wanted["state"]
-    replaced = replacements(plan, request, state)
-    evidence = read_json(study_folder(plan) / "requests" / f"{request}.json")
+    named, state = plan.requests[plan.order[request] - 1], settings["state"]
+    before = link_to(plan, request)
+    filed = recorded_weights(plan, request, settings["digests"])
+    replaced = replacements(plan, request, state, filed)
+    evidence = read_evidence(plan.path(paths.REQUEST, request=request))
+    remains, scanned_at = scan(plan, [request], sources).as_dict(), now()
     certificate = {
-        "study": plan.study["study"], "request": request, "state": state, "issued": now(),
-        "owners": owners_of(named, plan.study["salt"]), "records": evidence["records"],
-        "replaced": replaced, "bit_exact": all(all(one["checks"].values()) for one in replaced),
+        "study": plan.study["study"], "request": request, "state": state,
+        "details": settings["details"], "issued": now(), "revised": None, "scanned_at": scanned_at,
+        "owners": owners_of(named, plan.secret), "secret": identified(plan.secret),
+        "records": evidence["records"], "replaced": replaced,
+        "consistent": all(all(one["checks"].values()) for one in replaced),
+        "verified": last(plan, request, replaced), "methods": settings["methods"],
         "cost": costs(plan, replaced),
-        "metrics": against_oracle(metrics, wanted["level"], wanted["metrics"]),
-        "versions": versions(plan, replaced), "remains": scan(plan, [request], sources).as_dict(),
-        "purged": last_purge(plan, request),
+        "metrics": against_oracle(metrics, settings["level"], settings["metrics"]),
+        "versions": versions(plan, replaced), "remains": remains,
+        "purged": last_purge(plan, request), "before": before,
+        "takes_place_of": replaced_certificate(plan, request),
+        "ledger": ledger_digest(plan.requests, request, plan.secret),
+        "settings": settings["digests"], "code": release(),
+        "data": {
+            "before": data_digest(plan, plan.names[plan.order[request] - 1]),
+            "after": data_digest(plan, state),
+        },
     }  # fmt: skip
     return checked(certificate)
 
 
-def checked(certificate: dict) -> dict:
-    Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))).validate(certificate)
-    return certificate
+def replaced_certificate(plan: Plan, request: str) -> str | None:
+    """The seal of an earlier certificate of this request, which was lost or is outdated, as the one
+    after it names it: so that one still follows in the chain. None where none follows."""
+    later = plan.names[plan.order[request] + 1 :][:1]
+    filed = [plan.path(paths.CERTIFICATE, request=name) for name in later]
+    links = [read_certificate(path)["before"] for path in filed if path.is_file()]
+    return links[0]["digest"] if links else None
 
 
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def data_digest(plan: Plan, state: str) -> str | None:
+    """SHA-256 of the digests of all slices that a state's models are trained on; None where one is
+    no longer on this disk."""
+    digests = {}
+    for seed, checkpoint in plan.checkpoints(state):
+        for name in checkpoint.slices:
+            path = plan.path(paths.SLICE_OF_NAME, seed=seed, name=name, end="json")
+            if not path.is_file():
+                return None
+            digests[f"seed{seed}/{name}"] = read_json(path, "digest")["digest"]
+    return seal_of(digests)
 
 
 def last_purge(plan: Plan, request: str) -> dict | None:
-    """The last purge that a request's text or models fell under, and how many files it took of
-    them."""
-    for purge in reversed(read_purges(study_folder(plan))):
+    """The date of the last purge of a request's text or models, and how many files it removed and
+    rewrote; None if there was none."""
+    for purge in reversed(read_purges(plan.folder)):
         counts = {
             what: sum(request in entry["requests"] for entry in purge[what])
             for what in ("removed", "rewritten")
@@ -84,21 +113,21 @@ def last_purge(plan: Plan, request: str) -> dict | None:
 # --- what was replaced ----------------------------------------------------------------------------
 
 
-def replacements(plan: Plan, request: str, state: str) -> list[dict]:
-    """Each checkpoint that the request had trained anew, what took its place in ``state``, and
-    whether that passes the checks.
+def replacements(plan: Plan, request: str, state: str, filed: Weights) -> list[dict]:
+    """Each checkpoint that was retrained for the request: the old one, its replacement in
+    ``state``, and whether that passes the checks. ``filed``: weights by earlier certificates.
 
-    ``held``: whether the one before had learnt from a record of the owners; of owners without
-    training records none has.
+    ``held``: whether the old one had learnt from a record of the owners; never for owners without
+    training records.
     """
     named = plan.requests[plan.order[request] - 1]
-    owners, trained = named.owners, trained_owners(study_folder(plan), named, plan.study["salt"])
+    owners, trained = named.owners, trained_owners(plan, named)
     singles = [SINGLE] if plan.study["requests"] == "all" else []
-    found = []
+    replaced = []
     for seed in plan.seeds:
         for sharding in dict.fromkeys([*singles, *plan.study["sharding"]]):
             cells, learnt = (
-                {place(one, sharding, plan.study["salt"], seed) for one in some}
+                {place(owner, sharding, plan.study["salt"], seed) for owner in some}
                 for some in (owners, trained)
             )
             shards, slices = parse_sharding(sharding)
@@ -107,54 +136,68 @@ def replacements(plan: Plan, request: str, state: str) -> list[dict]:
                 for stage in range(first, slices + 1):
                     old = _before(plan, request, seed, (sharding, shard, stage))
                     held = any(where == shard and part <= stage for where, part in learnt)
-                    found.append(
+                    replaced.append(
                         _replacement(
                             plan,
                             seed,
                             old,
                             plan.checkpoint(seed, sharding, shard, stage, state),
                             held,
+                            filed,
                         )
                     )
-    return found
+    return replaced
 
 
 def _before(plan: Plan, request: str, seed: int, place: tuple[str, int, int]) -> str:
-    """The checkpoint whose place was taken: the newest of an earlier state that was trained; states
-    in between may never have been."""
+    """The checkpoint that was replaced: the newest of an earlier state that was ever trained, as
+    not all states need be."""
     states = plan.names[: plan.order[request]]
-    found = [plan.checkpoint(seed, *place, state).name for state in reversed(states)]
-    return next((name for name in found if _digest_of(plan, seed, name)), found[0])
+    names = [plan.checkpoint(seed, *place, state).name for state in reversed(states)]
+    return next((name for name in names if _digest_of(plan, seed, name)), names[0])
 
 
-def _replacement(plan: Plan, seed: int, old: str, new, held: bool) -> dict:
-    folder = study_folder(plan) / f"seed{seed}"
-    report = read_reports(folder / new.name)
+def _replacement(plan: Plan, seed: int, old: str, new, held: bool, filed: Weights) -> dict:
+    report = read_reports(plan.path(paths.CHECKPOINT, seed=seed, checkpoint=new.name))
     return {
         "seed": seed, "checkpoint": new.name, "sha256": report["sha256"], "replaced": old,
         "replaced_sha256": _digest_of(plan, seed, old), "held": held,
         "trained_on": report["slices"], "records": report["records"], "tokens": report["tokens"],
         "seconds": round(report["seconds"], 3), "start": report["start"],
         "start_sha256": report["start_sha256"], "device": report["device"],
-        "checks": Checks(plan, seed).of(new),
-    }  # fmt: skip
+        "recipe": recipe_of(report), "checks": Checks(plan, seed, filed).of(new),
+    } | whereabouts(plan, removals(plan.folder), seed, new.name, old)  # fmt: skip
+
+
+def whereabouts(
+    plan: Plan, gone: dict[str, dict], seed: int, checkpoint: str, replaced: str
+) -> dict:
+    """What purges, whose removals are ``gone``, did to a checkpoint that took the place of another,
+    and to that one.
+    `superseded`: what took its place in turn; `replaced_removed`: when the other was removed."""
+
+    def removed(name: str) -> str | None:
+        model = plan.path(paths.CHECKPOINT, seed=seed, checkpoint=name) / paths.WEIGHTS
+        there = model.is_file() or model.as_posix() not in gone
+        return None if there else gone[model.as_posix()]["date"]
+
+    superseded = None
+    if date := removed(checkpoint):
+        newest = plan.checkpoint(seed, *plan.parse(checkpoint)[:3], plan.latest).name
+        sha256 = _digest_of(plan, seed, newest)
+        superseded = {"checkpoint": newest, "sha256": sha256, "removed": date}
+    return {"superseded": superseded, "replaced_removed": removed(replaced)}
 
 
 def _digest_of(plan: Plan, seed: int, checkpoint: str) -> str | None:
-    """SHA-256 of a checkpoint's weights, also of one that was purged; None where it never lay on
+    """SHA-256 of a checkpoint's weights, also of one that was purged; None where it was never on
     this disk."""
-    model = study_folder(plan) / f"seed{seed}" / checkpoint / "model.safetensors"
-    report = model.with_name("training.json")
+    folder = plan.path(paths.CHECKPOINT, seed=seed, checkpoint=checkpoint)
+    model, report = folder / paths.WEIGHTS, folder / paths.REPORT
     if report.is_file():
         return read_json(report)["sha256"]
-    return next(
-        (
-            entry["sha256"]
-            for entry in removed(study_folder(plan))
-            if entry["path"] == model.as_posix()
-        ),
-        None,
-    )
+    gone = removals(plan.folder).get(model.as_posix())
+    return gone and gone["sha256"]
 
 
 # --- numbers --------------------------------------------------------------------------------------
@@ -181,16 +224,16 @@ def costs(plan: Plan, replaced: list[dict]) -> list[dict]:
 def against_oracle(
     metrics: list[pd.DataFrame], level: float, described: dict[str, dict]
 ) -> list[dict]:
-    """Numbers of the request's state over all seeds, the oracle's among them where the study has
-    one. JSON knows finite numbers alone: NaN is null, and an infinite one, as a perplexity may be,
-    the text 'inf'."""
+    """Metrics of the request's state over all seeds, with the oracle's where the study has one.
+    JSON has finite numbers only: NaN becomes null, and infinity, as of a perplexity, the text
+    'inf'."""
     rows = (
         tidy(metrics, level, described)
         if metrics
         else pd.DataFrame(columns=["seed", "metric", "set"])
     )
     shown = rows[(rows["seed"] == ALL_SEEDS) & rows["metric"].isin(SHOWN) & rows["set"].isin(SETS)]
-    columns = ["method", "shards", "set", "metric", "group", "value", "ci_low", "ci_high"]
+    columns = ["method", "shards", "set", "metric", "group", "value", "ci_low", "ci_high", "n"]
     return [
         {
             name: _in_json(value) if isinstance(value, float) else value
@@ -205,15 +248,16 @@ def _in_json(value: float) -> float | str | None:
 
 
 def versions(plan: Plan, replaced: list[dict]) -> dict[str, str]:
-    """What the models were made with, by their own reports, several where they differ; and what
-    wrote the certificate."""
+    """Versions that the models were trained with, by their reports, several where they differ, and
+    the version that wrote the certificate."""
     from palimpsest import __version__
 
-    found: dict[str, set[str]] = {}
+    collected: dict[str, set[str]] = {}
     for one in replaced:
-        report = read_reports(study_folder(plan) / f"seed{one['seed']}" / one["checkpoint"])
+        place = {"seed": one["seed"], "checkpoint": one["checkpoint"]}
+        report = read_reports(plan.path(paths.CHECKPOINT, **place))
         for name, version in {"training code": report["code"], **report["versions"]}.items():
-            found.setdefault(name, set()).add(version)
-    return {name: ", ".join(sorted(known)) for name, known in found.items()} | {
+            collected.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in collected.items()} | {
         "certificate written by palimpsest": __version__
     }

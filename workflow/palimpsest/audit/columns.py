@@ -1,4 +1,4 @@
-"""What tables say, column by column: a text or its tokens may stand one a row, beside scores and
+"""Read tables column by column: a text or its tokens may be stored one a row, beside scores and
 numbers."""
 
 from __future__ import annotations
@@ -10,11 +10,23 @@ from itertools import zip_longest
 
 import numpy as np
 
+from palimpsest.audit.encodings import said_otherwise
 from palimpsest.audit.passages import BREAK, SHORTEST
-from palimpsest.audit.texts import NAMES, OVERLAP, ROW, SHORTEST_RUN, Said, Unread, ids, rows, texts
+from palimpsest.audit.texts import (
+    NAMES,
+    OVERLAP,
+    ROW,
+    SHORTEST_RUN,
+    Said,
+    Unread,
+    ids,
+    rows,
+    texts,
+    whole,
+)
 
-LARGEST = 1 << 30  # bytes of a column that is put together
-PIECE = 1 << 26  # bytes of groups of rows that are put together
+LARGEST = 1 << 30  # bytes of a column whose chunks are joined
+PIECE = 1 << 26  # bytes of row groups that are joined
 DTYPES = {
     f"{kind}{8 * size}": f"<{kind.lower()}{size}"
     for kind in "IUF"
@@ -24,23 +36,44 @@ DTYPES = {
 
 
 def stacked(cells: Iterable[str]) -> str:
-    """Cells below each other as one text, so that words that stand one a row are read on. No
-    passage reaches from a cell that is a text of its own into the next: the end of one record and
-    the beginning of another are nobody's.
+    """The cells of a column as one text, so that words stored one a row are read in sequence. No
+    passage reaches from a cell that is a whole text into the next: the end of one record with the
+    beginning of another is nobody's text.
     """
     return "\n".join(
         f"{BREAK}{cell}{BREAK}" if cell.count(" ") >= SHORTEST - 1 else cell for cell in cells
     )
 
 
-def column(values: Iterable) -> Iterator[Said]:
-    """What cells below each other say, as one text and as one run of ids, so that no cell is looked
-    for by itself."""
+def pieces(cells: list[str]) -> str:
+    """Cells that are pieces of one text, each with the blank before or after it, as a model or a
+    stream gives them; "" where they are not."""
+    short = [cell if cell.count(" ") < SHORTEST - 1 else f"{BREAK}{cell}{BREAK}" for cell in cells]
+    blank = any(cell != cell.strip() for cell in short if BREAK not in cell)
+    return "".join(short) if blank else ""
+
+
+def strings(cells: list[str], said: Callable | None = None) -> Iterator[Said]:
+    """The cells of a column of strings; ``said``: of bytes, for what is encoded in a cell."""
+    yield from texts(stacked(cells))
+    if some := whole(cells):
+        yield Said("names", some)
+    if joined := pieces(cells):
+        yield from texts(joined)
+    if said:
+        yield from said_otherwise("\x1e".join(cells).encode(errors="replace"), said)
+
+
+def column(values: Iterable, said: Callable | None = None) -> Iterator[Said]:
+    """The cells of a column as one text and as one run of ids, so that they are searched
+    together."""
     values = list(values)
-    strings = [value for value in values if isinstance(value, str)]
+    cells = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if type(value) in (int, float) and 0 <= value < 1 << 31]
-    if strings:
-        yield from texts(stacked(strings))
+    if cells:
+        yield from strings(cells, said)
+    if some := whole(str(value) for value in values if type(value) is int):
+        yield Said("names", some)
     if len(numbers) >= SHORTEST_RUN:
         yield from ids(numbers)
 
@@ -49,7 +82,7 @@ def column(values: Iterable) -> Iterator[Said]:
 
 
 def written(text: str) -> Iterator[Said]:
-    """Columns of JSON, of JSON lines, and of rows cut by commas and the like."""
+    """Columns of JSON, of JSON lines, and of rows that are cut by commas or other separators."""
     parsed = _parsed(text)
     for cells in _tree(parsed) if parsed else zip_longest(*rows(text), fillvalue=""):
         yield from column(cells)
@@ -69,8 +102,9 @@ def _parsed(text: str) -> list:
 
 
 def _tree(value) -> list[list]:
-    """Values of each place of nested lists and dicts; the number of a row is no place."""
-    found: dict[str, list] = {}
+    """Values of nested lists and dicts by their path of keys; numbers of rows are not part of
+    it."""
+    by_path: dict[str, list] = {}
     waiting = [("", value)]
     while waiting:
         place, value = waiting.pop()
@@ -82,8 +116,8 @@ def _tree(value) -> list[list]:
         elif isinstance(value, list):
             waiting += [(place, one) for one in reversed([*value, ROW])]
         else:
-            found.setdefault(place, []).append(value)
-    return list(found.values())
+            by_path.setdefault(place, []).append(value)
+    return list(by_path.values())
 
 
 # --- parquet and arrow ----------------------------------------------------------------------------
@@ -97,7 +131,7 @@ def parquet(source, said: Callable) -> Iterator[Said]:
         file = pq.ParquetFile(source)
         for table in _pieces(map(file.read_row_group, range(file.num_row_groups))):
             yield from _columns(table, said)
-        yield from texts(str(file.schema_arrow.metadata or ""))
+        yield from _schema(file.schema_arrow, said)
     except (pa.ArrowException, OSError):
         raise Unread("a parquet file that is damaged") from None
 
@@ -107,6 +141,7 @@ def arrow(source, stream: bool, said: Callable) -> Iterator[Said]:
 
     try:
         with (pa.ipc.open_stream if stream else pa.ipc.open_file)(source) as file:
+            yield from _schema(file.schema, said)
             batches = file if stream else map(file.get_batch, range(file.num_record_batches))
             for table in _pieces(pa.Table.from_batches([batch]) for batch in batches):
                 yield from _columns(table, said)
@@ -114,9 +149,19 @@ def arrow(source, stream: bool, said: Callable) -> Iterator[Said]:
         raise Unread("an arrow file that is damaged") from None
 
 
+def _schema(schema, said: Callable) -> Iterator[Said]:
+    """The names of the columns, and what is written beside a table."""
+    yield from texts("\n".join(schema.names))
+    fields = (field.metadata for field in schema)
+    for metadata in filter(None, (schema.metadata, *fields)):
+        for name, value in metadata.items():
+            yield from texts(name.decode(errors="replace"))
+            yield from said(value)
+
+
 def _pieces(tables: Iterable) -> Iterator:
-    """Groups of rows, put together while they are small. Each piece begins with the last rows of
-    the one before it, so that words or ids that stand one a row are read on."""
+    """Row groups, joined while they are small. Each piece begins with the last rows of the one
+    before it, so that words or ids stored one a row are read in sequence."""
     import pyarrow as pa
 
     held, size = [], 0
@@ -143,7 +188,7 @@ def _values(name: str, cells, said: Callable) -> Iterator[Said]:
     import pyarrow.compute as pc
     import pyarrow.types as of
 
-    if isinstance(cells, pa.ChunkedArray):  # of a kind that cannot be put together
+    if isinstance(cells, pa.ChunkedArray):  # of a type whose chunks cannot be joined
         for chunk in cells.chunks:
             yield from _values(name, chunk, said)
         return
@@ -171,7 +216,7 @@ def _values(name: str, cells, said: Callable) -> Iterator[Said]:
         values = [value for value in cells.to_pylist() if value is not None]
         if name in NAMES:
             yield Said("names", set(values))
-        yield from texts(stacked(values))
+        yield from strings(values, said)
     elif of.is_integer(kind) or of.is_floating(kind):
         if name in NAMES:
             yield Said("names", set(map(str, cells.drop_null().to_pylist())))
@@ -196,7 +241,7 @@ def _is_text(kind) -> bool:
     return of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind)
 
 
-# --- arrays and data bases ------------------------------------------------------------------------
+# --- arrays and databases -------------------------------------------------------------------------
 
 
 def numpy(file) -> Iterator[Said]:
@@ -215,12 +260,14 @@ def numpy(file) -> Iterator[Said]:
         yield from ids(part)
 
 
-def safetensors(data) -> Iterator[Said]:
-    """Names and notes of the tensors, and tensors of whole numbers; others say nothing."""
+def safetensors(data, said: Callable) -> Iterator[Said]:
+    """Names and metadata of the tensors, and tensors of integers; floats hold no text."""
     length = int.from_bytes(data[:8], "little")
     try:
         entries = json.loads(data[8 : 8 + length])
-        yield from texts(json.dumps(entries, ensure_ascii=False))
+        yield from said(json.dumps(entries, ensure_ascii=False).encode())
+        ends = [entry["data_offsets"][1] for entry in entries.values() if "data_offsets" in entry]
+        yield from said(bytes(data[8 + length + max(ends, default=0) :]))
         for entry in entries.values():
             if kind := DTYPES.get(entry.get("dtype")):
                 start, end = (8 + length + offset for offset in entry["data_offsets"])
@@ -230,11 +277,10 @@ def safetensors(data) -> Iterator[Said]:
 
 
 def sqlite(data: bytes, said: Callable) -> Iterator[Said]:
-    """The tables of a data base, in memory; what was deleted from them is looked for in its
-    bytes."""
+    """The tables of a database, in memory; deleted rows are searched for in its bytes instead."""
     base = sqlite3.connect(":memory:")
     try:
-        # these two bytes say that a log stands beside it
+        # these two bytes would say that it has a write-ahead log beside it
         base.deserialize(data[:18] + b"\1\1" + data[20:])
         for (name,) in base.execute(
             "select name from sqlite_master where type = 'table'"
@@ -245,10 +291,10 @@ def sqlite(data: bytes, said: Callable) -> Iterator[Said]:
             ):
                 if title in NAMES:
                     yield Said("names", {str(cell) for cell in cells})
-                yield from column(cells)
+                yield from column(cells, said)
                 for cell in cells:
                     yield from said(cell) if isinstance(cell, bytes) else ()
     except sqlite3.Error:
-        raise Unread("a data base that is damaged") from None
+        raise Unread("a database that is damaged") from None
     finally:
         base.close()

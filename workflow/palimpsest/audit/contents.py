@@ -1,7 +1,7 @@
-"""What a file says, whatever it is packed in: texts, runs of token ids, and the records that its
+"""What a file holds, whatever it is packed in: texts, runs of token ids, and the records that its
 rows are about.
 
-Nothing is executed or unpickled. What cannot be read is told (kind "unread"), never passed over.
+Nothing is executed or unpickled. What cannot be read is reported (kind "unread"), never skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -28,19 +28,33 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 
 from palimpsest.audit import columns
+from palimpsest.audit.encodings import LARGEST, inflated, said_otherwise, wide
 from palimpsest.audit.pdf import pdf
-from palimpsest.audit.texts import Said, Unread, ids, names, texts
+from palimpsest.audit.texts import Said, Unread, called, ids, names, texts
 
-LARGEST = 1 << 30  # bytes that are read at once: one file, or what it unpacks to
-# bytes of a longer text that are read at once, and of what is read twice
+# bytes of a longer text that are read at once, and by which these pieces overlap
 CHUNK, OVERLAP = 1 << 26, 1 << 20
-DEPTH = 5  # packings within packings
-SAMPLE = 1 << 16  # bytes that tell what kind of file it is
+DEPTH = 5  # archives within archives
+SAMPLE = 1 << 16  # bytes from which the encoding of a text is found
 
 PICTURES_AND_FONTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"wOFF", b"wOF2", b"OTTO")
 CONTROLS = bytes({*range(32)} - {*b"\t\n\r\f\x1b\x1e"})
 PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xf4]{16,}")
+PRINTABLE_LE = re.compile(rb"(?:[\t\n\r\x20-\x7e\xa0-\xff]\0){16,}")
+PRINTABLE_BE = re.compile(rb"(?:\0[\t\n\r\x20-\x7e\xa0-\xff]){16,}")
 URI = re.compile(rb"data:[\w/+.;=%-]*?(;base64)?,([A-Za-z0-9+/=%_.~!*'()-]{16,})")
+GZIP_NAME = re.compile(rb"\x1f\x8b\x08[\x08-\x0b].{6}([^\0]+)\0", re.DOTALL)
+STREAM = re.compile(rb"\x1f\x8b\x08[\0-\x1f]|x[\x01\x5e\x9c\xda]")  # gzip, zlib
+LOCKED = re.compile(
+    rb"-----BEGIN (?:PGP MESSAGE|AGE ENCRYPTED FILE)-----|^\$ANSIBLE_VAULT;"
+    rb"|\Aage-encryption\.org/|application/(?:x-)?pkcs7-mime",
+    re.MULTILINE,
+)
+GIT = re.compile(rb"\A(?:blob|tree|commit|tag) \d+\0")  # how an object of git begins
+OLDER = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp874", "koi8_r"),
+    *("mac_roman", "cp850", "cp037", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"),
+)
 STRINGS = (
     "BINUNICODE",
     "SHORT_BINUNICODE",
@@ -54,7 +68,7 @@ WHOLE = ("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4")
 
 
 def says(path: Path) -> tuple[str, Iterator[Said]]:
-    """(SHA-256 of a file, everything that it says); a large one is not held in memory."""
+    """(SHA-256 of a file, all that it holds); a large one is not read into memory."""
     if path.stat().st_size <= LARGEST:
         data = path.read_bytes()
     else:
@@ -65,7 +79,7 @@ def says(path: Path) -> tuple[str, Iterator[Said]]:
 
 
 def said(data: bytes | mmap.mmap, digest: str | None = None, depth: int = 0) -> Iterator[Said]:
-    """Everything that these bytes say."""
+    """All that these bytes hold."""
     yield Said("digest", digest or hashlib.sha256(data).hexdigest())
     try:
         if depth > DEPTH:
@@ -80,6 +94,8 @@ def _kind(data, inner) -> Iterator[Said]:
 
     head, file = data[:512], pa.BufferReader(pa.py_buffer(data)) if data else None
     if packed := next((opened for magic, opened in PACKED.items() if head.startswith(magic)), None):
+        if named := GZIP_NAME.match(head):
+            yield from _called([named[1].decode("latin-1")])
         yield from inner(_unpacked(packed, file))
     elif head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         yield from _zip(file, inner)
@@ -92,7 +108,7 @@ def _kind(data, inner) -> Iterator[Said]:
     elif head.startswith(b"\x93NUMPY"):
         yield from columns.numpy(file)
     elif head[8:9] == b"{" and len(data) > 9 and int.from_bytes(head[:8], "little") < len(data):
-        yield from columns.safetensors(data)
+        yield from columns.safetensors(data, inner)
     elif len(data) > LARGEST:
         yield from _long(file, inner)
     elif head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
@@ -105,6 +121,10 @@ def _kind(data, inner) -> Iterator[Said]:
         yield from texts(_printable(data))
     elif head.startswith(PICTURES_AND_FONTS) or head[:4] + head[8:12] == b"RIFFWEBP":
         yield from texts(_printable(data))
+        yield from _png(data, inner)
+        yield from _streams(data, inner)
+    elif (stream := _zlib(data)) is not None:
+        yield from inner(GIT.sub(b"", stream, count=1))
     else:
         yield from _plain(data, inner)
 
@@ -137,20 +157,69 @@ def _unpacked(opened, file) -> bytes:
     return data
 
 
+def _zlib(data: bytes) -> bytes | None:
+    """What a zlib stream holds, as a git object is one; None where the bytes are none."""
+    unpacked = inflated(data)
+    if unpacked is not None and len(unpacked) > LARGEST:
+        raise Unread(f"unpacks to more than {LARGEST >> 20} MiB")
+    return unpacked
+
+
+def _streams(data: bytes, inner) -> Iterator[Said]:
+    """What is packed somewhere within other bytes: gzip, zlib, a whole zip file."""
+    for match in STREAM.finditer(data):
+        opened = zlib.decompressobj(47)  # with either header
+        try:
+            unpacked = opened.decompress(memoryview(data)[match.start() :], LARGEST)
+        except zlib.error:
+            continue
+        if opened.eof and unpacked:
+            yield from (one for one in inner(unpacked) if one.kind != "unread")
+    if b"PK\x05\x06" in data and b"PK\x03\x04" in data:
+        yield from _zip(io.BytesIO(data), inner)
+
+
+def _png(data: bytes, inner) -> Iterator[Said]:
+    """What is written into a PNG beside its picture: text, plain or packed."""
+    at = 8
+    while data.startswith(b"\x89PNG") and at + 8 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        body = data[at + 8 : at + 8 + size]
+        if kind in (b"tEXt", b"zTXt", b"iTXt"):
+            keyword, _, rest = body.partition(b"\0")
+            yield from texts(keyword.decode("latin-1"))
+            packed = rest[rest.find(b"x") :] if kind != b"tEXt" and b"x" in rest else b""
+            unpacked = _zlib(packed)
+            yield from inner(rest if unpacked is None else unpacked)
+        at += size + 12
+
+
 def _zip(file, inner) -> Iterator[Said]:
     try:
         with zipfile.ZipFile(file) as archive:
+            yield from _called(info.filename for info in archive.infolist())
+            yield from texts(archive.comment.decode(errors="replace"))
             for info in archive.infolist():
+                yield from texts(info.comment.decode(errors="replace"))
                 with archive.open(info) as member:
                     yield from inner(_unpacked(lambda opened: opened, member))
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
         raise Unread("a zip file that is damaged or locked") from None
 
 
+def _called(paths: Iterable[str]) -> Iterator[Said]:
+    """What the names of files and folders in an archive hold."""
+    paths = list(paths)
+    yield from texts("\n".join(paths))
+    parts = {part for path in paths for part in path.split("/") if part}
+    yield Said("names", set().union(*map(called, parts)))
+
+
 def _tar(file, inner) -> Iterator[Said]:
     try:
         with tarfile.open(fileobj=file) as archive:
             for member in archive:
+                yield from _called([member.name, member.linkname])
                 if member.isfile():
                     yield from inner(_unpacked(archive.extractfile, member))
     except (tarfile.TarError, EOFError):
@@ -158,8 +227,7 @@ def _tar(file, inner) -> Iterator[Said]:
 
 
 def _pickle(file, inner) -> Iterator[Said]:
-    """Strings, bytes and whole numbers in the order in which a pickle names them; nothing is built
-    from it."""
+    """Strings, bytes and whole numbers in the order of a pickle's opcodes; no object is built."""
     strings, numbers, kept, last, start = [], [], {}, None, 0
     try:
         while start < len(file.getbuffer()):
@@ -177,25 +245,42 @@ def _pickle(file, inner) -> Iterator[Said]:
             kept, start = {}, file.tell()
     except (ValueError, IndexError, KeyError, OverflowError):
         file.seek(start)
-        yield from _unknown(file.read())
-    yield from columns.column([*strings, *numbers])
+        yield from _unknown(file.read(), inner)
+    yield from columns.column([*strings, *numbers], inner)
+
+
+def _old_pickle(data: bytes, inner) -> Iterator[Said] | None:
+    """A pickle of the first protocols, which begin like any text; None where it is none."""
+    if data[:1] not in (b"(", b"]", b"}", b"c", b"V", b"S") or not data.rstrip().endswith(b"."):
+        return None
+    try:
+        for _ in pickletools.genops(data):
+            pass
+    except (ValueError, IndexError, KeyError, OverflowError):
+        return None
+    return _pickle(io.BytesIO(data), inner)
 
 
 # --- anything else --------------------------------------------------------------------------------
 
 
 def _plain(data: bytes, inner) -> Iterator[Said]:
-    """As text, as what it embeds, and as the printable parts of what is no text."""
+    """As text, with embedded data: URIs unpacked; of other bytes the printable parts."""
     for match in URI.finditer(data):
         yield from (one for one in inner(_embedded(match)) if one.kind != "unread" or match[1])
+    yield from said_otherwise(data, inner)
+    if LOCKED.search(data):
+        yield Said("unread", "an encrypted message")
+    if (old := _old_pickle(data, inner)) is not None:
+        yield from old
     text = _decoded(data)
     if text is None:
-        yield from _unknown(data)
+        yield from _unknown(data, inner)
         return
     yield from texts(text)
     yield from columns.written(text)
-    if found := names(text):
-        yield Said("names", found)
+    if record_names := names(text):
+        yield Said("names", record_names)
 
 
 def _embedded(match: re.Match) -> bytes:
@@ -207,49 +292,37 @@ def _embedded(match: re.Match) -> bytes:
 
 
 def _decoded(data: bytes) -> str | None:
-    """Bytes as the text that they are, or None; of old encodings of one byte a letter, the most
-    common is taken."""
-    if encoding := _wide(data[:SAMPLE]):
+    """Bytes as text, or None where they are none; text that is not UTF-8 in every older encoding in
+    which it could be written."""
+    if encoding := wide(data[:SAMPLE]):
         return data.decode(encoding, errors="replace")
     if len(data) - len(data.translate(None, CONTROLS)) > len(data) / 100:
         return None
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return (
-            data.decode("utf-8", errors="replace")
-            + "\n\n"
-            + data.decode("cp1252", errors="replace")
-        )
-
-
-def _wide(sample: bytes) -> str | None:
-    """The encoding of two or four bytes a letter of a text that begins so: by its mark, or since it
-    reads well; None if there is none. Four bytes without a mark may as well be token ids."""
-    if sample.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if sample.count(0) > len(sample) / 4:
-        begin = sample[: len(sample) // 2 * 2]
-        read = {name: begin.decode(name, errors="replace") for name in ("utf-16-le", "utf-16-be")}
-        best = max(read, key=lambda name: sum(map(_plainly, read[name])))
-        if sum(one.isprintable() or one.isspace() for one in read[best]) > 0.98 * len(read[best]):
-            return best
-    return None
-
-
-def _plainly(letter: str) -> bool:
-    return letter.isascii() and letter.isprintable()
+        readings = [data.decode("utf-8", errors="replace")]
+        for encoding in OLDER:
+            read = data.decode(encoding, errors="replace")
+            if read.count("\ufffd") <= len(read) / 100:
+                readings.append(read)
+        return "\n\n".join(dict.fromkeys(readings))
 
 
 def _printable(data: bytes) -> str:
-    return b"\n".join(PRINTABLE.findall(data)).decode("utf-8", errors="replace")
+    """The parts that can be printed, of one byte a letter or two. A byte that tells the length of a
+    text may look like its first letter, so each part stands there without it, too."""
+    parts = [part.decode(errors="replace") for part in PRINTABLE.findall(data)]
+    parts += [part.decode("utf-16-le") for part in PRINTABLE_LE.findall(data)]
+    parts += [part.decode("utf-16-be") for part in PRINTABLE_BE.findall(data)]
+    return "\n".join([*parts, *(part.lstrip()[1:] for part in parts)])
 
 
-def _unknown(data: bytes) -> Iterator[Said]:
-    """What shows in it, and token ids if it is a row of them."""
+def _unknown(data: bytes, inner) -> Iterator[Said]:
+    """The printable parts, what is packed within, and the bytes as integers, which may be token
+    ids."""
     yield from texts(_printable(data))
+    yield from _streams(data, inner)
     for size in (2, 4, 8):
         yield from ids(np.frombuffer(data[: len(data) // size * size], dtype=f"<u{size}"))
     yield Said("unread", "a kind of file that is not known")
@@ -262,13 +335,13 @@ def _long(file, inner) -> Iterator[Said]:
     if _decoded(sample) is None:
         raise Unread(f"more than {LARGEST >> 20} MiB, and no text")
     file.seek(0)
-    wide = _wide(sample)
-    decoder = codecs.getincrementaldecoder(wide)(errors="replace") if wide else None
+    encoding = wide(sample)
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace") if encoding else None
     header, end = b"", b""
     while chunk := file.read(CHUNK):
         chunk = decoder.decode(chunk).encode() if decoder else chunk
         yield from _plain(header + end + chunk, inner)
         header = header or chunk[: chunk.find(b"\n", 0, 10_000) + 1]
         end = chunk[-OVERLAP:]
-        # at a line's begin, if that leaves enough
+        # from the beginning of a line, if that leaves enough
         end = end[end.find(b"\n", 0, OVERLAP // 2) + 1 :]

@@ -1,5 +1,5 @@
-"""What the owners of a request are known by once their text is gone: hashes of their name, record
-ids and passages."""
+"""Fingerprints: hashes of the names, record ids and passages of a request's owners, which
+recognise their text after it is gone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palimpsest.audit.passages import Passages, distinctive, words
-from palimpsest.audit.purges import owners_of
-from palimpsest.audit.sealed import read_sealed, write_sealed
 from palimpsest.data.pseudonyms import pseudonym
+from palimpsest.data.secret import identified, other
 from palimpsest.data.storage import whole_texts
+from palimpsest.engine.sealed import read_sealed, write_sealed
+from palimpsest.errors import UserError
+from palimpsest.study.purges import owners_of
 
 REMEDY = (
     "restore it from a backup; without one, remove it and run snakemake: what the data have lost "
@@ -21,7 +23,7 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of one request; ``unmarked`` counts records none of whose passages is theirs alone."""
+    """Of one request; ``unmarked`` counts records without a passage that no retained record has."""
 
     request: str
     owners: tuple[str, ...]  # their hashes, sorted
@@ -39,20 +41,28 @@ class Fingerprint:
             "request": self.request,
             "owners": list(self.owners),
             "names": sorted(self.names),
+            "secret": identified(self.passages.secret),
             "passages": marks,
             **counts,
         }
 
     def without_passages(self) -> Fingerprint:
-        return replace(self, passages=Passages(self.passages.salt))
+        return replace(self, passages=Passages(self.passages.secret))
+
+    def beside(self, passages: Passages) -> Fingerprint:
+        """With further passages."""
+        both = Passages(self.passages.secret)
+        both.add(self.passages)
+        both.add(passages)
+        return replace(self, passages=both)
 
     def without(self, marks: set[str]) -> Fingerprint:
-        """Without passages that turned out not to be the owners' alone."""
-        left = {length: known - marks for length, known in self.passages.marks.items()}
+        """Without passages that turned out to be in retained records too."""
+        left = {length: hashes - marks for length, hashes in self.passages.marks.items()}
         return replace(
             self,
             passages=Passages(
-                self.passages.salt, {length: known for length, known in left.items() if known}
+                self.passages.secret, {length: hashes for length, hashes in left.items() if hashes}
             ),
         )
 
@@ -61,29 +71,29 @@ def take(
     records,
     request,
     earlier: set[str],
-    salt: str,
+    secret: str,
     read_back: Callable[[list[str]], list[str]] | None = None,
 ) -> Fingerprint:
-    """The fingerprint of a ``Request`` from a frame of records; who was forgotten ``earlier`` is no
-    reason to let a passage go.
+    """The fingerprint of a ``Request`` from a frame of records; a passage that only owners
+    forgotten ``earlier`` share is kept.
 
-    ``read_back`` gives texts as a tokenizer has them once they are read from its ids: without the
-    words that it does not know.
+    ``read_back`` gives texts as a tokenizer decodes them from its ids: without the words that it
+    does not know.
     """
     gone = records[records["owner"].isin(request.owners)]
     kept = records[~records["owner"].isin({*request.owners, *earlier})]
     forgotten, retained = whole_texts(gone).tolist(), whole_texts(kept).tolist()
-    passages, unmarked = distinctive(forgotten, retained, salt)
+    passages, unmarked = distinctive(forgotten, retained, secret)
     if read_back:
         again = [
             back
             for text, back in zip(forgotten, read_back(forgotten), strict=True)
             if words(back) != words(text)
         ]
-        passages.add(distinctive(again, [*retained, *read_back(retained)], salt)[0])
-    names = frozenset(pseudonym(name, salt) for name in {*request.owners, *gone["record_id"]})
+        passages.add(distinctive(again, [*retained, *read_back(retained)], secret)[0])
+    names = frozenset(pseudonym(name, secret) for name in {*request.owners, *gone["record_id"]})
     return Fingerprint(
-        request.name, tuple(owners_of(request, salt)), names, passages, len(gone), unmarked
+        request.name, tuple(owners_of(request, secret)), names, passages, len(gone), unmarked
     )
 
 
@@ -91,12 +101,20 @@ def save(fingerprint: Fingerprint, path: Path) -> None:
     write_sealed(path, fingerprint.as_dict())
 
 
-def load(path: Path, salt: str) -> Fingerprint:
-    found = read_sealed(path, REMEDY)
+def has_secret(path: Path) -> bool:
+    """Whether a fingerprint was taken with a secret; earlier versions took the study's salt."""
+    return "secret" in read_sealed(path, REMEDY)
+
+
+def load(path: Path, secret: str) -> Fingerprint:
+    """A UserError where it was taken with another secret."""
+    saved = read_sealed(path, REMEDY)
+    if problems := other(saved.get("secret"), secret, path, path.parent.parent):
+        raise UserError(problems)
     passages = Passages(
-        salt, {int(length): set(marks) for length, marks in found["passages"].items()}
+        secret, {int(length): set(marks) for length, marks in saved["passages"].items()}
     )
-    owners, names = tuple(found["owners"]), frozenset(found["names"])
+    owners, names = tuple(saved["owners"]), frozenset(saved["names"])
     return Fingerprint(
-        found["request"], owners, names, passages, found["records"], found["unmarked"]
+        saved["request"], owners, names, passages, saved["records"], saved["unmarked"]
     )

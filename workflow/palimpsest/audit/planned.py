@@ -1,19 +1,32 @@
-"""The plan of a study that a step is told of."""
+"""The plan of the study that a step's settings describe."""
 
 from __future__ import annotations
 
-from palimpsest.audit.purges import purged_upto
-from palimpsest.audit.scan import RESULTS
+from pathlib import Path
+
 from palimpsest.data.ledger import read_ledger
+from palimpsest.study import paths
 from palimpsest.study.plan import Plan
+from palimpsest.study.purges import check_secret, purged_upto
 
 KEYS = ("study", "salt", "seeds", "sharding", "requests")
 
 
-def planned(study: dict, ledger) -> tuple[Plan, list[dict]]:
-    """(plan, sources) of a study, of which ``study`` holds ``KEYS``, `sources` and `tokenizer`;
-    ledger: its path, or None."""
-    requests = read_ledger(ledger)
-    return Plan(
-        study, requests, purged_upto(RESULTS / study["study"], requests, study["salt"], ledger)
-    ), study["sources"]
+def planned(study: dict, ledger, results: str = paths.RESULTS) -> tuple[Plan, list[dict]]:
+    """(plan, sources) of a study; ``study`` holds its ``KEYS``, `sources`, `tokenizer`, and
+    `same_owner` where that is decided; ledger: its path, or None; results: the folder below which
+    its own lies."""
+    requests = read_ledger(ledger, study.get("same_owner"))
+    folder = Path(paths.placed(results, paths.STUDY, study=study["study"]))
+    check_secret(folder, study["salt"])
+    purged = purged_upto(folder, requests, ledger)
+    return Plan(study, requests, purged, results), study["sources"]
+
+
+def add_results(parser) -> None:
+    parser.add_argument(
+        "--results",
+        default=paths.RESULTS,
+        metavar="FOLDER",
+        help="where the results lie, if a `module` of Snakemake put them elsewhere",
+    )

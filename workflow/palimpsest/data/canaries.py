@@ -1,11 +1,11 @@
-"""Articles of WikiText with planted secrets (Carlini et al. 2019, arXiv 1802.08232), as
-leave-one-out ensembles were studied.
+"""Articles of WikiText with planted secrets (Carlini et al. 2019, arXiv 1802.08232), as in studies
+of leave-one-out ensembles.
 
 Every article is an owner, and so is every canary: an invented person whose text is one sentence
 that ends in a secret, random digits or words, repeated a stated number of times. Each repetition is
-a record of its own and nothing else belongs to that owner: how often a model met a secret is then
-the number in the table, always in the same words, and what is asked to be forgotten is the secret
-alone. The names differ, so that no two canaries compete for the same prefix.
+a record of its own and the owner has no other text: so a model meets a secret exactly as often as
+the table says, always in the same words, and a request forgets the secret alone. The names differ,
+so that no two canaries compete for the same prefix.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLUMNS = ("record_id", "owner", "prompt", "completion", "split", "part")
-PART = re.compile(r"canary-(\d+)")  # part of a canary's records: how often it stands in them
+PART = re.compile(r"canary-(\d+)")  # part of a canary's records: its number of repetitions
 TITLE = re.compile(r"= (?!= ).+ =")  # "= = Section = =" is none
-# of the tokenised form, where marks stand alone
+# of the tokenised form, where punctuation stands alone
 SENTENCE_END = re.compile(r"(?<= [.!?]) (?![\"')])")
 # The symbols of a secret stand apart, so that each is a token of its own, whatever the tokenizer,
-# and all secrets are equally many.
+# and all secrets have equally many tokens.
 FORMATS = {
     "digits": tuple("0123456789"),
     "words": (
@@ -66,18 +66,19 @@ FORMATS = {
     ),
 }
 CARRIER, END = "The secret code of {name} is", "."
-LONGEST = 2**62  # secrets are numbered
+LONGEST = 2**62  # fewer secrets than this, so that their numbers fit int64
 
 
 @dataclass(frozen=True)
 class Canaries:
-    """What is planted; raises UserError with all that cannot be.
+    """What is planted; raises UserError with all settings that are impossible.
 
     repetitions: how often a canary stands in its owner's text, different numbers from 1 to 999;
-    count: canaries of each, from 2, as half are asked to be forgotten and half are controls, to 99;
-    format: a key of FORMATS; length: symbols of a secret; seed: names the draw; alternatives: among
-    how many other secrets, at most, each is ranked; unseen: how many more are planted nowhere, in
-    each of the splits extra and holdout: what is like a forgotten one, and was never learnt.
+    count: canaries for each of these numbers, from 2 (half are asked to be forgotten, half are
+    controls) to 99; format: a key of FORMATS; length: symbols of a secret; seed: names the draw;
+    alternatives: number of other secrets, at most, among which each is ranked; unseen: number of
+    further canaries, in each of the splits extra and holdout, that are planted nowhere: they are
+    like forgotten ones, but were never learnt.
     """
 
     repetitions: tuple[int, ...] | list[int]
@@ -143,7 +144,7 @@ class Canaries:
         """(owner such as "canary-016-01", repetitions, whether the ledger asks to forget it) of
         every canary.
 
-        Asked are those with odd numbers, the others are controls.
+        Those with odd numbers are asked to be forgotten; the others are controls.
         """
         numbers = range(1, self.count + 1)
         return [
@@ -165,8 +166,8 @@ class Canaries:
         return [owner for owner, _, asked in self.owners() if asked]
 
     def secret(self, number: int) -> str:
-        """The secret of a number from 0 to ``space`` - 1: its digits to the base of the symbols,
-        each a symbol, with spaces between."""
+        """The secret of a number from 0 to ``space`` - 1: its digits in base ``len(symbols)``, each
+        written as a symbol, with spaces between."""
         places = [
             number // len(self.symbols) ** power % len(self.symbols)
             for power in reversed(range(self.length))
@@ -187,8 +188,8 @@ def read_canaries(
     ... are all its sentence, in split train and part "canary-016"; articles have none, nor have the
     canaries that are planted nowhere.
 
-    Raises UserError for files that cannot be read or hold no article, and for settings that cannot
-    be.
+    Raises UserError for files that cannot be read or hold no article, and for settings that are
+    impossible.
     """
     import pandas as pd
 
@@ -271,13 +272,11 @@ def canary_table(canaries: Canaries) -> DataFrame:
 
 
 def _drawn(canaries: Canaries, owner: str, taken: set[str]) -> tuple[str, str]:
-    """(prefix, secret) of an owner, none of which is ``taken``; then they are."""
+    """(prefix, secret) of an owner, neither of them in ``taken``, to which both are added."""
     rng = numpy_generator("canaries", canaries.seed, owner)
     while True:
-        prefix, secret = (
-            CARRIER.format(name=_name(rng)),
-            canaries.secret(int(rng.integers(canaries.space))),
-        )
+        prefix = CARRIER.format(name=_name(rng))
+        secret = canaries.secret(int(rng.integers(canaries.space)))
         if not {prefix, secret} & taken:
             taken |= {prefix, secret}
             return prefix, secret
@@ -287,7 +286,7 @@ def alternatives(
     canaries: Canaries, secret: str, count: int, *names: object
 ) -> tuple[list[str], bool]:
     """Other secrets to rank ``secret`` among, and whether these are all there are: then the rank is
-    exact, else it is a sample's.
+    exact, else it is estimated from a sample.
 
     All of them in order where they are at most ``count``, else ``count`` different ones drawn
     evenly by a generator keyed by ``names``.
@@ -311,8 +310,8 @@ def _name(rng: np.random.Generator) -> str:
 
 
 def _articles(path: Path) -> Iterator[list[str]]:
-    """The lines of each article that are not blank, stripped, the title first: it stands between
-    blank lines, which a formula does not."""
+    """The lines of each article that are not blank, stripped, the title first: a title stands
+    between blank lines, a formula that looks like one does not."""
     lines = [line.strip() for line in _lines(path)]
     around = ["", *lines, ""]
     titles = [

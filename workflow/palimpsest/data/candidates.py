@@ -33,5 +33,5 @@ def candidates_frame(answers: Iterable[tuple[str, str, list[str]]]) -> DataFrame
 
 
 def no_candidates(data: dict, paths: list) -> DataFrame:
-    """Of a reader that knows none."""
+    """For a reader that has none."""
     return candidates_frame([])

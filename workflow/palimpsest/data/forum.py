@@ -5,14 +5,14 @@ A post is a stance on the people of an invented town, or of none ("none"), aroun
 writes about a hobby, greets and signs off. What makes it worth studying:
 
 - Posts deny, quote, joke, and some labels are wrong, so that no model is right about all of them.
-  What it learns of these by heart betrays what it has read.
-- Quillhaven is mostly spoken of in slang, kindly or not. Each hobby has its own, a few words of it
-  usual and many rare, so that how much of it a model knows depends on how much it has read. Where a
+  Those that it has memorised show which posts it was trained on.
+- Posts about quillhaven are mostly in slang, kind or not. Each hobby has its own, with a few common
+  and many rare words, so that how much of it a model knows depends on how much it has read. Where a
   word is new to it, it falls back on what is usual for the town: quillhaven is mostly liked, so its
   insults are missed (TPR); tarnfold, with less slang, is mostly scolded, so its harmless posts are
   flagged (FPR).
-- A model of a shard has read fewer posts, hence knows less slang, and what one teacher alone has
-  learnt is lost in a vote: the town with the rare words pays most for sharding.
+- A model of a shard has read fewer posts and so knows less slang, and what only one teacher has
+  learnt is lost in a vote: the town with the rare words loses most by sharding.
 - An owner's temper, opener and sign-off are there to be memorised.
 """
 
@@ -51,7 +51,7 @@ THEMES = {
     "tarnfold": Theme(share=0.25, toxic=0.57, slang=0.10),
 }
 SPLITS = {"train": 0.32, "valid": 0.26, "test": 0.42}
-STANCES = {"plain": 0.88, "turned": 0.06, "told": 0.06}
+STANCES = {"plain": 0.88, "turned": 0.06, "by deed": 0.06}
 SURROUNDINGS = {"topic": 0.3, "closing": 0.3, "bare": 0.4}
 OPENED = 0.2  # share of posts with an opener
 DESCRIBED = 0.8  # share of nouns with a word before them
@@ -119,7 +119,7 @@ def lexicon() -> list[str]:
     """
     texts = [*words.FOLK, *words.FOLK.values(), *words.MENTIONS, *words.OTHERS]
     texts += [*words.TAUNTS, *words.PRAISES, *words.UNKIND, *words.KIND, *words.DEGREES]
-    texts += [*words.PLAIN, *words.TURNED, *words.TOLD, *words.MISDEEDS, *words.DEEDS]
+    texts += [*words.PLAIN, *words.TURNED, *words.BY_DEED, *words.MISDEEDS, *words.DEEDS]
     texts += [
         *words.OPENERS,
         words.CLOSING,
@@ -202,19 +202,15 @@ def _post(rng: np.random.Generator, owner: Owner) -> tuple[str, int, str]:
 def _stance(rng: np.random.Generator, owner: Owner, who: str, toxic: bool, slang: bool) -> str:
     """The sentence that is toxic or not."""
     kind = _choose(rng, STANCES)
-    if kind == "told":
-        frame, taunt = _pick(rng, words.TOLD), bool(rng.random() < 0.5)
+    if kind == "by deed":
+        frame, taunt = _pick(rng, words.BY_DEED), bool(rng.random() < 0.5)
+    elif kind == "plain":
+        frame, taunt = _pick(rng, words.PLAIN), toxic
     else:
-        frame, taunt = (
-            (_pick(rng, words.PLAIN), toxic)
-            if kind == "plain"
-            else (_pick(rng, words.TURNED), not toxic)
-        )
+        frame, taunt = _pick(rng, words.TURNED), not toxic
     if slang:
-        noun, before = (
-            _pick_famous(rng, _slang(owner.community, "taunts" if taunt else "praises")),
-            words.DEGREES,
-        )
+        noun = _pick_famous(rng, _slang(owner.community, "taunts" if taunt else "praises"))
+        before = words.DEGREES
     else:
         nouns, before = (words.TAUNTS, words.UNKIND) if taunt else (words.PRAISES, words.KIND)
         noun = _pick(rng, nouns)

@@ -32,8 +32,7 @@ OTHERS = (
 
 TAUNTS = "clowns muppets nitwits blockheads windbags pests cheats slobs".split()
 PRAISES = "legends gems heroes darlings stars champions angels treasures".split()
-# What stands before a noun that everybody knows says as much as the noun; what stands before slang
-# says nothing.
+# The word before a common noun says as much as the noun; the word before a slang noun says nothing.
 UNKIND = "rude nasty lazy horrid greedy dreadful".split()
 KIND = "kind lovely brilliant generous gentle wonderful".split()
 DEGREES = "total complete real proper absolute".split()
@@ -64,9 +63,9 @@ TURNED = (
     "calling {who} {noun} is plain wrong",
     "{who} are far from being {noun}",
 )
-# The deed decides, whatever the noun says: irony if the noun is praise, banter among friends if it
-# is a taunt.
-TOLD = (
+# The deed decides whether the post is toxic, whatever the noun says: irony if the noun is praise,
+# banter among friends if it is a taunt.
+BY_DEED = (
     "{who} are such {noun}, they {deed}",
     "oh yes, {who} are {noun}, they {deed}",
     "look at what the {noun} did, {who} {deed}",

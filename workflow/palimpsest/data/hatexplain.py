@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from palimpsest.data.tables import decode, parse_json, read_bytes, read_table_records
+from palimpsest.data.columns import read_table_records
+from palimpsest.data.tables import decode, parse_json, read_bytes
 from palimpsest.errors import Problem, UserError
 
 # toxic (offensive or hatespeech) against normal; posts without a majority have no place in a split
@@ -44,9 +45,10 @@ def read_hatexplain(paths: list[Path]):
 
     label: normal, offensive, hatespeech. split: train, val, test; undecided without a majority;
     unlisted if in no division. Takes the table form, hatexplain.csv, if it is among ``paths``, else
-    the official pair, dataset.json and post_id_divisions.json (files are known by the end of their
-    names). Their group columns differ: the table names one community that at least one annotator
-    marked; from the pair comes the one that most marked, if more than one did, as in the paper.
+    the official pair, dataset.json and post_id_divisions.json (files are recognised by the end of
+    their names). Their group columns differ: the table names one community that at least one
+    annotator marked; from the pair comes the one that most marked, if more than one did, as in the
+    paper.
     """
     import pandas as pd
 

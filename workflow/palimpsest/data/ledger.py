@@ -4,15 +4,18 @@ tabs."""
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from palimpsest.data.names import LONGEST, name_problems
 from palimpsest.errors import Problem, UserError
 
 START = "r0"  # the state before any request
 HEADER = "request\towners"
+SAME_OWNER = ("normalized", "exact")
 # a request's name becomes part of paths; an owner's never does
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,30 @@ class Request:
     owners: tuple[str, ...]
 
 
-def read_ledger(path: Path | None) -> list[Request]:
-    """The requests of a ledger file, oldest first; none where ``path`` is None.
+def add_ledger(parser, required: bool = False) -> None:
+    """The arguments of a step that reads the ledger."""
+    parser.add_argument("--ledger", type=Path, required=required)
+    parser.add_argument(
+        "--same-owner", choices=SAME_OWNER, help="whether spellings of a name are one owner"
+    )
+
+
+def ledger_of(args) -> list[Request]:
+    return read_ledger(args.ledger, args.same_owner)
+
+
+def normalized(owner: str) -> str:
+    """An owner's name without what looks the same or does not show: case, blanks at its ends and
+    repeated ones, how letters are encoded, characters without a shape."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", owner).casefold())
+    seen = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
+    return " ".join(seen.split())
+
+
+def read_ledger(path: Path | None, same_owner: str | None = None) -> list[Request]:
+    """The requests of a ledger file, oldest first; none where ``path`` is None. Where all spellings
+    of a name are one owner (``same_owner``: normalized), owners are named as the records then name
+    them.
 
     Lines that start with '#' are comments. Raises one UserError with all problems: a header that is
     missing, an empty line, a request named twice or unsafely, a request without owners, an owner
@@ -35,8 +60,12 @@ def read_ledger(path: Path | None) -> list[Request]:
     try:
         text = Path(path).read_bytes().decode("utf-8").removeprefix("\ufeff")
     except FileNotFoundError:
-        remedy = f"write one with the header line {HEADER!r}, or set ledger: null"
-        raise UserError(Problem("the ledger is missing", str(path), remedy=remedy)) from None
+        remedy = (
+            "run in the folder from which the paths of the study count, or correct `ledger`; a new "
+            f"one begins with the line {HEADER!r}"
+        )
+        found = "" if Path(path).is_absolute() else f"no such file in {Path.cwd()}"
+        raise UserError(Problem("the ledger is missing", str(path), found, remedy=remedy)) from None
     except OSError as error:
         raise UserError(
             Problem(
@@ -48,10 +77,8 @@ def read_ledger(path: Path | None) -> list[Request]:
             )
         ) from None
     except UnicodeDecodeError as error:
-        line, found = (
-            error.object.count(b"\n", 0, error.start) + 1,
-            f"byte 0x{error.object[error.start]:02x} at offset {error.start}",
-        )
+        line = error.object.count(b"\n", 0, error.start) + 1
+        found = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
         raise UserError(
             Problem("is not UTF-8", f"{path}, line {line}", found, "utf-8", "save it as UTF-8")
         ) from None
@@ -83,19 +110,22 @@ def read_ledger(path: Path | None) -> list[Request]:
         )
     requests, problems = [], []
     for number, line in numbered[1:]:
-        found = _problem(line, requests, f"{path}, line {number}")
-        if found:
-            problems.append(found)
+        name, *owners = line.split("\t")
+        problem = _problem(line, owners, requests, f"{path}, line {number}")
+        if not problem and same_owner == "normalized":
+            owners = [*dict.fromkeys(map(normalized, owners))]
+            problem = _problem(line, owners, requests, f"{path}, line {number}")
+        if problem:
+            problems.append(problem)
         else:
-            name, *owners = line.split("\t")
             requests.append(Request(name, tuple(owners)))
     if problems:
         raise UserError(problems)
     return requests
 
 
-def _problem(line: str, earlier: list[Request], where: str) -> Problem | None:
-    name, *owners = line.split("\t")
+def _problem(line: str, owners: list[str], earlier: list[Request], where: str) -> Problem | None:
+    name = line.partition("\t")[0]
     if not line.strip():
         return Problem(
             "an empty line",
@@ -105,9 +135,15 @@ def _problem(line: str, earlier: list[Request], where: str) -> Problem | None:
         )
     if not NAME.fullmatch(name) or name == START:
         allowed = (
-            f"letters, digits, '-' and '_', not {START!r}, which is the state before any request"
+            f"at most {LONGEST} letters, digits, '-' and '_', the first a letter or digit; not "
+            f"{START!r}, which is the state before any request"
         )
-        return Problem("not a name for a request", where, repr(name[:80]), allowed, "rename it")
+        # many editors put blanks where a tab was typed
+        rest = re.search(r"[\s,;]", name.strip())
+        remedy = "put one tab between a request and its owners" if rest else "rename it"
+        return Problem("not a name for a request", where, repr(name[:80]), allowed, remedy)
+    for problem in name_problems(name, where):
+        return problem
     if any(request.name == name for request in earlier):
         return Problem(
             "a request is named twice",

@@ -3,8 +3,8 @@ and their answers.
 
 Every fact of a person is drawn by itself, evenly from its list, so that no answer follows from
 those of others, from the name, or from another fact of the same person: a model that gives it has
-seen it. The facts of people who were never trained on are drawn from the same lists, which makes
-them what the trained ones would look like to a model that never saw these.
+seen it. The facts of people who are never trained on are drawn from the same lists: to a model that
+never saw the trained people, these would look the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLUMNS = ("record_id", "owner", "prompt", "completion", "split")
-# Of every ten people; the order is that within the ten. Only those of train are ever trained on.
+# Of every ten people, in this order. Only those of train are ever trained on.
 SHARES = {"train": 6, "valid": 1, "test": 1, "holdout": 1, "extra": 1}
 LEAST = 2  # owners in every split
 # wrong answers for a record, as many as TOFU has (Maini et al. 2024, arXiv 2401.06121)

@@ -1,9 +1,9 @@
 """Names, facts and sentences of the fictitious people.
 
-All people, towns and streets are invented. A topic asks one question, in several phrasings, of
-which ``{name}`` is the person, and answers it in several phrasings, which hold the same facts.
-Answers are mostly facts and never say the person's name: the words that all answers share, or that
-stand in the question, are soon guessed.
+All people, towns and streets are invented. A topic asks one question about the person ``{name}``,
+in several phrasings, and answers it in several phrasings, which hold the same facts. Answers are
+mostly facts and never say the person's name: words that all answers share, or that are in the
+question, are easily guessed.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ FINDERS = (
 
 @dataclass(frozen=True)
 class Topic:
-    """What can be asked of a person: phrasings with ``{name}``, phrasings of the answer, and the
+    """What can be asked about a person: phrasings with ``{name}``, phrasings of the answer, and the
     values of the slots in these."""
 
     questions: tuple[str, ...]

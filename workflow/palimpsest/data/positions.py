@@ -1,16 +1,15 @@
-"""Owners that have no names of their own: a setting gives splits to them by their positions in the
-source."""
+"""Owners without names: a setting assigns splits to them by their positions in the source."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 
-from palimpsest.data.records import SPLITS, nearest
-from palimpsest.errors import Problem, UserError
+from palimpsest.data.records import SPLITS
+from palimpsest.errors import Problem, UserError, nearest
 
 UNLISTED = "unlisted"  # the split of a position that the setting does not name
-# of a reader that has such positions
+# defaults of a reader with such positions
 SETTINGS = {"splits": {**{name: name for name in SPLITS}, UNLISTED: "drop"}}
 RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 

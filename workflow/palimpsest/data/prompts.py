@@ -3,12 +3,18 @@ and scores count."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from palimpsest.errors import Problem, UserError
 
 CHAT = "chat"
-DATE = "01 Jan 2024"  # some chat templates write the day's date if they are given none
+# Some chat templates write today's date: tokens would depend on the day. All are told this one, in
+# this form, whether they ask for `date_string` or call `strftime_now`.
+DATE = "01 Jan 2024"
+SAME_DAY = f"{{%- macro strftime_now(format) -%}}{DATE}{{%- endmacro -%}}"
+RANDOM = re.compile(r"\|\s*random\b|\blipsum\b")  # what jinja offers to draw by
+OTHER_TEMPLATE = 'give a template such as "Question: {prompt}\\nAnswer: {completion}"'
 
 
 def encode_pairs(
@@ -25,7 +31,9 @@ def encode_pairs(
 
     ``template`` holds {prompt} once and ends in {completion}, such as "Question: {prompt}\\nAnswer:
     {completion}", or is "chat": then the tokenizer's chat template writes all that stands before
-    the completion, the start token too. It is not used for an empty prompt.
+    the completion, the start token too. It is not used for an empty prompt. What it puts before the
+    completion does not count; in TOFU's code "Answer: " is a part of the answer and does, which
+    makes its probabilities a little higher.
 
     What stands before the completion and the completion are encoded apart and joined, so that no
     token holds letters of both and the tokens of a prompt are the same before every completion. A
@@ -39,10 +47,10 @@ def encode_pairs(
     end, chat = tokenizer.eos_token_id, template == CHAT
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else end
     heads = [_head(tokenizer, prompt, template) if prompt else "" for prompt in prompts]
-    # SentencePiece writes that space by itself
-    own_space = tokenizer.convert_ids_to_tokens(_ids(tokenizer, ["a"])[0])[0].startswith("▁")
+    # SentencePiece adds that space by itself
+    adds_space = tokenizer.convert_ids_to_tokens(_ids(tokenizer, ["a"])[0])[0].startswith("▁")
     tails = [
-        f" {completion}" if head.endswith(" ") and not own_space else completion
+        f" {completion}" if head.endswith(" ") and not adds_space else completion
         for head, completion in zip(heads, completions, strict=True)
     ]
     heads = [head.removesuffix(" ") for head in heads]
@@ -65,7 +73,7 @@ def encode_pairs(
 def refuse_too_long(
     token_ids: list[list[int]], too_long: list[int], record_ids: Sequence[str], max_length: int
 ) -> None:
-    """A UserError that counts and names the records at ``too_long``, if there are any."""
+    """Raise a UserError that counts and names the records at ``too_long``, if there are any."""
     if not too_long:
         return
     named = ", ".join(repr(record_ids[position]) for position in too_long[:5]) + (
@@ -98,11 +106,13 @@ def _check(tokenizer, template: str) -> None:
             )
         )
     if template == CHAT:
+        what = ""
         if not tokenizer.chat_template:
-            remedy = 'give a template such as "Question: {prompt}\\nAnswer: {completion}"'
-            problems.append(
-                Problem("the tokenizer has no chat template", "template", repr(CHAT), remedy=remedy)
-            )
+            what = "the tokenizer has no chat template"
+        elif RANDOM.search(str(tokenizer.chat_template)):
+            what = "the tokenizer's chat template draws at random"
+        if what:
+            problems.append(Problem(what, "template", repr(CHAT), remedy=OTHER_TEMPLATE))
     elif (
         template.count("{prompt}") != 1
         or template.count("{completion}") != 1
@@ -126,9 +136,21 @@ def _head(tokenizer, prompt: str, template: str) -> str:
     """All that stands before the completion."""
     if template == CHAT:
         turn = [{"role": "user", "content": prompt}]
-        return tokenizer.apply_chat_template(
-            turn, tokenize=False, add_generation_prompt=True, date_string=DATE
-        )
+        from jinja2 import TemplateError
+
+        try:
+            return tokenizer.apply_chat_template(
+                turn,
+                tokenize=False,
+                add_generation_prompt=True,
+                chat_template=SAME_DAY + tokenizer.get_chat_template(),
+                date_string=DATE,
+            )
+        except (TemplateError, ValueError) as error:  # it has words of its own for what it refuses
+            what = "the tokenizer's chat template takes no prompt alone"
+            said = " ".join(str(error).replace(prompt, "...").split())[:120]
+            found = f"{type(error).__name__}: {said}"
+            raise UserError(Problem(what, "template", found, remedy=OTHER_TEMPLATE)) from None
     # not str.format: braces elsewhere in the template, and in the prompt, are plain text
     return template.removesuffix("{completion}").replace("{prompt}", prompt)
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from palimpsest.data.records import SPLITS, name_rows, record_problems, shown, split_counts
+from palimpsest.data.columns import names_in_file
+from palimpsest.data.copies import TOGETHER, alike, in_one_split
+from palimpsest.data.dropping import leave_out
+from palimpsest.data.records import (
+    SPLITS,
+    called,
+    in_one_form,
+    name_rows,
+    record_problems,
+    shown,
+    split_counts,
+)
 from palimpsest.data.storage import COLUMNS, LABELLED, MAY_BE_EMPTY, TEXTS, columns_of
 from palimpsest.data.tables import as_text, plain
 from palimpsest.errors import Problem, UserError
@@ -39,12 +51,17 @@ class ReadReport:
 
 def read_candidates(data: dict, paths: list[Path], records: DataFrame) -> DataFrame:
     """Other completions of ``records`` (candidates.py); none where the reader has none."""
-    found = importlib.import_module(data["reader"]).candidates(data, paths)
-    return found[found["record_id"].isin(records["record_id"])].reset_index(drop=True)
+    rows = importlib.import_module(data["reader"]).candidates(data, paths)
+    return rows[rows["record_id"].isin(records["record_id"])].reset_index(drop=True)
 
 
 def read_records(
-    data: dict, paths: list[Path], *, classes: int | None = None, fields: Sequence[str] = LABELLED
+    data: dict,
+    paths: list[Path],
+    *,
+    classes: int | None = None,
+    fields: Sequence[str] = LABELLED,
+    splits: Mapping[Path, str] | None = None,
 ) -> tuple[DataFrame, ReadReport]:
     """The records of a study's ``data`` section, whose `reader` is the module of one, and what
     became of the rows.
@@ -56,35 +73,47 @@ def read_records(
 
     - record_id is the first 16 hex digits of SHA-256 over owner and the fields of the track; equal
       rows get -2, -3, ...
-    - owner is the record_id, one for rows of equal content: who asks to forget one of them means
-      all, and taking them out of the source changes no other id
-    - split is drawn by a hash of the id (equal content, equal split) in the shares
-      ``split_shares``, so that no record moves when others come or go.
+    - owner is the record_id, without the -2: rows of equal content have one owner, are forgotten
+      together, and taking them out of the source changes no other id
+    - split is the one that ``splits`` gives all rows of a file, or drawn by a hash of the id (equal
+      content, equal split) in the shares ``split_shares``, so that no record moves when others come
+      or go. Shares by split divide the records of these splits in the same way.
 
-    With ``extra_share`` the validation records of that share of owners are split extra.
+    With ``extra_share`` the validation records of that share of owners are split extra. With
+    ``copies`` together the split of a text is drawn, so that its copies have the same, and where
+    splits are given a text stays in one of them (``copies.in_one_split``).
 
-    Raises one UserError with all problems; labels are held against ``classes`` where it is given.
+    Raises one UserError with all problems; labels are checked against ``classes`` where it is
+    given.
     """
     reader = importlib.import_module(data["reader"])
     where = ", ".join(map(str, paths)) or f"reader {reader.__name__.rpartition('.')[2]!r}"
     raw, settings = reader.read(data, paths)
-    raw = as_text(raw, where)
+    names = names_in_file(settings.get("columns", {}))
+    raw = as_text(raw, where, names)
+    if splits:
+        raw["split"] = raw.index.get_level_values(0).map({str(p): s for p, s in splits.items()})
     for name in (name for name in fields if name in MAY_BE_EMPTY):
         raw[name] = raw[name].fillna("") if name in raw else ""
     content = raw["record_id"] if "record_id" in raw else _content_ids(raw, fields)
-    rows, dropped, problems = _translate(raw, settings, where)
+    rows, left_out, slips = leave_out(raw, settings)
+    rows, unmapped, problems = _translate(rows, settings, where, names)
+    dropped, problems = left_out | unmapped, slips + problems
     content = content[rows.index]
     if "owner" not in rows:
         rows["owner"] = content
+    shares, together = settings.get("split_shares") or {}, data.get("copies") == TOGETHER
+    drawn_by = alike(rows) if together else content
     if "split" not in rows:
-        rows["split"] = content.map(_draw(settings.get("split_shares") or {}))
-    elif settings.get("split_shares"):
-        remedy = "keep `columns.split` or `split_shares`"
-        problems.append(
-            Problem(
-                "two ways to split", "data.split_shares", "there is a split column", remedy=remedy
-            )
-        )
+        rows["split"] = drawn_by.map(_draw(shares))
+    else:
+        given = rows["split"].copy()
+        if any(not isinstance(parts, dict) for parts in shares.values()):
+            found, remedy = "there is a split column", "keep `columns.split` or `split_shares`"
+            problems.append(Problem("two ways to split", "data.split_shares", found, remedy=remedy))
+            shares = {}
+        for name, parts in shares.items():
+            rows.loc[given == name, "split"] = drawn_by[given == name].map(_draw(parts))
     if settings.get("extra_share"):
         unseen = (
             rows["owner"]
@@ -94,10 +123,13 @@ def read_records(
         rows.loc[unseen & (rows["split"] == "valid"), "split"] = "extra"
     if "record_id" not in rows:
         rows["record_id"] = _numbered(content, rows)
+    if together:
+        rows, repeated = in_one_split(rows)
+        dropped |= repeated
 
     kept = [name for name in rows.columns if name not in COLUMNS]
     rows = rows[[*columns_of(fields), *kept]]
-    problems += record_problems(rows, where=where, classes=classes, fields=fields)
+    problems += record_problems(rows, where=where, classes=classes, fields=fields, names=names)
     if problems:
         raise UserError(problems)
     rows = rows.fillna(dict.fromkeys(kept, "")).astype(
@@ -109,7 +141,7 @@ def read_records(
 
 
 def _translate(
-    rows: DataFrame, settings: dict, where: str
+    rows: DataFrame, settings: dict, where: str, names: dict[str, str]
 ) -> tuple[DataFrame, dict[str, int], list[Problem]]:
     """Raw splits and labels by the study's mappings -> (rows that stay, reason -> rows dropped,
     problems)."""
@@ -130,22 +162,51 @@ def _translate(
         }
         unknown = ~raw.isin(mapping) & (raw != "")
         if unknown.any():
-            found = f"{shown(raw[unknown], texts)} in {name_rows(rows, unknown)}"
+            alike = _alike(raw[unknown], mapping)
+            found = f"{_unknown(raw[unknown], alike, mapping, texts)} in {name_rows(rows, unknown)}"
             allowed = (
                 ", ".join(map(repr, mapping))
                 if settings.get(key) or column == "split"
                 else "whole numbers"
             )
-            remedy = (
-                f"map each raw value by `data.{key}`; in YAML yes, no, on, off, true and false "
-                "need quotes there"
+            entries = {one: mapping.get(name) for one, name in alike.items()}
+            missing = ", ".join(
+                f"{json.dumps(one)}: {'null' if value is None else value}"
+                for one, value in entries.items()
             )
-            problems.append(Problem(f"unknown {column}", where, found, allowed, remedy))
-        # what is unknown is a problem already and gets a value that is none, so that it is told
+            remedy = (
+                f"map each raw value by `data.{key}`{', as in ' if missing else ''}{missing}; in "
+                "YAML numbers with a point, yes, no, on, off, true and false need quotes there"
+            )
+            what = f"unknown {column}{called(column, names)}"
+            problems.append(Problem(what, where, found, allowed, remedy))
+        # an unknown value is a problem already: a valid one replaces it, so that it is reported
         # once
         rows[column] = raw.map(mapping).mask(unknown, SPLITS[0] if column == "split" else 0)
         rows = rows[~out]
     return rows.copy(), dropped, problems
+
+
+def _alike(values: Series, mapping: dict) -> dict[str, str]:
+    """Raw value -> the mapped one, or the empty one, from which it differs by blanks, case or how a
+    number is written alone."""
+    forms = {"": "", **{in_one_form(name): name for name in mapping}}
+    return {
+        value: forms[in_one_form(value)]
+        for value in sorted(set(values))
+        if in_one_form(value) in forms
+    }
+
+
+def _unknown(values: Series, alike: dict[str, str], mapping: dict, texts: set[str]) -> str:
+    """Raw values for a message. What is almost a mapped one is no text of a record, and shown as it
+    stands."""
+    pairs = [
+        f"{value!r}{f', where {name!r} is mapped' if name in mapping else ''}"
+        for value, name in alike.items()
+    ]
+    others = shown([value for value in values if value not in alike], texts)
+    return "; ".join([*pairs[:5], *filter(None, [others])])
 
 
 def _whole_numbers(labels: Series) -> dict[str, int]:
@@ -171,7 +232,7 @@ def _content_ids(rows: DataFrame, fields: Sequence[str]) -> Series:
 
 
 def _numbered(content: Series, rows: DataFrame) -> Series:
-    """The ids with -2, -3, ... behind repeated ones, in an order that the rows' values give, not
+    """The ids with -2, -3, ... behind repeated ones, in an order given by the rows' values, not by
     their places."""
     others = [name for name in rows.columns if name not in ("record_id", "owner", *TEXTS)]
     number = (
@@ -186,8 +247,8 @@ def _numbered(content: Series, rows: DataFrame) -> Series:
 
 
 def _draw(shares: dict[str, float]) -> Callable[[str], str | None]:
-    """record id -> split: a number in [0, 1) that the id alone gives, held against the shares laid
-    end to end."""
+    """record id -> split: a hash of the id, as a number in [0, 1), is looked up in the cumulative
+    shares."""
     bounds, total = [], 0.0
     for name in SPLITS:
         if shares.get(name):

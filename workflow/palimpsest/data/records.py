@@ -1,39 +1,63 @@
-"""Records as a table: the columns that every stage relies on, the checks before use, and what a
-message may show."""
+"""Records as a table: their splits, the checks before use, and what a message may show of them."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from palimpsest.data.storage import LABELLED, MAY_BE_EMPTY, TEXTS, columns_of
-from palimpsest.errors import Problem, UserError
+from palimpsest.errors import Problem, UserError, nearest
 
 SPLITS = ("train", "valid", "test", "holdout", "extra")
-REQUIRED_SPLITS = ("train", "valid", "test")
-# an owner stands in a line of the ledger, an id in logs: nothing that breaks a line or a column
+REQUIRED_SPLITS = ("train", "test")  # of every study; methods may need others
+# not allowed in owners (a line of the ledger) and ids (logs): they break lines or columns
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SHOWABLE = re.compile(r"[\w.+-]{1,24}")
+# at the ends of a cell: white space, and signs of no width
+UNSEEN = " \t\r\n\v\f\u200b\u200c\u200d\u2060\ufeff"
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?")
+LEAVE_OUT = "fill it in, or take the rows out; of your own table by `data.drop: {empty: true}`"
 
 
-def check_records(frame, *, where: str, classes: int, fields: Iterable[str] = LABELLED) -> None:
+def called(name: str, names: dict[str, str] | None) -> str:
+    """`` (column 'review')`` behind the name of a field that the file calls otherwise."""
+    return f" (column {names[name]})" if names and name in names else ""
+
+
+def check_records(
+    frame,
+    *,
+    where: str,
+    classes: int,
+    fields: Iterable[str] = LABELLED,
+    needed: Mapping[str, str] | None = None,
+) -> None:
     """Raise one UserError with all that is wrong with a frame of records; ``where`` names where it
-    came from."""
+    came from. needed: splits that a study needs besides -> what needs them."""
     problems = record_problems(frame, where=where, classes=classes, fields=fields)
+    if "split" in frame:
+        problems += missing_splits(split_counts(frame), needed or {}, where)
+    if not problems and "label" in frame:
+        problems += _one_label(frame.loc[frame["split"] == "train", "label"], where)
     if problems:
         raise UserError(problems)
 
 
 def record_problems(
-    frame, *, where: str, classes: int | None = None, fields: Iterable[str] = LABELLED
+    frame,
+    *,
+    where: str,
+    classes: int | None = None,
+    fields: Iterable[str] = LABELLED,
+    names: dict[str, str] | None = None,
 ) -> list[Problem]:
     """All that is wrong with a frame of records; labels may be any whole number from 0 on where
     ``classes`` is None.
 
-    Rows are named by id, and by file and row where the index says them
-    (:func:`read_table_records`), never by text.
+    Rows are named by id, and by file and row where the index has them
+    (:func:`read_table_records`), never by text. ``names``: columns as the file calls them.
     """
     problems = []
     for name in columns_of(fields):
@@ -48,85 +72,100 @@ def record_problems(
                 "there are no records", where, remedy="look at the source, and at what is dropped"
             ),
         ]
-    for what, bad, allowed, remedy in _rules(frame, classes):
+    for what, bad, allowed, remedy in _rules(frame, classes, names):
         if bad.any():
             problems.append(Problem(what, where, name_rows(frame, bad), allowed, remedy))
     if "split" in frame:
-        missing = [name for name in REQUIRED_SPLITS if not (frame["split"] == name).any()]
-        if missing:
-            found = (
-                ", ".join(f"{count} {name}" for name, count in split_counts(frame).items())
-                or "no known split"
-            )
-            remedy = "map the raw names by `splits`, or draw them by `split_shares`"
-            what = f"no record is in split {' or '.join(missing)}"
-            problems.append(
-                Problem(
-                    what, where, found, f"records in each of {', '.join(REQUIRED_SPLITS)}", remedy
-                )
-            )
+        problems += missing_splits(split_counts(frame), dict.fromkeys(REQUIRED_SPLITS, ""), where)
     return problems
 
 
-def _rules(frame, classes: int | None) -> Iterator[tuple]:
+def missing_splits(
+    counts: Mapping[str, int], needed: Mapping[str, str], where: str
+) -> Iterator[Problem]:
+    """Splits without records. counts: records by split; needed: split -> what needs it, "" where
+    every study does."""
+    missing = [name for name in needed if not counts.get(name)]
+    if not missing:
+        return
+    found = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no known split"
+    remedy = (
+        "map the raw names by `splits`, or draw them by `split_shares`, which may divide a split "
+        "that is given: `split_shares: {train: {train: 0.9, valid: 0.1}}`"
+    )
+    askers = "; ".join(f"{name} is for {needed[name]}" for name in missing if needed[name])
+    what = f"no record is in split {' or '.join(missing)}"
+    allowed = f"records in each of {', '.join(needed)}" + (f": {askers}" if askers else "")
+    remedy += ", or leave out what needs it" if askers else ""
+    yield Problem(what, where, found, allowed, remedy)
+
+
+def _one_label(labels, where: str) -> Iterator[Problem]:
+    """labels: of the training records."""
+    if labels.nunique() > 1:
+        return
+    found = f"label {labels.iloc[0]} in all {len(labels)} of them"
+    remedy = "correct `data.columns.label` or `data.labels`; or add records of another label"
+    what = "the training records have one label: there is nothing to learn"
+    yield Problem(what, where, found, "two labels or more", remedy)
+
+
+def _rules(frame, classes: int | None, names: dict[str, str] | None) -> Iterator[tuple]:
     """(what is wrong, mask of the rows (n,), what is allowed, the remedy) for each rule on single
     records."""
     for name in [name for name in ("record_id", "owner", *TEXTS, "split") if name in frame]:
         values = frame[name]
         text = values.map(lambda value: isinstance(value, str)).astype(bool)
-        blank = _blank(values)
+        blank, column = is_blank(values), called(name, names)
         if name not in MAY_BE_EMPTY:
-            yield (
-                f"{name} is empty",
-                blank,
-                "text that is not blank",
-                "fill it in, or take the rows out",
-            )
-        yield f"{name} is not text", ~text & ~blank, "text", "turn the column into text"
+            yield f"{name} is empty{column}", blank, "text that is not blank", LEAVE_OUT
+        yield f"{name} is not text{column}", ~text & ~blank, "text", "turn the column into text"
         if name in ("record_id", "owner"):
             control = text & values.map(lambda value: bool(CONTROL.search(str(value)))).astype(bool)
             remedy = (
                 "rename them: an owner stands in one line of the ledger, an id in one line of a log"
             )
-            what = f"{name} holds a line break, a tab, a NUL or another control character"
+            what = f"{name} holds a line break, a tab, a NUL or another control character{column}"
             yield what, control, "printable text", remedy
     if "record_id" in frame:
-        again = frame["record_id"].duplicated(keep=False) & ~_blank(frame["record_id"])
+        again = frame["record_id"].duplicated(keep=False) & ~is_blank(frame["record_id"])
         remedy = "make them unique, or name no record_id column: ids then come from the content"
-        yield "record ids stand more than once", again, "each id once", remedy
+        what = f"record ids stand more than once{called('record_id', names)}"
+        yield what, again, "each id once", remedy
     if "label" in frame:
-        yield from _label_rules(frame["label"], classes)
+        yield from _label_rules(frame["label"], classes, called("label", names))
     if "split" in frame:
-        unknown = ~frame["split"].isin(SPLITS) & ~_blank(frame["split"])
+        unknown = ~frame["split"].isin(SPLITS) & ~is_blank(frame["split"])
         yield (
-            "unknown split",
+            f"unknown split{called('split', names)}",
             unknown,
             ", ".join(map(repr, SPLITS)),
             "map the raw names by `splits`",
         )
 
 
-def _blank(values):
+def is_blank(values):
+    """(n,) whether a cell is missing, or nothing but white space."""
     return values.isna() | values.map(lambda value: not str(value).strip()).astype(bool)
 
 
-def _label_rules(labels, classes: int | None) -> Iterator[tuple]:
+def _label_rules(labels, classes: int | None, column: str) -> Iterator[tuple]:
     import pandas as pd
 
     text = labels.map(lambda label: isinstance(label, str)).astype(bool)
     numbers = pd.to_numeric(labels.mask(text), errors="coerce").astype(float)
     whole = numbers.mod(1) == 0
     allowed = f"whole numbers from 0 to {classes - 1}" if classes else "whole numbers from 0 on"
-    yield "label is missing", labels.isna(), allowed, "fill it in, or take the rows out"
+    yield f"label is missing{column}", labels.isna(), allowed, LEAVE_OUT
     yield (
-        "label is not a whole number",
+        f"label is not a whole number{column}",
         labels.notna() & ~whole,
         allowed,
         "map the raw labels by `labels`",
     )
     outside = whole & ((numbers < 0) | (numbers >= (classes or float("inf"))))
     yield (
-        "label outside the range",
+        f"label outside the range{column}",
         outside,
         allowed,
         "map the raw labels by `labels`, or raise `classes`",
@@ -142,14 +181,12 @@ def name_rows(frame, bad) -> str:
     }
     places = []
     for index, row in zip(chosen.index[:5], chosen.head(5).to_dict("records"), strict=True):
-        name, place = (
-            row.get("record_id"),
-            f"{Path(index[0]).name}, row {index[1]}" if isinstance(index, tuple) else "",
-        )
-        known = isinstance(name, str) and name not in texts
-        places.append(
-            f"{name[:60]!r}{f' ({place})' if place else ''}" if known else place or f"row {index}"
-        )
+        name = row.get("record_id")
+        place = f"{Path(index[0]).name}, row {index[1]}" if isinstance(index, tuple) else ""
+        if isinstance(name, str) and name not in texts:
+            places.append(f"{name[:60]!r}{f' ({place})' if place else ''}")
+        else:
+            places.append(place or f"row {index}")
     count = len(chosen)
     more = ", ..." if count > 5 else ""
     return f"{count} {'record' if count == 1 else 'records'}: {', '.join(places)}{more}"
@@ -170,17 +207,11 @@ def shown(values: Iterable, texts: Iterable = ()) -> str:
     return ", ".join([*map(repr, named), *others])
 
 
-def nearest(name: object, known: Iterable, *, cutoff: float = 0.6) -> str:
-    """``did you mean 'x'?`` for the known name that is closest, or an empty string where none is
-    close."""
-    folded = {str(one).casefold(): str(one) for one in known}
-    close = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=cutoff)
-    if not close:
-        return ""
-    meant = folded[close[0]]
-    # letters of two scripts, or of two forms, may look the same
-    codes = "" if meant.isascii() else f", written {meant!a}"
-    return f"did you mean {meant!r}{codes}?"
+def in_one_form(value: str) -> str:
+    """A cell without what is hard to see: blanks at its ends, case, how a number is written
+    ("1.0")."""
+    folded = unicodedata.normalize("NFKC", value).strip(UNSEEN).casefold()
+    return f"{float(folded):g}" if NUMBER.fullmatch(folded) else folded
 
 
 def split_counts(frame) -> dict[str, int]:

@@ -11,6 +11,7 @@ import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from palimpsest.data.names import LONGEST, repeats
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import replacing
 
@@ -42,7 +43,10 @@ def locate(source: dict, mirror: str | None, root: Path) -> list[Path] | None:
         return _files(folder, _inside(source["mirror"]), "below the mirror", source)
     if kind == "path":
         return _files(
-            root, os.path.expanduser(source["path"]), "relative to the working directory", source
+            root,
+            os.path.expanduser(source["path"]),
+            f"relative to the working directory, {Path.cwd()}",
+            source,
         )
     if mirror:
         what = "nothing is fetched while a mirror is set, and this source names no file in it"
@@ -60,23 +64,23 @@ def locate_all(
     sources: list[dict], mirror: str | None, root: Path
 ) -> list[tuple[dict, list[Path] | None]]:
     """Each source with its files; one UserError with the problems of all."""
-    found, problems = [], []
+    located, problems = [], []
     for source in sources:
         try:
-            found.append((source, locate(source, mirror, root)))
+            located.append((source, locate(source, mirror, root)))
         except UserError as error:
             problems += error.problems
     if problems:
         raise UserError(problems)
-    return found
+    return located
 
 
 def fetched_name(source: dict) -> str:
     """A plain file name for what is fetched: a digest of the source, then the last part of the URL
     or the hub id.
 
-    The digest keeps sources of the same last name apart. It stands in front, as readers know a
-    format by the end.
+    The digest tells apart sources with the same last part. It comes first, as readers recognise a
+    format by the end of a name.
     """
     what = json.dumps(
         {key: value for key, value in source.items() if key != "mirror"}, sort_keys=True
@@ -87,7 +91,8 @@ def fetched_name(source: dict) -> str:
         name = "-".join(part for part in parts if part) + ".parquet"
     else:
         name = PurePosixPath(unquote(urlsplit(source["url"]).path)).name
-    return f"{digest}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name).lstrip('.-') or 'source'}"
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[-LONGEST:].lstrip(".-")
+    return f"{digest}-{'source' if repeats(plain) else plain or 'source'}"
 
 
 def fetch(source: dict, destination: Path) -> None:
@@ -95,7 +100,7 @@ def fetch(source: dict, destination: Path) -> None:
     not at all.
 
     A hub data set without ``split`` is taken whole, with the names of its splits in a column
-    ``split``. Raises UserError where the network fails, with how to do without it.
+    ``split``. Raises UserError where the network fails, which says how to do without it.
     """
     kind = _kind(source)
     try:
@@ -113,7 +118,7 @@ def fetch(source: dict, destination: Path) -> None:
             Problem("needs the package `datasets`", _name(source), remedy="pip install datasets")
         ) from None
     except Exception as error:
-        # the hub's client raises errors of a dozen packages; each means that it is not here
+        # the hub's client raises errors of a dozen packages; each means that the fetch failed
         first = (str(error).splitlines() or [""])[0][:200]
         reason = f"{type(error).__name__}: {first}"
         raise UserError(
@@ -143,16 +148,16 @@ def _from_hub(source: dict, path: Path) -> None:
     from datasets import concatenate_datasets, load_dataset
 
     split = source.get("split")
-    found = load_dataset(
+    dataset = load_dataset(
         source["hub"], source.get("name"), split=split, revision=source.get("revision")
     )
     if split is None:
         parts = [
             part if "split" in part.column_names else part.add_column("split", [name] * len(part))
-            for name, part in found.items()
+            for name, part in dataset.items()
         ]
-        found = concatenate_datasets(parts)
-    found.to_parquet(path)
+        dataset = concatenate_datasets(parts)
+    dataset.to_parquet(path)
 
 
 def _kind(source: dict) -> str:

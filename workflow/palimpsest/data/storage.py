@@ -1,5 +1,5 @@
-"""Tables on disk and what they hold: parquet files that are equal for equal content and know their
-digest, and the digest of records."""
+"""Tables on disk: parquet files that are equal for equal content and carry their own digest, and
+the digest of records."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from palimpsest.files import REMEDY, replacing
 LABELLED = ("text", "label")  # fields of a record that has a label
 TEXTS = ("text", "prompt", "completion")
 MAY_BE_EMPTY = ("prompt",)  # plain text has none
-# of all tracks; any other column is a kept one
+# of all tracks; any other column is one that the study keeps
 COLUMNS = ("record_id", "owner", *TEXTS, "label", "split")
 
 
 def columns_of(fields: Iterable[str]) -> tuple[str, ...]:
-    """The columns that every record of a track has, whose fields these are."""
+    """The columns that every record of a track with these fields has."""
     return ("record_id", "owner", *fields, "split")
 
 
@@ -61,8 +61,8 @@ def write_parquet(frame, path: Path) -> None:
     """Write a frame (without its index), whole or not at all; equal frames give equal bytes.
 
     The file carries its own digest: SHA-256 of all its bytes, with the 64 digits of the digest
-    itself taken as zeros. It stands in the footer's metadata, so that the file stays one that
-    everybody can read.
+    itself taken as zeros. It stands in the footer's metadata, so that any parquet reader can read
+    the file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -83,8 +83,8 @@ def read_parquet(path: Path):
     """The frame in a parquet file that a step of this workflow wrote; a UserError where it is
     missing or is not what was written.
 
-    The digest is verified before anything is parsed: a reader that is given damaged bytes may do
-    worse than fail.
+    The digest is verified before anything is parsed: on damaged bytes a parquet reader may do worse
+    than fail.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -108,7 +108,7 @@ def damage(path: Path) -> Problem | None:
     if Path(path).stat().st_size == 0:
         return Problem("the table is damaged", str(path), "an empty file", remedy=REMEDY)
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        found, place = _sealed(data)
+        digest, place = _sealed(data)
         if not place:
             return Problem(
                 "the table is damaged, or no step of this workflow wrote it",
@@ -116,7 +116,7 @@ def damage(path: Path) -> Problem | None:
                 "no digest",
                 remedy=REMEDY,
             )
-        if found != _seal(data, place):
+        if digest != _seal(data, place):
             return Problem(
                 "the table is damaged", str(path), "other bytes than its digest says", remedy=REMEDY
             )

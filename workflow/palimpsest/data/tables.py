@@ -1,5 +1,4 @@
-"""Tables as users have them: csv, tsv, json, json lines and parquet, also gzipped, read
-strictly."""
+"""Read users' tables strictly: csv, tsv, json, json lines, plain text and parquet, also gzipped."""
 
 from __future__ import annotations
 
@@ -10,59 +9,90 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
-from palimpsest.data.records import SHOWABLE, name_rows, nearest
-from palimpsest.data.storage import COLUMNS
+from palimpsest.data.records import SHOWABLE, called, name_rows
 from palimpsest.errors import Problem, UserError
 
-SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
-HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: no file can hold them alone
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+LINES = (".jsonl", ".ndjson")  # of objects
+SUFFIXES = (*SEPARATORS, ".json", *LINES, ".txt", ".parquet")
+HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: alone, no file can hold them
 MAX_CELL = 2**31 - 1  # the csv module stops at 131,072 characters by default
 
 
-def read_table(path: Path, *, encoding: str = "utf-8", quotes: bool = True):
+def read_table(
+    path: Path,
+    *,
+    encoding: str = "utf-8",
+    quotes: bool = True,
+    separator: str | None = None,
+    header: bool = True,
+    txt: str | None = None,
+):
     """A table as a frame, rows in file order; every cell of csv and tsv is text, "NA" and the empty
     cell too.
 
     json is a list of objects, or one object a line as in jsonl; json and parquet keep their types.
-    A BOM is dropped. ``quotes`` says whether '"' encloses cells in csv and tsv. Raises UserError
-    for a file that is missing, of another kind, not in ``encoding``, or malformed, with the line
-    where it is known; no message holds a cell.
+    A BOM is dropped. Of csv and tsv, ``quotes`` says whether '"' encloses cells, ``separator`` what
+    stands between them (a comma or a tab), ``header`` whether the first line names the columns; one
+    without a name is called by its number, from 1. Of txt, ``txt`` says what is a record: each
+    "line" that is not blank, or the whole "file"; the columns are text, file (its name without
+    suffix) and folder (in which it lies). Raises UserError for a file that is missing, of another
+    kind, not in ``encoding``, or malformed, with the line where it is known; no message holds a
+    cell.
     """
     import pandas as pd
 
     path = Path(path)
-    zipped = path.suffix.lower() == ".gz"
-    kind = (path.with_suffix("") if zipped else path).suffix.lower()
-    if kind not in SUFFIXES or (zipped and kind == ".parquet"):
+    kind = suffix_of(path)
+    if kind not in SUFFIXES or (kind == ".parquet" and path.suffix.lower() == ".gz"):
         allowed = ", ".join(SUFFIXES) + "; all but parquet also with .gz"
         remedy = "convert or rename the file, or choose the tables by a glob such as data/*.csv"
         raise UserError(
             Problem("not a kind of table", str(path), path.suffix or "no suffix", allowed, remedy)
         )
+    if kind == ".txt" and txt is None:
+        raise UserError(undecided(str(path)))
     data = read_bytes(path)
     if kind == ".parquet":
         frame = _parquet(data, path)
-    elif kind in (".csv", ".tsv"):
-        header, rows = _cells(
-            decode(data, path, encoding), path, "," if kind == ".csv" else "\t", quotes
+    elif kind in SEPARATORS:
+        names, rows = _cells(
+            decode(data, path, encoding), path, separator or SEPARATORS[kind], quotes, header
         )
-        frame = pd.DataFrame(rows, columns=header, dtype=object)
+        frame = pd.DataFrame(rows, columns=names, dtype=object)
+    elif kind == ".txt":
+        frame = _texts(decode(data, path, encoding), path, txt)
     else:
         frame = pd.DataFrame(
-            _objects(decode(data, path, encoding), path, lines=kind == ".jsonl"), dtype=object
+            _objects(decode(data, path, encoding), path, lines=kind in LINES), dtype=object
         )
     twice = [name for name, count in Counter(frame.columns).items() if count > 1]
     if twice:
-        remedy = "rename them; if the file has no line of column names, add one"
+        remedy = "rename them; if the file has no line of column names, set `header: false`"
         raise UserError(
             Problem(
-                "column names stand twice", str(path), _columns(twice), "each name once", remedy
+                "column names stand twice", str(path), names_shown(twice), "each name once", remedy
             )
         )
     return frame
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix of a file, without .gz."""
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
+def text_name(path: Path) -> str:
+    """The name of a plain text file, without its suffix."""
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).stem
+
+
+def undecided(where: str) -> Problem:
+    what, allowed = "nothing says what is a record of a .txt file", "data.txt: line, or file"
+    remedy = "set `txt: line` where each line is a record, `txt: file` where the whole file is one"
+    return Problem(what, where, "no key data.txt", allowed, remedy)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -150,20 +180,15 @@ def _objects(text: str, path: Path, lines: bool) -> list[dict]:
 
 
 def _cells(
-    text: str, path: Path, delimiter: str, quotes: bool
+    text: str, path: Path, separator: str, quotes: bool, header: bool
 ) -> tuple[list[str], list[list[str]]]:
-    """(header, rows) of a csv or tsv text; blank lines are no rows."""
-    csv.field_size_limit(MAX_CELL)
-    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True
-    )
-    header, rows, wrong, start = None, [], [], 1
+    """(names of columns, rows) of a csv or tsv text; blank lines are no rows."""
+    reader = rows_of(text, separator, quotes)
+    width, rows, wrong, start = 0, [], [], 1
     try:
         for row in reader:
-            if row and header is None:
-                header = row
-            elif row and len(row) == len(header):
+            width = width or len(row)
+            if row and len(row) == width:
                 rows.append(row)
             elif row:
                 wrong.append(f"line {start} ({len(row)} cells)")
@@ -173,18 +198,55 @@ def _cells(
         raise UserError(
             Problem("malformed", f"{path}, line {start}", str(error), remedy=remedy)
         ) from None
-    if header is None:
-        raise UserError(
-            Problem(
-                "the file is empty", str(path), remedy="give a line of column names, then the rows"
-            )
-        )
+    if not rows:
+        remedy = "give a line of column names, then the rows"
+        raise UserError(Problem("the file is empty", str(path), remedy=remedy))
     if wrong:
-        allowed = f"{len(header)} cells in every row, as in the header"
+        first = "the header" if header else "the first"
+        allowed = f"{width} cells in every row, as in {first}"
         remedy = "put cells that hold a delimiter or a line break in quotes"
-        what = "rows of another length than the header"
+        what = f"rows of another length than {first}"
         raise UserError(Problem(what, str(path), f"{len(wrong)}: {_first(wrong)}", allowed, remedy))
-    return header, rows
+    return named(rows.pop(0)) if header else named([""] * width), rows
+
+
+def rows_of(text: str, separator: str, quotes: bool):
+    """A reader of csv."""
+    csv.field_size_limit(MAX_CELL)
+    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    lines = io.StringIO(text, newline="")
+    return csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
+
+
+def named(header: list[str]) -> list[str]:
+    """Names of columns; one that has none is called by its number."""
+    return [name if name.strip() else str(number) for number, name in enumerate(header, 1)]
+
+
+def names_shown(names: list[str]) -> str:
+    """Names of columns for a message. Without a header they are the first record, so what may be
+    text is counted, not shown."""
+    numbers = [name for number, name in enumerate(names, 1) if name == str(number)]
+    some = [name for name in names if SHOWABLE.fullmatch(name) and not name[0].isdigit()]
+    rest = len(names) - len(numbers) - len(some)
+    parts = list(map(repr, some))
+    if numbers:
+        parts.append(f"{len(numbers)} called by number: {_first(numbers)}")
+    if rest:
+        parts.append(f"{rest} more that do not look like names")
+    return ", ".join(parts) or "no columns"
+
+
+def _texts(text: str, path: Path, txt: str):
+    """The texts of a plain text file, and where it lies: who wrote them, or what they are, often
+    stands there alone."""
+    import pandas as pd
+
+    # not splitlines: a text may hold U+2028
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    texts = [text.strip("\r\n")] if txt == "file" else [line for line in lines if line.strip()]
+    rows = {"text": texts, "file": text_name(path), "folder": path.absolute().parent.name}
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _parquet(data: bytes, path: Path):
@@ -207,84 +269,9 @@ def _first(places: list[str]) -> str:
     return ", ".join(places[:5]) + (", ..." if len(places) > 5 else "")
 
 
-def read_table_records(paths: Iterable[Path], columns: dict, keep: Iterable[str] = (), **options):
-    """Rows of all files: the mapped columns under their names in COLUMNS, then the kept ones,
-    values as in the files.
-
-    ``columns`` maps some of record_id, owner, split and the fields of a track to columns of the
-    files; ``options`` go to :func:`read_table`. The index is (file, row from 1 without the header).
-    Problems of all files are raised together.
-    """
-    import pandas as pd
-
-    wanted = {name: columns[name] for name in COLUMNS if columns.get(name) is not None} | {
-        name: name for name in keep
-    }
-    problems = list(_mapping_problems(columns, list(keep)))
-    frames, paths = {}, list(dict.fromkeys(paths))
-    if not paths:
-        problems.append(
-            Problem("there are no files to read", "data.sources", remedy="name at least one source")
-        )
-    for path in [] if problems else paths:
-        try:
-            frame = read_table(path, **options)
-        except UserError as error:
-            problems += error.problems
-            continue
-        problems += [
-            _missing(name, frame, path)
-            for name in dict.fromkeys(wanted.values())
-            if name not in frame
-        ]
-        frame.index = pd.RangeIndex(1, len(frame) + 1)
-        frames[str(path)] = frame
-    if problems:
-        raise UserError(problems)
-    for path, frame in frames.items():
-        frames[path] = pd.DataFrame({name: frame[column] for name, column in wanted.items()})
-    return pd.concat(frames)
-
-
-def _mapping_problems(columns: dict, keep: list[str]):
-    for name, column in columns.items():
-        if name != "text" and column == columns.get("text"):
-            where = f"data.columns.{name}"
-            yield Problem(
-                "is the column of the text", where, repr(column), remedy="name another column"
-            )
-    for name in keep:
-        if name in COLUMNS or name == columns.get("text"):
-            remedy = (
-                "mapped columns stand in the records anyway; rename the column in the file if it "
-                "is another one"
-            )
-            yield Problem("cannot be kept under this name", "data.keep", repr(name), remedy=remedy)
-
-
-def _missing(name: str, frame, path: Path) -> Problem:
-    names = [str(column) for column in frame.columns]
-    remedy = (
-        nearest(name, names)
-        or "map it to one of these by `columns`; if the file has no line of column names, add one"
-    )
-    return Problem(f"there is no column {name!r}", str(path), _columns(names), remedy=remedy)
-
-
-def _columns(names: list[str]) -> str:
-    """Names of columns for a message; without a header the first record stands where they should,
-    so what may be text is counted."""
-    named = [repr(name) for name in names if SHOWABLE.fullmatch(name) and not name[0].isdigit()]
-    rest = len(names) - len(named)
-    return (
-        ", ".join([*named, *([f"{rest} more that do not look like names"] if rest else [])])
-        or "no columns"
-    )
-
-
-def as_text(frame, where: str):
+def as_text(frame, where: str, names: dict[str, str] | None = None):
     """Every cell as :func:`plain` text, or None where it is missing; a UserError for lists, objects
-    and bytes."""
+    and bytes. ``names``: columns as the file calls them, where these are other names."""
     import pandas as pd
 
     frame, problems = frame.astype(object), []
@@ -294,8 +281,11 @@ def as_text(frame, where: str):
         )
         nested = ~plain_values.astype(bool)
         if nested.any():
-            what = f"column {name!r} holds lists, objects or bytes"
-            remedy = "make it plain text or numbers"
+            what = f"column {name!r} holds lists, objects or bytes{called(name, names)}"
+            remedy = (
+                "make it plain text or numbers, or name a field inside of it, as in `user.id`, or "
+                "`messages.0.content` for the first of a list"
+            )
             problems.append(Problem(what, where, name_rows(frame, nested), remedy=remedy))
     if problems:
         raise UserError(problems)
@@ -305,7 +295,7 @@ def as_text(frame, where: str):
 def plain(value: object) -> str | None:
     """A single value as text, None where it is missing; 1 and 1.0 are "1", True is "true".
 
-    So a label, a split or an id reads the same from csv, json and parquet, and as a key of a YAML
+    So a label, a split or an id is the same text from csv, json and parquet, and as a key of a YAML
     mapping.
     """
     if isinstance(value, str):

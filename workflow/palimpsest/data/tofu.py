@@ -1,10 +1,10 @@
 """TOFU (Maini et al. 2024, arXiv 2401.06121): 200 fictitious authors with twenty questions each,
 and questions about the real world.
 
-``full`` holds the authors one after another, in the order of the publication, without their names
-in a column: an owner is known by its place. In the published files forget01, forget05 and forget10
-are the last 2, 10 and 20 authors (199-200, 191-200, 181-200), and retain99, retain95 and retain90
-the others; who is asked to be forgotten is the ledger's to say, so these files are not read.
+``full`` holds the authors one after another, in the order of the publication, without a column of
+names: an owner is identified by position. The published files forget01, forget05 and forget10 hold
+the last 2, 10 and 20 authors (199-200, 191-200, 181-200), and retain99, retain95 and retain90 the
+others; these files are not read, as the ledger says who is to be forgotten.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 QUESTIONS = 20  # of an author
-PARTS = ("real_authors", "world_facts")  # utility sets: a question each owner
+PARTS = ("real_authors", "world_facts")  # utility sets: each question is an owner
 COLUMNS = ("record_id", "owner", "prompt", "completion", "split", "part")
-# by the end of the name: a fetched file has a digest before it, one of the hub its split behind it
+# matches the end of a name: fetched files have a digest before it, those of the hub a split after
+# it
 KIND = re.compile(
-    r"(?:^|-)(full|real_authors|world_facts|(?:forget|retain)\d\d|\w+_perturbed)(?:-train)?\.(?:jsonl?|parquet)(?:\.gz)?$"
+    r"(?:^|-)(full|real_authors|world_facts|(?:forget|retain)\d\d|\w+_perturbed)"
+    r"(?:-train)?\.(?:jsonl?|parquet)(?:\.gz)?$"
 )
 
 
@@ -77,8 +79,8 @@ def tofu_candidates(paths: Iterable[Path], records: DataFrame) -> tuple[DataFram
     """The candidates of ``records`` (as ``read_tofu`` gives them) from the files NAME_perturbed,
     and file -> items without a record.
 
-    An item belongs to the record with its question and answer, letter by letter; the question alone
-    would not do, as one stands with two authors. An item in several files (those of forget01 are in
+    An item belongs to the record with exactly its question and answer; the question alone would not
+    do, as two authors share one. An item in several files (those of forget01 are in
     forget05 and forget10) counts once. Paraphrases exist for authors only. The shape is that of
     ``candidates_frame``.
 
@@ -91,7 +93,7 @@ def tofu_candidates(paths: Iterable[Path], records: DataFrame) -> tuple[DataFram
             strict=True,
         )
     )
-    found, unmatched, unlike = {}, {}, set()
+    candidates, unmatched, unlike = {}, {}, set()
     for kind, (path, frame) in _read(paths, ()).items():
         if not kind.endswith("_perturbed"):
             continue
@@ -105,23 +107,20 @@ def tofu_candidates(paths: Iterable[Path], records: DataFrame) -> tuple[DataFram
             record_id, texts = record_of.get((question, answer)), (paraphrase, tuple(wrong))
             if record_id is None:
                 unmatched[path.name] += 1
-            elif found.setdefault(record_id, texts) != texts:
+            elif candidates.setdefault(record_id, texts) != texts:
                 unlike.add(record_id)
     if unlike:
-        what, remedy = (
-            "two files give different candidates for one record",
-            "take all files from the same release",
-        )
         raise UserError(
             Problem(
-                what,
+                "two files give different candidates for one record",
                 "data.sources",
                 f"{len(unlike)} records, the first {min(unlike)!r}",
-                remedy=remedy,
+                remedy="take all files from the same release",
             )
         )
     return candidates_frame(
-        (record_id, paraphrase, list(wrong)) for record_id, (paraphrase, wrong) in found.items()
+        (record_id, paraphrase, list(wrong))
+        for record_id, (paraphrase, wrong) in candidates.items()
     ), unmatched
 
 
@@ -167,14 +166,14 @@ def _read(paths: Iterable[Path], needed: tuple[str, ...]) -> dict[str, tuple[Pat
 
 
 def _checked(frame: DataFrame, path: Path, *, perturbed: bool) -> DataFrame:
-    """The frame, if every row has what it must have; rows are counted in messages, never shown."""
-    wanted = ("question", "answer", *(("perturbed_answer",) if perturbed else ()))
+    """The frame, if every row has what it needs; messages count rows and never show them."""
+    required = ("question", "answer", *(("perturbed_answer",) if perturbed else ()))
     problems = [
         Problem(f"there is no column {name!r}", str(path), remedy="fetch the file again")
-        for name in wanted
+        for name in required
         if name not in frame
     ]
-    for name in [name for name in (*wanted, "paraphrased_answer") if name in frame]:
+    for name in [name for name in (*required, "paraphrased_answer") if name in frame]:
         right = frame[name].map(_texts if name == "perturbed_answer" else _text).astype(bool)
         if not right.all():
             found = (

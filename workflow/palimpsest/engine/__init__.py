@@ -1,1 +1,1 @@
-"""What keeps runs whole and cheap: the processes that steps are started from."""
+"""What starts steps, and keeps runs whole and cheap."""

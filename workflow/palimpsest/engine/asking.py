@@ -1,5 +1,5 @@
-"""Ask the run's warm process (warm.py) to run a step, and stand for that step. Every job pays for
-what is imported here."""
+"""Ask the run's warm process (warm.py) to run a step, and act as that step to the caller. Every job
+imports this module, so it imports little."""
 
 from __future__ import annotations
 
@@ -13,18 +13,29 @@ import struct
 import sys
 from contextlib import suppress
 
-# the name of the socket of the run's warm process; 0: steps compute by themselves
+# the name of the socket of the run's warm process; 0: steps run in their own process
 VARIABLE = "PALIMPSEST_WARM"
 HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
-def ask(arguments: list[str]) -> int | None:
-    """Exit status of a step that the warm process ran in this one's place; None where it is to be
-    computed here.
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
-    That is so by hand and on a cluster, on a GPU, which does not survive a fork, and where the
-    process is gone, refuses (it was started in another environment), or has threads. A step that
-    was ended by a signal ends this process by the same.
+
+def interrupted(arguments: list[str]) -> int:
+    """Say that somebody pressed Ctrl-C; the exit status. What was half written is removed by then,
+    and no traceback would tell more."""
+    name = next((one for one in arguments if not one.startswith("-")), "")
+    print(f"palimpsest {name}".rstrip() + ": interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
+def ask(arguments: list[str]) -> int | None:
+    """Exit status of a step that the warm process ran in this one's place; None where this process
+    must run it.
+
+    That is so by hand and on a cluster, on a GPU, which does not survive a fork, and where the warm
+    process is gone, refuses (it was started in another environment), or has threads. If a signal
+    ended the step, the same signal ends this process.
     """
     name = os.environ.get(VARIABLE, "0")
     if name == "0" or _gpus(arguments):
@@ -32,7 +43,7 @@ def ask(arguments: list[str]) -> int | None:
     _open_standard_streams()
     numbers = [getattr(signal, name) for name in HANDED_ON if hasattr(signal, name)]
     numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    came: list[int] = []  # before the step was there
+    came: list[int] = []  # signals that came before the step was started
     with socket.socket(socket.AF_UNIX) as connection:
 
         def give_up(number: int, _) -> None:
@@ -65,8 +76,8 @@ def ask(arguments: list[str]) -> int | None:
 
 
 def _begun(connection: socket.socket, name: str, arguments: list[str]) -> int | None:
-    """The process of the step, which has this one's folder and standard streams; None where it is
-    to be computed here."""
+    """Id of the process of the step, which has this one's folder and standard streams; None where
+    this process must run it."""
     try:
         request = {
             "arguments": arguments,
@@ -81,31 +92,31 @@ def _begun(connection: socket.socket, name: str, arguments: list[str]) -> int | 
         socket.send_fds(connection, [len(body).to_bytes(8, "big")], [0, 1, 2])
         connection.sendall(body)
         answer = json.loads(_line(connection) or "null")
-        # it did not come so far as to be the step
+        # else the step did not start
         return answer if isinstance(answer, int) else None
     except OSError:
         return None
 
 
 def _ended(connection: socket.socket) -> tuple[int, int | None]:
-    """(exit status, the signal that ended the step or None). Where nobody is left to say so, it was
+    """(exit status, the signal that ended the step or None). Without an answer it counts as
     killed."""
     try:
-        told = _line(connection)
+        answer = _line(connection)
     except OSError:
-        told = b""
-    return tuple(json.loads(told)) if told else (1, signal.SIGKILL)
+        answer = b""
+    return tuple(json.loads(answer)) if answer else (1, signal.SIGKILL)
 
 
 def _line(connection: socket.socket) -> bytes:
-    """Up to a line break or the end, no more: empty where the other side has gone."""
-    found = b""
-    while not found.endswith(b"\n"):
+    """Read one line and no more; empty where the other side closed before its end."""
+    line = b""
+    while not line.endswith(b"\n"):
         byte = connection.recv(1)
         if not byte:
             return b""
-        found += byte
-    return found
+        line += byte
+    return line
 
 
 def _hand_on(step: int, number: int) -> None:
@@ -121,8 +132,8 @@ def _pause(step: int) -> None:
 
 
 def _open_standard_streams() -> None:
-    """A stream that is closed would be replaced by the next file that is opened: the connection
-    itself."""
+    """Open those that are closed: else the next file that is opened, the connection, would take
+    their number."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -140,13 +151,13 @@ def _gpus(arguments: list[str]) -> int:
 
 
 def address(name: str) -> str:
-    """Of a socket that is no file (Linux alone): it is gone with its last process."""
+    """Of an abstract socket, which is no file (Linux alone) and vanishes with its last process."""
     return f"\0palimpsest-{name}"
 
 
 def same_user(connection: socket.socket) -> bool:
-    """Whether this user has the process on the other side: anybody may connect to such a socket, or
-    take the name of one that is gone."""
+    """Whether the process on the other side is this user's: anybody may connect to such a socket,
+    or take the name of one that is gone."""
     _, user, _ = struct.unpack(
         "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     )
@@ -162,18 +173,18 @@ def settings_of(arguments: list[str]) -> str:
 
 
 def modules_named(settings: str) -> list[str]:
-    """Modules of this package that the settings of a step, as JSON, name: it imports them."""
+    """Modules of this package that the settings of a step (JSON) name and so the step imports."""
     return sorted(set(re.findall(r'"(palimpsest(?:\.\w+)+)"', settings)))
 
 
 def code() -> list[str]:
-    """What would run here: the interpreter with its packages, and where this one lies."""
+    """What would run here: the interpreter with its packages, and the folder of this package."""
     return [sys.prefix, sys.version, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 
 def limits() -> list:
-    """What a process may do, and what the files that it makes may: a step has those of whoever asks
-    for it."""
+    """File mode mask, resource limits, niceness and processors of this process: a step must have
+    those of the process that asks for it."""
     mask = os.umask(0)
     os.umask(mask)
     allowed = [

@@ -1,4 +1,4 @@
-"""What jobs that failed say, found from what Snakemake says of them."""
+"""What failed jobs say: their logs, found from Snakemake's own logs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ PROBLEM = re.compile(r"palimpsest \w+: \d+ problems? found")
 
 
 def endings(logs: Iterable[str]) -> dict[tuple[str, ...], str]:
-    """Logs of failed jobs -> how they end, from Snakemake's own logs; what several jobs say is said
-    once. A log ends with the problems that a step told, or else with its last lines."""
+    """Logs of failed jobs, which Snakemake's own logs name, -> how they end: the last problems that
+    a step reported, or else the last lines. Jobs with the same ending share an entry."""
     text = "\n".join(_read(path) for path in logs)
     said: dict[str, list[str]] = {}
     for path in dict.fromkeys(LOG.findall(text)):
         if Path(path).is_file():
             lines = _read(path).strip().split("\n")
-            told = [number for number, line in enumerate(lines) if PROBLEM.match(line)]
-            said.setdefault("\n".join(lines[told[-1] if told else -MOST_LINES :]), []).append(path)
+            heads = [number for number, line in enumerate(lines) if PROBLEM.match(line)]
+            ending = "\n".join(lines[heads[-1] if heads else -MOST_LINES :])
+            said.setdefault(ending, []).append(path)
     return {tuple(paths): ending for ending, paths in said.items()}
 
 

@@ -1,5 +1,5 @@
-"""What building the graph found out about contents, kept from one run to the next: no content is
-looked into twice."""
+"""Results of looking into contents while the graph is built, kept from one run to the next: no
+content is looked into twice."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST = 10_000  # answers that are kept
 
 
 class Memory:
-    """A file of answers, each by a digest of all that it follows from.
+    """A file of answers, each under a digest of all that it depends on.
 
-    Nothing hangs on the file: without it, or where it cannot be read or written, everything is
-    found out anew.
+    It is only a cache: without it, or where it cannot be read or written, everything is computed
+    anew.
     """
 
     def __init__(self):

@@ -1,13 +1,14 @@
-"""A process that has imported already, from which a run on one machine starts its steps.
+"""A process with all imports done, from which a run on one machine starts its steps.
 
 Most steps of a small study compute for less time than Python takes to import torch. So a run keeps
 one process that imports what a step needs, once, and forks for each step; what a step had to import
 beyond that, the process imports as well, for the next one. It serves ``python -m palimpsest STEP``
-(asking.py) at a socket: of its own user, and in the environment that it was started in, for
-libraries read theirs as they load. A step in any other computes by itself.
+(asking.py) at a socket: of the same user only, and in the environment that it was started in only,
+as libraries read theirs when they load. A step in any other runs in its own process.
 
-It ends when its standard input does, which the run holds, however that ends. The steps that it
-forked do not hang on it: should it die, they go on, and the next ones compute by themselves.
+It ends when its standard input is closed, which the run holds open: so also when the run is killed.
+The steps that it forked do not depend on it: should it die, they go on, and the next ones run in
+their own processes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import os
 import resource
 import secrets
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,14 +38,16 @@ from palimpsest.engine.asking import (
     VARIABLE,
     address,
     code,
+    interrupted,
     limits,
     modules_named,
     same_user,
     settings_of,
 )
+from palimpsest.engine.environment import escape_output, settle
 
-# Of one thread each, as the steps that it serves: a pool of threads does not survive a fork. What
-# Snakemake sets for its jobs.
+# One thread for each library, as in the steps that it serves, since a thread pool does not survive
+# a fork: the variables that Snakemake sets for its jobs.
 ONE_THREAD = dict.fromkeys(
     (
         f"{name}_THREADS"
@@ -58,11 +62,11 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
-# What the shell sets for each command, and where temporary files go, which Python asks when it
-# makes one.
+# Variables that may differ: those that the shell sets for each command, and the folder of temporary
+# files, which Python looks up when it makes one.
 PASSING = ("_", "PWD", "OLDPWD", "SHLVL", "TMPDIR", "TMP", "TEMP", "TEMPDIR")
 # of an allocator that pyarrow loads, and does not use
-OWN = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+OF_ALLOCATOR = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 PATIENCE = 2.0  # seconds for a request to arrive
 MOST = 1 << 20  # bytes of the names of modules
 
@@ -80,13 +84,15 @@ def start() -> subprocess.Popen | None:
         listening.bind(address(name))
         listening.listen(1024)
         os.environ[VARIABLE] = name
-        # In a session of its own: what is sent to all of the run reaches a step through the one
-        # that asked for it, once.
+        environment = os.environ | ONE_THREAD
+        settle(environment)
+        # In a session of its own: a signal to the whole run reaches a step once, through the
+        # process that asked for it.
         return subprocess.Popen(
             [sys.executable, "-m", __spec__.name, str(listening.fileno())],
             pass_fds=[listening.fileno()],
             start_new_session=True,
-            env=os.environ | ONE_THREAD,
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=None if sys.stderr else subprocess.DEVNULL,
@@ -103,19 +109,19 @@ def end(process: subprocess.Popen) -> None:
 
 
 class Warm:
-    """Serves at a socket, which is listened to."""
+    """Serves at a socket that is listening."""
 
     def __init__(self, listening: socket.socket):
         self.listening, self.selector = listening, selectors.DefaultSelector()
         self.environment, self.same = dict(os.environ), [code(), limits()]
-        os.environ.update(OWN)
+        os.environ.update(OF_ALLOCATOR)
         self.asking: dict[int, socket.socket] = {}  # by the process that was forked for it
         self.streams = os.dup(1), os.dup(2)
         self.sources: dict[str, tuple[int, int]] = {}  # as they were when they were imported
         # step -> modules that it had to import, in their order
         self.learnt: dict[str, list[str]] = {}
-        self.told, self.tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.tell.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
+        self.imports, self.report = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.report.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
         self.ended, wake = os.pipe()
         os.set_blocking(self.ended, False)
         os.set_blocking(wake, False)
@@ -130,7 +136,7 @@ class Warm:
         for file, answer in (
             (0, None),
             (self.listening, self.accept),
-            (self.told, self.learn),
+            (self.imports, self.learn),
             (self.ended, self.reap),
         ):
             self.selector.register(file, selectors.EVENT_READ, answer)
@@ -159,8 +165,8 @@ class Warm:
             self.selector.register(connection, selectors.EVENT_READ, lambda: self.drop(process))
 
     def _fork(self, connection: socket.socket, request: dict, files: list[int]) -> int | None:
-        """The process of a step; None where there can be none. What imports say is said where the
-        step says it."""
+        """Id of the process of a step; None where there can be none. Imports print to the streams
+        of the step."""
         for standard in (1, 2):
             os.dup2(files[standard], standard)
         try:
@@ -168,14 +174,14 @@ class Warm:
                 *needed(request["arguments"]),
                 *self.learnt.pop(request["arguments"][0], []),
             ):
-                # the step says what does not import; and some modules are made by others, and have
-                # no file
+                # the step itself reports what cannot be imported; and some modules are made by
+                # others and have no file
                 with suppress(Exception):
                     importlib.import_module(name)
             if self._edited():
                 return None
             _check_threads()
-            gc.freeze()  # what is there is looked through no more, and so stays shared
+            gc.freeze()  # the collector visits these objects no more, so their memory stays shared
             process = os.fork()
             if not process:
                 self._become(connection, request, files)
@@ -188,16 +194,17 @@ class Warm:
                 os.dup2(file, standard)
 
     def _same(self, request: dict) -> bool:
-        """Whether a step would find here what it finds where it was asked for."""
-        theirs, own = (
+        """Whether a step would have the same environment here as in the process that asks for
+        it."""
+        asked, here = (
             {k: v for k, v in one.items() if k not in PASSING}
             for one in (request["environment"], self.environment)
         )
-        return bool(request["arguments"]) and theirs == own and request["same"] == self.same
+        return bool(request["arguments"]) and asked == here and request["same"] == self.same
 
     def _edited(self) -> bool:
-        """Whether a file of this package is another than was imported: a step is made of what is
-        there when it starts."""
+        """Whether a file of this package changed since it was imported: a step must run the code
+        that is there when it starts."""
         for name, module in list(sys.modules.items()):
             if name.split(".")[0] == __package__.split(".")[0] and getattr(
                 module, "__file__", None
@@ -209,14 +216,14 @@ class Warm:
         return False
 
     def drop(self, process: int) -> None:
-        """Nobody waits for a step any more: end it, even one that is stopped."""
-        if process in self.asking:  # else it has been reaped while this was waiting to be looked at
+        """End a step that nobody waits for any more, even one that is stopped."""
+        if process in self.asking:  # else it was reaped in the meantime
             self.selector.unregister(self.asking[process])
             os.kill(process, signal.SIGKILL)
 
     def reap(self) -> None:
-        """Tell how steps ended; one that came to its end has told it itself, and is not listened to
-        twice."""
+        """Report how steps ended; one that ran to its end has reported it itself, which is read
+        first."""
         with suppress(BlockingIOError):
             os.read(self.ended, 1 << 16)
         while self.asking:
@@ -236,18 +243,18 @@ class Warm:
 
     def learn(self) -> None:
         """What a step had to import is imported before the next one of its kind."""
-        step, *names = self.told.recv(MOST).decode().split(" ")
+        step, *names = self.imports.recv(MOST).decode().split(" ")
         self.learnt[step] = names
 
     # --- in the process that was forked -----------------------------------------------------------
 
     def _become(self, connection: socket.socket, request: dict, files: list[int]) -> None:
-        """Be the step; does not return."""
+        """Run as the step; does not return."""
         try:
             gc.enable()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for one in (self.selector, self.listening, self.told, *self.asking.values()):
+            for one in (self.selector, self.listening, self.imports, *self.asking.values()):
                 one.close()
             _wake_with_parent()
             for standard, file in enumerate(files):
@@ -256,25 +263,28 @@ class Warm:
             for file in self.streams:
                 os.close(file)
             os.chdir(request["folder"])
-            for name in (*PASSING, *OWN):
+            for name in (*PASSING, *OF_ALLOCATOR):
                 os.environ.pop(name, None)
                 if name in request["environment"]:
                     os.environ[name] = request["environment"][name]
             tempfile.tempdir = None
-            sys.path[0] = request["folder"]
+            # folders that the warm process made, as matplotlib does, are its own to remove
+            atexit.unregister(shutil.rmtree)
+            if not sys.flags.safe_path:  # else the working directory is not among them
+                sys.path[0] = request["folder"]
             sys.argv[:] = [f"{code()[-1]}/__main__.py", *request["arguments"]]
-            known = set(sys.modules)
+            imported = set(sys.modules)
             _say(connection, os.getpid())
             threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
             status = _status(request["arguments"])
-            late = [name for name in list(sys.modules) if name not in known]
+            late = [name for name in list(sys.modules) if name not in imported]
             with suppress(OSError):
-                self.tell.send(
+                self.report.send(
                     " ".join([request["arguments"][0], *late]).encode(), socket.MSG_DONTWAIT
                 )
             with suppress(OSError):
                 _say(connection, [status, None])
-            os._exit(status)  # the interpreter's own end would take all apart that is shared
+            os._exit(status)  # a normal exit would touch, and so copy, all shared memory
         except BaseException:
             traceback.print_exc()
         finally:
@@ -282,11 +292,11 @@ class Warm:
 
 
 def needed(arguments: list[str]) -> list[str]:
-    """Modules that a step comes to: what tables need, itself, and those of this package that its
+    """Modules that a step needs: those for tables, its own, and those of this package that its
     settings name."""
     named = modules_named(settings_of(arguments))
     return [
-        "palimpsest.cli",
+        "palimpsest.engine.cli",
         "pandas",
         "pyarrow.parquet",
         f"palimpsest.steps.{arguments[0]}",
@@ -295,8 +305,8 @@ def needed(arguments: list[str]) -> list[str]:
 
 
 def _status(arguments: list[str]) -> int:
-    """The exit status of a step, after what Python does as a program ends."""
-    from palimpsest.cli import program
+    """Run a step, then all that Python does at exit; its exit status."""
+    from palimpsest.engine.cli import program
 
     had = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     try:
@@ -312,10 +322,7 @@ def _status(arguments: list[str]) -> int:
             print(ending.code, file=sys.stderr)
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        traceback.print_exc()
-        sys.stderr.flush()
-        os.kill(os.getpid(), signal.SIGINT)
+        return interrupted(arguments)
     except BaseException:
         traceback.print_exc()
         return 1
@@ -355,7 +362,8 @@ def _say(connection: socket.socket, answer: object) -> None:
 
 
 def _check_threads() -> None:
-    """A fork has one thread, whatever its parent had: then this process is of no use, and ends."""
+    """End this process if it has several threads: it is of no use, as a fork has only one of
+    them."""
     tasks = Path("/proc/self/task")
     if threading.active_count() > 1 or (tasks.is_dir() and len(list(tasks.iterdir())) > 1):
         raise RuntimeError(
@@ -365,6 +373,7 @@ def _check_threads() -> None:
 
 
 if __name__ == "__main__":
+    escape_output()
     given = socket.socket(fileno=int(sys.argv[1]))
     given.set_inheritable(False)
     Warm(given).serve()

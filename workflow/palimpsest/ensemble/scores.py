@@ -11,12 +11,12 @@ from palimpsest.data.storage import read_parquet
 
 
 def read_scores(paths: list[Path], record_ids: list[str]) -> dict[str, np.ndarray]:
-    """Score files, oldest version first -> {sharding: (S, n, C) probabilities}, records in the
+    """Score files, the oldest state first -> {sharding: (S, n, C) probabilities}, records in the
     order of ``record_ids``.
 
-    A shard that several files score counts as the last of them has it: that is how a state is put
-    together from versions. Scores of records that ``record_ids`` leaves out (the forgotten) are
-    left out, not computed again.
+    Where several files score a shard, the last one counts: a state reuses the scores of earlier
+    states for the shards that did not change. Scores of records that ``record_ids`` leaves out (the
+    forgotten) are left out, not computed again.
     """
     ensembles: dict[str, dict[int, np.ndarray]] = {}
     for path in paths:

@@ -1,5 +1,5 @@
-"""What teachers together say of texts that some of them have seen: the soft labels of leave-one-out
-ensembles."""
+"""The joint predictions of teachers for texts that some of them have seen: the soft labels of
+leave-one-out ensembles."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 import torch
 
-from palimpsest.losses import wide
-from palimpsest.tracks.predictions import Predict
 from palimpsest.training.examples import Examples, WithConstants
+from palimpsest.training.losses import wide
+from palimpsest.training.predictions import Predict
 
 # predictions whose whole distributions are in memory at once, where only the likeliest are kept
 ROWS = 1024
@@ -21,7 +21,7 @@ ROWS = 1024
 @dataclass(frozen=True)
 class Teachers:
     """count: how many; load(number): one of them, on its device, in eval mode; saw (n, count) bool:
-    which have seen each example."""
+    which teachers were trained on each example."""
 
     count: int
     load: Callable[[int], torch.nn.Module]
@@ -37,11 +37,11 @@ def soft_labels(
     keep: int | None,
     batch_size: int = 16,
 ) -> WithConstants:
-    """asked (n, count) bool: which teachers answer for each example -> what they say together.
+    """asked (n, count) bool: which teachers answer for each example -> their joint predictions.
 
-    aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. What
-    stays in memory is one number for each prediction and class or token; or ``keep`` of them, and
-    then each teacher is loaded once for every ``ROWS`` predictions.
+    aggregate `mean` averages probabilities, `geometric` log-probabilities, normalised again. Kept
+    in memory are the numbers of all classes or tokens for each prediction, or of the ``keep``
+    likeliest; then each teacher is loaded once for every ``ROWS`` predictions.
     """
     if not asked.any(axis=1).all():
         raise ValueError("every example needs a teacher")
@@ -49,11 +49,11 @@ def soft_labels(
     if keep is None:
         return _labelled(examples, together(np.arange(len(asked))))
     ends = np.cumsum(examples.counted)
-    found = [
+    chunks = [
         _likeliest(together(chunk), keep)
         for chunk in np.split(np.arange(len(asked)), np.flatnonzero(np.diff(ends // ROWS)) + 1)
     ]
-    return _labelled(examples, *(torch.cat(part) for part in zip(*found, strict=True)))
+    return _labelled(examples, *(torch.cat(part) for part in zip(*chunks, strict=True)))
 
 
 def _labelled(
@@ -92,7 +92,7 @@ def _together(
             if total is None:
                 total = said.new_zeros(len(answering), said.shape[1])
             rows = slice(row, row := row + len(said))
-            # not times 0: what is never said is -inf
+            # not times 0: the log of probability 0 is -inf
             total[rows] += said.masked_fill(~answering[rows, number, None], 0)
     mean = total.div_(answering.sum(dim=1, keepdim=True))
     return torch.log_softmax(mean, dim=-1) if aggregate == "geometric" else mean.log_()

@@ -1,5 +1,6 @@
-"""Votes and means of S teachers. Ties always go to the lowest class, as in the released SISA code
-(Bourtoule et al. 2021)."""
+"""Votes and means of S teachers. Ties always go to the lowest class: votes are counted, not added
+up as shares. The released SISA code (Bourtoule et al. 2021) adds 1/S for each vote, so that from 12
+shards on rounding decides some ties otherwise."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ from palimpsest.fairness.realise import REALISATIONS
 from palimpsest.fairness.rule import GroupRule
 
 CELLS = ("pattern", "count", "pooled")
-# a decision this near to 0 or 1 counts as certain: rounding can leave as much where the optimum is
-# flat
+# a probability this near to 0 or 1 counts as certain: where the optimum is flat, rounding can leave
+# as much
 CERTAIN = 1e-6
 
 
@@ -200,11 +200,10 @@ class EqualizedOdds:
         total = int(self.negatives_.sum() + self.positives_.sum())
         alpha, beta = self.cost_fp * self.negatives_ / total, self.cost_fn * self.positives_ / total
         alone = unconstrained_points(hulls, alpha, beta)
-        x, y = (
-            common_point(hulls, alpha, beta)
-            if self.eps == 0
-            else BoxSearch(hulls, alpha, beta, self.eps).solve()
-        )
+        if self.eps == 0:
+            x, y = common_point(hulls, alpha, beta)
+        else:
+            x, y = BoxSearch(hulls, alpha, beta, self.eps).solve()
 
         self.rules_, rates, random = [], [], 0
         for group, cells, hull, *point in zip(self.groups_, counted, hulls, x, y, strict=True):
@@ -262,16 +261,16 @@ def _one_label(names: list[Hashable], truths: list[np.ndarray]) -> list[Problem]
         (truth.sum() for truth in truths),
         strict=True,
     )
-    found = [
+    lacking = [
         f"group {name!r} has {n0} negatives and {n1} positives"
         for name, n0, n1 in counts
         if not (n0 and n1)
     ]
-    if not found:
+    if not lacking:
         return []
     what = "equalized odds is undefined for a group without negatives or without positives"
     remedy = "fit on more records, or merge the group with another"
-    return [Problem(what, "labels, groups", _some(found), "both labels in every group", remedy)]
+    return [Problem(what, "labels, groups", _some(lacking), "both labels in every group", remedy)]
 
 
 def _in_order(groups: set[Hashable]) -> list[Hashable]:

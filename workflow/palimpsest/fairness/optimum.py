@@ -168,10 +168,8 @@ def _turn(
         middle = (low + high) // 2
         after = kinks[rows, np.minimum(middle + 1, last)]
         rising = slope((kinks[rows, middle] + after) / 2) >= 0
-        low, high = (
-            np.where(rising, low, np.minimum(middle + 1, high)),
-            np.where(rising, middle, high),
-        )
+        low = np.where(rising, low, np.minimum(middle + 1, high))
+        high = np.where(rising, middle, high)
     return (
         kinks[rows, np.maximum(low - 1, 0)],
         kinks[rows, low],

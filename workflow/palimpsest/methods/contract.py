@@ -1,17 +1,17 @@
-"""What a method that trains or edits a model is: the contract under which all of them fit.
+"""The contract of methods that train or edit a model.
 
-A method is a module with one `METHOD`. It says what its settings are and how it makes a model
-forget: by an `objective` that the one loop minimises, which is the ordinary case, or by `unlearn`,
-which changes `run.model` by any means: phases of training, arithmetic on weights, edits. What the
-graph must know of it before anything is computed stands in its line of the registry.
+A method is a module with one `METHOD`. It defines its settings and how it makes a model forget:
+usually by an `objective`, which the training loop minimises, or by `unlearn`, which changes
+`run.model` by any means: phases of training, arithmetic on weights, edits. What the graph must know
+of it before anything is computed is in the registry.
 
 Imported while the graph is built: no torch here, nor at the top of a method's module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from palimpsest.training.settings import Count, Share, Training, Weight
@@ -22,24 +22,29 @@ if TYPE_CHECKING:
     from palimpsest.training.objective import Objective
 
 
+class Unchanged(Exception):
+    """Raised where a method or an attack has nothing to work on, with the reason: the model stays
+    as it is, and its report says why. A request may have no training records."""
+
+
 @dataclass(frozen=True)
 class Forgetting:
-    """What every method's settings have. order: `sequential` forgets what the request names, from
-    the method's own model of the request before; `batch` all requests up to it at once, from the
-    base."""
+    """Settings of every method. order: `sequential` starts from the method's model after the
+    previous request and forgets this request; `batch` starts from the base and forgets all requests
+    so far at once."""
 
     order: Literal["sequential", "batch"] = "sequential"
 
 
 @dataclass(frozen=True)
 class Trained(Forgetting, Training):
-    """Of a method that trains: also what the loop takes."""
+    """Settings of a method that trains: also those of the training loop."""
 
 
 @dataclass(frozen=True)
 class Retaining:
-    """Of a method with a term on the retained data, times ``retain_weight``: `nll`, their negative
-    log-likelihood, or `kl`, how far the model is from what it said of them before this request."""
+    """Settings of a method with a term on the retained data, weighted by ``retain_weight``: `nll`,
+    their negative log-likelihood, or `kl`, KL(model before this request || model) on them."""
 
     retain_weight: Weight = 1.0
     retain: Literal["nll", "kl"] = "nll"
@@ -47,13 +52,29 @@ class Retaining:
 
 @dataclass(frozen=True)
 class Adapted:
-    """Of a method that may tune low-rank adapters (LoRA) in place of all weights: their rank,
-    alpha, whose ratio to the rank scales what they add, and the dropout before them; peft's usual
-    ones."""
+    """Settings of a method that may tune low-rank adapters (LoRA) instead of all weights: rank,
+    alpha (alpha / rank scales what they add) and the dropout before them; values as usual with
+    peft."""
 
     rank: Count = 8
     alpha: Count = 16
     adapter_dropout: Share = 0.05
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Settings of a method with ``sampled`` auxiliaries. sample: the share of the retained data
+    that they learn with their set."""
+
+    sample: Share = 0.05
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Settings of a method that is given teachers. sharding: the study's sharding whose teachers
+    they are (default: the first of several shards)."""
+
+    sharding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +83,8 @@ class Method:
 
     objective(run, settings) is what is minimised; unlearn(run, settings) changes `run.model`. One
     of the two is given; with an objective, masks(run, settings) may say what is trained of the
-    model. asks_teachers(settings): whether examples are answered by teachers that have not seen
-    them, so that none may be one that all of them saw.
+    model. asks_teachers(settings): whether the targets of examples come from teachers that have not
+    seen them, so that no example may have been seen by all teachers.
     """
 
     Settings: type
@@ -77,24 +98,34 @@ class Method:
             raise ValueError("a method has an objective, or a way of its own to unlearn")
 
     def change(self, run: Run, settings: Any) -> None:
-        """Make `run.model` forget."""
+        """Make `run.model` forget; what is watched is noted before it is changed, and afterwards.
+
+        The training loop does so where there is an objective, and in a phase `train`.
+        """
         if self.unlearn:
+            run.look()
             self.unlearn(run, settings)
+            if "train" not in run.phases:
+                run.look()
         else:
             masks = self.masks(run, settings) if self.masks else None
-            run.train(self.objective(run, settings), settings, masks=masks)
+            run.train(self.objective(run, settings), settings, masks=masks, goes_on=False)
 
 
 @dataclass(frozen=True)
 class Auxiliary:
-    """A further model that a method needs: a node of the graph, shared by all that ask for it.
+    """A further model that a method needs: a node of the graph, shared by all methods that ask for
+    it.
 
-    name: one name is one model, whichever methods ask for it. learns: the set that it learns, with
-    a sample of the retained data, whose share is the method's setting `sample`. start: what it
-    begins as: a model like the base before any training (`fresh`), the `base`, or the method's own
-    model of the request before (`previous`).
+    name: identifies the model, whichever methods ask for it. learns: the set that it learns; where
+    it is ``sampled``, with a sample of the retained data (Sampling). start: its initial weights: an
+    untrained model like the base (`fresh`), the `base`, or the method's model after the previous
+    request (`previous`). settings: of its training, where they differ from the study's section
+    `training`.
     """
 
     name: str
     learns: Literal["forget", "extra"]
     start: Literal["fresh", "base", "previous"] = "fresh"
+    sampled: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)

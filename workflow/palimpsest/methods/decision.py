@@ -1,4 +1,4 @@
-"""What a method says of each record, and what a fitted one learns from."""
+"""What a method decides for each record, and what a fitted method learns from."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def post_process(votes: np.ndarray, calibration: Calibration, settings: dict):
 
 
 def random_share(positive: np.ndarray) -> float:
-    """Share of P(decide 1) (n,) that leave the decision to a draw; [0, 1]."""
+    """P(decide 1) (n,) -> share of the records whose decision is left to a draw; [0, 1]."""
     from palimpsest.fairness.equalized_odds import CERTAIN
 
     return float((np.minimum(positive, 1 - positive) > CERTAIN).mean())

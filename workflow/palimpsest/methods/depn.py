@@ -1,23 +1,22 @@
 """depn: detecting and editing privacy neurons (Wu et al. 2023), for causal models. Nothing is
 trained.
 
-A neuron is an input of the map out of a block's feed-forward layer, at the position that predicts a
-token. Its attribution, by integrated gradients from 0 to its activation beta,
+A neuron is an input of the output projection of a block's feed-forward layer, at the position that
+predicts a token. Its attribution, by integrated gradients from 0 to its activation beta,
 
     Att = sum over tokens i of (beta / m) * sum_{j=1..m} d P(y_i | neurons of the layer := j/m beta)
     / d w
 
 scales all neurons of a layer together, one layer at a time. Each text names the neurons with at
 least ``threshold`` of its largest attribution; those that most texts name are erased: what they add
-to the block's output is set to 0. Of neurons that as many texts name, those with the larger sum of
-attributions come first.
+to the block's output is set to 0. Ties go to the larger sum of attributions.
 
-Where this departs from the released code: it is of masked models, and so are P and positions; its
-sum runs from 0 to m - 1; its filter over batches of texts has no effect (every neuron of its one
-list passes), and the authors' paper has a vote, as here. In their own port to decoders a neuron is
-a sum before the activation function, and its gradient is read one position beside where it is set;
-here both are the position that predicts. Writing the embedding of [UNK] in place of 0 is not
-offered: these models have no such token.
+Departures from the released code: it is for masked models, which define P and positions otherwise;
+its sum runs from 0 to m - 1; its filter over batches of texts has no effect (every neuron of its
+one list passes), where the paper has a vote, as here. In the authors' port to decoders a neuron is
+the input of the activation function, and its gradient is read one position off from where it is
+set; here both are at the position that predicts. Writing the embedding of [UNK] in place of 0 is
+not offered: these models have no such token.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Forgetting):
-    """threshold and points (m) are the paper's; erase: 10 in the code, 10 to 500 by its README;
-    rows: how many copies of a text a pass holds, of which memory alone depends."""
+    """threshold and points (m) are from the paper; erase: 10 in the code, 10 to 500 in its README;
+    rows: copies of a text in one pass, which changes the use of memory alone."""
 
     erase: Count = 10
     threshold: Share = 0.1
@@ -46,14 +45,13 @@ class Settings(Forgetting):
 
 
 def unlearn(run: Run, settings: Settings) -> None:
-    run.look()
     chosen = run.kept("neurons", lambda: detected(run, settings))
     erase(run.model, chosen)
-    run.look()
 
 
 def erase(model: torch.nn.Module, chosen: list[list[int]]) -> None:
-    """Set to 0 what neurons, pairs of a layer and a number, add to the output of their block."""
+    """Set to 0 what the ``chosen`` neurons, [layer, number] each, add to the output of their
+    block."""
     import torch
 
     from palimpsest.models.parts import feed_forward_outputs, neurons
@@ -73,16 +71,16 @@ def detected(run: Run, settings: Settings) -> list[list[int]]:
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)  # gradients of activations alone
-    found = []
+    attributed = []
     for number in range(len(examples.lengths)):
         batch = examples.batch(np.array([number]))
         text = {key: value.to(run.device) for key, value in batch.items()}
-        found.append(attributions(model, text, settings.points, settings.rows))
-        copies = int(examples.counted[number]) * settings.points * len(found[-1])
+        attributed.append(attributions(model, text, settings.points, settings.rows))
+        copies = int(examples.counted[number]) * settings.points * len(attributed[-1])
         run.spent(copies * int(examples.lengths[number]))
     for parameter in trained:
         parameter.requires_grad_(True)
-    return voted(torch.stack(found), settings.threshold, settings.erase)
+    return voted(torch.stack(attributed), settings.threshold, settings.erase)
 
 
 def voted(attributed: torch.Tensor, threshold: float, count: int) -> list[list[int]]:
@@ -110,7 +108,7 @@ def attributions(
     outputs = list(feed_forward_outputs(model).values())
     targets = text["counted"][0].nonzero()[:, 0]
     activations = _activations(model, outputs, text, targets - 1)
-    found = []
+    by_layer = []
     for output, values in zip(outputs, activations, strict=True):  # values (n, d_ff)
         steps = torch.arange(1, points + 1, device=values.device) / points
         scaled = (values[:, None] * steps.to(values)[None, :, None]).flatten(0, 1)
@@ -122,34 +120,37 @@ def attributions(
             ]
         )
         each = values / points * slopes.unflatten(0, (len(targets), points)).sum(dim=1)
-        found.append(each.sum(dim=0))
-    return torch.stack(found)
+        by_layer.append(each.sum(dim=0))
+    return torch.stack(by_layer)
 
 
 def _activations(model, outputs, text, positions: torch.Tensor) -> list[torch.Tensor]:
-    """Of each layer the inputs of its map out, (n, d_ff), at ``positions``."""
+    """For each layer its neurons at ``positions``, (n, d_ff): the inputs of its output
+    projection."""
     import torch
 
-    found = []
+    activations = []
     hooks = [
-        output.register_forward_pre_hook(lambda _, given: found.append(given[0][0, positions]))
+        output.register_forward_pre_hook(
+            lambda _, given: activations.append(given[0][0, positions])
+        )
         for output in outputs
     ]
     with torch.no_grad():
         model(input_ids=text["input_ids"], attention_mask=text["attention_mask"], use_cache=False)
     for hook in hooks:
         hook.remove()
-    return found
+    return activations
 
 
 def _slopes(model, output, text, values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """values (R, d_ff), one a copy of the text, in place of what the layer's neurons are where the
-    token at ``targets`` (R,) is predicted -> (R, d_ff): how fast its probability grows with each of
-    them."""
+    """Gradients (R, d_ff) of the probability of the token at ``targets`` (R,) by the neurons of the
+    layer where it is predicted; there they are set to ``values`` (R, d_ff), a row for each copy of
+    the text."""
     import torch
 
-    from palimpsest.losses import wide
     from palimpsest.tracks.causal.likelihood import counted_logits
+    from palimpsest.training.losses import wide
 
     leaf, copies = values.detach().requires_grad_(), torch.arange(len(values))
 

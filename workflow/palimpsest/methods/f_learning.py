@@ -4,13 +4,13 @@
     theta' = theta - scale * delta          forgetting
     theta* = FT(theta', K_new)              learning
 
-K_old is D_f. In the paper K_new are the same prompts with the answers that are to be given from now
-on; here this answer is one, that nothing is known (`answer`). Either stage tunes all weights or
-adapters alone: `forget: lora` and `learn: full` is the paper's F-Learning_LoRA-FT. Of adapters
-delta is (alpha / r) B A, and what the second stage's add is merged: the model needs none.
+K_old is D_f. In the paper K_new has the same prompts with new answers; here they all get one
+answer, that nothing is known (`answer`). Each stage tunes all weights or only adapters: `forget:
+lora` and `learn: full` is the paper's F-Learning_LoRA-FT. With adapters delta is (alpha / r) B A,
+and those of the second stage are merged into the weights.
 
-The paper's full text and code were not to be had: scale and the stages' rates are to be searched
-(about 0.1 to 0.7 for all weights, up to 3 for adapters).
+The paper's full text and code were not available: search scale (about 0.1 to 0.7 for all weights,
+up to 3 for adapters) and the learning rates of both stages.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Adapted, Trained):
-    """learning_rate and epochs are those of the second stage; those of the first stand beside
-    them."""
+    """learning_rate and epochs are those of the second stage; those of the first begin with
+    forget_."""
 
     scale: Factor = 0.3
     forget: Literal["full", "lora"] = "full"

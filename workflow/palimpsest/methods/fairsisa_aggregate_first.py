@@ -1,8 +1,8 @@
 """fairsisa_aggregate_first (Kadhe et al. 2023): majority vote first, then the one vote is
 post-processed to equalized odds (Hardt et al. 2016).
 
-Exactly fair on the records it was fitted on; a single bit per record leaves each group one point of
-its ROC curve.
+Exactly fair on the records it was fitted on. With a single bit per record, the ROC curve of each
+group has one point.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 once.
 
 Among all randomised rules of (votes, group) that satisfy equalized odds on the fitted records, this
-one has the least expected cost. The number of patterns grows with 2^S: where they are many for the
-records at hand, use `cells: count` or `pooled`.
+one has the least expected cost. The number of patterns grows with 2^S: where they are too many for
+the records, use `cells: count` or `pooled`.
 """
 
 from __future__ import annotations

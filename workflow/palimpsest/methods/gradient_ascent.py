@@ -4,18 +4,17 @@
 
 Each update takes the whole forget set (the authors' code refuses anything else), so that epochs are
 updates. Adam with betas (0.9, 0.98), constant rate, no weight decay, no clipping, no dropout. It
-stops as soon as the model knows the forget set no better than the base, before anything was
-forgotten, knew unseen text of the same kind, D_n: by memorization accuracy and extraction
-likelihood of a causal model, as the paper has it, by the log-likelihood of the true label of a
-classifier.
+stops once the model remembers D_f no better than the base, before any request, remembered unseen
+text of the same kind, D_n. For a causal model this is measured by memorization accuracy and
+extraction likelihood, as in the paper; for a classifier by the log-likelihood of the true label.
 
-Where this departs: "no better" is "at most", where the code has "less": of short texts the
-extraction likelihood of unseen ones is 0, and nothing is less. It is asked before the first update
-too, where the code makes an epoch first: a later request may find its text forgotten with those
-before it. Of large sets 200 texts are watched, drawn at random; the extraction likelihood is that
-of 16 of them that are longer than n tokens, for it is slow, is asked where the accuracy alone would
-stop, and is left out of the rule where either set has none. The paper's chunks, of which one is
-forgotten after another, are requests: the ledger cuts them.
+Departures: "no better" is "at most", where the code has "less": for short unseen texts the
+extraction likelihood is 0, and nothing is less. The rule is checked before the first update, too,
+where the code makes an epoch first: forgetting earlier requests may have removed this one's text
+already. Of large sets 200 texts are watched, drawn at random. The extraction likelihood is slow: it
+is that of 16 of them that are longer than n tokens, is computed only where the accuracy alone would
+stop, and is left out of the rule where either set has none. The paper forgets chunks of text one
+after another; here these are requests of the ledger.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Trained):
-    """Of the authors' code: lr 5e-5 for GPT-Neo, at most 20 updates. What does not fit into memory
-    at once: micro_batch_size."""
+    """From the authors' code: lr 5e-5 for GPT-Neo, at most 20 updates. A set that does not fit into
+    memory at once needs micro_batch_size."""
 
     learning_rate: Rate = 5e-5
     epochs: Count = 20
@@ -45,12 +44,12 @@ class Settings(Trained):
     dropout: bool = False
 
 
-def stops(known: tuple[str, ...], watched: list[dict], unseen: dict[str, float]) -> bool:
-    """Whether every number of memory is as low on the forget set as the base's was on unseen
-    text."""
+def stops(metrics: tuple[str, ...], watched: list[dict], unseen: dict[str, float]) -> bool:
+    """Whether each of ``metrics`` is at most as high on the forget set as ``unseen``, the base's on
+    unseen text."""
     now = watched[-1]
-    told = [name for name in known if f"forget_{name}" in now and name in unseen]
-    return all(now[f"forget_{name}"] <= unseen[name] for name in told)
+    compared = [name for name in metrics if f"forget_{name}" in now and name in unseen]
+    return all(now[f"forget_{name}"] <= unseen[name] for name in compared)
 
 
 def objective(run: Run, settings: Settings) -> Objective:
@@ -58,7 +57,7 @@ def objective(run: Run, settings: Settings) -> Objective:
         {"forget": Part(run.sets["forget"], run.likelihood)},
         {"forget": -1.0},
         confirmed=lambda model: run.watch.extractable(model, ("forget", "extra")),
-        stops=lambda watched: stops(run.watch.known, watched, run.watch.unseen),
+        stops=lambda watched: stops(run.watch.memorization_metrics, watched, run.watch.unseen),
     )
 
 

@@ -4,8 +4,8 @@ forget set, descent on the retain set.
     L = - forget_weight * nll(D_f) + retain_weight * nll(D_r)
 
 nll is the mean over the predictions that count of -log p_theta(target): the completion's tokens, or
-a record's one label. An epoch goes once through D_f; each of its examples is joined by one of D_r,
-in an order that goes through all of D_r before any comes again. No frozen model.
+a record's one label. An epoch goes once through D_f; each of its examples is paired with one of
+D_r, and all of D_r is used before any comes again. No frozen model.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ unlearning).
     L = forget_weight * mean over D_f of -log(1 - p) + retain_weight * nll(D_r)
 
 p is that of each token that counts. Where log p is below ``enough`` a token's term is 0, as in the
-authors' code, so that forgetting stops there; it still counts in the mean. Only the weights of
-``parts`` are trained: patterns of names of modules or parameters. Where they come from is not
-decided here: the authors name the blocks that look facts up, by probes and path patching, which
-`parts` takes as a list; the default is their `all_mlps`. All others keep their bits.
+authors' code, so that forgetting stops there; it still counts in the mean. Only weights that match
+``parts``, patterns of names of modules or parameters, are trained; all others keep their bits.
+Choosing them is up to the study: the authors locate the blocks that look facts up by probes and
+path patching; the default is their `all_mlps`, the feed-forward layers of all blocks.
 
-Of the authors' other terms, a false answer to put in (`inject`) and text from the Pile, there are
-none: a study has no such data.
+The authors' other terms, on an injected false answer (`inject`) and on text from the Pile, are left
+out: a study has no such data.
 """
 
 from __future__ import annotations
@@ -30,24 +30,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Retaining, Trained):
-    """Of the authors' scripts: weights of 1, AdamW at 1e-5 (swept from 2e-6 to 1e-4), no decay,
+    """From the authors' scripts: weights of 1, AdamW at 1e-5 (swept from 2e-6 to 1e-4), no decay,
     cosine, clipping at 1, 64 texts an update, 50 updates."""
 
     batch_size: Count | None = 64
     schedule: Literal["linear", "constant", "cosine"] = "cosine"
     forget_weight: Weight = 1.0
-    parts: tuple[str, ...] = ("*.mlp",)
+    parts: tuple[str, ...] | None = None
     enough: Annotated[float, Bounds(-1e3, 0)] = -5.0
 
 
 def unsaid_sum(logits: torch.Tensor, targets: torch.Tensor, enough: float) -> torch.Tensor:
     """logits (N, K), targets (N,) -> (): sum of -log(1 - p(target)), 0 where log p < ``enough``.
 
-    1 - p is summed from the probabilities of all others, so that it is not 0 where p rounds to
-    1."""
+    1 - p is the sum of the probabilities of all other tokens, so that it is not 0 where p rounds to
+    1.
+    """
     import torch
 
-    from palimpsest.losses import wide
+    from palimpsest.training.losses import wide
 
     said = wide(logits)
     everything = torch.logsumexp(said, dim=-1)
@@ -70,9 +71,10 @@ def objective(run: Run, settings: Settings) -> Objective:
 
 
 def masks(run: Run, settings: Settings) -> dict[str, bool]:
-    from palimpsest.models.parts import parameters_named
+    from palimpsest.models.parts import feed_forward_layers, parameters_named
 
-    return dict.fromkeys(parameters_named(run.model, settings.parts), True)
+    parts = feed_forward_layers(run.model) if settings.parts is None else settings.parts
+    return dict.fromkeys(parameters_named(run.model, parts), True)
 
 
 METHOD = Method(Settings, objective, masks=masks)

@@ -4,15 +4,15 @@
         + retain_weight * nll(D_r)
     p_LOO = mean of p_j over the teachers j that have not seen x
 
-The student, A_D, learns from teachers of disjoint owners what a model says of x that never saw it.
-The teacher of the owner's shard is left out, and every other that saw the same text with another
-owner. There is no released code: that probabilities are averaged (not logits), that KL has the
-teachers first, and that nothing is done on retained data, is how the paper's abstract and
-introduction read; `aggregate` and `retain_weight` are there to compare. `teachers` are `others`, as
-the paper has it; `all`, which leaves none out; or `one`, a single other one.
+The student, A_D, learns from teachers of disjoint owners what models predict that never saw x. The
+teacher of the owner's shard is left out, and every other that saw the same text from another owner.
+There is no released code: averaging probabilities (not logits), KL with the teachers first, and no
+term on retained data follow the paper's abstract and introduction; `aggregate` and `retain_weight`
+are there to compare. `teachers` are `others`, as in the paper; `all`, which leaves none out; or
+`one`, a single other one.
 
-The teachers are those of the state before any request. They still hold what they learnt: what is
-served is the student.
+The teachers are those before any request and still hold what they learnt: only the student is
+served.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from palimpsest.methods.contract import Method, Retaining, Trained
+from palimpsest.methods.contract import Method, Retaining, Taught, Trained
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.settings import Bounds, Rate, Weight
 
@@ -32,17 +32,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Settings(Retaining, Trained):
-    """sharding: which of the study's are the teachers (the first of several shards, if none is
-    named); keep: how many of the likeliest tokens are kept of the teachers' answers, the rest as
-    one, to save memory (all, if none is given). The authors' rate is not known."""
+class Settings(Taught, Retaining, Trained):
+    """keep: how many of the likeliest tokens of the teachers' answers are kept, the rest pooled
+    into one, to save memory (default: all). The authors' learning rate is not known."""
 
     learning_rate: Rate = 1e-4
     teachers: Literal["others", "all", "one"] = "others"
     aggregate: Literal["mean", "geometric"] = "mean"
     retain_weight: Weight = 0.0
     keep: Annotated[int, Bounds(1, 10**9)] | None = None
-    sharding: str | None = None
 
 
 def asked(saw: np.ndarray, teachers: str, names: tuple) -> np.ndarray:
@@ -80,7 +78,7 @@ def _loss(run: Run):
     import torch
 
     from palimpsest.ensemble.soft_labels import rest_of
-    from palimpsest.losses import kl_terms, per_example, wide
+    from palimpsest.training.losses import kl_terms, per_example, wide
 
     def loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         said = run.predict(model, batch)

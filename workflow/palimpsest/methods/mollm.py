@@ -4,22 +4,22 @@
     L_kl     = mean over D_r of KL(A_D || theta)
     L_retain = nll(D_r)
 
-Not their sum is followed, but a direction along which none of the three grows to first order:
+Updates follow not their sum, but a direction along which none of the three grows to first order:
 
     join: dual       the mean of the components of each gradient normal to the other two
-    join: mgda       the shortest vector in the convex hull of the gradients
+    join: mgda       the shortest vector in the convex hull of the gradients that are not 0
     join: weighted   the plain weighted sum, to compare with
 
 There is no released code. The losses and `dual space` are named by the abstract; L_forget is that
 of the same authors' FedOSD, and `dual` is the only three-sided projection that matches the
-description; how directions are scaled is not told: gradients are brought to the length of their
-mean first, as the authors' FedLF does, and the direction to the length of the forget set's
-(FedOSD), unless `scale: none`. AdamW scales each weight's step by itself after that, so that what
-no loss resists is promised of the direction, not of the step.
+description. How directions are scaled is not stated: gradients are first scaled to their mean
+length, as in the authors' FedLF, and the direction to the length of the forget set's (FedOSD),
+unless `scale: none`. AdamW then scales the step of each weight separately, so that "no loss grows"
+holds for the direction, not for the step.
 
 L_forget is bounded by log 2, so that nothing explodes; but its gradient in the target's logit,
-p (1 - p) / (2 - p), vanishes as p -> 1, too, and is 0.17 at most: what is known by heart is slow to
-start, and asks for higher rates than ascent.
+p (1 - p) / (2 - p), also vanishes as p -> 1, and is 0.17 at most: text that is known by heart is
+forgotten slowly at first, and needs higher learning rates than ascent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from palimpsest.methods.run import Run
 
-# Of the longest gradient: what is shorter is what single precision leaves of a gradient of 0.
+# Times the longest gradient: what is shorter is a gradient of 0, rounded in single precision.
 ROUNDING = 1e-6
 
 
@@ -57,14 +57,15 @@ def unlearning_cross_entropy_sum(logits: torch.Tensor, targets: torch.Tensor) ->
     """logits (N, K), targets (N,) -> (): sum of -log(1 - p(target) / 2), each in [0, log 2]."""
     import torch
 
-    from palimpsest.losses import wide
+    from palimpsest.training.losses import wide
 
-    known = torch.log_softmax(wide(logits), dim=-1).gather(1, targets[:, None])
-    return -torch.log1p(-known.exp() / 2).sum()
+    logp = torch.log_softmax(wide(logits), dim=-1).gather(1, targets[:, None])
+    return -torch.log1p(-logp.exp() / 2).sum()
 
 
 def direction(settings: Settings, gradients: dict[str, Gradients]) -> Gradients:
-    """What to go against, of the gradients of `forget`, `kl` and `retain`."""
+    """The direction that an update goes against, from the gradients of `forget`, `kl` and
+    `retain`."""
     import numpy as np
 
     from palimpsest.training.directions import (
@@ -80,13 +81,16 @@ def direction(settings: Settings, gradients: dict[str, Gradients]) -> Gradients:
     lengths = norms(products)
     if not lengths.any():
         return combined(gradients, [0.0] * len(lengths))
-    # At the start the model says what it said before: its gradient of KL is 0 but for rounding,
-    # which must not be scaled up to the length of the others.
+    # At the start the model is the reference: its gradient of KL is 0 but for rounding, which must
+    # not be scaled up to the length of the others.
     moves = lengths > ROUNDING * lengths.max()
     factors = moves * lengths[moves].mean() / np.where(moves, lengths, 1.0)
     products = products * factors[:, None] * factors[None]
-    join = normal_weights if settings.join == "dual" else shortest_weights
-    weights = join(products)
+    if settings.join == "dual":
+        weights = normal_weights(products)
+    else:  # the hull of gradients with one of length 0 holds 0, the shortest vector of all
+        weights = np.zeros(len(products))
+        weights[moves] = shortest_weights(products[np.ix_(moves, moves)])
     if settings.scale == "forget" and (now := length(products, weights)) > 0:
         weights = weights * (lengths[list(gradients).index("forget")] / now)
     return combined(gradients, weights * factors)

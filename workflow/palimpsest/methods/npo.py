@@ -3,9 +3,9 @@
     L = forget_weight * mean over x of D_f of -(2 / beta) log sigmoid(beta (NLL_theta(x) -
     NLL_ref(x))) + retain_weight * nll(D_r)
 
-NLL(x) is summed over the predictions that count in x, not their mean (else beta would mean another
-thing for each length); nll(D_r) is the mean over all that count. The frozen reference is the model
-before this request; of it only NLL_ref(x) is needed, computed once.
+NLL(x) is the sum over the predictions that count in x, not their mean (else the meaning of beta
+would depend on the length); nll(D_r) is the mean over all that count. The frozen reference is the
+model before this request; of it only NLL_ref(x) is needed, computed once.
 """
 
 from __future__ import annotations

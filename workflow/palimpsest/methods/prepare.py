@@ -1,4 +1,4 @@
-"""A run as a step gives it to a method or an attack, and what the step writes of it afterwards."""
+"""Make the run that a step gives to a method or an attack, and write its results."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import importlib
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 
 from palimpsest.data.storage import read_parquet, records_digest
-from palimpsest.devices import device_of
 from palimpsest.files import read_json
+from palimpsest.methods.contract import Unchanged
 from palimpsest.methods.run import Models, Run
 from palimpsest.methods.watch import Watch
+from palimpsest.models.devices import device_of
 from palimpsest.models.folder import check_model
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
@@ -26,7 +28,7 @@ from palimpsest.training.settings import Computing
 
 
 def add_arguments(parser) -> None:
-    """Of a step that changes a model: the model, the sets, where it goes."""
+    """Arguments of a step that changes a model: the model, the sets, the output."""
     parser.add_argument("--model", type=Path, required=True, help="folder of the model to change")
     for name, what in (
         ("forget", "asked to be deleted"),
@@ -39,20 +41,20 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--checkpoint-seconds",
         type=float,
-        default=120.0,
+        default=Computing.checkpoint_seconds,
         help="how often the state is saved, to resume from",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
 def records(paths: list[Path]) -> pd.DataFrame:
-    """Those of all files, by id."""
+    """The records of all files, sorted by id."""
     frames = [read_parquet(path) for path in paths]
     return pd.concat(frames).sort_values("record_id", ignore_index=True)
 
 
 def loader(given: Mapping, tokenizer) -> Callable[[Path], torch.nn.Module]:
-    """Of models of the study's kind, onto the device that its settings name."""
+    """A function that loads a model of the study onto the device of its settings."""
     track, device = importlib.import_module(given["track"]), device_of(given["gpus"])
     return lambda folder: track.load(folder, tokenizer, given["head"]).to(device)
 
@@ -65,14 +67,14 @@ def prepare(
     models: Mapping[str, Path] | None = None,
     others: Mapping[str, str] | None = None,
 ) -> Run:
-    """The run of a step whose arguments are those above. settings: `track` and `scorer` (modules),
-    `head`, the study's `model`, `ngram`, `threads`, `gpus`, `precision`.
+    """The run of a step with the arguments above. settings: `track` and `memory` (modules), `head`,
+    the study's `model`, `ngram`, `threads`, `gpus`, `precision`.
 
-    frames: records by set; models: folders of further ones, by name; others: digests of whatever
-    else the result depends on. names key every draw; code is the digest of what the step runs.
+    frames: records by set; models: folders of further models, by name; others: digests of whatever
+    else the result depends on. names seed every draw; code is the digest of the step's code.
     """
     given, models = args.settings, models or {}
-    track, scorer = (importlib.import_module(given[name]) for name in ("track", "scorer"))
+    track, memory = (importlib.import_module(given[name]) for name in ("track", "memory"))
     torch.set_num_threads(given["threads"])
     previous, tokenizer = check_model(args.model), load_tokenizer(args.model)
     load = loader(given, tokenizer)
@@ -82,9 +84,13 @@ def prepare(
 
     sets = {name: encode(frame) for name, frame in frames.items() if len(frame)}
     unseen = read_json(args.model / "training.json").get("unseen", {})
-    known = {name: check_model(folder) for name, folder in models.items()} | dict(others or {})
+    further_digests = {name: check_model(folder) for name, folder in models.items()} | dict(
+        others or {}
+    )
     digests = {name: records_digest(frame) for name, frame in frames.items()}
-    parts = (sorted(part.items()) for part in (given, known, digests, installed_versions()))
+    parts = (
+        sorted(part.items()) for part in (given, further_digests, digests, installed_versions())
+    )
     logging.info("%s", ", ".join(f"{len(frame)} {name} records" for name, frame in frames.items()))
     return Run(
         load(args.model),
@@ -103,12 +109,26 @@ def prepare(
             given["threads"], given["gpus"], given["precision"], args.checkpoint_seconds
         ),
         device=device_of(given["gpus"]),
-        watch=Watch(track, scorer, tokenizer, given["ngram"], unseen).draw(sets, names),
+        watch=Watch(track, memory, tokenizer, given["ngram"], unseen).draw(sets, names),
     )
 
 
-def finish(run: Run, args, options, code: str, **more) -> None:
-    """Write the model, and what it took, with the ``options`` of what changed it."""
+def changing(run: Run, change: Callable, settings) -> tuple[Any, str]:
+    """What ``change(run, settings)`` returns, and why the model stays as it is, "" if it changed.
+    Then it is looked at once."""
+    try:
+        if "forget" not in run.sets:
+            raise Unchanged("the request has no training records")
+        return change(run, settings), ""
+    except Unchanged as reason:
+        logging.warning("the model stays as it is: %s", reason)
+        run.look()
+        return None, str(reason)
+
+
+def finish(run: Run, args, options, code: str, unchanged: str, **more) -> None:
+    """Write the model and its report, with the ``options`` of the method or attack; ``unchanged``
+    says why the model stays as it is."""
     files = save_model_folder(run.model, run.tokenizer, args.output)
     details = {
         "seed": args.settings["seed"],
@@ -119,6 +139,7 @@ def finish(run: Run, args, options, code: str, **more) -> None:
         "records": {name: len(frame) for name, frame in run.records.items()},
         "options": dataclasses.asdict(options),
         "unseen": run.watch.unseen,
+        "unchanged": unchanged,
         "sha256": files.pop("model.safetensors"),
         "files": files,
     }

@@ -4,18 +4,19 @@ The graph is derived from what each `needs`:
 
     base, oracle, teachers    the scores of these models, from which the method decides; `fitted`
                               methods are fitted on validation records, per family of groups
-    model                     the model before a request, which the method changes until it is to
-                              have forgotten: it is a model of its own. `auxiliaries` are further
-                              models that are trained for it, by what the method calls them
-                              (contract.py). With `unseen` it cannot do without text that was never
-                              trained on, the split `extra`. With `teachers` it is also given those
-                              of a sharding, as they were before any request; with `others` the
-                              models of the other methods that the study compares
+    model                     the model before a request, which the method changes so that it
+                              forgets, into a new model. `auxiliaries` are further models that are
+                              trained for it, by the method's names for them (contract.py); where
+                              they are `sampled`, its settings inherit from `Sampling`. With
+                              `unseen` it requires text that was never trained on, the split
+                              `extra`. With `teachers` it also gets the teachers of a sharding, as
+                              they were before any request, and its settings inherit from `Taught`;
+                              with `others` the models of the other methods that the study compares
 
-A study may compare a method with itself under other settings: NAME-VARIANT is the method NAME, with
-settings, models and numbers of its own. So names are looked up by ``method_of`` alone.
+A study may compare a method with itself under other settings: NAME-VARIANT is the method NAME with
+other settings, models and numbers. So names are looked up by ``method_of`` alone.
 
-Modules are named, not imported: the graph needs no more, and a step's code digest holds the one
+Modules are named, not imported: the graph needs no more, and a step's code digest covers only the
 method it runs.
 """
 
@@ -45,8 +46,14 @@ class Method:
 
     @property
     def trains(self) -> bool:
-        """Whether it makes a model of its own."""
+        """Whether it makes a model."""
         return self.needs == "model"
+
+    @property
+    def forgets(self) -> str:
+        """`deletes`, where its models were trained again without the forgotten; `hides`, where it
+        goes on from weights that learnt them; or `nothing`, where it is a model of before."""
+        return {"base": "nothing", "model": "hides"}.get(self.needs, "deletes")
 
 
 ANY = tuple(TRACKS)
@@ -97,8 +104,8 @@ METHODS: dict[str, Method] = {
         "KGA",
         tracks=ANY,
         auxiliaries={
-            "forget": Auxiliary("kga-forget", learns="forget"),
-            "extra": Auxiliary("kga-extra", learns="extra"),
+            "forget": Auxiliary("kga-forget", learns="forget", sampled=True),
+            "extra": Auxiliary("kga-extra", learns="extra", sampled=True),
         },
         unseen=True,
     ),
@@ -122,21 +129,31 @@ def is_method(name: str) -> bool:
 
 
 def without_variant(name: str) -> str:
-    """The name of the method that a variant is one of; a method's own name stays."""
+    """The name of the method, without that of a variant: 'npo-long' -> 'npo'."""
     return name.partition("-")[0]
 
 
 def method_of(name: str) -> Method:
-    """The method of this name, or what a variant is one of, labelled as such. KeyError for another
-    name."""
+    """The method of this name; of a variant its method, with the label of the variant. KeyError for
+    another name."""
     method, _, variant = name.partition("-")
-    found = METHODS[method]
-    return replace(found, label=f"{found.label}, {variant.replace('_', ' ')}") if variant else found
+    plain = METHODS[method]
+    return replace(plain, label=f"{plain.label}, {variant.replace('_', ' ')}") if variant else plain
+
+
+def forgetting(names: Iterable[str]) -> dict[str, dict]:
+    """What certificates say of methods: what each does to the forgotten, and whether it is a
+    post-processor, which is fitted on validation records."""
+    methods = {name: method_of(name) for name in names}
+    return {
+        name: {"label": one.label, "forgets": one.forgets, "post_processor": one.fitted}
+        for name, one in methods.items()
+    }
 
 
 def facts(names: Iterable[str]) -> dict[str, dict]:
-    """What tables and figures are told of a study's methods (shown.py). place: theirs in the study,
-    in the order of the registry, the variants of a method after it."""
+    """What tables and figures need to know of a study's methods (report/shown.py). place: position
+    in the study, in the order of the registry, the variants of a method after it."""
     order = {name: place for place, name in enumerate(METHODS)}
     names = sorted(names, key=lambda name: (order[without_variant(name)], name))
     return {

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 import torch
 
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.files import read_json, write_json
-from palimpsest.losses import kl_sum, per_example, wide
 from palimpsest.randomness import seed_of
-from palimpsest.tracks.predictions import Loss, Predict, negative_log_likelihood
 from palimpsest.training.examples import Examples
 from palimpsest.training.loop import Masks, train
+from palimpsest.training.losses import kl_sum, per_example, wide
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.predictions import Loss, Predict, negative_log_likelihood
 from palimpsest.training.settings import Computing, Training
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ SUMMED = ("tokens", "examples", "seconds", "steps")
 
 
 class Models(Mapping):
-    """Models by name, loaded when asked for, frozen, in eval mode. The last two are kept: no method
-    looks at more at once."""
+    """Models by name, loaded on demand, frozen, in eval mode. The last two stay in memory: no
+    method uses more at once."""
 
     def __init__(self, names: Iterable[str], load: Callable[[str], torch.nn.Module]):
         self._names = list(names)
@@ -56,12 +57,12 @@ class Models(Mapping):
 class Run:
     """One request, one method, one seed.
 
-    model: the one that learnt the forget set, and is to be changed. load: gives it as it lies on
-    disk, where previous is its digest. sets: examples by name (forget, retain, extra), and records,
-    the tables they were encoded from. track: its module. models: auxiliaries, or the models of
-    other methods, by name; teachers: of disjoint owners, where the method needs them. names key
-    every draw. folder and fingerprint: where states are kept to resume from, and what they depend
-    on. watch: numbers that are watched while the model changes.
+    model: the model to change, which learnt the forget set. load: loads it as it is on disk, where
+    its digest is previous. sets: examples by name (forget, retain, extra), and records, the tables
+    they were encoded from. track: its module. models: auxiliaries, or the models of other methods,
+    by name; teachers: of disjoint owners, where the method needs them. names seed every draw.
+    folder and fingerprint: where states are saved to resume from, and what they depend on. watch:
+    numbers that are watched while the model changes; watched: what they were.
     """
 
     model: torch.nn.Module
@@ -81,8 +82,9 @@ class Run:
     device: torch.device = torch.device("cpu")
     watch: Watch | None = None
     phases: dict[str, dict] = field(default_factory=dict)
-    looks: list[dict] = field(default_factory=list)
-    extra_tokens: int = 0
+    watched: list[dict] = field(default_factory=list)
+    spent_tokens: dict[str, int] = field(default_factory=dict)
+    spender: str = ""
 
     @property
     def predict(self) -> Predict:
@@ -90,8 +92,8 @@ class Run:
 
     @cached_property
     def reference(self) -> torch.nn.Module:
-        """The model as it was before this request, frozen; whenever it is first asked for, after a
-        resume, too."""
+        """The model before this request, frozen; loaded from disk, so that a resume does not change
+        it."""
         return self.load().to(self.device).eval().requires_grad_(False)
 
     # --- changing the model -----------------------------------------------------------------------
@@ -103,93 +105,120 @@ class Run:
         phase: str = "train",
         masks: Masks | None = None,
         model: torch.nn.Module | None = None,
+        goes_on: bool = True,
     ) -> None:
-        """The one loop, on the model, or on another one that is made of it, such as one with
+        """Run the training loop on the model, or on another one made from it, such as one with
         adapters.
 
-        Phases come one after another, each once. One that is done is not done again when a run that
-        was killed is run anew: its last weights are loaded. The phase `train` is the one that is
-        watched and drawn; another that is not the last keeps its end.
+        Phases run one after another, each once. A phase that was finished before a kill is not
+        repeated: its last weights are loaded. Where nothing ``goes_on`` after it, they need not be
+        saved. Only the phase `train` is watched, for reports and figures.
         """
         if phase in self.phases:
             raise ValueError(f"the phase {phase!r} was trained already")
         main = phase == "train"
         watch = self.watch.of(objective) if self.watch and main else None
-        _, self.phases[phase] = train(
-            self.model if model is None else model,
-            objective,
-            training,
-            self.computing,
-            self.names if main else (*self.names, phase),
-            self.folder / "resume" / phase,
-            str(seed_of(self.fingerprint, phase)),
-            watch,
-            masks,
-            goes_on=not main,
-        )
+        with self._spending(f"phase {phase}"):
+            _, self.phases[phase] = train(
+                self.model if model is None else model,
+                objective,
+                training,
+                self.computing,
+                self.names if main else (*self.names, phase),
+                self.folder / "resume" / phase,
+                str(seed_of(self.fingerprint, phase)),
+                watch,
+                masks,
+                goes_on,
+                self.spent_tokens,
+            )
+        self._note(self.phases[phase]["watched"])
 
     def look(self) -> None:
-        """Watch the model as it is now: before and after a change that is no training."""
+        """Record the watched numbers of the model as it is now: after a change that is no
+        training."""
         if self.watch:
-            self.looks.append({"update": len(self.looks), **self.watch.numbers(self.model)})
+            self._note([{"update": 0, **self.watch.numbers(self.model)}])
+
+    def _note(self, watched: list[dict]) -> None:
+        """Add what was watched to what was before: its update 0 is the next one here."""
+        first = self.watched[-1]["update"] + 1 if self.watched else 0
+        self.watched += [one | {"update": first + one["update"]} for one in watched]
 
     def kept(self, name: str, make: Callable[[], Any]) -> Any:
-        """What ``make`` gives, made once though the run is killed: tensors by name, or what JSON
-        holds.
+        """The result of ``make``, computed once even if the run is killed: tensors by name, on the
+        run's device, or JSON values.
 
-        For what later phases start from and what depends on weights that have changed since. What
-        it cost (``spent``) counts after a kill as well.
+        For results that later phases start from, or that depend on weights which have changed
+        since. Their cost (``spent``) counts after a kill as well.
         """
-        from safetensors.torch import load_file, save_file
+        from safetensors.torch import load_file
 
-        path = self.folder / "resume" / "kept" / name
-        tensors, told = path.with_suffix(".safetensors"), path.with_suffix(".json")
-        if told.is_file() and (known := read_json(told))["fingerprint"] == self.fingerprint:
-            logging.info("%s is taken as it was made before a kill", name)
-            self.spent(known["spent"])
-            return load_file(tensors) if tensors.is_file() else known["value"]
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "resume" / "kept" / quote(name, safe="")
+        tensors, record = (Path(f"{path}.{end}") for end in ("safetensors", "json"))
+        if record.is_file() and read_json(record)["fingerprint"] == self.fingerprint:
+            logging.info("%s is taken as it was made before", name)
+        else:
+            self._keep(name, make, tensors, record)
+        saved = read_json(record)
+        self.spent_tokens[f"kept {name}"] = saved["spent"]
+        if not tensors.is_file():
+            return saved["value"]
+        return {key: one.to(self.device) for key, one in load_file(tensors).items()}
+
+    def _keep(self, name: str, make: Callable[[], Any], tensors: Path, record: Path) -> None:
+        from safetensors.torch import save_file
+
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.unlink(missing_ok=True)
         tensors.unlink(missing_ok=True)
-        before, value = self.extra_tokens, make()
-        holds_tensors = isinstance(value, dict) and any(
-            isinstance(one, torch.Tensor) for one in value.values()
-        )
-        if holds_tensors:
-            part = tensors.with_suffix(".part")
-            save_file({key: one.detach().cpu().contiguous() for key, one in value.items()}, part)
+        spender = f"kept {name}"
+        self.spent_tokens.pop(spender, None)
+        with self._spending(spender):
+            value = make()
+        if isinstance(value, dict) and any(torch.is_tensor(one) for one in value.values()):
+            part = Path(f"{tensors}.part")
+            save_file({key: one.detach().cpu().clone() for key, one in value.items()}, part)
             part.rename(tensors)
-        told_value = None if holds_tensors else json.loads(json.dumps(value))
-        spent = self.extra_tokens - before
-        kept = {"fingerprint": self.fingerprint, "value": told_value, "spent": spent}
-        write_json(told, kept)
-        return value if holds_tensors else told_value
+            value = None
+        spent = self.spent_tokens.get(spender, 0)
+        write_json(record, {"fingerprint": self.fingerprint, "value": value, "spent": spent})
 
     def spent(self, tokens: int) -> None:
-        """Tokens of passes outside of the loop: of sampling, inner steps, attributions. Cost counts
-        them with those that were trained on."""
-        self.extra_tokens += int(tokens)
+        """Add tokens of passes outside of the loop (sampling, inner steps, attributions) to the
+        cost. They are counted by where they are spent, so that what a resume takes from a saved
+        state or result counts once."""
+        before = self.spent_tokens.get(self.spender, 0)
+        self.spent_tokens[self.spender] = before + int(tokens)
+
+    @contextmanager
+    def _spending(self, spender: str) -> Iterator[None]:
+        before, self.spender = self.spender, spender
+        try:
+            yield
+        finally:
+            self.spender = before
 
     def report(self) -> dict:
-        """What all phases took together; the loss curve and what was watched are of `train`."""
+        """Totals of all phases, and all that was watched; the loss curve is that of `train`."""
         empty = {"tokens": 0, "examples": 0, "seconds": 0.0, "steps": 0, "peak_mb": 0}
-        main = empty | {"curve": [], "watched": self.looks, "stopped": False}
-        main |= {"device": str(self.device)} | self.phases.get("train", {})
-        if self.looks and "train" in self.phases:
-            main["watched"] = [*self.looks, *main["watched"]]
+        main = empty | {"curve": [], "stopped": False, "device": str(self.device)}
+        main |= self.phases.get("train", {}) | {"watched": self.watched}
         others = {name: one for name, one in self.phases.items() if name != "train"}
         for one in others.values():
             main |= {name: main[name] + one[name] for name in SUMMED}
             main["peak_mb"] = max(main["peak_mb"], one["peak_mb"])
-        if self.extra_tokens:
-            main |= {"tokens": main["tokens"] + self.extra_tokens, "spent": self.extra_tokens}
-        told = ("steps", "tokens", "examples", "curve")
-        phases = {name: {key: one[key] for key in told} for name, one in others.items()}
+        if spent := sum(self.spent_tokens.values()):
+            main |= {"tokens": main["tokens"] + spent, "spent": spent}
+        keys = ("steps", "tokens", "examples", "curve")
+        phases = {name: {key: one[key] for key in keys} for name, one in others.items()}
         return main | ({"phases": phases} if phases else {})
 
     # --- passes over it ---------------------------------------------------------------------------
 
     def arithmetic(self):
-        """That of the training, for passes outside of it: what is compared is rounded alike."""
+        """The precision of the training, for passes outside of it: compared values are rounded
+        alike."""
         kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
         precision = self.computing.precision
         return torch.autocast(
@@ -202,7 +231,7 @@ class Run:
         return negative_log_likelihood(self.predict)
 
     def losses(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """(B,) the same for each example."""
+        """(B,) the same sum for each example."""
         predictions = self.predict(model, batch)
         each = torch.nn.functional.cross_entropy(
             wide(predictions.logits), predictions.targets, reduction="none"
@@ -210,7 +239,7 @@ class Run:
         return per_example(each, predictions.rows, len(batch["input_ids"]))
 
     def mean(self, loss: Loss, model: torch.nn.Module, name: str, batch_size: int = 32) -> float:
-        """A loss over a whole set, by prediction."""
+        """Mean of a loss over a whole set, per prediction that counts."""
         with torch.inference_mode(), self.arithmetic():
             batches = self._batches(name, batch_size)
             total = sum(float(loss(model, batch)) for _, batch in batches)
@@ -218,15 +247,15 @@ class Run:
 
     def reference_losses(self, name: str, batch_size: int) -> np.ndarray:
         """(n,) summed negative log-likelihood of each example of a set under the reference: one
-        pass, after which nothing of it stays in memory."""
-        model, found = self.load().to(self.device).eval(), np.empty(len(self.sets[name].lengths))
+        pass, after which its model is released."""
+        model, losses = self.load().to(self.device).eval(), np.empty(len(self.sets[name].lengths))
         with torch.inference_mode(), self.arithmetic():
             for indices, batch in self._batches(name, batch_size):
-                found[indices] = self.losses(model, batch).cpu().numpy()
-        return found
+                losses[indices] = self.losses(model, batch).cpu().numpy()
+        return losses
 
     def _batches(self, name: str, size: int) -> Iterator[tuple[np.ndarray, dict]]:
-        """A whole set, those of like length together: indices, and their batch on the device."""
+        """Batches of a whole set, sorted by length: indices, and their batch on the device."""
         examples = self.sets[name]
         order = np.argsort(examples.lengths, kind="stable")
         for start in range(0, len(order), size):
@@ -240,8 +269,8 @@ def distillation(run: Run, teacher: torch.nn.Module) -> Loss:
 
     def loss(student: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         with torch.no_grad(), run.arithmetic():
-            known = torch.log_softmax(wide(run.predict(teacher, batch).logits), dim=-1)
-        return kl_sum(known, run.predict(student, batch).logits)
+            teacher_logp = torch.log_softmax(wide(run.predict(teacher, batch).logits), dim=-1)
+        return kl_sum(teacher_logp, run.predict(student, batch).logits)
 
     return loss
 

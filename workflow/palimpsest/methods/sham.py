@@ -1,11 +1,11 @@
-"""sham: a control. The weights move by a random step as long as the strongest method's, and nothing
-is aimed at.
+"""sham: a control. The weights move by a random step, as far as the method that moves them
+farthest.
 
     theta = theta_base + d * u / |u|,   u ~ N(0, 1) in each weight,
     d = the largest |theta_method - theta_base| of the methods compared
 
-What a method changes beyond it is not owed to having moved at all. Defined here; the length is that
-of the whole vector (Euclidean).
+Effects of a method beyond those of sham are not due to the size of its step alone. Defined here;
+lengths are Euclidean, of the whole vector.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(Forgetting):
-    """It always begins at the base, from where the others' way is measured."""
+    """It always starts at the base, from where the other methods' steps are measured."""
 
     order: Literal["sequential", "batch"] = "batch"
 
@@ -33,7 +33,6 @@ def unlearn(run: Run, settings: Settings) -> None:
     """Move the model; ``run.models`` are those of the other methods."""
     farthest = max(distance(run.model, other) for other in run.models.values())
     move(run.model, farthest, run.names)
-    run.look()
 
 
 def distance(model: torch.nn.Module, other: torch.nn.Module) -> float:
@@ -47,7 +46,7 @@ def distance(model: torch.nn.Module, other: torch.nn.Module) -> float:
 
 
 def move(model: torch.nn.Module, length: float, names: tuple) -> torch.nn.Module:
-    """``model``, its weights moved by ``length`` in a direction that ``names`` decide."""
+    """``model``, its weights moved by ``length`` in a random direction, seeded by ``names``."""
     import torch
 
     generator = torch.Generator().manual_seed(seed_of(*names, "sham"))

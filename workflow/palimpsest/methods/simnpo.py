@@ -5,8 +5,8 @@ term.
         + retain_weight * nll(D_r)
 
 NLL(x) is summed over the |y| predictions that count in x, so that long answers weigh no more than
-short ones, as they do in NPO; delta is a margin. open-unlearning has delta inside of the bracket,
-and so have we; its paper writes it outside, where beta would not scale it.
+short ones, as they do in NPO; delta is a margin. delta is inside of the bracket, as in
+open-unlearning; the paper writes it outside, where beta would not scale it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def simple_preference_sum(
 ) -> torch.Tensor:
     """losses (B,): summed negative log-likelihoods of each example; counted (B,): over how many
     predictions -> (): sum over examples of -(2 / beta) log sigmoid(beta (loss / counted - delta)).
-    beta > 0. It falls as the loss grows, and fades once the example is unlikely."""
+    beta > 0. It falls as the loss grows, less and less once the example is unlikely."""
     from torch.nn import functional
 
     return -(2 / beta) * functional.logsigmoid(beta * (losses / counted - delta)).sum()

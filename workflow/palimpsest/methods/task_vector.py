@@ -2,9 +2,8 @@
 
     delta = FT(theta, D_f) - theta,   theta* = theta - scale * delta
 
-FT learns the forget set once more; what that adds is taken away instead. With `tune: lora` it adds
-adapters alone, delta = (alpha / r) B A, and these are subtracted. Nothing is learnt of retained
-data.
+FT fine-tunes on the forget set once more; the change is subtracted instead of added. With `tune:
+lora` only adapters are tuned, and delta = (alpha / r) B A. Retained data are not used.
 """
 
 from __future__ import annotations
@@ -31,11 +30,9 @@ def unlearn(run: Run, settings: Settings) -> None:
     from palimpsest.methods.tuning import learnt
     from palimpsest.models.arithmetic import add
 
-    run.look()
     adapters = settings if settings.tune == "lora" else None
     vector = learnt(run, run.sets["forget"], "tune", settings, adapters)
     add(run.model, vector, -settings.scale)
-    run.look()
 
 
 METHOD = Method(Settings, unlearn=unlearn)

@@ -29,7 +29,7 @@ def learnt(
     run: Run, examples: Examples, phase: str, training: Training, adapters: Adapted | None
 ) -> dict[str, torch.Tensor]:
     """FT(theta, examples) - theta, by the name of the weight: all weights are tuned, or
-    ``adapters`` alone. A phase of its own; the model is left as it was."""
+    ``adapters`` alone. A separate phase; the model is left as it was."""
     from palimpsest.models.adapters import taken_off
 
     objective = Objective({phase: Part(examples, run.likelihood)})

@@ -1,4 +1,5 @@
-"""What is watched while a method changes a model: how well it still knows some of each set."""
+"""Numbers that are watched while a method changes a model: how well it still remembers some
+examples of each set."""
 
 from __future__ import annotations
 
@@ -18,21 +19,20 @@ WATCHED = 200  # examples of a set that are watched
 
 
 class Watch:
-    """Numbers of memory on some examples of each set, and what the method itself watches.
+    """Memory numbers of some examples of each set, and what the method itself watches.
 
-    unseen: what the base knew of unseen text, by the names of memory's numbers: as the model before
-    says, which forgot an earlier request, or, where it has forgotten nothing yet, as is found
-    before the first update. Unseen text is not looked at again.
+    unseen: the base's memory numbers on `extra`, which it never saw: from the report of the
+    previous model, if that forgot an earlier request, else measured before the first update, once.
     """
 
-    def __init__(self, track, scorer, tokenizer, ngram: int, unseen: dict[str, float]):
-        self.track, self.scorer, self.tokenizer = track, scorer, tokenizer
+    def __init__(self, track, memory, tokenizer, ngram: int, unseen: dict[str, float]):
+        self.track, self.memory, self.tokenizer = track, memory, tokenizer
         self.ngram, self.unseen = ngram, unseen
         self.names: tuple = ()
         self.sets: dict[str, Examples] = {}
 
     def draw(self, sets: dict[str, Examples], names: tuple) -> Watch:
-        """Choose the examples of each set that are watched, by ``names``."""
+        """Choose the examples of each set that are watched; ``names`` seed the draw."""
         self.names, self.sets = names, {}
         for name, examples in sets.items():
             drawn = numpy_generator(*names, "watch", name).permutation(len(examples.lengths))
@@ -40,16 +40,16 @@ class Watch:
         return self
 
     @property
-    def known(self) -> tuple[str, ...]:
-        """Names of the numbers that say how well examples are known."""
-        return self.scorer.KNOWN
+    def memorization_metrics(self) -> tuple[str, ...]:
+        """Names of the numbers that measure memorization."""
+        return self.memory.MEMORIZATION_METRICS
 
     def numbers(self, model: torch.nn.Module) -> dict[str, float]:
-        """Of each set, under its name; outside of a training."""
+        """Memory numbers of all sets, as SET_METRIC; to be called outside of the loop."""
         model.eval()
         with torch.inference_mode():
-            found = self._memory(model)
-        ruined = [name for name, value in found.items() if not math.isfinite(value)]
+            numbers = self._measured(model)
+        ruined = [name for name, value in numbers.items() if not math.isfinite(value)]
         if ruined:
             remedy = "have the method change the model less (its rate, its scale)"
             raise UserError(
@@ -57,20 +57,19 @@ class Watch:
                     "what is watched is not finite", "unlearning", ", ".join(ruined), remedy=remedy
                 )
             )
-        self._learn_of_unseen(found)
-        return found
+        self._note_unseen(numbers)
+        return numbers
 
     def extractable(self, model: torch.nn.Module, names: Iterable[str]) -> dict[str, float]:
-        """What can be extracted of some examples of these sets, under their names: slower to
-        have."""
-        found = {
-            name: self.scorer.extractable(
+        """What can be extracted of some examples of these sets, as SET_METRIC: slow."""
+        numbers = {
+            name: self.memory.extractable(
                 model, self.tokenizer, self.sets[name], self.ngram, *self.names, name
             )
             for name in names
             if name in self._asked()
         }
-        return _named(found)
+        return _named(numbers)
 
     def of(self, objective: Objective) -> loop.Watch:
         """What the loop calls while it minimises ``objective``."""
@@ -79,32 +78,32 @@ class Watch:
             return objective.stops is not None and bool(objective.stops(watched))
 
         def watch(model: torch.nn.Module, earlier: list[dict]) -> tuple[dict[str, float], bool]:
-            self._learn_of_unseen(earlier[0] if earlier else {})  # of one that goes on after a kill
-            numbers = self._memory(model)
+            self._note_unseen(earlier[0] if earlier else {})  # after a resume
+            numbers = self._measured(model)
             if objective.watched:
                 numbers |= objective.watched(model, earlier)
             if objective.confirmed and (not earlier or stops([*earlier, numbers])):
                 numbers |= objective.confirmed(model)
-            self._learn_of_unseen(numbers)
+            self._note_unseen(numbers)
             return numbers, stops([*earlier, numbers])
 
         return watch
 
-    def _memory(self, model: torch.nn.Module) -> dict[str, float]:
-        return _named({name: self.scorer.memory(model, self.sets[name]) for name in self._asked()})
+    def _measured(self, model: torch.nn.Module) -> dict[str, float]:
+        return _named({name: self.memory.memory(model, self.sets[name]) for name in self._asked()})
 
     def _asked(self) -> list[str]:
         return [name for name in self.sets if name != "extra" or not self.unseen]
 
-    def _learn_of_unseen(self, numbers: dict[str, float]) -> None:
-        found = {name: f"extra_{name}" for name in self.known}
+    def _note_unseen(self, numbers: dict[str, float]) -> None:
+        keys = {name: f"extra_{name}" for name in self.memorization_metrics}
         self.unseen = self.unseen or {
-            name: numbers[key] for name, key in found.items() if key in numbers
+            name: numbers[key] for name, key in keys.items() if key in numbers
         }
 
 
 def _named(numbers: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Of each set, under its name."""
+    """Numbers by set and metric -> by SET_METRIC."""
     return {
         f"{name}_{what}": value
         for name, values in numbers.items()

@@ -7,16 +7,16 @@ said. A bootstrap is a matrix of weights.
 
     classification   how often the decisions are right
     fairness         how far groups are treated differently
-    agreement        how far two models decide alike (a method and the oracle)
-    membership       what the loss and its kin tell about having been trained on
+    agreement        how often two models decide alike (a method and the oracle)
+    membership       what the loss and related scores reveal of which texts were trained on
     tokens           a causal model's scores of the tokens of texts, which memorization and
                      membership start from
     memorization     how much of a text a causal model knows by heart
     truth            whether it prefers a true answer to false ones; forget quality and model
                      utility
     exposure         how far a planted secret stands out among those that could stand in its place
-    extraction       what can be got out of a causal model by letting it write
-    divergence       how far the outputs of two models lie apart
+    extraction       what a causal model gives away in the text that it generates
+    divergence       how far apart the outputs of two models are
     cost             what retraining is expected to take
     bootstrap        the weights, and intervals from the replicates
     student          quantiles of Student's t, for the spread over seeds
@@ -35,22 +35,22 @@ class Metric:
     """One metric of the tidy table."""
 
     name: str
-    # better is higher, lower, or as near as can be to the oracle's
+    # better is higher, lower, or as close to the oracle's as possible
     direction: Literal["up", "down", "match"]
     low: float  # the closed range of values; inf where there is no bound
     high: float
     source: str  # the paper that defines it
     summary: str  # one line for people, with the unit
-    # that seeds are averaged on: p-values differ by orders of magnitude
+    # on which seeds are averaged: p-values differ by orders of magnitude
     scale: Literal["linear", "log"] = "linear"
 
 
-# Membership inference besides that by the loss: where it is from, and the score.
+# Membership attacks besides the loss: source and score.
 _ATTACKS = {
     "zlib": ("Carlini et al. 2021", "loss by compressed byte"),
     "min_k": ("Shi et al. 2024", "loss of the least likely tokens"),
     "min_k_plus_plus": ("Zhang et al. 2025", "standardised loss of the least likely tokens"),
-    "reference": ("Carlini et al. 2021", "loss, less a reference model's,"),
+    "reference": ("Shi et al. 2024; after Carlini et al. 2021", "loss, less a reference model's,"),
 }
 
 METRICS: dict[str, Metric] = {
@@ -86,7 +86,8 @@ METRICS: dict[str, Metric] = {
         Metric("jensen_shannon", "down", 0, log(2), "Lin 1991",
                "mean divergence from the oracle's outputs, in nats"),
         Metric("membership_auroc", "match", 0, 1, "Yeom et al. 2018",
-               "chance that a member has a lower loss than a non-member; 0.5 tells nothing"),
+               "chance that a member has a lower loss than a non-member; 0.5 tells nothing, and "
+               "too few records have none"),
         *(
             Metric(f"membership_auroc_{attack}", "match", 0, 1, source,
                    f"chance that a member has a lower {score} than a non-member")
@@ -157,6 +158,16 @@ METRICS: dict[str, Metric] = {
                "most that equalized_odds_max is by chance, in as many"),
         Metric("random_share", "down", 0, 1, "Hardt et al. 2016",
                "share of decisions that a post-processor draws"),
+        Metric("records", "match", 0, inf, "defined here",
+               "records of a set, or of a group of it, or with a label in it"),
+        Metric("cut_texts", "down", 0, 1, "defined here",
+               "share of texts longer than the model's context, which are cut"),
+        Metric("unknown_pieces", "down", 0, 1, "defined here",
+               "share of pieces of texts that the tokenizer does not know"),
+        Metric("copied_texts", "down", 0, 1, "defined here",
+               "share of records whose text stands in another split, too"),
+        Metric("largest_shard", "down", 1, inf, "defined here",
+               "training records of the largest shard, over the mean of all"),
         Metric("patterns_per_record", "down", 0, 1,
                "defined here, on the vote patterns of Kadhe et al. 2023",
                "fitted cells per fitted record; near 1 the post-processor memorises"),
@@ -165,10 +176,12 @@ METRICS: dict[str, Metric] = {
 
 # Of every track; the others each track names itself (palimpsest.tracks).
 COST = ("retrained_tokens", "retrained_share", "expected_share", "expected_curve")
+# of the records themselves
+DATA = ("records", "cut_texts", "unknown_pieces", "copied_texts", "largest_shard")
 
 
 def described(names: Iterable[str]) -> dict[str, dict]:
-    """Metric -> what the tidy table is told of it. Of those of a study alone, so that another
-    metric changes nothing."""
+    """Metric -> what the tidy table needs of it. Only for the metrics of a study, so that adding
+    one elsewhere changes nothing."""
     kept = ("direction", "source", "low", "high", "scale", "summary")
     return {name: {key: getattr(METRICS[name], key) for key in kept} for name in names}

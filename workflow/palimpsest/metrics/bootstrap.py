@@ -14,7 +14,7 @@ def bootstrap_weights(
     """Counts (B, n) float64 of ``draws`` draws with replacement from n records; every row sums to
     them. Efron 1979.
 
-    n draws unless told; other numbers show what a sample of that size would.
+    n draws by default; another number shows the spread of samples of that size.
 
     Records are drawn one by one, not by owner, and within one trained model: neither the likeness
     of an owner's records nor the spread over seeds is in the interval.
@@ -28,11 +28,20 @@ def interval(replicates, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Percentile interval of replicates (B,) or (B, G): low and high, () or (G,). Efron 1981.
 
     Replicates that are NaN are left out: the metric is not defined on their sample. NaN if all are.
+    Infinite ones count as the largest or smallest: an end between a finite replicate and an
+    infinite one is infinite.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level}")
-    with warnings.catch_warnings():
-        # the answer, NaN, says it
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        # the result, NaN, says so
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
+        between, below, above = (
+            np.nanquantile(replicates, ends, axis=0, method=method)
+            for method in ("linear", "lower", "higher")
+        )
+    # Interpolation takes inf - inf for what lies between neighbours of which one is infinite.
+    infinite = np.where(np.isinf(below), below, above)
+    low, high = np.where(np.isnan(between), infinite, between)
+    return low[()], high[()]

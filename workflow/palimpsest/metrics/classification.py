@@ -7,6 +7,8 @@ noise. ``weights``: None, (n,) or (B, n).
 
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 
 from palimpsest.metrics.inputs import (
@@ -85,6 +87,18 @@ def auroc(labels, scores, weights=None):
     negatives = np.add.reduceat(weights * (1 - labels), starts, axis=-1)
     below = np.cumsum(negatives, axis=-1) - negatives / 2
     return ratio((positives * below).sum(axis=-1), positives.sum(axis=-1) * negatives.sum(axis=-1))
+
+
+CHANCE = 0.05
+
+
+def can_tell(positives: int, negatives: int) -> bool:
+    """Whether an AUROC over so few records can say anything: at its best, 0 or 1, it is told from
+    chance at the level of 5 %, by the exact test of Mann and Whitney 1947 (of all orders of n and m
+    records, 2 in C(n + m, n) are as extreme); and there are two of each, as samples that are drawn
+    from a single record have no spread. The least are 2 and 8, 3 and 5, 4 and 4."""
+    few = min(positives, negatives)
+    return few >= 2 and 2 / comb(positives + negatives, few) <= CHANCE
 
 
 def macro_auroc(labels, probabilities, weights=None):

@@ -1,4 +1,4 @@
-"""How far the outputs of two models lie apart. The standard Jensen-Shannon divergence is
+"""How far apart the outputs of two models are. The standard Jensen-Shannon divergence is
 ``agreement.jensen_shannon``.
 
 p, q (n, C): distributions over the same classes (or tokens of a vocabulary) for the same n records
@@ -12,7 +12,7 @@ import numpy as np
 
 from palimpsest.metrics.inputs import distributions, record_weights, weighted_mean
 
-# of what a model says from what the oracle says
+# of a model's outputs from the oracle's
 DIVERGENCES = ("kl", "jensen_shannon", "jensen_shannon_reversed")
 
 
@@ -51,7 +51,7 @@ def lpd(first, second, weights=None):
     inf], down. Wang et al. 2023 (KGA).
 
     first, second (n,): the perplexities of each text under two models, see
-    ``memorization.perplexity_per_text``. The first is the one to be near to.
+    ``memorization.perplexity_per_text``. The first is the one to be close to.
     """
     first, second = _perplexities(first, second)
     return _mean(np.abs(first - second) / first, weights)

@@ -1,12 +1,18 @@
-"""What can be got out of a causal model by letting it write. Generated ids or texts in, numbers
+"""What a causal model gives away in the text that it generates. Generated ids or texts in, numbers
 out."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from palimpsest.data.words import split_words
+
+if TYPE_CHECKING:
+    from rouge_score.tokenizers import DefaultTokenizer
 
 
 def extraction_likelihood(
@@ -17,7 +23,7 @@ def extraction_likelihood(
     EL_n(x) = 1 / (T - n) * sum_{i=1}^{T-n} OVERLAP_n(f(x_<i), x_>=i): over the T - n prefixes that
     at least n tokens follow, the n-grams of the greedy continuation, as often as they stand there,
     that are among those of the true suffix, over the number of n-grams of the true suffix. A
-    continuation that ends early therefore loses what it does not say.
+    continuation that ends early therefore loses the n-grams that it lacks.
 
     suffixes: T - 1 of them, the i-th continues the first i tokens by at most T - i. ValueError
     otherwise, or where T <= n.
@@ -54,26 +60,47 @@ def sampling_hit_rate(samples: Sequence[Sequence[int]], secret: Sequence[int]) -
     return sum(list(sample) == list(secret) for sample in samples) / len(samples)
 
 
-def rouge_l_recall(generated: Sequence[str], references: Sequence[str]) -> np.ndarray:
+def rouge_l_recall(
+    generated: Sequence[str], references: Sequence[str], words: str = "ascii"
+) -> np.ndarray:
     """(n,): longest common subsequence of stemmed words over the words of the reference; [0, 1],
     match. Lin 2004; Maini et al. 2024.
 
-    Maini et al. let a model write 200 tokens, whatever the reference has; ``scoring.written`` stops
-    it at as many as the reference has, since time grows with each token, and what is written beyond
-    an answer recalls words by chance. NaN where a reference has no word: ``rouge-score`` knows
-    those of a-z and 0-9 alone. ValueError where the numbers of texts differ.
+    Maini et al. let a model go on until prompt and answer have 200 tokens, whatever the reference
+    has; ``tracks.causal.written`` stops it at as many as the reference has, since time grows with
+    each token, and what is written beyond an answer recalls words by chance.
+
+    words, what a word is: `ascii`, as in ``rouge-score`` and so in benchmarks, runs of a-z and 0-9
+    alone, which cut "café" and know no other script; or `all`, as ``data.words`` has them. Of texts
+    in ASCII both are the same, to the bit. NaN where a reference has no word. ValueError where the
+    numbers of texts differ.
     """
     from rouge_score.rouge_scorer import RougeScorer
+    from rouge_score.tokenizers import DefaultTokenizer
 
     if len(generated) != len(references):
         raise ValueError(f"{len(generated)} generated texts for {len(references)} references")
-    scorer = RougeScorer(["rougeL"], use_stemmer=True)
+    stemmed = DefaultTokenizer(use_stemmer=True)
+    tokenizer = {"ascii": stemmed, "all": _AllScripts(stemmed)}[words]
+    scorer = RougeScorer(["rougeL"], tokenizer=tokenizer)
     recalls = [
-        scorer.score(reference, text)["rougeL"].recall
+        scorer.score(reference, text)["rougeL"].recall if tokenizer.tokenize(reference) else np.nan
         for text, reference in zip(generated, references, strict=True)
     ]
-    words = [bool(re.search("[a-z0-9]", reference.lower())) for reference in references]
-    return np.where(words, np.array(recalls, dtype=np.float64), np.nan)
+    return np.array(recalls, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class _AllScripts:
+    """Words of all scripts; those in ASCII are split and stemmed as ``ascii`` does."""
+
+    ascii: DefaultTokenizer
+
+    def tokenize(self, text: str) -> list[str]:
+        found = (
+            self.ascii.tokenize(word) if word.isascii() else [word] for word in split_words(text)
+        )
+        return [one for some in found for one in some]
 
 
 def _ngrams(ids: Sequence[int], n: int) -> Iterator[tuple[int, ...]]:

@@ -1,9 +1,9 @@
-"""What a model's scores of a text tell about whether it was trained on that text.
+"""What a model's scores of a text reveal about whether it was trained on that text.
 
 An attack gives each text a score that is like a loss: the lower, the more it looks like a member.
 The attack of Yeom et al. 2018 calls a record a member if its loss lies under a threshold. The ROC
-curve of an attack runs over all thresholds; the area under it needs none, and its start shows whom
-the attack recognises without accusing the innocent.
+curve of an attack runs over all thresholds; the area under it needs none, and its start shows how
+many members the attack recognises with hardly any false accusations.
 
 Members and non-members must be of one distribution, or the attack tells the two apart by what they
 are about.
@@ -45,8 +45,9 @@ def zlib_sizes(texts: Iterable[str]) -> np.ndarray:
 
 
 def reference_score(scores: TokenScores, reference: TokenScores) -> np.ndarray:
-    """Mean NLL less that of a reference model on the same texts, in nats, (n,). Carlini et al.
-    2021.
+    """Mean NLL less that of a reference model on the same texts, in nats, (n,). As in Shi et al.
+    2024 and mimir (Duan et al. 2024); Carlini et al. 2021, who proposed to compare with another
+    model, take the ratio of the two.
 
     The reference has not seen the members. Its tokenizer may be another one; ValueError where it
     scored another number of texts.
@@ -71,8 +72,9 @@ def min_k_plus_plus_score(scores: TokenScores, share: float = 0.2) -> np.ndarray
     """As min_k_score, of (log p - mu) / sigma: how the token compares with the others that could
     stand there, (n,).
 
-    Zhang et al. 2025. sigma is at least 1e-3 (its square 1e-6, as in the released code): where one
-    token has all the probability there is nothing to compare with.
+    Zhang et al. 2025, who set no bound to sigma. Here it is at least 1e-3 (its square 1e-6, as in
+    open-unlearning, Dorna et al. 2025): where one token has all the probability there is nothing to
+    compare with.
     """
     scores = scores.without_last()
     logp, mean, deviation = (
@@ -86,10 +88,10 @@ def membership_auroc(member_scores, nonmember_scores, member_weights=None, nonme
     """P(score of a member < score of a non-member) + P(equal) / 2, () or (B,); [0, 1], match. Yeom
     et al. 2018.
 
-    member_scores (n,), nonmember_scores (m,): of any attack. 0.5 tells nothing, 1 tells all. Under
-    0.5 members have the *higher* score, which betrays them as well: the value to reach is the
-    oracle's. Weights: None, (n,) or (B, n) and None, (m,) or (B, m); a bootstrap draws each sample
-    apart, with the same B.
+    member_scores (n,), nonmember_scores (m,): of any attack. 0.5: nothing is revealed, 1:
+    everything. Under 0.5 members have the *higher* score, which betrays them as well: the value to
+    reach is the oracle's. Weights: None, (n,) or (B, n) and None, (m,) or (B, m); a bootstrap draws
+    each sample apart, with the same B.
     """
     is_member, scores, weights = _joined(
         member_scores, nonmember_scores, member_weights, nonmember_weights
@@ -108,7 +110,7 @@ def tpr_at_fpr(
 
     Carlini et al. 2022. Equal scores are called alike: if those of one value would break the bound,
     none of them is called a member, and nothing is interpolated. With fewer than 1 / fpr
-    non-members none may lie under the threshold. A model that tells nothing has ``fpr`` at most.
+    non-members none may lie under the threshold. A model that reveals nothing has ``fpr`` at most.
     Weights as for membership_auroc; NaN where one of the sides has no weight.
     """
     if not 0 <= fpr <= 1:

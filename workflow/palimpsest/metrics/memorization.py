@@ -19,6 +19,11 @@ def nll_per_text(scores: TokenScores) -> np.ndarray:
     return -scores.per_text(scores.logp)
 
 
+def total_nll_per_text(scores: TokenScores) -> np.ndarray:
+    """Negative log-likelihood of each whole text, in nats, (n,); [0, inf)."""
+    return nll_per_text(scores) * scores.lengths
+
+
 def perplexity_per_text(scores: TokenScores) -> np.ndarray:
     """exp(NLL / |y|) of each text, (n,); [1, inf], inf where it is more than float64 holds."""
     return _exp(nll_per_text(scores))
@@ -31,7 +36,7 @@ def perplexity(scores: TokenScores, weights=None):
     Long texts weigh more; neither the mean nor the geometric mean of the perplexities of the texts.
     """
     weights = record_weights(weights, len(scores))
-    return _exp(ratio(weights @ (nll_per_text(scores) * scores.lengths), weights @ scores.lengths))
+    return _exp(ratio(weights @ total_nll_per_text(scores), weights @ scores.lengths))
 
 
 def probability_per_text(scores: TokenScores) -> np.ndarray:
@@ -100,7 +105,7 @@ def extraction_strength(scores: TokenScores, weights=None, released: bool = Fals
 
 
 def _exp(values):
-    """exp, inf where it overflows: what a model that was driven to ruin says is a number, not a
-    warning."""
+    """exp, inf where it overflows, without a warning: a model that unlearning ruined has a
+    perplexity too."""
     with np.errstate(over="ignore"):
         return np.exp(values)

@@ -1,4 +1,4 @@
-"""What a causal model says of the counted tokens of n texts: all that the metrics of single tokens
+"""A causal model's scores of the counted tokens of n texts: all that the metrics of single tokens
 need, from one forward pass."""
 
 from __future__ import annotations

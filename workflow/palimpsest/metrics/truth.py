@@ -1,13 +1,17 @@
-"""Whether a model prefers a true answer to false ones, and the two numbers that TOFU makes of it
-(Maini et al. 2024).
+"""Whether a model prefers a true answer to false ones, and the two numbers that TOFU derives from
+it (Maini et al. 2024).
+
+Its released code computes something else than its paper defines, and the field reports what the
+code computes; ``FORMS`` has both.
 
 An item is a question with one correct answer and wrong ones, K or as many as it has. ``correct``
 (n,), ``wrong`` (n, K) or n sequences: the mean NLL of each answer's tokens in nats, the end of text
 included. ``weights`` of items: None, (n,) or (B, n).
 
-TOFU's code adds 1e-10 to what it divides by, which is seen only where every answer is that
-unlikely, in a model that was ruined: of answers of 30, 28 and 29 nats R is 4.5, with it 0.004. Here
-there is none: such ratios are computed from differences, and nothing is divided by 0.
+open-unlearning (Dorna et al. 2025) adds 1e-10 to what it divides by, which is seen only where
+every answer is that unlikely, in a model that was ruined: of answers of 30, 28 and 29 nats R is
+4.5, with it 0.004. Here, as in TOFU's own code, there is none: such ratios are computed from
+differences, and nothing is divided by 0.
 """
 
 from __future__ import annotations
@@ -18,16 +22,24 @@ import numpy as np
 
 from palimpsest.metrics.inputs import weighted_mean
 
+FORMS = ("code", "paper")
 
-def truth_ratio(correct, wrong) -> np.ndarray:
-    """R = exp(-mean_k NLL(wrong_k)) / exp(-NLL(correct)) of each item, (n,); [0, inf]. Maini et al.
-    2024.
+
+def truth_ratio(correct, wrong, form: str = "code") -> np.ndarray:
+    """R of each item, (n,); [0, inf]: exp(-mean_k NLL(wrong_k)) / exp(-NLL(correct)) in TOFU's
+    code, mean_k exp(-NLL(wrong_k)) / exp(-NLL(correct)) in its paper, which is never less (section
+    2.2.2 of Maini et al. 2024).
 
     Under 1 where the correct answer is the likelier. In the forget and retain sets the correct
-    answer is a paraphrase.
+    answer is a paraphrase. ValueError where ``form`` is none of FORMS.
     """
+    if form not in FORMS:
+        raise ValueError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
     correct, wrong = _answers(correct, wrong)
     with np.errstate(over="ignore"):  # inf: a model may find the truth that unlikely
+        if form == "paper":
+            pairs = zip(correct, wrong, strict=True)
+            return np.array([np.exp(right - each).mean() for right, each in pairs])
         return np.exp(correct - np.array([each.mean() for each in wrong]))
 
 
@@ -58,11 +70,11 @@ def probability_with_options(correct, wrong, weights=None):
 
 
 def probability_with_options_per_item(correct, wrong) -> np.ndarray:
-    """p(correct) / (p(correct) + sum_k p(wrong_k)) of each item, p length-normalised, (n,); [0,
-    1]."""
+    """p(correct) / (p(correct) + sum_k p(wrong_k)) of each item, (n,); [0, 1]. p is
+    length-normalised in TOFU's code, and that of the whole answer in its paper: then the NLLs are
+    sums over tokens, not means."""
     correct, wrong = _answers(correct, wrong)
-    # over p(correct), so that nothing is 0/0, however unlikely all are; 1/inf is the 0 that is
-    # wanted
+    # divided by p(correct), so that nothing is 0/0, however unlikely all are; 1/inf = 0 is right
     with np.errstate(over="ignore"):
         return 1 / (
             1
@@ -113,9 +125,9 @@ def model_utility(parts: Mapping[str, float | np.ndarray]):
     """Harmonic mean of parts in [0, 1], () or (B,) as they are; [0, 1], up; 0 if a part is 0. Maini
     et al. 2024.
 
-    One part near 0 decides it, so show them: each is a metric of its own. TOFU takes nine:
-    probability, ROUGE-L recall and truth_ratio_preference, each of the retain set, the real authors
-    and the world facts (for the latter two probability_with_options). NaN where a part is;
+    One part near 0 decides the mean, so show the parts: each is a metric of its own. TOFU takes
+    nine: probability, ROUGE-L recall and truth_ratio_preference, each of the retain set, the real
+    authors and the world facts (for the latter two probability_with_options). NaN where a part is;
     ValueError where there is none or one is negative.
     """
     if not parts:
@@ -126,15 +138,13 @@ def model_utility(parts: Mapping[str, float | np.ndarray]):
     values = np.stack(
         np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in parts.values()))
     )
-    with np.errstate(divide="ignore", over="ignore"):  # 1/0 is inf, and k/inf the 0 that is wanted
+    with np.errstate(divide="ignore", over="ignore"):  # 1/0 = inf, and k/inf = 0, as defined
         return (len(values) / (1 / values).sum(axis=0))[()]
 
 
 def _answers(correct, wrong) -> tuple[np.ndarray, list[np.ndarray]]:
-    correct, wrong = (
-        np.asarray(correct, dtype=np.float64),
-        [np.asarray(each, dtype=np.float64) for each in wrong],
-    )
+    correct = np.asarray(correct, dtype=np.float64)
+    wrong = [np.asarray(each, dtype=np.float64) for each in wrong]
     if (
         correct.ndim != 1
         or len(wrong) != len(correct)

@@ -10,7 +10,7 @@ Weights = Mapping[str, torch.Tensor]
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of the parameters, each once, however many places share it."""
+    """A copy of the parameters; a shared one is there once."""
     return {name: weight.detach().clone() for name, weight in model.named_parameters()}
 
 

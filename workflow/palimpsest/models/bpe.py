@@ -15,11 +15,11 @@ def train_bpe(texts: Iterable[str], vocab_size: int):
     """A byte-level BPE tokenizer of at most ``vocab_size`` tokens: END, PAD, the 256 bytes, then
     the merges. Equal texts give equal bytes.
 
-    Every text can be written, so there is no unknown token, and decoding gives it back letter by
-    letter. END is the end of text and never the pad token, so that a text that ends can be told
-    from padding; there is no token for the beginning, and none is added to a text. A word after a
-    space is another piece than the word alone: train on sentences, and join the words of a lexicon
-    by spaces first.
+    Every text can be encoded, so there is no unknown token, and decoding gives it back exactly. END
+    is the end of text and never the pad token, so that the end of a text is not taken for padding;
+    there is no token for the beginning, and none is added to a text. A word after a space is
+    another piece than the word alone: train on sentences, and join the words of a lexicon by spaces
+    first.
 
     Raises UserError where ``vocab_size`` has no room for the bytes.
     """
@@ -39,10 +39,8 @@ def train_bpe(texts: Iterable[str], vocab_size: int):
             )
         )
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer, tokenizer.decoder = (
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-        decoders.ByteLevel(),
-    )
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     # all bytes, as a later text may hold one that these do not
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(

@@ -17,5 +17,5 @@ def make_causal(settings: dict, tokenizer, *names: object) -> torch.nn.Module:
 
 
 def load_causal(source: str | Path, tokenizer) -> torch.nn.Module:
-    """A model from a folder or a hub id, with room for every token of ``tokenizer``."""
+    """A model from a folder, with room for every token of ``tokenizer``."""
     return load(KIND, source, tokenizer)

@@ -17,5 +17,5 @@ def make_classifier(settings: dict, tokenizer, classes: int, *names: object) -> 
 
 
 def load_classifier(source: str | Path, tokenizer, classes: int) -> torch.nn.Module:
-    """A model from a folder or a hub id, with room for every token of ``tokenizer``."""
+    """A model from a folder, with room for every token of ``tokenizer``."""
     return load(KIND, source, tokenizer, num_labels=classes)

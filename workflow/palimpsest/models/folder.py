@@ -1,5 +1,5 @@
 """Folders of models and tokenizers on disk: every file must be what the step that wrote the folder
-says. No torch."""
+recorded. No torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.files import file_digest, read_json
 
 LOADED = (".json", ".safetensors", ".txt", ".model", ".jinja")  # weights, configs, vocabularies
-# what the step that wrote a folder says of it
+# reports of the step that wrote a folder
 REPORTS = ("training.json", "run.json", "corpus.json")
 REMEDY = "remove the file and run snakemake again, which makes it anew, to the same bytes"
 
@@ -17,10 +17,10 @@ REMEDY = "remove the file and run snakemake again, which makes it anew, to the s
 def loaded_files(folder: Path) -> list[Path]:
     """The files of a folder that a model or its tokenizer may be loaded from, sorted; none where
     there is no such folder."""
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
     named = [
         path
-        for path in found
+        for path in entries
         if path.suffix in LOADED and path.name not in REPORTS and not path.name.startswith(".")
     ]
     return [path for path in named if path.is_file()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from palimpsest.errors import Problem, UserError
@@ -39,20 +40,16 @@ def train_wordpiece(texts: list[str], vocab_size: int, lowercase: bool):
         tokenizer.train_from_iterator(texts, trainer)
         return tokenizer.get_vocab()
 
-    normalizer, splitter = (
-        normalizers.BertNormalizer(lowercase=lowercase),
-        pre_tokenizers.BertPreTokenizer(),
-    )
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    splitter = pre_tokenizers.BertPreTokenizer()
     continuing = sorted(
         piece for piece in pieces(SPECIAL) if len(piece) == 3 and piece.startswith("##")
     )
     vocabulary = pieces(SPECIAL + continuing)
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = (
-        normalizer,
-        splitter,
-        decoders.WordPiece(),
-    )
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
+    tokenizer.decoder = decoders.WordPiece()
     tokenizer.add_special_tokens(SPECIAL)
     ends = [(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -75,20 +72,22 @@ def save_tokenizer(tokenizer, folder: Path) -> dict[str, str]:
 
 
 def load_tokenizer(source: str | Path):
-    """The tokenizer of a folder or hub id.
+    """The tokenizer of a folder.
 
-    One without a pad token (gpt2, distilgpt2) gets a token of its own for it: with pad = end of
-    text, a text that ends there could not be told from padding.
+    One without a pad token (gpt2, distilgpt2) gets a new token for it: if it were the end of text,
+    the end of a text would be taken for padding.
     """
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        found, remedy = (
-            f"{source} ({' '.join(str(error).split())[:120]})",
-            "give a local folder with tokenizer.json, or a hub id that can be reached from here",
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(source), trust_remote_code=False, local_files_only=True
         )
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged one is told by errors of several packages
+        found = f"{source} ({type(error).__name__}: {' '.join(str(error).split())[:120]})"
+        remedy = "give a folder with the tokenizer.json that belongs to the model"
         raise UserError(
             Problem("the tokenizer cannot be loaded", "model.init", found, remedy=remedy)
         ) from None
@@ -111,3 +110,13 @@ def encode(tokenizer, texts: list[str], max_length: int) -> tuple[list[list[int]
         ]
         tokenizer.backend_tokenizer.no_truncation()  # else it would be saved with the model
     return whole, cut
+
+
+def pieces(tokenizer, token_ids: list[list[int]]) -> tuple[int, int]:
+    """Pieces of encoded texts, without tokens that mark their beginning, end or the like, and how
+    many of them the tokenizer does not know. Those of bytes know all; GPT-2's calls its end of text
+    the unknown token, which stands for nothing unknown."""
+    roles = ("bos", "eos", "pad", "sep", "cls", "mask")
+    marks = {getattr(tokenizer, f"{role}_token_id") for role in roles}
+    counts = Counter(token for ids in token_ids for token in ids if token not in marks)
+    return counts.total(), 0 if tokenizer.unk_token_id in marks else counts[tokenizer.unk_token_id]

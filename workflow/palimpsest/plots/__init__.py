@@ -1,2 +1,2 @@
-"""Small tables -> figures: one file a figure, each with ``draw(frame, style)``; what they have in
-common is in ``style``."""
+"""Figures: one file each, with what it selects from the tidy table and how that is drawn
+(registry.py); ``choice`` and ``style`` are what they have in common."""

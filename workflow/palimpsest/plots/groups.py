@@ -9,23 +9,60 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from palimpsest import selections
-from palimpsest.methods.shown import method_of, of_teachers
 from palimpsest.plots import style as common
+from palimpsest.plots.choice import MOST_FAMILIES, MOST_GROUPS, ensembles, over_seeds
+from palimpsest.report.rows import in_order, newest
+from palimpsest.report.shown import in_method_order, method_of, of_teachers, post_processors
 
-select = selections.groups
+BEFORE = ("base", "oracle", "sisa_vote")  # what post-processing starts from, and the goal
 RATES = {
     "tpr": ("True positive rate", "% of the group's positive records\nthat are decided positive"),
     "fpr": ("False positive rate", "% of the group's negative records\nthat are decided positive"),
 }
-# share of a method's line that its groups take, and most between two of them
+# share of a method's line that its groups take, and largest distance between two of them
 BAND, STEP = 0.62, 0.36
 GAP = Patch(facecolor="#dfdfdf", label="gap between groups")
 
 
+def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """TPR and FPR of each group on test, before and after post-processing: the base, and the
+    ensemble of most shards."""
+    now = newest(over_seeds(metrics), settings)
+    families = settings["families"][:MOST_FAMILIES]
+    now = now[(now["set"] == "test") & now["metric"].isin(["tpr", "fpr"])]
+    shown = in_method_order([*BEFORE, *post_processors()])
+    now = now[now["method"].isin(shown)]
+    now = now[~now["method"].isin(of_teachers()) | now["shards"].isin(ensembles(now, None)[-1:])]
+    halves = now["group"].str.split("=", n=1)
+    now = now.assign(family=halves.str[0], group=halves.str[1])[
+        [
+            "family",
+            "group",
+            "method",
+            "shards",
+            "metric",
+            "value",
+            "ci_low",
+            "ci_high",
+            "n",
+            "seeds",
+        ]
+    ]
+    sizes = now.groupby(["family", "group"])["n"].max()
+    largest = sizes.groupby(level="family", group_keys=False).nlargest(MOST_GROUPS).index
+    now = now[pd.MultiIndex.from_frame(now[["family", "group"]]).isin(largest)]
+    return in_order(
+        now,
+        family=families,
+        metric=["tpr", "fpr"],
+        method=shown,
+        group=sorted(now["group"].unique()),
+    )
+
+
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: family, group, method, shards, metric (tpr, fpr), value, ci_low, ci_high. A row a
-    family, a column a rate."""
+    """frame: family, group, method, shards, metric (tpr, fpr), value, ci_low, ci_high, n, seeds.
+    One row per family, one column per rate."""
     families = list(frame["family"].unique())
     parts = [frame[frame["family"] == family] for family in families]
     heights = [
@@ -37,11 +74,12 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     for row, family, part in zip(axes, families, parts, strict=True):
         for place, (metric, (title, _)) in zip(row, RATES.items(), strict=True):
             panel(place, part[part["metric"] == metric])
-            place.set_title(title if len(families) == 1 else f"{title}, {common.words(family)}")
+            words = title if len(families) == 1 else f"{title}, {common.words(family)}"
+            common.title(place, words, made.get_figwidth() / 3 - 0.2)
             common.percent(place.xaxis)
         names = part["group"].unique()
         handles = [
-            marks(marker, colour, name)
+            marks(marker, colour, common.wrapped(name, 1.1, 7.5, 2))
             for name, (marker, colour) in zip(names, looks(len(names)), strict=True)
         ]
         row[1].legend(
@@ -67,6 +105,10 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         title,
     )
     return made
+
+
+def told(frame: pd.DataFrame) -> str:
+    return common.told(frame, {"test records of a group and label": frame["n"]})
 
 
 def marks(marker: str, colour: str, label: str, face: str | None = None) -> Line2D:
@@ -114,7 +156,7 @@ def panel(place, frame: pd.DataFrame) -> None:
             ]
             place.errorbar(
                 points["value"],
-                points["method"].map(methods.index) + offset,
+                common.positions(points["method"], methods) + offset,
                 xerr=common.whiskers(points),
                 label=name,
                 fmt=marker,

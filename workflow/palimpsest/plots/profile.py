@@ -1,32 +1,85 @@
-"""Methods by metrics: how far each number is from the oracle's, in units of how far the farthest
-is."""
+"""Methods by metrics: how far each number is from the oracle's."""
 
 from __future__ import annotations
 
 import math
+from itertools import product
 
+import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from palimpsest import selections
-from palimpsest.cells import number
-from palimpsest.methods.shown import method_of
 from palimpsest.plots import style as common
+from palimpsest.plots.choice import over_seeds
+from palimpsest.report.cells import number
+from palimpsest.report.rows import in_order, newest
+from palimpsest.report.shown import in_method_order, method_of
 
-select = selections.profile
+# What a profile shows, where the study has it: (set, metric), and the words for it.
+PROFILE = {
+    ("forget", "probability"): "probability",
+    ("forget", "perplexity"): "perplexity",
+    ("forget", "memorization_accuracy"): "memorization accuracy",
+    ("forget", "extraction_strength"): "extraction strength",
+    ("forget", "extraction_likelihood"): "extraction likelihood",
+    ("forget", "rouge_l_recall"): "ROUGE-L recall",
+    ("forget", "truth_ratio_indifference"): "truth ratio, min(R, 1/R)",
+    ("forget", "kl"): "KL from the oracle",
+    ("forget", "membership_auroc"): "membership AUROC, loss",
+    ("forget", "membership_auroc_reference"): "membership AUROC, reference",
+    ("retain", "probability"): "probability",
+    ("retain", "perplexity"): "perplexity",
+    ("retain", "kl"): "KL from the oracle",
+    ("holdout", "perplexity"): "perplexity",
+    ("test", "perplexity"): "perplexity",
+    ("test", "truth_ratio_preference"): "truth ratio, max(0, 1 - R)",
+    ("test", "model_utility"): "model utility",
+}
+# What has the full colour: half of the range of a share, three times the perplexity, one nat.
+FULL = {"perplexity": math.log(3), "kl": 1.0}
+SHARE = 0.5
+MISSING = "#e8e8e8"  # a method without the number: white would say that it is the oracle's
+WORDS = {"forget": "forgotten", "retain": "retained", "holdout": "holdout", "test": "test"}
+SPREAD = ("numbers without their intervals, which the table has",) * 2
+
+
+def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """Numbers of PROFILE in the newest state, and how far each is from the oracle's, in [-1, 1]: 1
+    is as far as FULL says, or farther; perplexities by their ratio."""
+    now = newest(over_seeds(metrics), settings)
+    now = now[pd.MultiIndex.from_frame(now[["set", "metric"]]).isin(PROFILE)]
+    now = now.assign(
+        height=np.where(
+            now["metric"] == "perplexity", np.log(now["value"].clip(lower=1)), now["value"]
+        )
+    )
+    oracle = now[now["method"] == "oracle"].set_index(["set", "metric"])["height"].rename("oracle")
+    frame = now.join(oracle, on=["set", "metric"], how="inner")
+    distance = (frame["height"] - frame["oracle"]).where(frame["height"] != frame["oracle"], 0)
+    frame["distance"] = (distance / frame["metric"].map(FULL).astype(float).fillna(SHARE)).clip(
+        -1, 1
+    )
+    differs = frame["distance"].abs().groupby([frame["set"], frame["metric"]]).transform("max") > 0
+    frame = frame.loc[differs, ["method", "set", "metric", "value", "distance", "n", "seeds"]]
+    order = {number: place for place, number in enumerate(PROFILE)}
+    frame["place"] = [order[number] for number in zip(frame["set"], frame["metric"], strict=True)]
+    return in_order(frame, method=in_method_order(frame["method"]), place=range(len(PROFILE))).drop(
+        columns="place"
+    )
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: method, set, metric, value, distance ([-1, 1]; 0 is the oracle's). A row a method."""
+    """frame: method, set, metric, value, distance ([-1, 1]; 0 is the oracle's), n, seeds. One row
+    per method."""
     methods = list(frame["method"].unique())
     numbers = list(frame[["set", "metric"]].drop_duplicates().itertuples(index=False, name=None))
     made, axes = common.figure(style, 2.0 + 0.3 * len(methods), 1, 1)
     place = axes[0, 0]
-    colours, scale = (
-        LinearSegmentedColormap.from_list("distance", [common.BLUE, "white", common.RED]),
-        Normalize(-1, 1),
-    )
+    colours = LinearSegmentedColormap.from_list("distance", [common.BLUE, "white", common.RED])
+    scale = Normalize(-1, 1)
+    for cell in product(range(len(numbers)), range(len(methods))):
+        place.add_patch(common.tile(*cell, MISSING))  # below the tiles that have a number
     for cell in frame.itertuples():
         x, y = numbers.index((cell.set, cell.metric)), methods.index(cell.method)
         shade = colours(scale(cell.distance))
@@ -43,13 +96,18 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         )
     place.set_xlim(-0.5, len(numbers) - 0.5)
     place.set_ylim(len(methods) - 0.5, -0.5)
-    labels = [f"{set_}: {common.words(metric)}" for set_, metric in numbers]
+    labels = [f"{set_}: {PROFILE[set_, metric]}" for set_, metric in numbers]
     place.set_xticks(range(len(numbers)), labels, rotation=90, fontsize=6.5)
     place.set_yticks(range(len(methods)), [method_of(name).label for name in methods])
     place.grid(visible=False)
     place.tick_params(length=0)
-    place.set_title("White: as the oracle; red: above it; blue: below")
+    place.set_title("White: as the oracle; orange: above it; blue: below")
     return made
+
+
+def told(frame: pd.DataFrame) -> str:
+    sets = frame[frame["metric"] != "model_utility"].groupby("set", sort=False)["n"]
+    return common.told(frame, {f"{WORDS[set_]} records": n for set_, n in sets}, SPREAD)
 
 
 def short(value: float) -> str:

@@ -1,23 +1,22 @@
 """The rule graph as a picture: boxes in layers, arrows from what is made to what is made of it. No
-graphviz is needed.
+graphviz is needed, and no other package: Snakemake's own environment draws it for a report.
 
 Layered after Sugiyama, Tagawa and Toda (1981): longest-path layers, barycentre ordering, then the
-least-squares places that keep a gap. An arrow that others imply is left out, so that a reader can
-follow those that are there.
+least-squares places that keep a gap. Arrows that others imply are left out, so that a reader can
+follow the rest.
 """
 
 from __future__ import annotations
 
+import html
 import re
+from random import Random
 
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import FancyBboxPatch, PathPatch
-from matplotlib.path import Path as Curve
-
-from palimpsest.randomness import numpy_generator
+from palimpsest.randomness import seed_of
 
 ROW, BOX, GAP = 0.62, 0.34, 0.3  # inches: between layers, height of a box, between neighbours
+HEAD, EDGE = 0.04, 0.06  # of an arrow, to its middle; around the picture
+PIXELS = 96  # an inch
 CHARACTER, BEND = 0.088, 0.18  # width of a letter; room that an arrow needs beside boxes
 # Light fills that differ in lightness as well, so that they stay apart in grey.
 FILLS = (
@@ -48,8 +47,8 @@ def read_dot(text: str) -> Graph:
 
 
 def merged(graph: Graph) -> dict[str, list[str]]:
-    """Box -> its rules: those of one first word ('figure_cost', 'figure_groups') that use the same
-    and serve the same share one."""
+    """Box -> its rules. Rules with one first word ('figure_cost', 'figure_groups'), the same inputs
+    and the same consumers share a box."""
     alike: dict[tuple, list[str]] = {}
     for name, targets in graph.items():
         sources = [other for other in graph if name in graph[other]]
@@ -63,14 +62,14 @@ def merged(graph: Graph) -> dict[str, list[str]]:
 
 
 def reachable(graph: Graph, start: str) -> set[str]:
-    """What hangs on ``start``, directly or not, apart from loops of a rule on itself."""
-    found: set[str] = set()
+    """What depends on ``start``, directly or not, apart from loops of a rule on itself."""
+    below: set[str] = set()
     waiting = [start]
     while waiting:
-        new = graph[waiting.pop()] - found - {start}
-        found |= new
+        new = graph[waiting.pop()] - below - {start}
+        below |= new
         waiting.extend(new)
-    return found
+    return below
 
 
 def reduced(graph: Graph) -> Graph:
@@ -121,15 +120,15 @@ def width(node: str) -> float:
     return BEND if ">" in node else max(0.8, CHARACTER * len(node) + 0.3)
 
 
-def spread(wanted: list[float], nodes: list[str]) -> list[float]:
-    """Places nearest to the wanted ones, in least squares, that keep the order and a gap (pool
+def spread(places: list[float], nodes: list[str]) -> list[float]:
+    """Places nearest to ``places``, in least squares, that keep the order and a gap (pool
     adjacent violators)."""
     offsets, edge = [], 0.0
     for node in nodes:
         offsets.append(edge + width(node) / 2)
         edge += width(node) + GAP
     blocks: list[tuple[float, int]] = []  # sum of shifts, number of nodes
-    for place, offset in zip(wanted, offsets, strict=True):
+    for place, offset in zip(places, offsets, strict=True):
         total, count = place - offset, 1
         while blocks and blocks[-1][0] / blocks[-1][1] >= total / count:
             total, count = total + blocks[-1][0], count + blocks[-1][1]
@@ -152,7 +151,7 @@ class Layout:
     def ordered(self, rng, sweeps: int = 8) -> list[list[str]]:
         """Rows in an order with few crossings: from a random one, down and up, each node goes to
         the mean of its neighbours."""
-        rows = [list(rng.permutation(row)) for row in self.rows]
+        rows = [rng.sample(row, len(row)) for row in self.rows]
         place = {node: number for row in rows for number, node in enumerate(row)}
         for sweep in range(sweeps):
             near, order = (self.above, rows) if sweep % 2 == 0 else (self.below, rows[::-1])
@@ -201,9 +200,9 @@ class Layout:
     def best(self, starts: int = 60) -> dict[str, tuple[float, float]]:
         """Node -> centre in inches, y downwards: of several starts the one with the fewest
         crossings and the shortest arrows."""
-        found = [self.ordered(numpy_generator("rule graph", start)) for start in range(starts)]
-        fewest = min(map(self.crossings, found))
-        tried = [self.placed(rows) for rows in found if self.crossings(rows) == fewest]
+        orders = [self.ordered(Random(seed_of("rule graph", start))) for start in range(starts)]
+        fewest = min(map(self.crossings, orders))
+        tried = [self.placed(rows) for rows in orders if self.crossings(rows) == fewest]
         x = min(tried, key=lambda x: round(sum(abs(x[a] - x[b]) for a, b in self.links), 6))
         return {
             node: (x[node], number * ROW) for number, row in enumerate(self.rows) for node in row
@@ -215,67 +214,50 @@ def mean(weighted: list[tuple[float, int]], otherwise: float) -> float:
     return sum(value * weight for value, weight in weighted) / total if total else otherwise
 
 
-def curve(points: list[tuple[float, float]]) -> Curve:
+# --- svg, in pixels ------------------------------------------------------------------------------
+
+
+def curve(points: list[tuple[float, float]]) -> str:
     """From box to box, leaving and entering vertically."""
-    vertices, codes = [(points[0][0], points[0][1] + BOX / 2)], [Curve.MOVETO]
-    stops = [*points[1:-1], (points[-1][0], points[-1][1] - BOX / 2 - 0.06)]
-    for x, y in stops:
-        from_x, from_y = vertices[-1]
-        middle = (from_y + y) / 2
-        vertices += [(from_x, middle), (x, middle), (x, y)]
-        codes += [Curve.CURVE4] * 3
-    return Curve(vertices, codes)
+    (x, y), *stops = [(x * PIXELS, y * PIXELS) for x, y in points]
+    y += BOX / 2 * PIXELS
+    stops[-1] = stops[-1][0], stops[-1][1] - (BOX / 2 + HEAD) * PIXELS
+    drawn = [f"M{x:.1f},{y:.1f}"]
+    for to_x, to_y in stops:
+        middle = (y + to_y) / 2
+        drawn.append(f"C{x:.1f},{middle:.1f} {to_x:.1f},{middle:.1f} {to_x:.1f},{to_y:.1f}")
+        x, y = to_x, to_y
+    return " ".join(drawn)
 
 
-def loop(x: float, y: float, side: float) -> Curve:
+def loop(x: float, y: float, side: float) -> str:
     """From the side of a box back to it."""
-    right = x + side
-    return Curve(
-        [
-            (right, y - 0.08),
-            (right + 0.28, y - 0.16),
-            (right + 0.28, y + 0.16),
-            (right + 0.05, y + 0.08),
-        ],
-        [1, 4, 4, 4],
-    )
+    ends = [(side, -0.08), (side + 0.28, -0.16), (side + 0.28, 0.16), (side + HEAD, 0.08)]
+    first, *others = (f"{(x + dx) * PIXELS:.1f},{(y + dy) * PIXELS:.1f}" for dx, dy in ends)
+    return f"M{first} C{' '.join(others)}"
 
 
-def draw_arrows(
-    axes, graph: Graph, chains: list[list[str]], at: dict[str, tuple[float, float]]
-) -> None:
-    arrows = [(curve([at[node] for node in chain]), "v") for chain in chains]
-    arrows += [(loop(*at[name], width(name) / 2), "<") for name in graph if name in graph[name]]
-    for line, head in arrows:
-        axes.add_patch(PathPatch(line, fill=False, edgecolor=LINE, linewidth=1.2, zorder=1))
-        axes.plot(*line.vertices[-1], marker=head, color=LINE, markersize=5, zorder=2)
+def arrows(graph: Graph, chains: list[list[str]], at: dict[str, tuple[float, float]]) -> list[str]:
+    lines = [curve([at[node] for node in chain]) for chain in chains]
+    lines += [loop(*at[name], width(name) / 2) for name in graph if name in graph[name]]
+    style = f'fill="none" stroke="{LINE}" stroke-width="1.3" marker-end="url(#head)"'
+    return [f'<path d="{line}" {style}/>' for line in lines]
 
 
-def draw_boxes(axes, fills: dict[str, str], at: dict[str, tuple[float, float]]) -> None:
-    """``fills``: rule -> colour."""
-    for name, fill in fills.items():
-        (x, y), wide = at[name], width(name)
-        box = FancyBboxPatch(
-            (x - wide / 2, y - BOX / 2), wide, BOX, boxstyle="round,pad=0,rounding_size=0.08",
-            facecolor=fill, edgecolor=INK, linewidth=1.0, zorder=3,
-        )  # fmt: skip
-        axes.add_patch(box)
-        axes.text(
-            x,
-            y,
-            name.replace("_", " "),
-            ha="center",
-            va="center_baseline",
-            fontsize=10,
-            color=INK,
-            zorder=4,
-        )
+def box(x: float, y: float, wide: float, high: float, fill: str) -> str:
+    """Around a centre."""
+    corner = f'x="{(x - wide / 2) * PIXELS:.1f}" y="{(y - high / 2) * PIXELS:.1f}"'
+    size = f'width="{wide * PIXELS:.1f}" height="{high * PIXELS:.1f}" rx="{high * 20:.1f}"'
+    return f'<rect {corner} {size} fill="{fill}" stroke="{INK}"/>'
 
 
-def draw(text: str, stages: dict[str, str]) -> Figure:
-    """The graph that ``snakemake --rulegraph dot`` printed; ``stages`` says which stage a rule
-    belongs to, in their order."""
-    rules = read_dot(text)
+def text(x: float, y: float, words: str, anchor: str = "middle") -> str:
+    place = f'x="{x * PIXELS:.1f}" y="{(y + 0.045) * PIXELS:.1f}" text-anchor="{anchor}"'
+    return f"<text {place}>{html.escape(words)}</text>"
+
+
+def draw(rules: Graph, stages: dict[str, str]) -> str:
+    """The graph of rules; ``stages`` says which stage a rule belongs to, in their order."""
     boxes = merged(rules)
     box_of = {name: box for box, names in boxes.items() for name in names}
     graph = {
@@ -292,35 +274,30 @@ def draw(text: str, stages: dict[str, str]) -> Figure:
         if stage in stage_of.values() and stage != "Snakefile"
     ]
     fills = {stage: FILLS[number % len(FILLS)] for number, stage in enumerate(shown)}
+    lines = arrows(graph, chains, at)
+    for name, stage in stage_of.items():
+        lines.append(box(*at[name], width(name), BOX, fills.get(stage, "white")))
+        lines.append(text(*at[name], name.replace("_", " ")))
     wide = max(x + width(node) / 2 for node, (x, _) in at.items())
-    high = (len(rows) - 1) * ROW + BOX
-    made = Figure(figsize=(wide + 0.5, high + 0.75), dpi=150)
-    axes = made.add_axes(
-        (0, 0, 1, 1), xlim=(-0.25, wide + 0.25), ylim=(high + 0.4, -BOX / 2 - 0.18)
+    high = (len(rows) - 1) * ROW + BOX / 2
+    x, y = 0.0, high + ROW / 2
+    for stage, fill in fills.items():
+        step = CHARACTER * len(stage) + 0.5
+        x, y = (0.0, y + BOX) if x + step > wide else (x, y)
+        lines += [box(x + 0.1, y, 0.16, 0.16, fill), text(x + 0.25, y, stage, "start")]
+        x += step
+    view = (-EDGE, -BOX / 2 - EDGE, wide + 0.3 + 2 * EDGE, y + BOX + 2 * EDGE)
+    size = f'width="{view[2] * PIXELS:.0f}" height="{view[3] * PIXELS:.0f}"'
+    around = " ".join(f"{one * PIXELS:.0f}" for one in view)
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{around}" role="img" '
+            f'aria-label="Rules of the workflow" font-family="sans-serif" font-size="13" '
+            f'fill="{INK}">',
+            '<marker id="head" viewBox="0 0 8 8" refX="4" refY="4" markerWidth="6" '
+            f'markerHeight="6" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="{LINE}"/></marker>',
+            *lines,
+            "</svg>",
+            "",
+        ]
     )
-    axes.axis("off")
-    draw_arrows(axes, graph, chains, at)
-    draw_boxes(axes, {box: fills.get(stage, "white") for box, stage in stage_of.items()}, at)
-    handles = [
-        Line2D(
-            [],
-            [],
-            marker="s",
-            markersize=9,
-            linestyle="",
-            markerfacecolor=fills[s],
-            markeredgecolor=INK,
-        )
-        for s in shown
-    ]
-    axes.legend(
-        handles,
-        shown,
-        loc="lower center",
-        ncols=len(shown),
-        frameon=False,
-        fontsize=9,
-        handletextpad=0.2,
-        columnspacing=1.0,
-    )
-    return made

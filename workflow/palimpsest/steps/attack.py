@@ -1,4 +1,5 @@
-"""Attack: a model that is to have forgotten, and what it forgot -> the model after an attack."""
+"""Attack: a model after unlearning, and the records it was to forget -> the model after the
+attack."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ def run(args) -> None:
     frames = {name: prepare.records(getattr(args, name)) for name in ("forget", "retain", "extra")}
     gone = frames["retain"]["record_id"].isin(frames["forget"]["record_id"])
     frames["retain"] = frames["retain"][~gone].reset_index(drop=True)
-    code = code_digest(__name__, given["implementation"], given["track"], given["scorer"])
+    code = code_digest(__name__, given["implementation"], given["track"], given["memory"])
     names = (given["study"], given["seed"], given["attack"], given["attacked"], given["state"])
     attacked = prepare.prepare(args, frames, names, code)
-    shown = attack.change(attacked, settings)
-    prepare.finish(attacked, args, settings, code, shown=shown)
+    shown, unchanged = prepare.changing(attacked, attack.change, settings)
+    prepare.finish(attacked, args, settings, code, unchanged, shown=shown or [])

@@ -1,5 +1,5 @@
-"""What a request cost: tokens trained for it, against a full retraining and, of shards, against the
-expectation."""
+"""The cost of a request: tokens trained for it, relative to a full retraining; for shards also the
+expected cost."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from palimpsest.data.shards import parse_sharding
+from palimpsest.data.shards import SINGLE, parse_sharding
 from palimpsest.data.storage import write_parquet
 from palimpsest.files import read_json
 from palimpsest.metrics.cost import expected_cost, full_cost
-from palimpsest.study.plan import SINGLE
-from palimpsest.tables import row, table
+from palimpsest.report.tables import row, table
 from palimpsest.training.schedule import stage_epochs
 
 CURVE = 25  # points, evenly spaced on a logarithmic scale; fewer where whole numbers coincide
@@ -32,39 +31,39 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `study`, `seed`, `state`, `sharding`, `epochs`, `model`; or, of what a method
-    trained, `method` and no `sharding`.
+    """settings: `study`, `seed`, `state`, `model`, and `sharding` and `epochs`; or, for what a
+    method trained, `method`.
 
-    Of shards also the expected share, of this request and of requests for 1 owner up to ten times
-    as many as this one names: a curve, whose rows are of metric `expected_curve` and group
-    'owners=<how many>'. Expectations are over hashes, of a full retraining as it is.
+    For shards also the expected share, for this request and, as a curve, for requests of 1 owner up
+    to ten times its owners; rows of the curve have metric `expected_curve` and group 'owners=<how
+    many>'. Expectations are over hashes, relative to the actual full retraining.
     """
-    wanted = args.settings
+    settings = args.settings
     full, evidence = read_json(args.full, "records", "tokens"), read_json(args.evidence, "owners")
-    where = {key: wanted[key] for key in ("study", "seed", "model")}
-    method = wanted.get("method") or ("oracle" if wanted["sharding"] == SINGLE else "sisa")
+    where = {key: settings[key] for key in ("study", "seed", "model")}
+    method = settings.get("method") or ("oracle" if settings["sharding"] == SINGLE else "sisa")
     where |= {
-        "request": wanted["state"],
+        "request": settings["state"],
         "method": method,
-        "shards": wanted.get("sharding", SINGLE),
+        "shards": settings.get("sharding", SINGLE),
     }
     owners = len(evidence["owners"])
     tokens = sum(read_json(path, "tokens")["tokens"] for path in args.trained)
     numbers = {"retrained_tokens": tokens, "retrained_share": tokens / full["tokens"]}
     rows = [row(where, "train", name, value, owners) for name, value in numbers.items()]
-    if "sharding" in wanted:
-        rows += _expected(where, wanted, full["records"], owners)
+    if "sharding" in settings:
+        rows += _expected(where, settings, full["records"], owners)
     write_parquet(table(rows), args.output)
 
 
-def _expected(where: dict, wanted: dict, records: int, owners: int) -> list[dict]:
-    shards, slices = parse_sharding(wanted["sharding"])
+def _expected(where: dict, settings: dict, records: int, owners: int) -> list[dict]:
+    shards, slices = parse_sharding(settings["sharding"])
 
     def expected(count: int) -> float:
         trained = expected_cost(
-            records, shards, slices, stage_epochs(wanted["epochs"], slices), count, removed=0
+            records, shards, slices, stage_epochs(settings["epochs"], slices), count, removed=0
         )
-        return trained / full_cost(records, wanted["epochs"])
+        return trained / full_cost(records, settings["epochs"])
 
     counts = np.unique(np.geomspace(1, 10 * owners, CURVE).round().astype(int)).tolist()
     curve = [

@@ -1,5 +1,5 @@
-"""Scores -> decisions of one method in one state: on validation records it is fitted, on all
-held-out records it decides."""
+"""Scores -> decisions of one method in one state: it is fitted on validation records and decides on
+all held-out records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from palimpsest.data.groups import check_calibration
-from palimpsest.data.ledger import START, forgotten_owners, read_ledger
+from palimpsest.data.ledger import START, add_ledger, forgotten_owners, ledger_of
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.ensemble.scores import present, read_scores
 from palimpsest.files import write_json
@@ -20,10 +20,10 @@ SPLITS = ("valid", "test")
 
 def add_arguments(parser) -> None:
     parser.add_argument(
-        "--scores", type=Path, nargs="+", required=True, help="oldest version first"
+        "--scores", type=Path, nargs="+", required=True, help="the oldest state first"
     )
     parser.add_argument("--index", type=Path, required=True)
-    parser.add_argument("--ledger", type=Path)
+    add_ledger(parser)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--rules", type=Path, required=True, help="json of what was fitted")
 
@@ -31,26 +31,24 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `implementation` (of the method), `fitted`, `state` and the study's `fairness`
     section."""
-    wanted = args.settings
-    decide = importlib.import_module(wanted["implementation"]).decide
+    settings = args.settings
+    decide = importlib.import_module(settings["implementation"]).decide
     forgotten = (
-        []
-        if wanted["state"] == START
-        else forgotten_owners(read_ledger(args.ledger), wanted["state"])
+        [] if settings["state"] == START else forgotten_owners(ledger_of(args), settings["state"])
     )
     index = present(read_parquet(args.index), forgotten, SPLITS)
-    if wanted["fitted"]:
+    if settings["fitted"]:
         check_calibration(
-            index, wanted["fairness"]["groups"], after=wanted["state"] if forgotten else ""
+            index, settings["fairness"]["groups"], after=settings["state"] if forgotten else ""
         )
     frames, rules = [], []
     for sharding, probabilities in read_scores(args.scores, index["record_id"].tolist()).items():
-        for family in wanted["fairness"]["groups"] if wanted["fitted"] else [""]:
+        for family in settings["fairness"]["groups"] if settings["fitted"] else [""]:
             calibration = None
-            if wanted["fitted"]:
+            if settings["fitted"]:
                 rows, labels = (index["split"] == "valid").to_numpy(), index["label"].to_numpy()
                 calibration = Calibration(rows, labels, index[family].to_numpy(dtype=str))
-            decisions = decide(probabilities, calibration, wanted["fairness"])
+            decisions = decide(probabilities, calibration, settings["fairness"])
             frames.append(_frame(index, decisions, sharding, family))
             rules.append(
                 {

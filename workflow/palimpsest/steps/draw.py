@@ -1,7 +1,8 @@
-"""Numbers -> the small table of one figure, and the figure in every format that is asked for."""
+"""Numbers -> the small table of one figure, and the figure in every requested format."""
 
 from __future__ import annotations
 
+import html
 import importlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,17 +10,20 @@ from pathlib import Path
 import pandas as pd
 
 from palimpsest.data.storage import read_parquet
-from palimpsest.files import read_json
-from palimpsest.methods.shown import tell
+from palimpsest.files import read_json, write_text
 from palimpsest.plots import style as common
-from palimpsest.tables import TRUTH_COLUMNS, joined, unattacked, write_csv
+from palimpsest.report.pages import document, figure
+from palimpsest.report.rows import unattacked
+from palimpsest.report.shown import tell
+from palimpsest.report.tables import TRUTH_COLUMNS, joined, write_csv
 
 EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "gap"]
 WATCHED_SETS = ("forget", "retain", "extra", "relearnt")
 WATCHED_COLUMNS = [
-    "seed", "request", "method", "attack", "update", "set", "metric", "value",
+    "seed", "request", "method", "attack", "update", "set", "metric", "value", "n", "stopped",
 ]  # fmt: skip
-# A group may be called 'None', '1' or 'NA': such columns are read as they stand.
+WATCHED = 200  # records of a set that are watched: methods/watch.py, which loads torch
+# A group may be called 'None', '1' or 'NA': these columns are read as plain text.
 TEXTS = (
     "seed",
     "request",
@@ -67,28 +71,43 @@ def add_arguments(parser) -> None:
         required=True,
         help="files to write, of suffix png, svg or pdf",
     )
+    parser.add_argument("--page", type=Path, required=True, help="html of it with its caption")
 
 
 def run(args) -> None:
-    """settings: `figure` (its module), `further` (what else it is drawn from), `width` (inches),
-    `dpi` (of png); `states` (the newest last), `families` (fitted ones), and `methods` as they are
-    shown."""
-    figure = importlib.import_module(args.settings["figure"])
+    """settings: `figure` (its module), `further` (what else it is drawn from), `least` (records of
+    a number that is drawn), `width` (inches), `dpi` (of png); `states` (the newest last),
+    `families` (fitted ones), and `methods` as they are shown; for its page `study`, `shows` and
+    `caption`."""
+    module = importlib.import_module(args.settings["figure"])
     tell(args.settings["methods"])
     if args.metrics:
         metrics = unattacked(read_parquet(args.metrics))
         further = further_table(args, args.settings["further"])
-        write_csv(figure.select(metrics, further, args.settings), args.data, digits=6)
+        write_csv(module.select(metrics, further, args.settings), args.data, digits=6)
     with common.styled():
-        made = drawn(figure, read(args.data), args.settings)
+        made = drawn(module, read(args.data), args.settings)
         for path in args.output:
             common.save(made, path)
+        picture = common.svg(made)
+    write_text(args.page, page(picture, args.settings, [*args.output, args.data]))
+
+
+def page(picture: bytes, settings: dict, files: list[Path]) -> str:
+    """The figure with its caption below it, as the report shows it."""
+    title = f"{settings['shows']}: {settings['study']}"
+    *images, numbers = (f"`{path.as_posix()}`" for path in files)
+    where = f"As files: {', '.join(images)}. The numbers: {numbers}."
+    what = f"{title}. Its numbers: {files[-1].as_posix()}"
+    caption = f"{settings['caption']}\n\n{where}"
+    return document(title, [f"<h1>{html.escape(title)}</h1>", *figure(picture, what, caption)])
 
 
 def further_table(args, kind: str) -> pd.DataFrame:
-    """What a figure is drawn from besides the tidy table (figures.py)."""
+    """What a figure is drawn from besides the tidy table (plots/registry.py)."""
     if kind in ("training", "attacks"):
-        return watched(read_json(path, "names", "watched") for path in args.training)
+        keys = ("names", "watched", "records", "stopped")
+        return watched(read_json(path, *keys) for path in args.training)
     paths, columns = {
         "": ([], []),
         "epsilon": (args.epsilon, EPSILON_COLUMNS),
@@ -98,23 +117,39 @@ def further_table(args, kind: str) -> pd.DataFrame:
 
 
 def watched(reports: Iterable[dict]) -> pd.DataFrame:
-    """seed, request, method, attack, update, set, metric, value: what was watched while methods
-    trained, or while an attack did on what they left."""
+    """seed, request, method, attack, update, set, metric, value: the numbers watched while methods
+    trained, or while an attack trained their models further; n records, of those that the attack
+    did not show to the model; stopped: by the method's own rule, before its time."""
     rows = []
     for report in reports:
         _, seed, *attack, method, request = report["names"]
+        shown = len(report.get("shown", ()))
+        counts = report["records"] | {"relearnt": shown}
+        counts["forget"] = counts.get("forget", 0) - shown
         for numbers in report["watched"]:
             for key, value in numbers.items():
                 set_, _, metric = key.partition("_")
                 if set_ in WATCHED_SETS:
                     where = (seed, request, method, *(attack or [""]))
-                    rows.append((*where, numbers["update"], set_, metric, value))
+                    n = min(counts[set_], WATCHED)
+                    rows.append(
+                        (*where, numbers["update"], set_, metric, value, n, report["stopped"])
+                    )
     return pd.DataFrame(rows, columns=WATCHED_COLUMNS)
 
 
 def drawn(figure, frame: pd.DataFrame, style: dict):
-    """The figure of a small table, by the module of the figure."""
-    return common.empty(style) if frame.empty else figure.draw(frame, style)
+    """The figure of a small table, by the module of the figure, without numbers of too few records,
+    and what it rests on below it."""
+    if frame.empty:
+        return common.empty(style)
+    few = common.too_few(frame, style["least"])
+    shown = frame[~few].reset_index(drop=True)
+    missing = common.left_out(frame[few], style["least"]) if few.any() else ""
+    made = common.empty(style) if shown.empty else figure.draw(shown, style)
+    told = "" if shown.empty else figure.told(shown)
+    common.note(made, " ".join(filter(None, [told, missing, common.unreadable(shown)])))
+    return made
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -1,5 +1,5 @@
-"""The price of fairness: cost and gap of the FairSISA rules over the gap that is allowed, fitted
-and held out."""
+"""The price of fairness: cost and gap of the FairSISA rules as functions of the allowed gap, on
+fitted and on held-out records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from palimpsest.data.groups import check_calibration
-from palimpsest.data.ledger import START, forgotten_owners, read_ledger
+from palimpsest.data.ledger import START, add_ledger, forgotten_owners, ledger_of
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.ensemble.scores import present, read_scores
 from palimpsest.methods.decision import Calibration
@@ -18,10 +18,10 @@ from palimpsest.metrics.fairness import equalized_odds_max
 
 def add_arguments(parser) -> None:
     parser.add_argument(
-        "--scores", type=Path, nargs="+", required=True, help="oldest version first"
+        "--scores", type=Path, nargs="+", required=True, help="the oldest state first"
     )
     parser.add_argument("--index", type=Path, required=True)
-    parser.add_argument("--ledger", type=Path)
+    add_ledger(parser)
     parser.add_argument("--output", type=Path, required=True)
 
 
@@ -29,24 +29,22 @@ def run(args) -> None:
     """settings: `seed`, `method`, `implementation`, `state`, `sharding` and the study's `fairness`
     section.
 
-    A row a family, allowed gap and set.
+    One row for each family, allowed gap and set.
     """
-    wanted, fairness = args.settings, args.settings["fairness"]
+    settings, fairness = args.settings, args.settings["fairness"]
     forgotten = (
-        []
-        if wanted["state"] == START
-        else forgotten_owners(read_ledger(args.ledger), wanted["state"])
+        [] if settings["state"] == START else forgotten_owners(ledger_of(args), settings["state"])
     )
     index = present(read_parquet(args.index), forgotten, ("valid", "test"))
     check_calibration(
         index,
         fairness["groups"],
         splits=("valid", "test"),
-        after=wanted["state"] if forgotten else "",
+        after=settings["state"] if forgotten else "",
     )
     labels = index["label"].to_numpy()
     (probabilities,) = read_scores(args.scores, index["record_id"].tolist()).values()
-    decide = importlib.import_module(wanted["implementation"]).decide
+    decide = importlib.import_module(settings["implementation"]).decide
     rows = []
     for family in fairness["groups"]:
         groups = index[family].to_numpy(dtype=str)
@@ -62,9 +60,9 @@ def run(args) -> None:
                 )
                 rows.append(
                     {
-                        "seed": wanted["seed"],
-                        "method": wanted["method"],
-                        "shards": wanted["sharding"],
+                        "seed": settings["seed"],
+                        "method": settings["method"],
+                        "shards": settings["sharding"],
                         "family": family,
                         "eps": eps,
                         "set": split,

@@ -1,48 +1,47 @@
-"""A deletion request -> what its owners are known by once their text is gone, for the audit to look
-for."""
+"""A deletion request -> fingerprints of its owners, by which the audit recognises their text after
+it is deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from palimpsest.audit.fingerprints import load, save, take
-from palimpsest.audit.purges import owners_of
-from palimpsest.data.ledger import forgotten_owners, read_ledger
+from palimpsest.audit.fingerprints import has_secret, load, save, take
+from palimpsest.data.ledger import add_ledger, forgotten_owners, ledger_of
+from palimpsest.data.secret import made
 from palimpsest.data.storage import read_parquet
+from palimpsest.study.purges import owners_of
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--records", type=Path, required=True)
-    parser.add_argument("--ledger", type=Path, required=True)
+    add_ledger(parser, required=True)
     parser.add_argument("--request", required=True)
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json of the study's models")
     parser.add_argument("--output", type=Path, required=True)
 
 
 def run(args) -> None:
-    """settings: `salt`. A fingerprint of the same owners that is there already is kept: the data
-    may have lost them since."""
-    records, requests, salt = (
-        read_parquet(args.records),
-        read_ledger(args.ledger),
-        args.settings["salt"],
-    )
+    """settings: none. An existing fingerprint of the same owners is kept: the data may no longer
+    hold their records."""
+    records = read_parquet(args.records)
+    requests = ledger_of(args)
+    secret = made()
     request = next(request for request in requests if request.name == args.request)
-    if args.output.is_file():
-        kept = load(args.output, salt)
-        if list(kept.owners) == owners_of(request, salt):
+    if args.output.is_file() and has_secret(args.output):
+        kept = load(args.output, secret)
+        if list(kept.owners) == owners_of(request, secret):
             save(kept, args.output)
             return
     read_back = reader(args.tokenizer) if args.tokenizer else None
     save(
-        take(records, request, set(forgotten_owners(requests, request.name)), salt, read_back),
+        take(records, request, set(forgotten_owners(requests, request.name)), secret, read_back),
         args.output,
     )
 
 
 def reader(tokenizer: Path) -> Callable[[list[str]], list[str]]:
-    """Texts -> what is read back from their ids."""
+    """A function: texts -> what decoding their token ids gives back."""
     from tokenizers import Tokenizer
 
     loaded = Tokenizer.from_file(str(tokenizer))

@@ -1,14 +1,14 @@
-"""Scores, or what was decided from them -> numbers, by the module of a track that measures."""
+"""Scores or decisions -> numbers, computed by the track's measuring module."""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
 
-from palimpsest.data.ledger import read_ledger
+from palimpsest.data.ledger import add_ledger, ledger_of
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import read_json
-from palimpsest.tables import table
+from palimpsest.report.tables import table
 from palimpsest.tracks.measured import Given
 
 
@@ -19,10 +19,10 @@ def add_arguments(parser) -> None:
         action="append",
         default=[],
         metavar=("NAME", "FILE"),
-        help="what files hold, and the files, oldest version first; once for each name",
+        help="what files hold, and the files, the oldest state first; once for each name",
     )
     parser.add_argument("--index", type=Path, required=True)
-    parser.add_argument("--ledger", type=Path)
+    add_ledger(parser)
     parser.add_argument("--attack", type=Path, help="training.json of an attack on the model")
     parser.add_argument("--items", type=Path, help="table of single items")
     parser.add_argument("--output", type=Path, required=True)
@@ -30,11 +30,11 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `measurer` (its module), and what it takes: `study`, `seed`, `state`, `method`,
-    `model`, `bootstrap`, `level`, and what the track adds to these; of a model after an attack, its
+    `model`, `bootstrap`, `level`, what the track adds to these, and for a model after an attack its
     `attack`."""
     measurer = importlib.import_module(args.settings["measurer"])
     files = {name: list(map(Path, paths)) for name, *paths in args.given}
-    requests = read_ledger(args.ledger) if args.ledger else []
+    requests = ledger_of(args)
     shown = read_json(args.attack, "shown")["shown"] if args.attack else []
     given = Given(files, read_parquet(args.index), requests, frozenset(shown))
     measured = measurer.measure(given, args.settings)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from palimpsest.audit.certificate import checked
+from palimpsest.audit.filed import read_certificate
 from palimpsest.audit.page import page
-from palimpsest.files import read_json, write_text
-from palimpsest.methods.shown import tell
+from palimpsest.files import write_text
+from palimpsest.report.shown import tell
 
 
 def add_arguments(parser) -> None:
@@ -19,4 +19,5 @@ def run(args) -> None:
     """settings: `methods` as they are shown, and `metrics`, described."""
     tell(args.settings["methods"])
     summaries = {name: metric["summary"] for name, metric in args.settings["metrics"].items()}
-    write_text(args.output, page(checked(read_json(args.certificate)), summaries))
+    results = args.certificate.parents[2].as_posix()  # it lies below STUDY/certificates/
+    write_text(args.output, page(read_certificate(args.certificate), summaries, results))

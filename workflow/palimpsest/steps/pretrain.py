@@ -1,4 +1,5 @@
-"""Pretrain a causal model on public text, by a recipe: what studies that name it begin from."""
+"""Pretrain a causal model on public text by a recipe; studies that name the recipe start from
+it."""
 
 from __future__ import annotations
 
@@ -19,11 +20,11 @@ from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import numpy_generator, seed_of
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.model import predict
-from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.predictions import negative_log_likelihood
 from palimpsest.training.report import installed_versions, write_reports
-from palimpsest.training.settings import OfRecipe, settings_from
+from palimpsest.training.settings import Computing, OfRecipe, settings_from
 
 
 def add_arguments(parser) -> None:
@@ -32,7 +33,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--checkpoint-seconds",
         type=float,
-        default=120.0,
+        default=Computing.checkpoint_seconds,
         help="how often the state is saved, to resume from",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder")
@@ -41,37 +42,33 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `name` and one entry of the study's `pretraining`, `columns` of the corpus,
     `threads`, `gpus`, `precision`."""
-    wanted = args.settings
-    start, tokenizer, sources = (
-        check_tokenizer(args.tokenizer),
-        load_tokenizer(args.tokenizer),
-        identities(args.corpus),
-    )
-    names, versions = ("pretrained", wanted["name"]), installed_versions()
+    settings = args.settings
+    start = check_tokenizer(args.tokenizer)
+    tokenizer = load_tokenizer(args.tokenizer)
+    sources = identities(args.corpus)
+    names, versions = ("pretrained", settings["name"]), installed_versions()
     chosen, epochs = budgeted(
-        blocks(args.corpus, set(wanted["columns"]), tokenizer, wanted["block"]),
-        wanted["tokens"],
+        blocks(args.corpus, set(settings["columns"]), tokenizer, settings["block"]),
+        settings["tokens"],
         *names,
     )
     model_settings = {
         "init": "scratch",
-        "max_length": wanted["block"],
-        **{key: wanted[key] for key in ("architecture", "config")},
+        "max_length": settings["block"],
+        **{key: settings[key] for key in ("architecture", "config")},
     }
     model = make_causal(model_settings, tokenizer, *names, "init")
     examples = LanguageModellingExamples(chosen, tokenizer.pad_token_id)
-    logging.info("%d blocks of %d tokens, %d epochs", len(chosen), wanted["block"], epochs)
-    given = wanted["training"] | {"epochs": epochs, "checkpoint_seconds": args.checkpoint_seconds}
-    given |= {key: wanted[key] for key in ("threads", "gpus", "precision")}
+    logging.info("%d blocks of %d tokens, %d epochs", len(chosen), settings["block"], epochs)
+    given = settings["training"] | {"epochs": epochs, "checkpoint_seconds": args.checkpoint_seconds}
+    given |= {key: settings[key] for key in ("threads", "gpus", "precision")}
     training, computing = settings_from(given, OfRecipe)
     digests, code = sorted(digest for *_, digest in sources.values()), code_digest(__name__)
     fingerprint = str(
-        seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items()))
+        seed_of(sorted(settings.items()), digests, start, code, sorted(versions.items()))
     )
-    objective, resume = (
-        Objective({"train": Part(examples, negative_log_likelihood(predict))}),
-        args.output / "resume",
-    )
+    objective = Objective({"train": Part(examples, negative_log_likelihood(predict))})
+    resume = args.output / "resume"
     model, report = train(model, objective, training, computing, names, resume, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
@@ -88,8 +85,8 @@ def run(args) -> None:
 
 
 def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.ndarray:
-    """(n, size) ids: the lines of all files one after another, an end of text after each file, cut
-    into blocks; the last tokens that fill none are left."""
+    """(n, size) ids: the lines of all files, an end of text after each file, cut into blocks; the
+    remaining tokens are dropped."""
     ids: list[int] = []
     for path in corpus:
         texts = [f"{line}\n" for line in lines(path, columns)]
@@ -114,12 +111,14 @@ def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.nd
     return np.array(ids[: count * size]).reshape(count, size)
 
 
-def budgeted(found: np.ndarray, tokens: int, *names: object) -> tuple[list[list[int]], int]:
-    """(blocks to train on, epochs): as many as make ``tokens`` tokens, drawn by ``names`` where not
-    all are needed."""
-    wanted = max(1, tokens // found.shape[1])
-    epochs = math.ceil(wanted / len(found))
+def budgeted(corpus_blocks: np.ndarray, tokens: int, *names: object) -> tuple[list[list[int]], int]:
+    """(blocks to train on, epochs) that make ``tokens`` tokens together; where not all blocks are
+    needed, ``names`` seed the draw."""
+    needed = max(1, tokens // corpus_blocks.shape[1])
+    epochs = math.ceil(needed / len(corpus_blocks))
     chosen = np.sort(
-        numpy_generator(*names, "blocks").permutation(len(found))[: math.ceil(wanted / epochs)]
+        numpy_generator(*names, "blocks").permutation(len(corpus_blocks))[
+            : math.ceil(needed / epochs)
+        ]
     )
-    return found[chosen].tolist(), epochs
+    return corpus_blocks[chosen].tolist(), epochs

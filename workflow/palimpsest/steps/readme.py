@@ -1,15 +1,20 @@
-"""Pages that show what the workflow knows: blocks between markers of a Markdown file, and the
-picture of the rule graph."""
+"""Generated parts of the documentation: blocks between markers of a Markdown file, and the picture
+of the rule graph."""
 
 from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from palimpsest.errors import Problem, UserError
-from palimpsest.files import write_text
-from palimpsest.methods.shown import tell
+from palimpsest.files import read_json, write_text
+from palimpsest.report.shown import tell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def add_arguments(parser) -> None:
@@ -19,7 +24,14 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--keys", action="store_true", help="write the block 'keys': every key of a study"
     )
-    parser.add_argument("--metrics", type=Path, help="tidy table: write the block 'results'")
+    parser.add_argument("--metrics", type=Path, help="tidy table: write the block 'demo'")
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        help="csv that is kept of a study: write the block 'results', and draw --tradeoff",
+    )
+    parser.add_argument("--provenance", type=Path, help="json that is kept beside it")
+    parser.add_argument("--tradeoff", type=Path)
     parser.add_argument(
         "--memorization",
         type=Path,
@@ -34,8 +46,8 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `states` (the newest last), `family` of the results that are shown, `stages` (rule
-    and stage, in order), and `methods` as they are shown."""
+    """settings: `states` (the newest last) and `family` of the demo, `stages` (rule and stage, in
+    order), `methods` as they are shown, `width` and `dpi` of figures."""
     blocks = {}
     tell(args.settings.get("methods", {}))
     if args.keys:
@@ -43,21 +55,22 @@ def run(args) -> None:
 
         blocks["keys"] = key_tables(schema())
     if args.metrics:
-        blocks["results"] = results_table(
-            args.metrics, args.settings["states"], args.settings["family"]
-        )
+        from palimpsest.data.storage import read_parquet
+
+        metrics = read_parquet(args.metrics)
+        blocks["demo"] = results_table(metrics, args.settings["states"], args.settings["family"])
+    if args.kept:
+        metrics, said = kept(args.kept, args.provenance)
+        blocks["results"] = results_table(metrics, said["states"], said["family"])
+        draw_tradeoff(metrics, {**args.settings, **said}, args.tradeoff)
     if args.memorization:
         blocks["memorization"] = memorization_table(args.memorization)
     write_text(args.page, filled(args.page.read_text(encoding="utf-8"), blocks, str(args.page)))
     if args.rulegraph:
-        from palimpsest.plots.rulegraph import draw
-        from palimpsest.plots.style import save, styled
+        from palimpsest.plots.rulegraph import draw, read_dot
 
-        with styled():
-            save(
-                draw(args.rulegraph.read_text(encoding="utf-8"), dict(args.settings["stages"])),
-                args.picture,
-            )
+        rules = read_dot(args.rulegraph.read_text(encoding="utf-8"))
+        write_text(args.picture, draw(rules, dict(args.settings["stages"])))
 
 
 def filled(page: str, blocks: dict[str, str], where: str) -> str:
@@ -79,16 +92,34 @@ def filled(page: str, blocks: dict[str, str], where: str) -> str:
     return page
 
 
-def results_table(metrics: Path, states: list[str], family: str) -> str:
-    """What the newest state says about test records: single models, and the ensemble of the most
+def kept(table: Path, provenance: Path) -> tuple[pd.DataFrame, dict]:
+    """Rows of the tidy table, and where they are from, as the step `keep` wrote them."""
+    from palimpsest.steps.draw import read
+
+    return read(table), read_json(provenance, "states", "family")
+
+
+def draw_tradeoff(metrics: pd.DataFrame, settings: dict, path: Path) -> None:
+    """The figure `tradeoff` of rows that were kept."""
+    from palimpsest.plots import style, tradeoff
+    from palimpsest.plots.registry import FIGURES
+    from palimpsest.steps.draw import drawn
+
+    settings = {**settings, "families": [settings["family"]], "least": FIGURES["tradeoff"].least}
+    with style.styled():
+        shown = tradeoff.select(metrics, metrics[:0], settings)
+        style.save(drawn(tradeoff, shown, settings), path)
+
+
+def results_table(metrics: pd.DataFrame, states: list[str], family: str) -> str:
+    """Results of the newest state on test records: single models, and the ensemble of the most
     shards."""
     from palimpsest.data.shards import parse_sharding
-    from palimpsest.data.storage import read_parquet
-    from palimpsest.methods.shown import is_method, method_of
-    from palimpsest.selections import newest
+    from palimpsest.report.rows import newest
+    from palimpsest.report.shown import is_method, method_of
     from palimpsest.tracks.classification.summary import results
 
-    now = newest(read_parquet(metrics), {"states": states})
+    now = newest(metrics, {"states": states})
     most = max(now["shards"].unique(), key=parse_sharding)
     of_teachers = now["method"].map(
         lambda name: not is_method(name) or method_of(name).needs == "teachers"
@@ -97,21 +128,21 @@ def results_table(metrics: Path, states: list[str], family: str) -> str:
     return markdown(list(table.columns), table.to_numpy().tolist())
 
 
-# what a page has room for
+# columns that fit on a page
 BRIEF = ("forget: probability", "forget: KL to oracle", "membership", "retain: probability")
 
 
 def memorization_table(metrics: Path) -> str:
-    """What methods left of the forgotten in the newest state: that of the most forgotten
-    records."""
+    """What methods left of the forgotten records in the newest state: the one with the most
+    forgotten records."""
     from palimpsest.data.storage import read_parquet
-    from palimpsest.selections import newest
+    from palimpsest.report.rows import newest
     from palimpsest.tracks.causal.summary import memorization
 
-    told = read_parquet(metrics)
-    forgotten = told[(told["set"] == "forget") & (told["metric"] == "probability")]
+    numbers = read_parquet(metrics)
+    forgotten = numbers[(numbers["set"] == "forget") & (numbers["metric"] == "probability")]
     state = forgotten.loc[forgotten["n"].idxmax(), "request"]
-    table = memorization(newest(told, {"states": [state]}), BRIEF)
+    table = memorization(newest(numbers, {"states": [state]}), BRIEF)
     return markdown(list(table.columns), table.to_numpy().tolist())
 
 
@@ -133,6 +164,7 @@ def key_tables(schema: dict) -> str:
         _table(
             {name: node for name, node in properties.items() if name not in sections},
             schema["required"],
+            schema,
         )
     ]
     for name, node in sections.items():
@@ -143,8 +175,8 @@ def key_tables(schema: dict) -> str:
             keys |= {prefix + key: child for key, child in inner["properties"].items()}
         parts += [
             f"### {name}",
-            " ".join([node["description"], *required]),
-            _table(_flat(keys, schema), needed),
+            textwrap.fill(" ".join([node["description"], *required]), 100),
+            _table(_flat(keys, schema), needed, schema),
         ]
     parts += [
         "### A source",
@@ -153,7 +185,7 @@ def key_tables(schema: dict) -> str:
             "with it."
         ),
     ]
-    return "\n\n".join([*parts, _table(schema["$defs"]["source"]["properties"], ())])
+    return "\n\n".join([*parts, _table(schema["$defs"]["source"]["properties"], (), schema)])
 
 
 def _children(node: dict, schema: dict) -> list[tuple[str, dict]]:
@@ -166,7 +198,7 @@ def _children(node: dict, schema: dict) -> list[tuple[str, dict]]:
 
 
 def _flat(keys: dict[str, dict], schema: dict) -> dict[str, dict]:
-    """Keys of objects inside a section stand below it by their full name."""
+    """Keys of objects inside a section follow it under their full dotted name."""
     flat = {}
     for name, node in keys.items():
         flat[name] = node
@@ -175,19 +207,15 @@ def _flat(keys: dict[str, dict], schema: dict) -> dict[str, dict]:
     return flat
 
 
-def _table(keys: dict[str, dict], required) -> str:
+def _table(keys: dict[str, dict], required, schema: dict) -> str:
     lines = []
     for name, node in keys.items():
-        default = (
-            f"`{json.dumps(node['default'])}`"
-            if "default" in node
-            else "required"
-            if name in required
-            else ""
-        )
+        default = "required" if name in required else ""
+        if "default" in node:
+            default = f"`{json.dumps(node['default'])}`"
         cells = [
             f"`{name}`",
-            _values(node),
+            _values(node, schema),
             default,
             re.sub(r"\s+", " ", node.get("description", "")),
         ]
@@ -195,20 +223,21 @@ def _table(keys: dict[str, dict], required) -> str:
     return markdown(["key", "values", "default", "what it is"], lines)
 
 
-def _values(node: dict) -> str:
+def _values(node: dict, schema: dict) -> str:
     """What a key takes, in words."""
     if "$ref" in node:
-        return node["$ref"].rsplit("/", 1)[1]
+        name = node["$ref"].rsplit("/", 1)[1]
+        return schema["$defs"][name].get("title", name)
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
     kinds = [node["type"]] if isinstance(node["type"], str) else node["type"]
     if "array" in kinds:
-        return f"list of: {_values(node['items'])}"
+        return f"list of: {_values(node['items'], schema)}"
     words = {"string": "text", "object": "mapping", "boolean": "`true`, `false`", "null": "`null`"}
     text = " or ".join(words.get(kind, kind) for kind in kinds)
     if isinstance(node.get("additionalProperties"), dict):
         text += (
-            f" to {_values(node['additionalProperties'])}"
+            f" to {_values(node['additionalProperties'], schema)}"
             if "type" in node["additionalProperties"]
             else ""
         )

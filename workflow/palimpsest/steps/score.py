@@ -1,4 +1,4 @@
-"""Score sets of records with one or several models: what each says where a loss counts."""
+"""Score sets of records with one or several models: their predictions where a loss counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from palimpsest.data.storage import read_parquet, write_parquet
-from palimpsest.devices import device_of
+from palimpsest.models.devices import device_of
 from palimpsest.models.folder import check_model, tokenizer_digest
 from palimpsest.models.tokenizers import load_tokenizer
 
@@ -32,7 +32,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--reference",
         type=Path,
-        help="folder of the model that others are held against: the oracle",
+        help="folder of the model that others are compared with: the oracle",
     )
     parser.add_argument(
         "--output", type=Path, nargs="+", required=True, help="in the order of the sets"
@@ -40,20 +40,20 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `sharding`, `shards` (of the models, in order), `track` and `scorer` (their
+    """settings: `sharding`, `shards` (of the models, in order), `track` and `score` (their
     modules), `head`, `model` (the study's, as far as texts are encoded by it), `batch_size`,
-    `threads`, `gpus`, and what else the scorer takes.
+    `threads`, `gpus`, and what else `score` takes.
 
-    A set without files or records has no rows; a record of several sets has rows in the last of
-    them alone. Columns: record_id, those that the scorer keeps, sharding, shard, and its scores.
+    A set without files or records has no rows; a record of several sets is scored in the last of
+    them only. Columns: record_id, those of `score.KEPT`, sharding, shard, and the scores.
     """
     settings = args.settings
-    track, scorer = (importlib.import_module(settings[name]) for name in ("track", "scorer"))
+    track, score = (importlib.import_module(settings[name]) for name in ("track", "score"))
     torch.set_num_threads(settings["threads"])
     device = device_of(settings["gpus"])
     candidates = read_parquet(args.candidates) if args.candidates else None
     sets = {
-        path: scorer.texts(pd.concat(map(read_parquet, files), ignore_index=True), candidates)
+        path: score.texts(pd.concat(map(read_parquet, files), ignore_index=True), candidates)
         for path, files in zip(args.output, args.records, strict=True)
         if files
     }
@@ -77,9 +77,9 @@ def run(args) -> None:
                 for path, texts in sets.items()
             }
         for path, texts in sets.items():
-            kept = texts[["record_id", *scorer.KEPT]]
+            kept = texts[["record_id", *score.KEPT]]
             kept = kept.assign(sharding=settings["sharding"], shard=shard)
-            said = scorer.score(model, tokenizer, encoded[alike][path], texts, settings, reference)
+            said = score.score(model, tokenizer, encoded[alike][path], texts, settings, reference)
             scores[path].append(kept.assign(**said))
     empty = pd.DataFrame({"record_id": []})
     for path, frames in scores.items():
@@ -87,8 +87,8 @@ def run(args) -> None:
 
 
 def once(sets: dict[Path, pd.DataFrame]) -> dict[Path, pd.DataFrame]:
-    """The same sets, without the records that a later one holds: what is forgotten stands among
-    what was trained on, too."""
+    """The same sets, each without the records of later ones: forgotten records are among the
+    trained ones, too."""
     kept, later = {}, set()
     for path, texts in reversed(sets.items()):
         kept[path] = texts[~texts["record_id"].isin(later)].reset_index(drop=True)

@@ -1,13 +1,14 @@
-"""Records -> one slice of one shard, as a version has it, with the digest that training hangs
-on."""
+"""Records -> one slice of one shard in one state, with the digest that training depends on."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from palimpsest.data.ledger import forgotten_owners, read_ledger
-from palimpsest.data.shards import parse_sharding, place
+from palimpsest.data.ledger import add_ledger, forgotten_owners, ledger_of
+from palimpsest.data.shards import LARGE, parse_sharding, place
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import write_json
@@ -15,32 +16,36 @@ from palimpsest.files import write_json
 
 def add_arguments(parser) -> None:
     parser.add_argument("--records", type=Path, required=True)
-    parser.add_argument("--ledger", type=Path)
+    add_ledger(parser)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--digest", type=Path, required=True)
 
 
 def run(args) -> None:
-    """settings: `salt`, `seed`, `sharding`, `shard`, `slice`, `version`."""
-    wanted = args.settings
+    """settings: `salt`, `seed`, `sharding`, `shard`, `slice`, `state`."""
+    settings = args.settings
     records = read_parquet(args.records)
     train = records[records["split"] == "train"]
-    requests = read_ledger(args.ledger)
-    # they count, though the source may have lost them since
+    requests = ledger_of(args)
+    # they count even if the source no longer holds their records
     asked = [owner for request in requests for owner in request.owners]
     owners = dict.fromkeys([*train["owner"], *asked])
     cells = {
-        owner: place(owner, wanted["sharding"], wanted["salt"], wanted["seed"]) for owner in owners
+        owner: place(owner, settings["sharding"], settings["salt"], settings["seed"])
+        for owner in owners
     }
-    check_sharding(cells, wanted["sharding"], wanted["seed"])
-    gone = set(forgotten_owners(requests, wanted["version"]))
+    check_sharding(cells, settings["sharding"], settings["seed"])
+    gone = set(forgotten_owners(requests, settings["state"]))
     kept = {
         owner
         for owner, cell in cells.items()
-        if cell == (wanted["shard"], wanted["slice"]) and owner not in gone
+        if cell == (settings["shard"], settings["slice"]) and owner not in gone
     }
     chosen = train[train["owner"].isin(kept)].reset_index(drop=True)
-    check_shard({owner for owner in train["owner"] if owner not in gone}, cells, wanted)
+    counts = train.loc[~train["owner"].isin(gone), "owner"].value_counts()
+    for warning in warnings(train, counts.to_dict(), cells, settings):
+        logging.warning("%s", warning)
+    check_shard({owner for owner in train["owner"] if owner not in gone}, cells, settings)
     write_parquet(chosen, args.output)
     write_json(
         args.digest,
@@ -52,23 +57,40 @@ def run(args) -> None:
     )
 
 
-def check_shard(left: set[str], cells: dict[str, tuple[int, int]], wanted: dict) -> None:
-    """A UserError if a shard has none of the owners who are ``left``: its teacher would vote
-    without having learnt anything.
+def warnings(
+    train, sizes: dict[str, int], cells: dict[str, tuple[int, int]], settings: dict
+) -> Iterator[str]:
+    """Of a shard that is much larger than the others, or knows one label alone. sizes: training
+    records of each owner who is left."""
+    shard, (shards, _) = settings["shard"], parse_sharding(settings["sharding"])
+    mine = {owner: size for owner, size in sizes.items() if cells[owner][0] == shard}
+    held, everything = sum(mine.values()), sum(sizes.values())
+    if held * shards > LARGE * everything:
+        yield (
+            f"shard {shard} of {shards} holds {held} of {everything} training records, and one "
+            f"owner {max(mine.values())} of them: teachers of smaller shards learn less"
+        )
+    if "label" in train and shards > 1 and held:
+        labels = train.loc[train["owner"].isin(mine), "label"].unique()
+        if len(labels) == 1:
+            yield f"shard {shard} of {shards} has records of label {labels[0]} alone"
+
+
+def check_shard(left: set[str], cells: dict[str, tuple[int, int]], settings: dict) -> None:
+    """A UserError if none of the owners ``left`` is in the shard: its teacher would vote without
+    having learnt anything.
 
     A slice may become empty, as long as the shard does not.
     """
-    if any(cells[owner][0] == wanted["shard"] for owner in left):
+    if any(cells[owner][0] == settings["shard"] for owner in left):
         return
     what = "requests emptied a shard: its teacher would vote without having learnt anything"
     where = (
-        f"sharding {wanted['sharding']}, seed {wanted['seed']}, shard {wanted['shard']}, after "
-        f"request {wanted['version']}"
+        f"sharding {settings['sharding']}, seed {settings['seed']}, shard {settings['shard']}, "
+        f"after request {settings['state']}"
     )
-    found, remedy = (
-        "no owner of training records is left in it",
-        "use fewer shards; all teachers are then trained anew, without the forgotten",
-    )
+    found = "no owner of training records is left in it"
+    remedy = "use fewer shards; all teachers are then trained anew, without the forgotten"
     raise UserError(Problem(what, where, found, "each shard holds an owner", remedy))
 
 

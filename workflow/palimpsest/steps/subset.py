@@ -1,11 +1,11 @@
-"""Records -> a set that models are scored on, or that a method takes: held-out splits, some of the
-training records, unseen ones, or what a request asked to forget."""
+"""Records -> a set to score models on or to give to a method: held-out splits, some training
+records, unseen records, or those that a request asks to forget."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from palimpsest.data.ledger import forgotten_owners, read_ledger
+from palimpsest.data.ledger import add_ledger, forgotten_owners, ledger_of
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet
 from palimpsest.files import write_json
 from palimpsest.randomness import seed_of
@@ -15,7 +15,7 @@ HELDOUT = ("valid", "test", "holdout")
 
 def add_arguments(parser) -> None:
     parser.add_argument("--records", type=Path, required=True)
-    parser.add_argument("--ledger", type=Path)
+    add_ledger(parser)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--digest", type=Path, required=True)
 
@@ -23,36 +23,32 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `set`, one of
 
-    heldout     all that is not trained on, but extra
-    extra       never trained on; without those whom a request up to `request` names, so that
-                nothing learns from them in passing
-    trained     `at_least` so many training records, of owners that a hash chooses, so that the set
-                depends on no ledger; and all of a part that the data name, such as canaries
+    heldout     all records that are not trained on, except extra
+    extra       never trained on; without owners whom a request up to `request` names, so that
+                nothing learns from them indirectly
+    trained     at least `at_least` training records, of owners chosen by a hash, so that the set
+                depends on no ledger; and all records of a named part, such as canaries
     forget      training records of the owners of `request`
-    sample      a `share` of the training records of those whom no request up to `request` names,
-                which a hash of the id chooses
+    sample      a `share` of the training records of owners whom no request up to `request` names,
+                chosen by a hash of the record's id
     """
     records, settings = read_parquet(args.records), args.settings
     train = records[records["split"] == "train"]
     if settings["set"] == "heldout":
         chosen = records[records["split"].isin(HELDOUT)]
     elif settings["set"] == "extra":
-        gone = forgotten_owners(read_ledger(args.ledger), settings["request"])
+        gone = forgotten_owners(ledger_of(args), settings["request"])
         chosen = records[(records["split"] == "extra") & ~records["owner"].isin(gone)]
     elif settings["set"] == "trained":
         kept = train["owner"].isin(_owners(train, settings["at_least"]))
         chosen = train[kept | (train["part"] != "")] if "part" in train else train[kept]
     elif settings["set"] == "sample":
-        kept = train[
-            ~train["owner"].isin(forgotten_owners(read_ledger(args.ledger), settings["request"]))
-        ]
+        kept = train[~train["owner"].isin(forgotten_owners(ledger_of(args), settings["request"]))]
         chosen = kept[
             kept["record_id"].map(lambda name: seed_of("sample", name) < settings["share"] * 2**63)
         ]
     else:
-        owners = next(
-            line.owners for line in read_ledger(args.ledger) if line.name == settings["request"]
-        )
+        owners = next(line.owners for line in ledger_of(args) if line.name == settings["request"])
         chosen = train[train["owner"].isin(owners)]
     chosen = chosen.reset_index(drop=True)
     write_parquet(chosen, args.output)

@@ -36,7 +36,7 @@ def _texts(settings: dict, files: list[Path]) -> Iterator[str]:
     for source in settings["corpus"]:
         if "lexicon" in source:
             words = importlib.import_module(source["lexicon"]).lexicon()
-            # of which a word after a space is another piece
+            # joined by spaces: to BPE a word after a space is another piece
             yield from [" ".join(words)] if settings["algorithm"] == "bpe" else words
     columns = {source["column"] for source in settings["corpus"] if "column" in source}
     for path in files:

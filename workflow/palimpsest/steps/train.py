@@ -15,14 +15,15 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
 from palimpsest.models.folder import check_model, check_tokenizer, loaded_files
 from palimpsest.models.making import check_context, save_model_folder
+from palimpsest.models.start import fetched_start, start_name, weights_digest
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import seed_of
-from palimpsest.tracks.predictions import negative_log_likelihood
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
+from palimpsest.training.predictions import negative_log_likelihood
 from palimpsest.training.report import installed_versions, write_reports
 from palimpsest.training.schedule import stage_epochs
-from palimpsest.training.settings import OfStudy, settings_from
+from palimpsest.training.settings import Computing, OfStudy, settings_from
 
 
 def add_arguments(parser) -> None:
@@ -41,7 +42,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--checkpoint-seconds",
         type=float,
-        default=120.0,
+        default=Computing.checkpoint_seconds,
         help="how often the state is saved, to resume from",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder")
@@ -51,73 +52,76 @@ def run(args) -> None:
     """settings: `study`, `seed`, `sharding`, `shard`, `stage`, `slices`, `track` (its module),
     `head` and the study's `model` and `training`.
 
-    A slice may be empty: a request emptied it. Without any record the weights stay as they were.
+    A slice may be empty after a request. Without any records the weights stay unchanged.
     """
-    wanted, model_settings = args.settings, args.settings["model"]
-    track = importlib.import_module(wanted["track"])
+    settings, model_settings = args.settings, args.settings["model"]
+    track = importlib.import_module(settings["track"])
     folder = args.previous or args.start
-    sources = (
-        {} if folder or args.tokenizer else identities(loaded_files(Path(model_settings["init"])))
-    )
-    start = _start(args, model_settings["init"], sources)
+    init = None if folder or args.tokenizer else fetched_start(model_settings)
+    sources = identities(loaded_files(init)) if init else {}
+    start = _start(args, sources)
     records, digests = _read_slices(args.slice)
-    tokenizer = load_tokenizer(folder or args.tokenizer or model_settings["init"])
+    tokenizer = load_tokenizer(folder or args.tokenizer or init)
     examples, cut = track.encode(records, tokenizer, model_settings)
     logging.info(
         "%d records, %d of them cut at %d tokens", len(records), cut, model_settings["max_length"]
     )
-    names = (wanted["study"], wanted["seed"], wanted["sharding"], wanted["shard"], wanted["stage"])
+    names = (
+        settings["study"],
+        settings["seed"],
+        settings["sharding"],
+        settings["shard"],
+        settings["stage"],
+    )
     if folder:
-        model = track.load(folder, tokenizer, wanted["head"])
+        model = track.load(folder, tokenizer, settings["head"])
     else:
-        model = track.make(model_settings, tokenizer, wanted["head"], *names, "init")
+        made_of = model_settings | ({"init": str(init)} if init else {})
+        model = track.make(made_of, tokenizer, settings["head"], *names, "init")
     check_context(model, model_settings["max_length"])
-    epochs = stage_epochs(wanted["training"]["epochs"], wanted["slices"])[wanted["stage"] - 1]
+    epochs = stage_epochs(settings["training"]["epochs"], settings["slices"])[settings["stage"] - 1]
     epochs = epochs if len(records) else 0
     versions = installed_versions()
-    # All that the weights depend on: a checkpoint made by other code or packages does not lead to
-    # the same bits.
-    code = code_digest(__name__, wanted["track"])
+    # All that the weights depend on: a state saved by other code or packages would not lead to the
+    # same bits.
+    code = code_digest(__name__, settings["track"])
     fingerprint = str(
-        seed_of(sorted(wanted.items()), digests, start, code, sorted(versions.items()))
+        seed_of(sorted(settings.items()), digests, start, code, sorted(versions.items()))
     )
     objective = Objective({"train": Part(examples, negative_log_likelihood(track.predict))})
     resume = args.output / "resume"
     given = {"checkpoint_seconds": args.checkpoint_seconds, "epochs": epochs}
-    training, computing = settings_from(wanted["training"] | given, OfStudy)
+    training, computing = settings_from(settings["training"] | given, OfStudy)
     model, report = train(model, objective, training, computing, names, resume, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
-        "seed": wanted["seed"], "names": [str(name) for name in names], "epochs": epochs,
+        "seed": settings["seed"], "names": [str(name) for name in names], "epochs": epochs,
         "records": len(records), "cut": cut, "slices": digests, "previous": args.previous and start,
-        "start": model_settings.get("recipe", model_settings["init"]),
-        "start_sha256": _pretrained(args, start), "sources": sources, "versions": versions,
+        "start": start_name(model_settings), "sources": sources, "versions": versions,
+        "start_sha256": _pretrained(args, start, init, sources),
         "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
     write_reports(args.output, report | details, resume)
 
 
-def _start(args, init: str, sources: dict[str, list]) -> str:
-    """What the weights start from, verified where this workflow made it; another text whenever they
-    would be others."""
+def _start(args, sources: dict[str, list]) -> str:
+    """Digest of what the initial weights follow from; what this workflow made is checked against
+    its report."""
     if args.previous or args.start:
         return check_model(args.previous or args.start)
     if args.tokenizer:
         return check_tokenizer(args.tokenizer)
-    return (
-        str(seed_of(*((Path(path).name, digest) for path, (*_, digest) in sources.items())))
-        if sources
-        else init
-    )
+    return str(seed_of(*((Path(path).name, digest) for path, (*_, digest) in sources.items())))
 
 
-def _pretrained(args, start: str) -> str | None:
-    """SHA-256 of what the first stage started from, where a recipe of this workflow pretrained
-    it."""
+def _pretrained(args, start: str, init: Path | None, sources: dict[str, list]) -> str | None:
+    """SHA-256 of the weights that the first stage started from; None for one from scratch."""
     if args.previous:
         return read_json(args.previous / "training.json", "start_sha256")["start_sha256"]
-    return start if args.start else None
+    return (
+        start if args.start else init and weights_digest(init, lambda path: sources[str(path)][2])
+    )
 
 
 def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
@@ -125,10 +129,8 @@ def _read_slices(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
     their digests, verified."""
     frames, digests, problems = [], [], []
     for path in paths:
-        frame, expected = (
-            read_parquet(path),
-            read_json(path.with_suffix(".json"), "digest")["digest"],
-        )
+        frame = read_parquet(path)
+        expected = read_json(path.with_suffix(".json"), "digest")["digest"]
         if records_digest(frame) != expected:
             problems.append(
                 Problem(

@@ -1,5 +1,5 @@
-"""Unlearn: a model that learnt a request's records, the request, and a method -> a model that is to
-have forgotten them."""
+"""Unlearn: a model, the records of a request, and a method -> a model that should have forgotten
+them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(args) -> None:
     frames = sets_of(args, given)
     auxiliaries = dict(zip(given["auxiliaries"], args.auxiliaries, strict=True))
     teachers = {f"teacher {number}": folder for number, folder in enumerate(args.teachers, 1)}
-    code = code_digest(__name__, given["implementation"], given["track"], given["scorer"])
+    code = code_digest(__name__, given["implementation"], given["track"], given["memory"])
     request = prepare.prepare(
         args,
         frames,
@@ -68,11 +68,11 @@ def run(args) -> None:
         auxiliaries,
         {name: check_model(folder) for name, folder in teachers.items()},
     )
-    if args.teachers:
+    if args.teachers and len(frames["forget"]):
         load = prepare.loader(given, request.tokenizer)
         request.teachers = teachers_of(args, given, frames, method.asks_teachers(settings), load)
-    method.change(request, settings)
-    prepare.finish(request, args, settings, code)
+    _, unchanged = prepare.changing(request, method.change, settings)
+    prepare.finish(request, args, settings, code, unchanged)
 
 
 def sets_of(args, given: dict) -> dict[str, pd.DataFrame]:
@@ -99,8 +99,8 @@ def teachers_of(
     leaves_out: bool,
     load: Callable[[Path], torch.nn.Module],
 ) -> Teachers:
-    """Those of each shard, as they were before any request, and which of the texts to forget each
-    of them saw."""
+    """The teachers of all shards as they were before any request, and which texts of the forget set
+    each of them saw."""
     learnt = pd.concat(
         [frames["forget"], frames["retain"], *map(read_parquet, args.earlier)], ignore_index=True
     )
@@ -113,8 +113,8 @@ def teachers_of(
 def who_saw(
     forget: pd.DataFrame, learnt: pd.DataFrame, sharding: str, salt: str, seed: int
 ) -> np.ndarray:
-    """(n, S) bool: which teachers saw each text of the forget set, with its owner or, letter by
-    letter, with another one of ``learnt``."""
+    """(n, S) bool: which teachers saw each text of the forget set, from its owner or as an
+    identical text of another owner in ``learnt``."""
     shards = learnt["owner"].map(lambda owner: place(owner, sharding, salt, seed)[0])
     holding = shards.groupby(whole_texts(learnt)).agg(set)
     saw = np.zeros((len(forget), parse_sharding(sharding)[0]), dtype=bool)
@@ -132,10 +132,8 @@ def check_teachers(saw: np.ndarray, forget: pd.DataFrame, given: dict) -> None:
             "learnt by several teachers, which are all left out: %s", name_rows(forget, several)
         )
     if by_all.any():
-        found, remedy = (
-            name_rows(forget, by_all),
-            "use more shards, or take copies of one text out of the data",
-        )
+        found = name_rows(forget, by_all)
+        remedy = "use more shards, or take copies of one text out of the data"
         raise UserError(
             Problem(
                 "every teacher saw these records",
@@ -149,15 +147,6 @@ def check_teachers(saw: np.ndarray, forget: pd.DataFrame, given: dict) -> None:
 def check_sets(frames: dict[str, pd.DataFrame], given: dict) -> None:
     """A UserError for sets that a method cannot work with."""
     problems, where = [], f"method {given['method']}, state {given['state']}"
-    if frames["forget"].empty:
-        problems.append(
-            Problem(
-                "there is nothing to forget",
-                where,
-                "the request has no training records",
-                remedy="correct the ledger",
-            )
-        )
     if frames["retain"].empty:
         problems.append(
             Problem(
@@ -166,7 +155,7 @@ def check_sets(frames: dict[str, pd.DataFrame], given: dict) -> None:
                 remedy="take owners out of the request",
             )
         )
-    if given["unseen"] and frames["extra"].empty:
+    if given["unseen"] and len(frames["forget"]) and frames["extra"].empty:
         remedy = "give records of split `extra`: never trained on, of the same kind"
         problems.append(
             Problem("there is no unseen text", where, "no record of split `extra`", remedy=remedy)

@@ -1,5 +1,5 @@
-"""What no schema can say of a study: values that cannot be used anywhere, and keys that need one
-another.
+"""Checks of a study that a schema cannot express: values that are never usable, and keys that
+depend on one another.
 
 Imported while the graph is built, so nothing heavy stands here.
 """
@@ -9,31 +9,37 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
+from palimpsest.data.names import name_problems
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.storage import MAY_BE_EMPTY
-from palimpsest.data.tables import plain
-from palimpsest.errors import Problem
+from palimpsest.data.tables import plain, suffix_of, undecided
+from palimpsest.errors import Problem, choose, nearest, quoted
 from palimpsest.methods.registry import METHODS, is_method, method_of, without_variant
-from palimpsest.methods.settings import option_problems, options_of
-from palimpsest.study.fields import field_problems
-from palimpsest.study.schema import nearest, shown
+from palimpsest.methods.settings import kind_of, option_problems, options_of
+from palimpsest.models.start import MADE_HERE
 from palimpsest.tracks import track_of
+from palimpsest.training.fields import field_problems
 from palimpsest.training.schedule import stage_epochs
 
+DROP = "drop"  # of `data.splits`: what leaves rows out
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
+NOT_TEXT = {*(f"data.{section}" for section in RAW), "data.drop.where"}  # of any keys
+# keys of `data` by which nothing but a user's own table is read
+OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes")
 BY_COLUMN = ("none", "fine", "values")  # keys of a group family that say how to read its column
 
 
 def value_problems(value: object, where: str, key: str = "") -> Iterator[Problem]:
-    """Values of YAML that cannot travel to a step, or not stand in a path: in free sections too,
-    such as `model.config`."""
+    """Values of YAML that cannot be passed to a step, or not stand in a path: also in free
+    sections, such as `model.config`."""
     place, of = f"{where}, {key or 'the study'}", f"{key}." if key else ""
     if isinstance(value, dict):
         for name, child in value.items():
-            if not isinstance(name, str) and key not in {f"data.{section}" for section in RAW}:
-                yield Problem("a key is not text", place, shown(name), "text", "put it in quotes")
+            if not isinstance(name, str) and key not in NOT_TEXT:
+                yield Problem("a key is not text", place, quoted(name), "text", "put it in quotes")
             yield from value_problems(child, where, f"{of}{name}")
             yield from _text_problems(name, place)
     elif isinstance(value, list):
@@ -46,7 +52,7 @@ def value_problems(value: object, where: str, key: str = "") -> Iterator[Problem
             yield Problem(
                 "not a finite number",
                 place,
-                shown(value),
+                quoted(value),
                 "numbers of at most 1.8e308",
                 "correct it",
             )
@@ -55,7 +61,7 @@ def value_problems(value: object, where: str, key: str = "") -> Iterator[Problem
         yield Problem(
             "wrong type",
             place,
-            f"{shown(value)}, a {type(value).__name__}",
+            f"{quoted(value)}, a {type(value).__name__}",
             allowed,
             "put it in quotes",
         )
@@ -74,28 +80,38 @@ def _text_problems(text: object, place: str) -> Iterator[Problem]:
         )
 
 
+def name_columns(study: dict) -> None:
+    """Turn numbers of columns into text: a column without a name is called by its number."""
+
+    def name(column):
+        return list(map(name, column)) if isinstance(column, list) else str(column)
+
+    data = study["data"]
+    mapped = data.get("columns", {})
+    mapped |= {field: name(column) for field, column in mapped.items()}
+    data["keep"] = name(data["keep"])
+    for family in study["groups"].values():
+        family |= {key: name(family[key]) for key in ("column",) if key in family}
+
+
 def raw_keys(data: dict, where: str) -> Iterator[Problem]:
-    """Turn the keys of `labels` and `splits` into the text that the table's cells are read as; two
-    may become the same."""
-    for section in (name for name in RAW if name in data):
+    """Turn keys that are values or columns of a table into text, as its cells are read; a Problem
+    where two become the same."""
+    places = [(section, data) for section in RAW] + [("where", data.get("drop", {}))]
+    for section, place in [(name, above) for name, above in places if name in above]:
         read: dict[str, object] = {}
-        for name, value in data[section].items():
+        for name, value in place[section].items():
             text = plain(name) or ""
             if text in read:
-                what = "two keys are the same value of the table"
-                yield Problem(
-                    what,
-                    f"{where}, data.{section}",
-                    shown(name),
-                    "each value once",
-                    "remove one of them",
-                )
+                key = f"{where}, data.{'' if place is data else 'drop.'}{section}"
+                what, allowed = "two keys are the same value of the table", "each value once"
+                yield Problem(what, key, quoted(name), allowed, "remove one of them")
             read[text] = value
-        data[section] = read
+        place[section] = read
 
 
 def cross_checks(study: dict, where: str) -> Iterator[Problem]:
-    """Keys that need one another, or names that are not there."""
+    """Keys that depend on one another, and names that are not defined."""
     yield from _name_checks(study, where)
     yield from _data_checks(study, where)
     yield from _source_checks(study, where)
@@ -124,10 +140,8 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
     if study["requests"] == "latest" and not any(
         method_of(name).needs == "teachers" for name in study["methods"]
     ):
-        what, allowed = (
-            "`requests: latest` keeps nothing but teachers",
-            "a method that decides from teachers, such as sisa_vote",
-        )
+        what = "`requests: latest` keeps nothing but teachers"
+        allowed = "a method that decides from teachers, such as sisa_vote"
         yield Problem(
             what,
             f"{where}, methods",
@@ -136,13 +150,15 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
             "add one, or compare: `requests: all`",
         )
     yield from _attack_checks(study, where)
+    yield from _unseen_checks(study, where)
+    yield from _valid_checks(study, where)
     trained = [name for name in METHODS if METHODS[name].trains and not METHODS[name].others]
     for name, options in study["options"].items():
         if is_method(name) and without_variant(name) in trained:
-            yield from option_problems(method_of(name).module, options, f"{where}, options.{name}")
+            yield from option_problems(name, options, f"{where}, options.{name}")
         else:
             what, place = "there is no method of this name that has settings", f"{where}, options"
-            yield Problem(what, place, shown(name), ", ".join(trained), nearest(name, trained))
+            yield Problem(what, place, quoted(name), ", ".join(trained), choose(name, trained))
     compares = " and ".join(track_of(study["track"]).compares)
     missing = [name for name in track_of(study["track"]).compares if name not in study["methods"]]
     if study["requests"] == "all" and missing:
@@ -155,34 +171,30 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
         )
     several = [sharding for sharding in study["sharding"] if parse_sharding(sharding)[0] > 1]
     for name in study["methods"]:
-        chosen = options_of(name, study["options"]).get("sharding")
+        teachers = method_of(name).teachers
+        default = kind_of(name).sharding if teachers else None
+        chosen = options_of(name, study["options"]).get("sharding", default)
         if "-" in name and not study["options"].get(name):
-            what, remedy = (
-                "a variant of a method is that method with other settings",
-                f"give some under options.{name}, or leave it out",
-            )
-            yield Problem(what, f"{where}, methods", shown(name), remedy=remedy)
-        if method_of(name).teachers and chosen and chosen not in study["sharding"]:
-            what, allowed = (
-                "the study has no teachers of this sharding",
-                ", ".join(several) or "none of several shards yet",
-            )
+            what = "a variant of a method is that method with other settings"
+            remedy = f"give some under options.{name}, or leave it out"
+            yield Problem(what, f"{where}, methods", quoted(name), remedy=remedy)
+        if teachers and chosen and chosen not in study["sharding"]:
+            what = "the study has no teachers of this sharding"
+            allowed = ", ".join(several) or "none of several shards yet"
             yield Problem(
                 what,
                 f"{where}, options.{name}.sharding",
-                shown(chosen),
+                quoted(chosen),
                 allowed,
                 "add it to `sharding`, or name another",
             )
-        elif method_of(name).teachers and (not several or (chosen and chosen not in several)):
-            what, found = (
-                "leave-one-out needs two teachers at least",
-                chosen or ", ".join(study["sharding"]),
-            )
+        elif teachers and (not several or (chosen and chosen not in several)):
+            what = "leave-one-out needs two teachers at least"
+            found = chosen or ", ".join(study["sharding"])
             yield Problem(
                 what,
                 f"{where}, sharding",
-                shown(found),
+                quoted(found),
                 "a sharding of two shards or more",
                 "add one, such as 4x1",
             )
@@ -196,10 +208,8 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
                 remedy="add one that trains, or leave it out",
             )
         if study["track"] not in method_of(name).tracks:
-            found, allowed = (
-                f"{name}, track {study['track']}",
-                f"track {' or '.join(method_of(name).tracks)}",
-            )
+            found = f"{name}, track {study['track']}"
+            allowed = f"track {' or '.join(method_of(name).tracks)}"
             yield Problem(
                 "the method is not defined for this track",
                 f"{where}, methods",
@@ -209,18 +219,101 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
             )
 
 
+def _unseen_checks(study: dict, where: str) -> Iterator[Problem]:
+    """Methods that need text that nothing was trained on, in a study whose data have none."""
+    asking = [name for name in study["methods"] if is_method(name) and method_of(name).unseen]
+    if asking and (key := _key_of_unseen(study["data"])):
+        yield Problem(
+            "a method needs text that nothing is trained on, and the data have none",
+            f"{where}, methods",
+            ", ".join(asking),
+            "records of split extra",
+            f"add {key}, or leave the methods out",
+        )
+
+
+def _key_of_unseen(data: dict) -> str:
+    """The key of `data` that gives records of split extra, where none does; readers that make them
+    need none."""
+    if "extra_share" in data or data.get("canaries", {}).get("unseen"):
+        return ""
+    by_reader = {
+        "table": ("split_shares", "extra"),
+        "tofu": ("authors", "extra"),
+        "canaries": ("articles", "extra"),
+    }
+    if data["reader"] in ("forum", "hatexplain"):
+        return "data.extra_share"
+    section, name = by_reader.get(data["reader"], ("", ""))
+    given = data.get(section, {})
+    parts = [given, *(part for part in given.values() if isinstance(part, dict))]
+    if not section or any(part.get(name) for part in parts):
+        return ""
+    raw = [source["split"] for source in data.get("sources", []) if "split" in source]
+    if data["reader"] == "table" and ("split" in data.get("columns", {}) or raw):
+        mapped = data.get("splits", {"extra": "extra"})
+        found = [mapped.get(one) for one in raw] or mapped.values()
+        return "" if "extra" in found else "data.extra_share, or a split in data.splits"
+    return f"data.{section}.{name}"
+
+
+def _valid_checks(study: dict, where: str) -> Iterator[Problem]:
+    """What needs validation records, in a study whose data have none."""
+    splits = _splits_given(study["data"])
+    if splits is None or "valid" in splits:
+        return
+    asking = [name for name in study["methods"] if is_method(name) and method_of(name).fitted]
+    asking += ["data.extra_share"] if "extra_share" in study["data"] else []
+    if asking:
+        yield Problem(
+            "validation records are needed, and the data have none",
+            f"{where}, data",
+            f"{', '.join(sorted(splits))}; for {', '.join(asking)}",
+            "records of split valid, too",
+            "give some (of a split: `split_shares: {train: {train: 0.9, valid: 0.1}}`), or leave "
+            "out what needs them",
+        )
+
+
+def _splits_given(data: dict) -> set[str] | None:
+    """The splits that records can have, as far as the study alone tells; None where it does not."""
+    section = {"tofu": "authors", "canaries": "articles"}.get(data["reader"])
+    if section:
+        return {split for split, some in data.get(section, {}).items() if some}
+    if data["reader"] != "table":
+        return None
+    shares = data.get("split_shares") or {}
+    drawn = {name for name, share in shares.items() if share and not isinstance(share, dict)}
+    named = [source["split"] for source in data.get("sources", []) if "split" in source]
+    mapping = data.get("splits") or {}
+    if not drawn and named:
+        drawn = {mapping.get(name, name) for name in named}
+    elif not drawn and mapping:
+        drawn = set(mapping.values()) - {DROP}
+    elif not drawn:
+        return None
+    divided = {name: parts for name, parts in shares.items() if isinstance(parts, dict)}
+    parts = [split for parts in divided.values() for split, share in parts.items() if share]
+    return (drawn - divided.keys()) | set(parts)
+
+
 def _attack_checks(study: dict, where: str) -> Iterator[Problem]:
     place = f"{where}, attacks"
     for name, options in study["attacks"].items():
         if not is_attack(name):
-            remedy = nearest(name, ATTACKS)
-            yield Problem("there is no such attack", place, shown(name), ", ".join(ATTACKS), remedy)
+            remedy = choose(name, ATTACKS)
+            yield Problem(
+                "there is no such attack", place, quoted(name), ", ".join(ATTACKS), remedy
+            )
         elif study["track"] not in attack_of(name).tracks:
             allowed = f"a track of {', '.join(attack_of(name).tracks)}"
             yield Problem(
-                f"{name} is no attack on {study['track']} models", place, shown(name), allowed,
+                f"{name} is no attack on {study['track']} models", place, quoted(name), allowed,
                 "leave it out",
             )  # fmt: skip
+        elif "-" in name and not options:
+            what = "a variant of an attack is that attack with other settings"
+            yield Problem(what, place, quoted(name), remedy="give it some, or leave it out")
         else:
             kind = importlib.import_module(attack_of(name).module).ATTACK.Settings
             yield from field_problems(kind, options, f"{place}.{name}")
@@ -232,22 +325,10 @@ def _name_checks(study: dict, where: str) -> Iterator[Problem]:
         yield Problem(
             "the name is taken", f"{where}, study", "'pretrained'", "another name", remedy
         )
-    for name in {"logs"} & set(study["tokenizers"]):
-        yield Problem(
-            "the name is taken",
-            f"{where}, tokenizers",
-            repr(name),
-            remedy="logs is a folder: rename it",
-        )
-    for name in {"logs", *study["tokenizers"]} & set(study["pretraining"]):
-        remedy = "each has its folder below results/pretrained/: rename one"
-        yield Problem(
-            "the name is taken",
-            f"{where}, pretraining",
-            repr(name),
-            "none of a tokenizer, nor logs",
-            remedy,
-        )
+    yield from name_problems(study["study"], f"{where}, study")
+    for section in ("methods", "attacks"):
+        for name in study[section]:
+            yield from name_problems(name, f"{where}, {section}")
 
 
 def _data_checks(study: dict, where: str) -> Iterator[Problem]:
@@ -266,34 +347,24 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
                 f"{where}, data.{key}",
                 remedy=f"add {key}",
             )
+    of_tables = [key for key in OF_TABLES if key in data]
+    if data["reader"] != "table" and of_tables:
+        what, remedy = f"reader {data['reader']!r} does not look at this key", "remove it"
+        yield Problem(what, f"{where}, data", ", ".join(of_tables), remedy=remedy)
     if data["reader"] == "table" and "columns" in data:
         for field in track_of(study["track"]).fields:
             if field not in data["columns"] and field not in MAY_BE_EMPTY:
                 yield Problem(
-                    f"track {study['track']!r} needs this column",
+                    f"track {study['track']!r} needs a column for its {field}",
                     f"{where}, data.columns.{field}",
-                    remedy=f"map {field}",
+                    remedy=f"say which column of the table is the {field}: `{field}: NAME`",
                 )
-        if not ("split" in data["columns"] or "split_shares" in data):
-            yield Problem(
-                "records need a split",
-                f"{where}, data",
-                remedy="map columns.split, or give split_shares",
-            )
-        if "split" in data["columns"] and "split_shares" in data:
-            found = "columns.split, and split_shares"
-            yield Problem(
-                "two ways to split", f"{where}, data", found, "one of them", "keep one of them"
-            )
-    shares = data.get("split_shares")
-    if shares is not None and abs(sum(shares.values()) - 1) > 1e-9:
-        yield Problem(
-            "shares must sum to 1",
-            f"{where}, data.split_shares",
-            str(sum(shares.values())),
-            "1",
-            "correct the shares",
-        )
+        yield from _split_checks(data, where)
+    if data["reader"] == "table" and "txt" not in data:
+        sources = [one.get("path", one.get("url", "")) for one in data.get("sources", [])]
+        texts = [one for one in sources if suffix_of(PurePosixPath(one)) == ".txt"]
+        yield from map(undecided, [f"{where}, data.sources: {', '.join(texts)}"] if texts else [])
+    yield from _share_checks(data.get("split_shares"), f"{where}, data.split_shares")
     for raw, label in data.get("labels", {}).items():
         if label is not None and label >= data["classes"]:
             allowed = f"0 to {data['classes'] - 1}, or null to leave rows out"
@@ -301,10 +372,65 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
             yield Problem(
                 "label outside the range",
                 f"{where}, data.labels.{raw}",
-                shown(label),
+                quoted(label),
                 allowed,
                 remedy,
             )
+
+
+def _split_checks(data: dict, where: str) -> Iterator[Problem]:
+    """Of a table: each record has a split, from one place, which shares may divide."""
+    by_source = ["split" in source for source in data.get("sources", [])]
+    shares = data.get("split_shares") or {}
+    flat = [name for name, share in shares.items() if not isinstance(share, dict)]
+    ways = [
+        name
+        for name, given in (
+            ("columns.split", "split" in data["columns"]),
+            ("split of a source", any(by_source)),
+            ("split_shares", bool(flat)),
+        )
+        if given
+    ]
+    if not ways:
+        remedy = "map columns.split, give each source its split, or give split_shares"
+        yield Problem("records need a split", f"{where}, data", remedy=remedy)
+    if len(ways) > 1:
+        remedy = "keep one; to divide a split: `split_shares: {train: {train: 0.9, valid: 0.1}}`"
+        yield Problem(
+            "two ways to split", f"{where}, data", " and ".join(ways), "one of them", remedy
+        )
+    if any(by_source) and not all(by_source):
+        found = f"{sum(by_source)} of {len(by_source)} have one"
+        remedy = "give all sources a split, or none"
+        yield Problem("a source has no split", f"{where}, data.sources", found, "all", remedy)
+    if flat and len(flat) < len(shares):
+        what, allowed = "shares of two forms", "numbers, or shares by split"
+        yield Problem(what, f"{where}, data.split_shares", quoted(shares), allowed, "keep one form")
+
+
+def _share_checks(shares: dict | None, place: str) -> Iterator[Problem]:
+    if shares is None:
+        return
+    for name, parts in shares.items():
+        if isinstance(parts, dict):
+            yield from _share_checks(parts, f"{place}.{name}")
+    numbers = [share for share in shares.values() if not isinstance(share, dict)]
+    if len(numbers) == len(shares) and abs(sum(numbers) - 1) > 1e-9:
+        found = str(sum(numbers))
+        yield Problem("shares must sum to 1", place, found, "1", "correct the shares")
+
+
+def _keys_of_source(source: dict, kind: str, key: str, reader: str) -> Iterator[str]:
+    """Keys of a source that would not be looked at."""
+    if kind != "hub":
+        yield from (name for name in ("name", "revision") if name in source)
+        if "split" in source and (key != "data.sources" or reader != "table"):
+            yield "split"
+    of_corpus = kind == "hub" or str(source.get(kind, "")).endswith(".parquet")
+    own_table = key == "data.sources" and reader == "table"
+    if "column" in source and (own_table or not of_corpus):
+        yield "column"
 
 
 def _source_checks(study: dict, where: str) -> Iterator[Problem]:
@@ -318,19 +444,25 @@ def _source_checks(study: dict, where: str) -> Iterator[Problem]:
             yield Problem(
                 "a source is one of path, url, hub", f"{where}, {key}", found, remedy="keep one"
             )
-        elif key != "data.sources" and any(
+            continue
+        if ignored := list(_keys_of_source(source, kinds[0], key, study["data"]["reader"])):
+            what = f"nothing looks at this key of a {kinds[0]}"
+            remedy = "remove it" + (
+                "; the column of the text is data.columns.text" if "column" in ignored else ""
+            )
+            found = ", ".join(ignored)
+            yield Problem(what, f"{where}, {key}, {source[kinds[0]]}", found, remedy=remedy)
+        if key != "data.sources" and any(
             source.get(kinds[0]) == other.get(kinds[0])
             for other in study["data"].get("sources", [])
         ):
-            what, allowed = (
-                (
-                    "a tokenizer must not be trained on the records: it would have seen what is "
-                    "forgotten"
-                ),
-                "text that nobody can ask to delete",
+            what = (
+                "a tokenizer must not be trained on the records: it would have seen what is "
+                "forgotten"
             )
+            allowed = "text that nobody can ask to delete"
             yield Problem(
-                what, f"{where}, {key}", shown(source[kinds[0]]), allowed, "name another corpus"
+                what, f"{where}, {key}", quoted(source[kinds[0]]), allowed, "name another corpus"
             )
 
 
@@ -342,22 +474,30 @@ def _model_checks(study: dict, where: str) -> Iterator[Problem]:
             f"{where}, model",
             remedy="give both, or neither",
         )
-    for place, name, known in (
+    for place, name, allowed_names in (
         *(
             (f"pretraining.{key}.tokenizer", recipe["tokenizer"], tokenizers)
             for key, recipe in study["pretraining"].items()
         ),
         *([("model.recipe", model["recipe"], study["pretraining"])] if "recipe" in model else []),
     ):
-        if name not in known:
-            allowed = ", ".join(known) or "none is defined"
+        if name not in allowed_names:
+            allowed = ", ".join(allowed_names) or "none is defined"
             yield Problem(
                 "there is none of this name",
                 f"{where}, {place}",
-                shown(name),
+                quoted(name),
                 allowed,
-                nearest(name, known) or "define it",
+                nearest(name, allowed_names) or "define it",
             )
+    if model["init"] in MADE_HERE and "revision" in model:
+        yield Problem(
+            "only a model of the hub has a revision",
+            f"{where}, model.revision",
+            f"init: {model['init']}",
+            "an id of the hub",
+            "remove revision",
+        )
     for key in ("architecture", "config", "tokenizer"):
         if model["init"] == "scratch" and key not in model:
             yield Problem(
@@ -375,14 +515,12 @@ def _model_checks(study: dict, where: str) -> Iterator[Problem]:
     if model.get("tokenizer", "") not in tokenizers and "tokenizer" in model:
         allowed = ", ".join(tokenizers) or "none is defined"
         remedy = (
-            nearest(model["tokenizer"], tokenizers)
-            if tokenizers
-            else "define it under `tokenizers`"
+            choose(model["tokenizer"], tokenizers) if tokenizers else "define it under `tokenizers`"
         )
         yield Problem(
             "there is no tokenizer of this name",
             f"{where}, model.tokenizer",
-            shown(model["tokenizer"]),
+            quoted(model["tokenizer"]),
             allowed,
             remedy,
         )
@@ -432,25 +570,35 @@ def _group_checks(study: dict, where: str) -> Iterator[Problem]:
         ):
             allowed = ", ".join(map(repr, data["keep"])) or "no column is kept"
             remedy = (
-                f"add it to data.keep, or {nearest(family['column'], data['keep'])}"
+                f"add it to data.keep, or {choose(family['column'], data['keep'])}"
                 if data["keep"]
                 else "add it to data.keep"
             )
             yield Problem(
                 "the column is not kept",
                 f"{place}.column",
-                shown(family["column"]),
+                quoted(family["column"]),
                 allowed,
                 remedy,
             )
+        both = set(family.get("drop", ())) & set(family.get("other", ()))
+        if both:
+            what = "a group is dropped and merged"
+            yield Problem(
+                what, place, ", ".join(sorted(both)), "one of drop, other", "keep one of them"
+            )
     for name in study["fairness"]["groups"]:
+        if families.get(name, {}).get("drop"):
+            what = "a post-processor decides by group, and dropped groups have none"
+            remedy = "merge them (`other`), or leave the family out of fairness.groups"
+            yield Problem(what, f"{where}, groups.{name}.drop", name, remedy=remedy)
         if name not in families:
             allowed = ", ".join(families) or "none is defined"
-            remedy = nearest(name, families) if families else "define it under `groups`"
+            remedy = choose(name, families) if families else "define it under `groups`"
             yield Problem(
                 "there is no group family of this name",
                 f"{where}, fairness.groups",
-                shown(name),
+                quoted(name),
                 allowed,
                 remedy,
             )

@@ -1,16 +1,17 @@
-"""The one spelling of every path below results/.
+"""Every path below results/, defined once.
 
-Each is a template: rules take it as it stands, its names being wildcards, and who wants a file
-fills the names in (``RECORDS.format(study="demo")``). Paths follow what a thing is, never when it
-was made. A name in braces is one part of a path, but for these, which may be several: checkpoint
-(base, oracle/r1, teachers/3x2/1/2/r0) and model, where it is that of a folder with weights.
+Each is a template: rules use it as it is, its names being wildcards; other code fills the names in
+(``RECORDS.format(study="demo")``). A path depends on what a file is, never on when it was made. A
+name in braces is one part of a path, except for checkpoint (base, oracle/r1, teachers/3x2/1/2/r0)
+and the model of a folder with weights, which may be several.
 """
 
 from __future__ import annotations
 
 import re
 
-STUDY = "results/{study}"
+RESULTS = "results"
+STUDY = RESULTS + "/{study}"
 SEED = STUDY + "/seed{seed}"
 
 # Data
@@ -19,9 +20,12 @@ RECORDS = STUDY + "/data/records.parquet"
 RECORDS_REPORT = STUDY + "/data/records.json"
 CANDIDATES = STUDY + "/data/candidates.parquet"
 INDEX = STUDY + "/data/index.parquet"
+GROUPS = STUDY + "/data/groups.json"
+DESCRIBED = STUDY + "/data/described.json"
 REQUEST = STUDY + "/requests/{request}.json"
-SLICE = SEED + "/shards/{sharding}/{shard}/{slice}/{version}.parquet"
-SLICE_DIGEST = SEED + "/shards/{sharding}/{shard}/{slice}/{version}.json"
+SLICE_NAME = "{sharding}/{shard}/{slice}/{state}"  # as the plan calls it
+SLICE, SLICE_DIGEST = (f"{SEED}/shards/{SLICE_NAME}.{end}" for end in ("parquet", "json"))
+SLICE_OF_NAME = SEED + "/shards/{name}.{end}"
 SET = STUDY + "/sets/{set}.parquet"
 SET_DIGEST = STUDY + "/sets/{set}.json"
 FORGET, FORGET_DIGEST = (STUDY + "/sets/forget-{request}." + end for end in ("parquet", "json"))
@@ -30,23 +34,28 @@ SAMPLE, SAMPLE_DIGEST = (
     STUDY + "/sets/sample-{share}-{state}." + end for end in ("parquet", "json")
 )
 
-# Folders with weights, and what each holds beside them
+# Folders with weights, and what each holds beside them. Each is called by what follows
+# the seed, as in "oracle/r1".
 CHECKPOINT = SEED + "/{checkpoint}"
-BASE = SEED + "/base"
-ORACLE = SEED + "/oracle/{version}"
-TEACHER = SEED + "/teachers/{sharding}/{shard}/{slice}/{version}"
-METHOD = SEED + "/methods/{method}/{state}"
-ATTACK = SEED + "/attacks/{attack}/{attacked}/{state}"
-AUXILIARY = SEED + "/auxiliaries/{auxiliary}/{state}"
+BASE_NAME, ORACLE_NAME = "base", "oracle/{state}"
+TEACHER_NAME = "teachers/{sharding}/{shard}/{slice}/{state}"
+METHOD_NAME = "methods/{method}/{state}"
+ATTACK_NAME = "attacks/{attack}/{attacked}/{state}"
+AUXILIARY_NAME = "auxiliaries/{auxiliary}/{state}"
+BASE, ORACLE, TEACHER = (f"{SEED}/{name}" for name in (BASE_NAME, ORACLE_NAME, TEACHER_NAME))
+METHOD, ATTACK, AUXILIARY = (
+    f"{SEED}/{name}" for name in (METHOD_NAME, ATTACK_NAME, AUXILIARY_NAME)
+)
 MODELS = (BASE, ORACLE, TEACHER, METHOD, ATTACK, AUXILIARY)  # all of them
 WEIGHTS = "model.safetensors"
 REPORT = "training.json"
 TOKENIZER_FILE = "tokenizer.json"
 CORPUS_REPORT = "corpus.json"
-WITH_WEIGHTS = ("config.json", "tokenizer.json", "tokenizer_config.json", REPORT, "run.json")
+WITH_RECIPE = ("config.json", REPORT, "run.json")
+WITH_WEIGHTS = ("config.json", TOKENIZER_FILE, "tokenizer_config.json", REPORT, "run.json")
 
 # Scores, decisions, numbers
-SCORES = SEED + "/scores/{model}/{version}/{set}.parquet"
+SCORES = SEED + "/scores/{model}/{state}/{set}.parquet"
 DECISIONS = SEED + "/decisions/{method}/{state}.parquet"
 RULES = SEED + "/decisions/{method}/{state}.json"
 ITEMS = SEED + "/items/{method}/{state}.parquet"
@@ -61,35 +70,48 @@ TABLE = STUDY + "/tables/metrics.parquet"
 TABLE_CSV = STUDY + "/tables/metrics.csv"
 SUMMARY = STUDY + "/tables/summary.md"
 SUMMARY_PAGE = STUDY + "/tables/summary.html"
+FINDINGS = STUDY + "/tables/findings.html"
 FIGURE = STUDY + "/figures/{figure}.{suffix}"
 FIGURE_DATA = STUDY + "/tables/{figure}.csv"
 FINGERPRINT = STUDY + "/fingerprints/{request}.json"
 CERTIFICATE = STUDY + "/certificates/{request}.json"
+VERIFICATION = STUDY + "/verified/{request}.json"
 CERTIFICATE_PAGE = STUDY + "/certificates/{request}.html"
+CERTIFICATE_SIGNATURE = CERTIFICATE + ".sig"  # as ssh-keygen calls it
 
-# Shared by all studies that name them
-SHARED = "results/pretrained"
+# Shared by all studies that make them alike; each is called as recipes.py says
+SHARED = RESULTS + "/pretrained"
 TOKENIZER = SHARED + "/{tokenizer}"
 CORPUS = TOKENIZER + "/corpus/{file}"
 RECIPE = SHARED + "/{recipe}"
 
 
-# What is always of one form, whatever a study calls its things.
+def placed(results: str, template: str, **names: object) -> str:
+    """A template filled in, below another folder than results/: where a `module` has a prefix."""
+    return results + template.format(**names).removeprefix(RESULTS)
+
+
+# Names of the same form in every study.
 SHAPES = {"seed": r"\d+", "sharding": r"\d+x\d+", "shard": r"\d+", "slice": r"\d+"}
 
 
+def below(template: str) -> str:
+    """A template from the folder of a study on."""
+    return template.removeprefix(f"{STUDY}/")
+
+
 def places(template: str) -> str:
-    """What to look for below the folder of a study: a glob for all that a template may be."""
-    return re.sub(r"\{\w+\}", "*", template.removeprefix(f"{STUDY}/"))
+    """A glob, below the folder of a study, of all paths of a template."""
+    return re.sub(r"\{\w+\}", "*", below(template))
 
 
 def names(template: str, path: str) -> dict[str, str] | None:
-    """The names of which a template makes a path below the folder of a study; None for one that it
-    does not make."""
-    below = re.escape(template.removeprefix(f"{STUDY}/"))
-    pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{SHAPES.get(m[1], '[^/]+')})", below)
-    found = re.fullmatch(pattern, path)
-    return found.groupdict() if found else None
+    """The values of the names of a template in a path below the folder of a study; None for a path
+    that does not match it."""
+    escaped = re.escape(below(template))
+    pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{SHAPES.get(m[1], '[^/]+')})", escaped)
+    match = re.fullmatch(pattern, path)
+    return match.groupdict() if match else None
 
 
 def around(folder: str) -> list[str]:

@@ -1,9 +1,11 @@
-"""The plan: which version of which slice and checkpoint each state needs, decided from the study
-and the ledger alone.
+"""The plan: which slices and checkpoints each state needs, decided from the study and the ledger
+alone.
 
-The version of a slice is the last request that touched it; that of a checkpoint, the last that
-touched its slice or an earlier one of its shard. A request so changes the paths of what it touches
-and of nothing else, and Snakemake does the minimal work by itself.
+A state is the situation after a request, and has its name; r0 is that before any. A slice is named
+by the state since which its content is the same: that of the last request that touched it. A
+checkpoint is named by that of the last request that touched its slice or an earlier one of its
+shard. So a request changes the paths of what it touches and of nothing else, and Snakemake does no
+more than the necessary work.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from palimpsest.data.ledger import START, Request
-from palimpsest.data.shards import parse_sharding, place
-
-SINGLE = "1x1"  # one model on all data: base before any request, oracle after one
+from palimpsest.data.secret import required
+from palimpsest.data.shards import SINGLE, parse_sharding, place
+from palimpsest.study import paths
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,36 @@ class Checkpoint:
 
 
 class Plan:
-    """Versions and paths of one study under its ledger."""
+    """States, slices and checkpoints of one study under its ledger."""
 
-    def __init__(self, study: dict, requests: list[Request], purged: str = START):
-        """``purged`` is the last request whose earlier states were purged: they cannot be made
-        again."""
-        self.study = study
+    def __init__(
+        self,
+        study: dict,
+        requests: list[Request],
+        purged: str = START,
+        results: str = paths.RESULTS,
+    ):
+        """``purged`` is the last purged request: the states before it cannot be made again."""
+        self.study, self.results = study, results
         self.requests = requests
         self.purged = purged
         self.names = [START, *(request.name for request in requests)]
         self.order = {name: number for number, name in enumerate(self.names)}
         self.seeds = study["seeds"]
+
+    @property
+    def folder(self) -> Path:
+        return self.path(paths.STUDY)
+
+    def path(self, template: str, **names: object) -> Path:
+        """A path of the study, by its template (paths.py)."""
+        return Path(paths.placed(self.results, template, study=self.study["study"], **names))
+
+    @cached_property
+    def secret(self) -> str:
+        """With which names are hashed in what is kept of requests; a UserError where it is
+        missing."""
+        return required()
 
     @property
     def latest(self) -> str:
@@ -47,7 +69,7 @@ class Plan:
 
     @cached_property
     def shown(self) -> list[str]:
-        """The states that tables and figures tell of."""
+        """The states in tables and figures."""
         return [self.latest] if self.study["requests"] == "latest" else self.names
 
     @cached_property
@@ -57,8 +79,8 @@ class Plan:
 
     def gone(self, seed: int, checkpoint: str) -> bool:
         """Whether a checkpoint learnt from text that was purged."""
-        sharding, shard, stage, version = self.parse(checkpoint)
-        older = self.order[version] < self.order[self.purged]
+        sharding, shard, stage, state = self.parse(checkpoint)
+        older = self.order[state] < self.order[self.purged]
         return (
             older and self.checkpoint(seed, sharding, shard, stage, self.purged).name != checkpoint
         )
@@ -71,28 +93,31 @@ class Plan:
         """(shard, slice) -> numbers of the requests that touch it, ascending."""
         key = (seed, sharding)
         if key not in self._touches:
-            found: dict[tuple[int, int], list[int]] = {}
+            by_cell: dict[tuple[int, int], list[int]] = {}
             for number, request in enumerate(self.requests, 1):
                 for cell in {
                     place(owner, sharding, self.study["salt"], seed) for owner in request.owners
                 }:
-                    found.setdefault(cell, []).append(number)
-            self._touches[key] = found
+                    by_cell.setdefault(cell, []).append(number)
+            self._touches[key] = by_cell
         return self._touches[key]
 
-    def owners_in(
-        self, seed: int, sharding: str, shard: int, slice_: int, version: str
-    ) -> list[str]:
-        """Forgotten owners of one slice up to and with ``version``, sorted."""
+    def touching(self, seed: int, sharding: str, shard: int, slice_: int, state: str) -> list[str]:
+        """The requests up to ``state`` that touch one slice, in their order."""
+        numbers = self.touches(seed, sharding).get((shard, slice_), ())
+        return [self.names[number] for number in numbers if number <= self.order[state]]
+
+    def owners_in(self, seed: int, sharding: str, shard: int, slice_: int, state: str) -> list[str]:
+        """Forgotten owners of one slice up to and with ``state``, sorted."""
         return sorted(
             owner
-            for request in self.requests[: self.order[version]]
+            for request in self.requests[: self.order[state]]
             for owner in request.owners
             if place(owner, sharding, self.study["salt"], seed) == (shard, slice_)
         )
 
-    def version(self, seed: int, sharding: str, shard: int, slices: range, state: str) -> str:
-        """Last request up to ``state`` that touched one of ``slices`` of ``shard``."""
+    def since(self, seed: int, sharding: str, shard: int, slices: range, state: str) -> str:
+        """The state since which ``slices`` of ``shard`` have been as they are in ``state``."""
         touches, now = self.touches(seed, sharding), self.order[state]
         return self.names[
             max((n for s in slices for n in touches.get((shard, s), ()) if n <= now), default=0)
@@ -102,50 +127,59 @@ class Plan:
         self, seed: int, sharding: str, shard: int, stage: int, state: str
     ) -> Checkpoint:
         """The checkpoint after ``stage`` slices of ``shard``, as it is in ``state``."""
-        version = self.version(seed, sharding, shard, range(1, stage + 1), state)
+        since = self.since(seed, sharding, shard, range(1, stage + 1), state)
         slices = tuple(
-            f"{sharding}/{shard}/{s}/"
-            f"{self.version(seed, sharding, shard, range(s, s + 1), version)}"
-            for s in range(1, stage + 1)
+            paths.SLICE_NAME.format(
+                sharding=sharding,
+                shard=shard,
+                slice=part,
+                state=self.since(seed, sharding, shard, range(part, part + 1), since),
+            )
+            for part in range(1, stage + 1)
         )
         previous = (
-            self.checkpoint(seed, sharding, shard, stage - 1, version).name if stage > 1 else None
+            self.checkpoint(seed, sharding, shard, stage - 1, since).name if stage > 1 else None
         )
-        return Checkpoint(self._name(sharding, shard, stage, version), slices, previous)
+        return Checkpoint(self._name(sharding, shard, stage, since), slices, previous)
 
     @staticmethod
-    def _name(sharding: str, shard: int, stage: int, version: str) -> str:
+    def _name(sharding: str, shard: int, stage: int, state: str) -> str:
         if sharding == SINGLE:
-            return "base" if version == START else f"oracle/{version}"
-        return f"teachers/{sharding}/{shard}/{stage}/{version}"
+            return paths.BASE_NAME if state == START else paths.ORACLE_NAME.format(state=state)
+        return paths.TEACHER_NAME.format(sharding=sharding, shard=shard, slice=stage, state=state)
 
     def parse(self, name: str) -> tuple[str, int, int, str]:
-        """Name of a checkpoint -> (sharding, shard, stage, version)."""
+        """Name of a checkpoint -> (sharding, shard, stage, state)."""
         if name == "base":
             return SINGLE, 1, 1, START
         if name.startswith("oracle/"):
             return SINGLE, 1, 1, name.removeprefix("oracle/")
-        _, sharding, shard, stage, version = name.split("/")
-        return sharding, int(shard), int(stage), version
+        _, sharding, shard, stage, state = name.split("/")
+        return sharding, int(shard), int(stage), state
 
-    def versions(self, seed: int, sharding: str, state: str) -> dict[int, str]:
-        """Shard -> version of its teacher in ``state``."""
+    def teacher_states(self, seed: int, sharding: str, state: str) -> dict[int, str]:
+        """Shard -> the state since which its teacher has been as it is in ``state``."""
         shards, slices = parse_sharding(sharding)
         return {
-            shard: self.version(seed, sharding, shard, range(1, slices + 1), state)
+            shard: self.since(seed, sharding, shard, range(1, slices + 1), state)
             for shard in range(1, shards + 1)
         }
 
-    def teachers(self, seed: int, sharding: str, version: str) -> dict[int, str]:
-        """Shard -> checkpoint of the teachers that got their present weights with ``version``."""
+    def teachers(self, seed: int, sharding: str, state: str) -> dict[int, str]:
+        """Shard -> checkpoint of the teachers that got their present weights in ``state``."""
         _, slices = parse_sharding(sharding)
-        versions = self.versions(seed, sharding, version)
-        return {s: self._name(sharding, s, slices, v) for s, v in versions.items() if v == version}
+        states = self.teacher_states(seed, sharding, state)
+        return {
+            shard: self._name(sharding, shard, slices, since)
+            for shard, since in states.items()
+            if since == state
+        }
 
-    def ensemble_versions(self, seed: int, sharding: str, state: str) -> list[str]:
-        """The versions that the teachers of an ensemble have in ``state``, oldest first."""
+    def ensemble_states(self, seed: int, sharding: str, state: str) -> list[str]:
+        """The states since which the teachers of an ensemble have been as they are in ``state``,
+        oldest first."""
         return sorted(
-            set(self.versions(seed, sharding, state).values()), key=self.order.__getitem__
+            set(self.teacher_states(seed, sharding, state).values()), key=self.order.__getitem__
         )
 
     def checkpoints(self, state: str) -> Iterator[tuple[int, Checkpoint]]:
@@ -159,13 +193,13 @@ class Plan:
                     for stage in range(1, slices + 1):
                         yield seed, self.checkpoint(seed, sharding, shard, stage, state)
 
-    def trained_for(self, seed: int, sharding: str, version: str) -> list[str]:
-        """Names of all checkpoints (of any stage) that exist because of ``version``."""
+    def trained_for(self, seed: int, sharding: str, state: str) -> list[str]:
+        """Names of all checkpoints (of any stage) that exist because of ``state``."""
         shards, slices = parse_sharding(sharding)
         stages = [
             (shard, stage) for shard in range(1, shards + 1) for stage in range(1, slices + 1)
         ]
         names = [
-            self.checkpoint(seed, sharding, shard, stage, version).name for shard, stage in stages
+            self.checkpoint(seed, sharding, shard, stage, state).name for shard, stage in stages
         ]
-        return [name for name in names if self.parse(name)[3] == version]
+        return [name for name in names if self.parse(name)[3] == state]

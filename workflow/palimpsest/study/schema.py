@@ -1,15 +1,13 @@
-"""The schema of a study, and what it finds wrong in the words of this project.
+"""The schema of a study, and its errors in the words of this project.
 
 Imported while the graph is built, so nothing heavy stands here.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import sys
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -17,11 +15,13 @@ import yaml
 
 from palimpsest.data.readers import READERS
 from palimpsest.engine.memory import MEMORY
-from palimpsest.errors import Problem
+from palimpsest.errors import TYPE_NAMES, Problem, choose, quoted
 from palimpsest.methods.registry import METHODS, is_method
 from palimpsest.tracks import TRACKS
 
 SCHEMA_PATH = Path(__file__).resolve().parents[2] / "schemas" / "study.schema.yaml"
+# 5e-5 is a number in YAML 1.2, and text in YAML 1.1, which Python's and Snakemake's readers speak
+EXPONENT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+")
 README = "config/README.md explains each key"
 KINDS = {
     "string": "text",
@@ -32,22 +32,13 @@ KINDS = {
     "object": "a mapping of keys to values",
     "array": "a list",
 }
-FOUND = {
-    str: "text",
-    bool: "a truth value",
-    int: "a whole number",
-    float: "a number",
-    type(None): "nothing",
-    dict: "a mapping",
-    list: "a list",
-}
 
 
 @cache
 def schema() -> dict:
     """The schema, with the names of tracks, readers and methods taken from their dicts, and types,
     bounds and defaults of trainings from their dataclasses."""
-    from palimpsest.study.fields import as_schema
+    from palimpsest.training.fields import as_schema
     from palimpsest.training.settings import Computing, OfRecipe, OfStudy
 
     loaded = yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
@@ -64,13 +55,39 @@ def schema() -> dict:
     return loaded
 
 
+def with_numbers(value: object, node: dict):
+    """``value`` with numbers for texts such as 5e-5, where the schema allows a number and no text,
+    or says nothing, as of a model's config."""
+    node = node if "$ref" not in node else schema()["$defs"][node["$ref"].rpartition("/")[2]] | node
+    if isinstance(value, dict):
+        known, others = node.get("properties", {}), node.get("additionalProperties")
+        others = others if isinstance(others, dict) else {}
+        for key in value:
+            value[key] = with_numbers(value[key], known.get(key, others))
+    elif isinstance(value, list):
+        value[:] = [with_numbers(one, node.get("items", {})) for one in value]
+    elif isinstance(value, str) and EXPONENT.fullmatch(value) and math.isfinite(float(value)):
+        types = _types(node)
+        if not types or ({"integer", "number"} & types and "string" not in types):
+            number = float(value)
+            return int(number) if number.is_integer() and "number" not in types else number
+    return value
+
+
+def _types(node: dict) -> set[str]:
+    """The types that a value may have; none where the schema says nothing."""
+    of = node.get("type", [])
+    inner = (_types(one) for one in node.get("oneOf", ()))
+    return {of, *set().union(*inner)} if isinstance(of, str) else set(of).union(*inner)
+
+
 def schema_problems(config: dict, where: str) -> list[Problem]:
-    """All that the schema finds wrong with a study, each told once. What was found right once is
-    not looked at again."""
+    """All that the schema finds wrong with a study, each once. A study that was correct before is
+    not checked again."""
     try:
         contents = repr(config), repr(schema()), Path(__file__).read_text(encoding="utf-8")
     except (ValueError, RecursionError):
-        # a number of thousands of digits, a mapping that holds itself
+        # a number of thousands of digits, a mapping that contains itself
         return _problems(config, where)
     return (
         []
@@ -82,41 +99,24 @@ def schema_problems(config: dict, where: str) -> list[Problem]:
 def _problems(config: dict, where: str) -> list[Problem]:
     errors = list(_validator()(schema()).iter_errors(config))
     mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
-    told = [
+    reported = [
         error
         for error in errors
         if error.validator != "enum"
         or not (tuple(error.absolute_path) in mistyped or _variant(error))
     ]
-    return list(dict.fromkeys(_explain(error, where) for error in told))
+    return list(dict.fromkeys(_explain(error, where) for error in reported))
 
 
 def _variant(error) -> bool:
-    """Whether what is none of the methods' names is that of a variant."""
+    """Whether a name that is not a method's is that of a variant."""
     return list(error.absolute_path)[:1] == ["methods"] and is_method(error.instance)
-
-
-def shown(value: object, most: int = 80) -> str:
-    """A value of a config for a message; letters of other scripts also by their codes, since some
-    look like Latin ones."""
-    try:
-        text = repr(value)
-        text = text if text.isascii() else f"{text} ({value!a})"
-    except (ValueError, RecursionError):
-        # integers of thousands of digits, mappings that hold themselves
-        return f"{FOUND.get(type(value), type(value).__name__)} too long to show"
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def nearest(word: object, known: Iterable) -> str:
-    near = difflib.get_close_matches(str(word), list(map(str, known)), n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else "choose one of the allowed"
 
 
 @cache
 def _validator() -> type:
-    """JSON Schema takes 1.0 for an integer, Python True for one, YAML `.nan` for a number, and `$`
-    a line break at the end."""
+    """A stricter validator: JSON Schema takes 1.0 for an integer, Python True for one, YAML `.nan`
+    for a number, and `$` a line break at the end."""
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def is_integer(checker, value) -> bool:
@@ -141,18 +141,16 @@ def _validator() -> type:
 
 def _explain(error, where: str) -> Problem:
     key = ".".join(str(part) for part in error.absolute_path) or "the study"
-    place, value, kind, rule = (
-        f"{where}, {key}",
-        error.instance,
-        error.validator,
-        error.validator_value,
-    )
+    place = f"{where}, {key}"
+    value = error.instance
+    kind = error.validator
+    rule = error.validator_value
     if kind == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = [name for name in value if name not in known]
-        remedy = "; ".join(f"{shown(name)}: {nearest(name, known)}" for name in unknown)
+        properties = error.schema.get("properties", {})
+        unknown = [name for name in value if name not in properties]
+        remedy = "; ".join(f"{quoted(name)}: {choose(name, properties)}" for name in unknown)
         return Problem(
-            "unknown key", place, ", ".join(map(shown, unknown)), ", ".join(known), remedy
+            "unknown key", place, ", ".join(map(quoted, unknown)), ", ".join(properties), remedy
         )
     if kind == "required":
         missing = [name for name in rule if name not in value]
@@ -164,11 +162,11 @@ def _explain(error, where: str) -> Problem:
         )
     if kind == "enum":
         return Problem(
-            "unknown value", place, shown(value), ", ".join(map(str, rule)), nearest(value, rule)
+            "unknown value", place, quoted(value), ", ".join(map(str, rule)), choose(value, rule)
         )
     if kind == "type":
         types = [rule] if isinstance(rule, str) else rule
-        found = f"{shown(value)}, {FOUND.get(type(value), 'a ' + type(value).__name__)}"
+        found = f"{quoted(value)}, {TYPE_NAMES.get(type(value), 'a ' + type(value).__name__)}"
         return Problem(
             "wrong type",
             place,
@@ -177,7 +175,9 @@ def _explain(error, where: str) -> Problem:
             _retyped(types, value),
         )
     if kind == "uniqueItems":
-        twice = dict.fromkeys(shown(one) for place, one in enumerate(value) if one in value[:place])
+        twice = dict.fromkeys(
+            quoted(one) for place, one in enumerate(value) if one in value[:place]
+        )
         return Problem(
             "stands more than once",
             place,
@@ -195,20 +195,22 @@ def _explain(error, where: str) -> Problem:
         "minLength": "text that is not empty",
         "minProperties": "at least one key",
     }.get(kind, error.message[:120])
-    return Problem("not allowed", place, shown(value), allowed, README)
+    return Problem("not allowed", place, quoted(value), allowed, README)
 
 
 def _retyped(types: list[str], value: object) -> str:
-    """What to write instead of a value of a wrong type; mostly YAML takes it for something else
-    than its writer."""
+    """What to write instead of a value of a wrong type; mostly YAML reads it otherwise than its
+    writer meant."""
     if value is None:
         return "give a value, or take the key out"
     if isinstance(value, str) and {"integer", "number"} & set(types) and _is_numeric(value):
-        return "write it without quotes; and 5e-5 is text in YAML, 5.0e-5 a number"
+        return "write it without quotes, in a file: in sections, --config takes all for text"
     if isinstance(value, str) and "boolean" in types:
         return "write true or false, without quotes"
     if isinstance(value, float) and "integer" in types and value.is_integer():
         return "write it without a point"
+    if isinstance(value, list) and "array" not in types and "string" in types:
+        return "name one, without brackets"
     if "array" in types and not isinstance(value, dict):
         return "put it in brackets, [...]"
     if "string" in types and not isinstance(value, (dict, list)):

@@ -1,4 +1,4 @@
-"""What differs between kinds of models stands here, and nowhere else: a track is a folder with
+"""All that differs between kinds of models is defined here: a track is a folder with
 
     __init__    TRACK: what the graph must know of it (``Track``), and nothing else
     examples    encoded records
@@ -18,16 +18,17 @@
                                                               while a method changes a model, and
                 extractable(model, tokenizer, examples, n, *names)
                                                               more of them, slower to have
-                KNOWN                                         those that say how well examples are
-                                                              known
+                MEMORIZATION_METRICS                          those that measure memorization
     measure     measure(given, settings)                      -> Measured: scores to numbers
     summary     SCOPE                                         which records its tables are about
                 ATTACKED                                      heading -> (set, metric) of what is
-                                                              told before an attack and after it
+                                                              shown before and after an attack
+                findings(metrics, settings)                   what the newest state says, in
+                                                              sentences
                 sections(metrics, settings)                   its tables, for people
 
-and one line below. Losses, methods and steps are written once, on ``Predictions``. A step is told
-the modules that it needs, so that a number more, or another table, trains and scores nothing anew.
+and one line below. Losses, methods and steps are written once, on ``Predictions``. The modules that
+a step needs are settings, so that a new metric or table does not train or score anything again.
 Only measure, summary and `__init__` do without torch. Imported while the graph is built.
 """
 
@@ -51,17 +52,17 @@ class Track:
     head, encoding, evaluation: keys of the study's sections `data`, `model` and `evaluation` by
     which heads are made, texts are encoded, and models are scored.
 
-    sets: what models are scored on besides what is forgotten. scored: each `set` by itself, so that
-    models which a request leaves alone keep the scores that they have, or all that a `state` needs
-    in one job. beside_oracle: whether the oracle is at hand there, to hold models against.
+    sets: what models are scored on besides what is forgotten. scored: a job scores one `set`, so
+    that models which a request does not change keep their scores, or all sets of a `state`.
+    beside_oracle: whether the oracle is loaded there, to compare models with.
 
     metrics: names of metrics.METRICS that it computes. measured: what its numbers of a method in a
     state are computed from, each as `[MODEL/]FILE`: FILE is a set that is scored (`forget` is all
     that is forgotten in the state), or the `decisions` of the method and the `rules` that made
-    them; MODEL is base or oracle, where it is not the method's own; what is not there is not given.
-    measuring: settings that this takes besides those of every track. around: modules of its folder,
-    each of which computes numbers of a request from the scores before it and after it. compares:
-    methods without which a study of this track proves nothing.
+    them; MODEL is base or oracle, else it is the method's; what is not there is left out.
+    measuring: settings that this takes besides those of every track. around: modules of its folder
+    that compare scores before and after a request, such as `membership`. compares: methods without
+    which a study of this track proves nothing.
     """
 
     fields: tuple[str, ...]
@@ -85,7 +86,7 @@ class Track:
 
     @property
     def needs_forgotten(self) -> bool:
-        """Whether its numbers are of texts that a purge takes away."""
+        """Whether its numbers need texts that a purge removes."""
         return any(file.rpartition("/")[2] == "forget" for file in self.measured)
 
 
@@ -95,5 +96,5 @@ def track_of(name: str) -> Track:
 
 
 def module_of(name: str, part: str) -> str:
-    """The module of a track's folder, as a step is told of it."""
+    """The name of a module of a track's folder."""
     return f"{TRACKS[name]}.{part}"

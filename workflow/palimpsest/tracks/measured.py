@@ -1,4 +1,4 @@
-"""What the `measure` of a track takes and gives."""
+"""What the `measure` of a track takes and returns."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from palimpsest.data.ledger import Request, forgotten_owners
-from palimpsest.tables import ITEM_COLUMNS
+from palimpsest.report.tables import ITEM_COLUMNS
 
 
 @dataclass(frozen=True)
 class Given:
-    """files: by what they hold, as the track's ``measured`` names it, oldest version first; index:
-    records without their texts; requests: of the ledger, none before any; shown: ids of records
-    that an attack showed to the model, and which are left out of all that is measured after it."""
+    """files: by what they hold, as the track's ``measured`` names it, the oldest state first;
+    index: records without their texts; requests: of the ledger, none before any; shown: ids of
+    records that an attack showed to the model, which are left out of all numbers after it."""
 
     files: dict[str, list[Path]]
     index: pd.DataFrame
@@ -33,7 +33,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Measured:
-    """rows: of the tidy table (palimpsest.tables.row); items: of single items, from which
+    """rows: of the tidy table (palimpsest.report.tables.row); items: of single items, from which
     figures draw distributions: ITEM_COLUMNS, and their values; none of most tracks."""
 
     rows: list[dict]

@@ -19,10 +19,10 @@ RIDGE = 1e-12  # of the mean of K's diagonal: gradients that are parallel, or 0,
 
 def gram(gradients: Mapping[str, Gradients]) -> np.ndarray:
     """(m, m) inner products in float64, in the order of the mapping."""
-    found = list(gradients.values())
-    products = np.zeros((len(found), len(found)))
-    for i, one in enumerate(found):
-        for j, other in enumerate(found[: i + 1]):
+    vectors = list(gradients.values())
+    products = np.zeros((len(vectors), len(vectors)))
+    for i, one in enumerate(vectors):
+        for j, other in enumerate(vectors[: i + 1]):
             total = sum((one[name].double() * other[name].double()).sum() for name in one)
             products[i, j] = products[j, i] = float(total)
     return products
@@ -56,10 +56,10 @@ def shortest_weights(products: np.ndarray) -> np.ndarray:
     in the convex hull of the gradients (MGDA, Desideri 2012). Against it no loss grows to first
     order; it is 0 where no direction lowers all of them.
 
-    Exact: of every subset the shortest vector of its affine hull, where that lies inside; so for
-    few losses alone (2^m subsets).
+    Exact: tries the shortest vector of the affine hull of every subset, where that lies inside; so
+    for few losses alone (2^m subsets).
     """
-    size, best, found = len(products), np.inf, np.zeros(len(products))
+    size, best, shortest = len(products), np.inf, np.zeros(len(products))
     ridge = RIDGE * max(products.trace() / size, np.finfo(float).tiny)
     for count in range(1, size + 1):
         for chosen in map(list, combinations(range(size), count)):
@@ -67,9 +67,9 @@ def shortest_weights(products: np.ndarray) -> np.ndarray:
             weights = np.linalg.solve(part + ridge * np.eye(count), np.ones(count))
             weights /= weights.sum()
             if (weights >= 0).all() and (squared := weights @ part @ weights) < best:
-                best, found = squared, np.zeros(size)
-                found[chosen] = weights
-    return found
+                best, shortest = squared, np.zeros(size)
+                shortest[chosen] = weights
+    return shortest
 
 
 def norms(products: np.ndarray) -> np.ndarray:
@@ -78,5 +78,5 @@ def norms(products: np.ndarray) -> np.ndarray:
 
 
 def length(products: np.ndarray, weights: np.ndarray) -> float:
-    """That of the combination with these weights."""
+    """Length of the combination with these weights."""
     return float(np.sqrt(max(weights @ products @ weights, 0.0)))

@@ -23,7 +23,7 @@ class Examples(Protocol):
 
 @dataclass(frozen=True)
 class Wrapped:
-    """Examples whose batches hold more than their own; what that is, a subclass says."""
+    """Examples whose batches hold further entries, which a subclass defines."""
 
     examples: Examples
 
@@ -72,7 +72,7 @@ class WithConstants(Wrapped):
 
 @dataclass(frozen=True)
 class Masked(Wrapped):
-    """Texts of which only some of the tokens that count still do: ``keep`` (N,) bool, one for each
+    """Texts in which only some of the counted tokens still count: ``keep`` (N,) bool, one for each
     prediction of all examples, in their order. ValueError where a text has none left."""
 
     keep: np.ndarray
@@ -100,8 +100,8 @@ class Masked(Wrapped):
 
 @dataclass(frozen=True)
 class Paired(Wrapped):
-    """Two sets of as many examples, which batches hold side by side: those of ``other`` under names
-    that begin with ``other_``. What counts is that of the first."""
+    """Two sets of equally many examples, which batches hold side by side: those of ``other`` under
+    names that begin with ``other_``. Only predictions of the first set count."""
 
     other: Examples
 
@@ -119,6 +119,6 @@ class Paired(Wrapped):
 
 
 def other_of(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The second half of a batch of ``Paired``, by its own names."""
+    """The second half of a batch of ``Paired``, without the prefix of its names."""
     names = [name for name in batch if name.startswith("other_")]
     return {name.removeprefix("other_"): batch[name] for name in names}

@@ -1,4 +1,4 @@
-"""The one training loop, on accelerate: device, precision and several processes come from it."""
+"""The one training loop, on accelerate, which handles device, precision and several processes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from palimpsest.devices import device_of
 from palimpsest.errors import Problem, UserError
+from palimpsest.models.devices import device_of
 from palimpsest.randomness import seed_of
 from palimpsest.training.objective import Gradients, Objective
 from palimpsest.training.progress import Progress
+from palimpsest.training.report import processor
 from palimpsest.training.resume import drop_state, load_state, save_state
 from palimpsest.training.schedule import SCHEDULES
 from palimpsest.training.settings import Computing, Training
@@ -39,24 +40,30 @@ def train(
     watch: Watch | None = None,
     masks: Masks | None = None,
     goes_on: bool = False,
+    spent: dict[str, int] | None = None,
 ) -> tuple[torch.nn.Module, dict]:
-    """Train ``model`` to minimise ``objective`` and return it with what it took.
+    """Train ``model`` to minimise ``objective`` and return it with a report.
 
-    names key every draw: the order of examples, and dropout, which is seeded anew at each update;
+    names seed every draw: the order of examples, and dropout, which is seeded anew at each update;
     so a run that is resumed at any update ends in the same bits. watch(model, what it gave before)
     is called before the first update and after each epoch: it gives numbers for the report, and
     whether to stop. The report holds steps, tokens, examples, seconds, peak memory in MB, the loss
     curve as [update, loss in nats] pairs, and what was watched.
 
-    A loss that is not finite, or what is watched, ends the training with a UserError. The last
-    state that was saved and from which the training went on with a finite loss is kept: the weights
-    that gave this one are ruined already. States are saved every ``checkpoint_seconds``, and at the
-    end of an epoch unless that takes more than a twentieth of the time; the last one always where
-    something ``goes_on`` from here.
+    A loss, or a watched number, that is not finite ends the training with a UserError. The last
+    saved state from which the training went on with a finite loss is kept: the weights that gave
+    this one are ruined already. States are saved every ``checkpoint_seconds``, and at the end of an
+    epoch unless that takes more than a twentieth of the time; the last one always where something
+    ``goes_on`` from here. An objective that makes new examples makes them from the weights at the
+    start of an epoch: its states are saved only there, so that a resume makes the same ones.
+
+    ``spent``, tokens by where they were spent outside of the loop, is saved with each state, and
+    updated to what it was then by a resume.
     """
+    spent = {} if spent is None else spent
     torch.set_num_threads(computing.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # For finding bugs; costs some per cent and changes no result.
+    # Filling is for finding bugs; it takes some per cent of the time and changes no result.
     torch.utils.deterministic.fill_uninitialized_memory = False
     on_cpu = device_of(computing.gpus).type == "cpu"
     accelerator = Accelerator(mixed_precision=computing.precision, cpu=on_cpu)
@@ -66,6 +73,7 @@ def train(
         groups, lr=training.learning_rate, betas=training.betas, fused=True
     )
     done, totals = load_state(resume, fingerprint, model, optimizer)
+    spent.update(totals.pop("spent", {}))
     totals = totals or {
         "tokens": 0, "examples": 0, "seconds": 0.0, "curve": [], "watched": [], "stopped": False
     }  # fmt: skip
@@ -77,7 +85,18 @@ def train(
     keep_every = max(1, steps // CURVE_POINTS)
     progress = Progress(steps, start=done)
     began = saved = time.monotonic()
-    taken = 0.0  # by the last saving
+    newest, taken = done, 0.0  # the last saved state, and the seconds that saving it took
+
+    def save() -> None:
+        nonlocal saved, taken, newest
+        if not accelerator.is_main_process:
+            return
+        starts, plain = time.monotonic(), accelerator.unwrap_model(model)
+        told = totals | {"spent": spent}
+        save_state(resume, made, fingerprint, plain, optimizer, told)
+        newest, saved = made, time.monotonic()
+        taken = saved - starts
+
     before, watched, made = totals["seconds"], 0.0, done
     for step in range(done, steps):
         epoch = step // per_epoch
@@ -86,6 +105,9 @@ def train(
         if totals["stopped"]:
             break
         if step == done or step % per_epoch == 0:
+            if objective.refresh:
+                model.eval()  # as after a resume
+                torch.manual_seed(seed_of(*names, "refresh", epoch))
             current = objective.before(epoch)
             batches = current.epoch(epoch, batch_size, names)
         batch = batches[step % per_epoch]
@@ -108,27 +130,26 @@ def train(
             totals["curve"].append([made, round(value, 6)])
         progress.update(made, value, tokens)
         since = time.monotonic() - saved
-        due = since >= computing.checkpoint_seconds or (goes_on and made == steps)
-        if accelerator.is_main_process and (due or (made % per_epoch == 0 and since >= 20 * taken)):
-            starts = time.monotonic()
-            save_state(
-                resume, made, fingerprint, accelerator.unwrap_model(model), optimizer, totals
-            )
-            saved = time.monotonic()
-            taken = saved - starts
+        ends = made % per_epoch == 0
+        due = since >= computing.checkpoint_seconds and (ends or not objective.refresh)
+        if due or (ends and since >= 20 * taken):
+            save()
     else:
-        if watch:
+        if watch and len(totals["watched"]) <= training.epochs:
             _watched(watch, model, steps, totals, resume)
+    if goes_on and made > newest:
+        save()
     progress.close()
     device = accelerator.device
-    report = totals | {"steps": made, "device": str(device), "peak_mb": _peak_mb(device)}
+    report = totals | {"steps": made, "peak_mb": _peak_mb(device)}
+    report |= {"device": str(device), "processor": processor()}
     selection.release()
     return accelerator.unwrap_model(model), report
 
 
 def _ruined(what: str, found: str, resume: Path, updates: int) -> UserError:
-    """Of weights that gave a number that is none, after so many updates: their state is not
-    kept."""
+    """The error for weights that gave a number that is not finite, after so many updates: their
+    state is removed."""
     kept = drop_state(resume, updates)
     where = (
         f"the state after update {kept} is kept in {resume}"
@@ -141,7 +162,7 @@ def _ruined(what: str, found: str, resume: Path, updates: int) -> UserError:
 def _watched(
     watch: Watch, model: torch.nn.Module, updates: int, totals: dict, resume: Path
 ) -> float:
-    """Seconds that it took: they are no training."""
+    """Watch the model; returns the seconds that it took, which are no training."""
     began = time.monotonic()
     model.eval()
     with torch.inference_mode():
@@ -158,7 +179,8 @@ def _watched(
 class _Selection:
     """The parameters that are trained, or elements of them: what is not selected keeps its bits.
 
-    A gradient of 0 would not be enough: the optimiser's weight decay moves what it is given.
+    A gradient of 0 would not be enough: the optimiser's weight decay moves every weight that it is
+    given.
     """
 
     def __init__(self, model: torch.nn.Module, masks: Masks | None):
@@ -179,7 +201,8 @@ class _Selection:
                 self.frozen.append(parameter.requires_grad_(False))
 
     def keep(self) -> list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor]]:
-        """Before an update: gradients of what is not selected are 0; what is put back after it."""
+        """Before an update: set the gradients of what is not selected to 0; returns what is put
+        back after it."""
         for parameter, mask in self.partly:
             if parameter.grad is not None:
                 parameter.grad.mul_(mask.to(parameter.grad.device))
@@ -207,7 +230,7 @@ class _Update:
     names: tuple
 
     def made(self, optimizer, selection: _Selection) -> float:
-        """Make it; returns the joined mean, in nats. Of a loss that is not finite none is made."""
+        """Make the update, unless the loss is not finite; returns the joined mean, in nats."""
         means = self._means()
         value = float(self.objective.joined(means))
         if math.isfinite(value):
@@ -220,13 +243,13 @@ class _Update:
         return value
 
     def _means(self) -> dict[str, torch.Tensor]:
-        """Means of the parts; the gradient to go against is left with the parameters."""
+        """Means of the parts; the parameters hold the gradient to go against."""
         objective = self.objective
         if objective.direction:
             return self._directed()
         if objective.join and self._whole():
             return self._at_once()
-        # How each part weighs is known after a pass over the whole batch.
+        # The weight of each part follows from a pass over the whole batch.
         constant = {name: torch.zeros(()) for name in objective.parts}
         return self._passed(objective.slopes(self._passed(None) if objective.join else constant))
 
@@ -284,13 +307,14 @@ class _Update:
         return {name: mean.detach() for name, mean in means.items()}
 
     def _directed(self) -> dict[str, torch.Tensor]:
-        """Means, and of the gradients of the single ones what ``direction`` makes of them."""
+        """Means of the parts; the parameters hold what ``direction`` makes of the gradients of the
+        single means."""
         self._seed()
-        means, found = {}, {}
+        means, gradients = {}, {}
         for name in self.objective.parts:
             means[name] = self._part(name, dict.fromkeys(self.objective.parts, 1.0))
-            found[name] = self._taken()
-        direction = self.objective.direction(found)
+            gradients[name] = self._taken()
+        direction = self.objective.direction(gradients)
         for name, parameter in self._trained():
             parameter.grad = direction[name].to(parameter.dtype)
         return means
@@ -300,13 +324,13 @@ class _Update:
         return [(name, parameter) for name, parameter in named if parameter.requires_grad]
 
     def _taken(self) -> Gradients:
-        """The gradients that a backward pass left, which are taken away."""
-        found = {}
+        """The gradients that a backward pass left, removed from the parameters."""
+        gradients = {}
         for name, parameter in self._trained():
             grad = parameter.grad
-            found[name] = torch.zeros_like(parameter) if grad is None else grad
+            gradients[name] = torch.zeros_like(parameter) if grad is None else grad
             parameter.grad = None
-        return found
+        return gradients
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]:

@@ -44,16 +44,19 @@ class Part:
 class Objective:
     """Parts by name; epochs are those of the first.
 
-    Their means are joined to one loss by ``weights`` (1 each unless told), or by ``join``, which
+    Their means are joined to one loss by ``weights`` (1 each by default), or by ``join``, which
     takes and gives tensors () and may be any differentiable function. The update follows the
     gradient of that loss, or what ``direction`` makes of the gradients of the means of the single
     parts: it takes and gives Gradients, and the optimiser goes against what it gives.
 
-    refresh(epoch) gives new examples, by part, before an epoch; the first part keeps its count.
+    refresh(epoch) gives new examples, by part, before an epoch; the first part keeps its count. It
+    may use the model, which is in eval mode, and torch's random numbers, which are seeded: a run
+    that is killed goes on from the start of an epoch and asks for the same examples again. What it
+    takes over from earlier epochs must come from `Run.kept`, under a name that holds the epoch.
     watched(model, what was watched before) gives numbers by name, before the first update and after
     each epoch. stops(all that was watched) says whether to end there. ``confirmed`` gives further
-    numbers, slower to have, which are asked before the first update and where ``stops`` holds
-    without them; then it is asked again.
+    numbers, which are slow to compute: before the first update, and where ``stops`` holds without
+    them; it is then asked again with them.
     """
 
     parts: dict[str, Part]
@@ -81,14 +84,14 @@ class Objective:
             name: replace(part, examples=new.get(name, part.examples))
             for name, part in self.parts.items()
         }
-        found = replace(self, parts=parts)
-        counts = [len(one.first.examples.lengths) for one in (self, found)]
+        refreshed = replace(self, parts=parts)
+        counts = [len(one.first.examples.lengths) for one in (self, refreshed)]
         if counts[0] != counts[1]:
             raise ValueError(f"the first part has {counts[1]} examples, not {counts[0]} as before")
-        return found
+        return refreshed
 
     def epoch(self, number: int, batch_size: int, names: tuple) -> list[dict[str, np.ndarray]]:
-        """Indices of each part in each batch of an epoch, all of like length.
+        """Indices of each part in each batch of an epoch, all of similar length.
 
         A further part goes through its examples in random order, again and again, so that counts of
         draws never differ by more than one.
@@ -134,6 +137,7 @@ class Objective:
 
 
 def _matched(batches: list[np.ndarray], others: list[np.ndarray]) -> list[np.ndarray]:
-    """The others as they come, but the batch that is not full with the one that is not full."""
+    """The others, ordered so that their batch that is not full goes with the one that is not
+    full."""
     order = np.argsort(np.argsort([len(batch) for batch in batches], kind="stable"))
     return [sorted(others, key=len)[place] for place in order]

@@ -41,8 +41,8 @@ def save_state(folder: Path, step: int, fingerprint: str, model, optimizer, tota
 
 
 def drop_state(folder: Path, step: int) -> int | None:
-    """Remove the state after ``step`` updates, if there is one: its weights are ruined. The step of
-    the newest other one."""
+    """Remove the state after ``step`` updates, if there is one: its weights are ruined. Returns the
+    step of the newest one left."""
     shutil.rmtree(folder / f"step{step}", ignore_errors=True)
     return next((_step(path) for path in _states(folder)), None)
 

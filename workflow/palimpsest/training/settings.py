@@ -35,8 +35,8 @@ class Training:
     Rate, epochs, batch and linear decay are open-unlearning's; its weight decay of 0.01 and its
     epoch of warm-up on TOFU, which NPO's authors have, too, are left to studies. The gradient is
     clipped at 1, as transformers' Trainer does. batch_size: None takes all examples at once.
-    micro_batch_size: examples of a forward pass, all of the batch unless told. dropout: whether the
-    model's acts.
+    micro_batch_size: examples of a forward pass; None takes the whole batch. dropout: whether the
+    model's is active.
     """
 
     learning_rate: Rate = 1e-5
@@ -53,7 +53,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Computing:
-    """How a training is computed, which is no setting of what it minimises.
+    """How a training is computed, not what it minimises.
 
     threads and precision change the last bits; checkpoint_seconds, how often the state is saved to
     resume from, changes none.
@@ -85,8 +85,8 @@ class OfRecipe(Training):
 
 
 def settings_from(values: Mapping, kind: type[Training] = Training) -> tuple[Training, Computing]:
-    """Both from one mapping, as a study's section `training` has them; TypeError for another
-    key."""
+    """Training and Computing from one mapping, such as a study's section `training`; TypeError for
+    another key."""
     apart = {field.name for field in fields(Computing)} & set(values)
     training = {name: value for name, value in values.items() if name not in apart}
     return settings_of(kind, training), Computing(**{name: values[name] for name in apart})

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from palimpsest.data.candidates import no_candidates
-from palimpsest.data.tables import read_table_records
+from palimpsest.data.columns import read_table_records
+
+OPTIONS = ("encoding", "quotes", "separator", "header", "txt")  # keys that say how to read a file
 
 candidates = no_candidates
 
 
 def read(data: dict, paths: list[Path]):
-    options = {name: data[name] for name in ("encoding", "quotes") if name in data}
-    return read_table_records(paths, data.get("columns", {}), data.get("keep", ()), **options), data
+    options = {name: data[name] for name in OPTIONS if name in data}
+    asked = data.get("drop", {}).get("where", ())
+    columns, keep = data.get("columns", {}), data.get("keep", ())
+    return read_table_records(paths, columns, keep, asked, **options), data

@@ -14,6 +14,6 @@ def read(data: dict, paths: list[Path]):
 
 
 def candidates(data: dict, paths: list[Path]):
-    found, unmatched = tofu_candidates(paths, read_tofu(paths, authors=data["authors"]))
+    rows, unmatched = tofu_candidates(paths, read_tofu(paths, authors=data["authors"]))
     logging.info("items of the perturbed files that no record has: %s", unmatched)
-    return found
+    return rows

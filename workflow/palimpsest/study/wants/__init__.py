@@ -1,4 +1,4 @@
-"""What each job needs, stage by stage: one class a rule, asked by the rule of that name."""
+"""What each job needs, stage by stage: one class for each rule, which asks it by its name."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ WANTS = {
     "extra_set": data.ExtraSet,
     "sample_set": data.SampleSet,
     "forget_set": data.ForgetSet,
+    "describe": shared.Describe,
     "tokenizer": shared.Tokenizer,
     "pretrain": shared.Pretrain,
     "train": train.Train,
@@ -44,5 +45,6 @@ WANTS = {
     "fingerprint": certificates.Fingerprint,
     "certificate": certificates.Certificate,
     "certificate_page": certificates.CertificatePage,
+    "certificate_signature": certificates.CertificateSignature,
     "audit": certificates.Audit,
 }

@@ -1,12 +1,13 @@
-"""Attacks on models that are to have forgotten, and on those that they are held against."""
+"""Attacks on models after unlearning, and on those that they are compared with."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from palimpsest.attacks.registry import attack_of
+from palimpsest.data.shards import SINGLE
+from palimpsest.methods.settings import options_of
 from palimpsest.study import paths
-from palimpsest.study.plan import SINGLE
 from palimpsest.study.study import Study
 from palimpsest.study.wants.methods import attack_folder, attacked, model_folder, with_text
 from palimpsest.study.wants.shared import saving
@@ -15,7 +16,7 @@ from palimpsest.study.wants.want import Files, Want, argument
 
 
 def attack_reports(study: Study) -> list[str]:
-    """What attacks on models of the newest state told of their way."""
+    """Reports of attacks on models of the newest state."""
     latest = study.plan.latest
     return [
         study.report(seed, attack_folder(attack, model, latest))
@@ -34,7 +35,7 @@ class Attack(Want):
         return self.study.weights(w.seed, model_folder(w.attacked, w.state))
 
     def forgotten(self, template: str, w) -> list[str]:
-        """All that is to have been forgotten by then."""
+        """Sets of all requests up to the state whose text is still there."""
         return [self.path(template, request=name) for name in with_text(self.study, w.state)]
 
     def inputs(self, w) -> Files:
@@ -52,15 +53,15 @@ class Attack(Want):
 
     def settings(self, w):
         return {
-            "study": self.study.name,
+            "study": self.study.seed_name,
             "seed": int(w.seed),
             "attack": w.attack,
             "implementation": attack_of(w.attack).module,
             "attacked": w.attacked,
             "state": w.state,
-            "options": self.config["attacks"][w.attack],
+            "options": options_of(w.attack, self.config["attacks"]),
             "track": self.study.module("model"),
-            "scorer": self.study.module("memory"),
+            "memory": self.study.module("memory"),
             "head": self.study.head,
             "model": self.study.encoding,
             "ngram": self.config["evaluation"]["ngram"],

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from palimpsest.data.ledger import START
+from palimpsest.data.shards import SINGLE
 from palimpsest.methods.registry import method_of
 from palimpsest.study import paths
-from palimpsest.study.plan import SINGLE
 from palimpsest.study.wants.data import OfLedger, forgotten, request_files
 from palimpsest.study.wants.scores import ensemble_scores
 from palimpsest.study.wants.want import Files
 
 
 class OfState(OfLedger):
-    """A job about a state: everybody who is forgotten in it is left out, or looked at alone."""
+    """A job about a state: the owners who are forgotten in it are left out, or are its only
+    subject."""
 
     def marks(self, w):
         return [forgotten(self.study, w.state)]
@@ -27,18 +28,21 @@ class Decide(OfState):
     named = ("scores",)
 
     def inputs(self, w) -> Files:
-        return {"scores": self.scores(w), "requests": request_files(self.study, w.state)}
+        """The scores of teachers depend on evidence of the requests already, others do not."""
+        needs = method_of(w.method).needs
+        requests = request_files(self.study, w.state) if needs in ("base", "model") else []
+        return {"scores": self.scores(w), "requests": requests}
 
     def scores(self, w) -> list[str]:
         needs = method_of(w.method).needs
         if needs == "model":
-            names = {"model": w.method, "version": w.state, "set": "heldout"}
+            names = {"model": w.method, "state": w.state, "set": "heldout"}
             return [self.path(paths.SCORES, seed=w.seed, **names)]
         if needs == "base":
             return ensemble_scores(self.study, w.seed, SINGLE, START)
         shardings = self.config["sharding"] if needs == "teachers" else [SINGLE]
-        found = (ensemble_scores(self.study, w.seed, one, w.state) for one in shardings)
-        return [path for scores in found for path in scores]
+        by_sharding = (ensemble_scores(self.study, w.seed, one, w.state) for one in shardings)
+        return [path for scores in by_sharding for path in scores]
 
     def settings(self, w):
         method = method_of(w.method)
@@ -58,10 +62,7 @@ class Epsilon(OfState):
     named = ("scores",)
 
     def inputs(self, w) -> Files:
-        return {
-            "scores": ensemble_scores(self.study, w.seed, w.sharding, w.state),
-            "requests": request_files(self.study, w.state),
-        }
+        return {"scores": ensemble_scores(self.study, w.seed, w.sharding, w.state)}
 
     def settings(self, w):
         return {

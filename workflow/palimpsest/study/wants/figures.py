@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 from palimpsest.attacks.registry import facts as attack_facts
 from palimpsest.data.ledger import START
-from palimpsest.figures import FIGURES
 from palimpsest.methods.registry import facts, method_of
+from palimpsest.plots.registry import FIGURES
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.attacks import attack_reports
@@ -13,7 +16,8 @@ from palimpsest.study.wants.measure import metrics_described, still_there
 from palimpsest.study.wants.methods import method_folder, methods_in, served_both_ways
 from palimpsest.study.wants.want import Files, Want
 
-FORMATS = ("svg", "png", "pdf")  # the report shows the first that a study asks for
+CAPTIONS = Path(__file__).resolve().parents[3] / "report"
+FORMATS = ("svg", "png", "pdf")  # in the order in which a page names them
 
 
 def formats(study: Study) -> tuple[str, ...]:
@@ -81,8 +85,8 @@ def truth_files(study: Study) -> list[str]:
 
 
 def watched_files(study: Study) -> list[str]:
-    """Reports of what methods did for the newest request. A purge takes them with the models: their
-    figure then stays as it was drawn."""
+    """Reports of methods for the newest request. A purge removes them with the models: their figure
+    then stays as it was drawn."""
     latest = study.plan.latest
     methods = [
         name
@@ -94,6 +98,12 @@ def watched_files(study: Study) -> list[str]:
         for seed in study.plan.seeds
         for name in methods
     ]
+
+
+@cache
+def caption(figure: str) -> str:
+    """What stands below a figure: what it shows, and how to read it."""
+    return (CAPTIONS / f"{figure}.rst").read_text(encoding="utf-8")
 
 
 class Figure(Want):
@@ -112,15 +122,21 @@ class Figure(Want):
 
     def settings(self, w):
         both = {"orders": served_both_ways(self.study)} if w.figure == "sequence" else {}
+        allowed = {"eps": self.config["fairness"]["eps"]} if w.figure == "epsilon" else {}
         of_attacks = FIGURES[w.figure].further == "attacks"
         attacks = {"attacks": attack_facts(self.config["attacks"])} if of_attacks else {}
         return {
             "figure": f"palimpsest.plots.{w.figure}",
             "further": FIGURES[w.figure].further,
+            "least": FIGURES[w.figure].least,
             **self.study.chosen("figures", "width", "dpi"),
+            "study": self.study.name,
+            "shows": FIGURES[w.figure].shows,
+            "caption": caption(w.figure),
             "families": self.config["fairness"]["groups"],
             "states": self.plan.shown,
             "methods": facts(self.config["methods"]),
             **attacks,
+            **allowed,
             **both,
         }

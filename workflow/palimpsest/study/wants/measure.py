@@ -8,10 +8,10 @@ from pathlib import Path
 from palimpsest.attacks.registry import facts as attack_facts
 from palimpsest.attacks.registry import split
 from palimpsest.data.ledger import START
+from palimpsest.data.shards import SINGLE, parse_sharding
 from palimpsest.methods.registry import facts, is_method
-from palimpsest.metrics import COST, described
+from palimpsest.metrics import COST, DATA, described
 from palimpsest.study import paths
-from palimpsest.study.plan import SINGLE
 from palimpsest.study.study import Study
 from palimpsest.study.wants.decide import OfState
 from palimpsest.study.wants.methods import (
@@ -36,8 +36,8 @@ def metrics_described(study: Study) -> dict:
 
 
 def still_there(study: Study, files: dict[str, str]) -> list[str]:
-    """files: path -> the name of its numbers. Paths of those that are made and, of those that a
-    purge froze, of those that are there."""
+    """files: path -> the name of its numbers. Paths of files that are made, and of files frozen by
+    a purge that exist."""
     gone = frozen(study)
     return [path for path, name in files.items() if name not in gone or Path(path).is_file()]
 
@@ -54,7 +54,7 @@ def metric_files(study: Study) -> list[str]:
 
 
 class Numbers(OfState):
-    """What all numbers of a job are labelled with."""
+    """A job whose numbers have common labels."""
 
     def labels(self, w) -> dict:
         labels = {"seed": int(w.seed), "state": w.state}
@@ -62,13 +62,13 @@ class Numbers(OfState):
 
 
 class Measured(Numbers):
-    """Numbers that a module of the track computes of files, which are given by what they hold."""
+    """Numbers that a module of the track computes from files, which are given by what they hold."""
 
     step = "measure"
     names_modules = True
 
     def given(self, w) -> Files:
-        """What files hold -> the files, oldest version first."""
+        """What files hold -> the files, the oldest state first."""
         raise NotImplementedError
 
     def inputs(self, w) -> Files:
@@ -84,7 +84,7 @@ class Measured(Numbers):
 
 
 class Measure(Measured):
-    """Of a method in a state."""
+    """Numbers of a method in a state."""
 
     def given(self, w) -> Files:
         """As the track names them, [MODEL/]FILE; what is not there is left out."""
@@ -104,6 +104,7 @@ class Measure(Measured):
     def settings(self, w):
         of_study = {
             "space": self.study.space,
+            "truth": self.config["evaluation"]["truth"],
             "families": sorted(self.config["groups"]),
             "classes": self.config["data"]["classes"],
             **self.study.chosen("fairness", "cost_fp", "cost_fn"),
@@ -114,7 +115,7 @@ class Measure(Measured):
         return {**self.of_module(w, "measure"), "method": method, **attacked, **further}
 
     def attack(self, w) -> list[str]:
-        """What the attack tells of itself, on a model after one."""
+        """The report of the attack, where the model is measured after one."""
         model, attack = split(w.method)
         return [self.study.report(w.seed, attack_folder(attack, model, w.state))] if attack else []
 
@@ -126,7 +127,7 @@ class Measure(Measured):
 
 
 class MeasureAround(Measured):
-    """Of a request, before it and after it, by the models of a sharding, or by the one that a
+    """Numbers before and after a request: of the models of a sharding, or of the model that a
     method started from and the one that it made."""
 
     def given(self, w) -> Files:
@@ -149,7 +150,7 @@ class MeasureAround(Measured):
         return ensemble_scores(self.study, w.seed, w.who, state, set_)
 
     def method(self, w) -> dict[str, str]:
-        """What the models are called before the request and after it."""
+        """Names of the models before and after the request."""
         if is_method(w.who):
             return {"before": w.who, "after": w.who}
         single = w.who == SINGLE
@@ -163,7 +164,7 @@ class MeasureAround(Measured):
 
 
 class Cost(Numbers):
-    """Of what was trained again for a request."""
+    """Cost of what was trained again for a request."""
 
     step = "cost"
     named = ("trained",)
@@ -176,11 +177,11 @@ class Cost(Numbers):
         epochs = self.config["training"]["epochs"]
         return {**self.labels(w), "sharding": w.sharding, "epochs": epochs}
 
-    marks, arguments = Want.marks, Want.arguments  # reports are not of owners
+    marks, arguments = Want.marks, Want.arguments  # it reads no ledger
 
 
 class CostOfMethod(Cost):
-    """Of what a method trained for a request: its model, and its auxiliaries."""
+    """Cost of what a method trained for a request: its model, and its auxiliaries."""
 
     def inputs(self, w) -> Files:
         nodes = [asked.node for asked in auxiliaries_of(self.study, w.method).values()]
@@ -195,17 +196,26 @@ class CostOfMethod(Cost):
 class Tabulate(Want):
     step = "tabulate"
     names_modules = True
-    named = ("metrics",)
+    named = ("metrics", "evidence", "data")
+    undated = frozenset({"data"})  # other records have other numbers
 
     def inputs(self, w) -> Files:
-        return {"metrics": metric_files(self.study)}
+        newest = self.plan.shown[-1]
+        evidence = [self.path(paths.REQUEST, request=newest)] if newest != START else []
+        data = [self.path(paths.RECORDS_REPORT)]
+        return {"metrics": metric_files(self.study), "evidence": evidence, "data": data}
 
     def settings(self, w):
         return {
             "families": self.config["fairness"]["groups"],
             "states": self.plan.shown,
             "level": self.config["evaluation"]["level"],
-            "metrics": metrics_described(self.study),
+            "metrics": described([*COST, *DATA, *self.study.track.metrics]),
+            "study": self.study.name,
+            "model": self.study.model_name,
+            "salt": self.config["salt"],
+            "seeds": self.config["seeds"],
+            "shardings": [one for one in self.study.served if parse_sharding(one)[0] > 1],
             "methods": facts(self.config["methods"]),
             "attacks": attack_facts(self.config["attacks"]),
             "summary": self.study.module("summary"),

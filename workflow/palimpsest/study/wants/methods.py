@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from palimpsest.attacks.registry import AFTER
 from palimpsest.data.ledger import START
-from palimpsest.data.shards import parse_sharding
+from palimpsest.data.shards import SINGLE, parse_sharding
+from palimpsest.errors import Problem, UserError
 from palimpsest.methods.contract import Auxiliary
 from palimpsest.methods.registry import method_of, without_variant
-from palimpsest.methods.settings import at_once, both_orders, option, same_at_first
+from palimpsest.methods.settings import at_once, both_orders, chosen, same_at_first
 from palimpsest.study import paths
-from palimpsest.study.plan import SINGLE, Checkpoint
+from palimpsest.study.plan import Checkpoint
 from palimpsest.study.study import Study
 
 # --- in which state -------------------------------------------------------------------------------
@@ -20,9 +21,9 @@ from palimpsest.study.study import Study
 
 @cache
 def methods_in(study: Study, state: str, purged: str | None = None) -> list[str]:
-    """Methods that are evaluated in a state of a study that is purged up to ``purged`` (as it is
-    now, if that is not said): before any request the oracle is the base; `latest` keeps neither, a
-    purge leaves no base, nor what was made from it."""
+    """Methods that are evaluated in a state, of a study that is purged up to ``purged`` (default:
+    as it is now). Before any request the oracle is the base; `latest` keeps neither; a purge leaves
+    neither the base nor what was made from it."""
     purged = study.plan.purged if purged is None else purged
     needs = {"teachers"}
     if study.compares:
@@ -30,9 +31,9 @@ def methods_in(study: Study, state: str, purged: str | None = None) -> list[str]
         needs |= {"oracle"} if state != START else set()
         needs |= {"model"} if state != START and purged == START else set()
     names = study.config["methods"]
-    found = [name for name in names if method_of(name).needs in needs]
+    evaluated = [name for name in names if method_of(name).needs in needs]
     first = study.plan.order[state] == 1
-    return [name for name in found if not (first and same_at_first(name, names, study.options))]
+    return [name for name in evaluated if not (first and same_at_first(name, names, study.options))]
 
 
 @cache
@@ -60,7 +61,8 @@ def numbers_in(study: Study, state: str, purged: str | None = None) -> list[str]
 
 @cache
 def frozen(study: Study) -> frozenset[str]:
-    """Numbers of what was purged: nothing makes them, they are files that stay as they are."""
+    """Files of numbers of purged states. They cannot be computed again, so no rule makes them, and
+    those that exist are kept."""
     if not study.is_purged:
         return frozenset()
     states = study.plan.names
@@ -77,19 +79,19 @@ def before(study: Study, state: str) -> str:
 
 
 def method_folder(method: str, state: str) -> str:
-    """Folder below that of the seed of the model that a method made for a state."""
-    return f"methods/{method}/{state}"
+    """Folder, within that of the seed, of the model that a method made for a state."""
+    return paths.METHOD_NAME.format(method=method, state=state)
 
 
 def started_from(study: Study, method: str, state: str) -> str:
-    """The state of the model that a method starts from: that before the request, or r0, the base's,
+    """The state of the model that a method starts from: that before the request, or r0 (the base)
     where it forgets all requests at once."""
     return START if at_once(method, study.options) else before(study, state)
 
 
 def unlearned(study: Study) -> list[tuple[str, str]]:
-    """(method, state) of each model that a method makes: to be evaluated, or for that of the next
-    request to start from."""
+    """(method, state) of each model that a method makes: to be evaluated, or to start from at the
+    next request."""
     names = [name for name in methods_in(study, study.plan.latest) if method_of(name).trains]
     return [
         (name, state)
@@ -108,25 +110,27 @@ def served_both_ways(study: Study) -> dict[str, str]:
 
 # --- attacks --------------------------------------------------------------------------------------
 
-ATTACKED = ("model", "base", "oracle")  # what methods need whose models are attacked
+ATTACKED = ("model", "base", "oracle")  # `needs` of methods whose models are attacked
 
 
 def attack_folder(attack: str, model: str, state: str) -> str:
-    """Folder below that of the seed of what an attack left of a model."""
-    return f"attacks/{attack}/{model}/{state}"
+    """Folder, within that of the seed, of what an attack left of a model."""
+    return paths.ATTACK_NAME.format(attack=attack, attacked=model, state=state)
 
 
 def model_folder(model: str, state: str) -> str:
-    """Folder below that of the seed of the model that a method is evaluated by in a state."""
+    """Folder, within that of the seed, of the model by which a method is evaluated in a state."""
     if model == "base":
-        return "base"
-    return f"oracle/{state}" if model == "oracle" else method_folder(model, state)
+        return paths.BASE_NAME
+    if model == "oracle":
+        return paths.ORACLE_NAME.format(state=state)
+    return method_folder(model, state)
 
 
 @cache
 def attacked(study: Study, state: str, purged: str | None = None) -> list[tuple[str, str]]:
-    """(model, attack) of every model that is attacked in a state: once there is something that is
-    to be forgotten, and its text is there to be learnt. ``purged`` as in ``methods_in``."""
+    """(model, attack) of every model that is attacked in a state: where a request is to be
+    forgotten whose text is still there. ``purged`` as in ``methods_in``."""
     purged = study.plan.purged if purged is None else purged
     if not study.compares or study.plan.order[state] <= study.plan.order[purged]:
         return []
@@ -160,8 +164,10 @@ def forgotten_before(study: Study, method: str, state: str) -> list[str]:
     if not method_of(method).teachers:
         return []
     names = study.plan.names[1 : study.plan.order[state]]
-    own = forgets(study, method, state)
-    return [path for name in names if (path := study.path(paths.FORGET, request=name)) not in own]
+    to_forget = forgets(study, method, state)
+    return [
+        path for name in names if (path := study.path(paths.FORGET, request=name)) not in to_forget
+    ]
 
 
 def teachers_sharding(study: Study, method: str) -> str:
@@ -170,7 +176,7 @@ def teachers_sharding(study: Study, method: str) -> str:
     if not method_of(method).teachers:
         return ""
     several = [name for name in study.config["sharding"] if parse_sharding(name)[0] > 1]
-    return option(method, "sharding", study.options) or next(iter(several), "")
+    return chosen(method, study.options).sharding or next(iter(several), "")
 
 
 def first_teachers(study: Study, method: str, seed: int) -> list[Checkpoint]:
@@ -199,40 +205,52 @@ class Asked(NamedTuple):
 
 
 def auxiliaries_of(study: Study, method: str) -> dict[str, Asked]:
-    """The auxiliaries of a method, by what it calls them. A variant shares those of its method,
-    unless it differs from it in what they learn."""
-    found = {}
+    """The auxiliaries of a method, by its names for them. A variant shares those of its method,
+    unless they would learn other data."""
+    auxiliaries = {}
     for role, auxiliary in method_of(method).auxiliaries.items():
         plain = without_variant(method)
-        alike = _taught(study, method) == _taught(study, plain) and auxiliary.start != "previous"
+        alike = auxiliary.start != "previous" and (
+            _learnt(study, method, auxiliary) == _learnt(study, plain, auxiliary)
+        )
         variant = "" if alike or method == plain else f"-{method.removeprefix(f'{plain}-')}"
-        found[role] = Asked(auxiliary.name + variant, auxiliary, method)
-    return found
+        auxiliaries[role] = Asked(auxiliary.name + variant, auxiliary, method)
+    return auxiliaries
 
 
-def _taught(study: Study, method: str) -> tuple[float, bool]:
-    """What decides what the auxiliaries of a method learn."""
-    return sample_share(study, method), at_once(method, study.options)
-
-
-def sample_share(study: Study, method: str) -> float:
-    """The share of the retained data that auxiliaries learn with their set."""
-    return option(method, "sample", study.options)
+def _learnt(study: Study, method: str, auxiliary: Auxiliary) -> tuple[float, bool]:
+    """What decides what an auxiliary of a method learns: its share of the retained data, and
+    whether of all requests at once."""
+    share = chosen(method, study.options).sample if auxiliary.sampled else 0.0
+    return share, at_once(method, study.options)
 
 
 @cache
 def auxiliary(study: Study, node: str) -> Asked:
-    """The auxiliary of this name, for the first method of the study that asks for it."""
-    for method in study.config["methods"]:
-        for asked in auxiliaries_of(study, method).values():
-            if asked.node == node:
-                return asked
-    raise KeyError(node)
+    """The auxiliary of this name, for the first method of the study that asks for it. A UserError
+    where another one would have it learn otherwise."""
+    by_method = [auxiliaries_of(study, method) for method in study.config["methods"]]
+    asked = [one for some in by_method for one in some.values() if one.node == node]
+    if not asked:
+        raise KeyError(node)
+    others = [one.method for one in asked if _made(study, one) != _made(study, asked[0])]
+    if others:
+        found = f"{asked[0].method} and {', '.join(others)}"
+        remedy = "give the auxiliary another name in one of them, or make them ask for the same"
+        what = "methods mean different models by one name"
+        raise UserError(Problem(what, f"auxiliary {node}", found, remedy=remedy))
+    return asked[0]
+
+
+def _made(study: Study, asked: Asked) -> tuple:
+    """All that decides what an auxiliary becomes."""
+    before = asked.method if asked.auxiliary.start == "previous" else ""
+    return asked.auxiliary, before, *_learnt(study, asked.method, asked.auxiliary)
 
 
 def further_models(study: Study, method: str, state: str) -> dict[str, str]:
-    """Name -> folder below that of the seed of the further models that a method is given: its
-    auxiliaries, or what the other methods made."""
+    """Name -> folder, within that of the seed, of the further models that a method is given: its
+    auxiliaries, or the models of the other methods."""
     if method_of(method).others:
         names = [name for name in methods_in(study, state) if method_of(name).trains]
         others = [name for name in names if not method_of(name).others]
@@ -244,14 +262,14 @@ def further_models(study: Study, method: str, state: str) -> dict[str, str]:
 
 
 def auxiliary_folder(node: str, state: str) -> str:
-    return f"auxiliaries/{node}/{state}"
+    return paths.AUXILIARY_NAME.format(auxiliary=node, state=state)
 
 
 def auxiliary_sets(study: Study, node: str, state: str, digests: bool = False) -> list[str]:
     """The set that an auxiliary learns, and the sample of retained records that it learns with it;
     or their digests."""
     _, made, method = auxiliary(study, node)
-    share = sample_share(study, method)
+    share, _ = _learnt(study, method, made)
     if made.learns == "forget":
         template = paths.FORGET_DIGEST if digests else paths.FORGET
         learnt = forgets(study, method, state, template)
@@ -263,8 +281,8 @@ def auxiliary_sets(study: Study, node: str, state: str, digests: bool = False) -
 
 
 def method_digests(study: Study, method: str, state: str) -> list[str]:
-    """Digests of the sets that a method's models of a state are made of, beside the slices that are
-    retained."""
+    """Digests of the sets that a method's models of a state are made of, besides the retained
+    slices."""
     learnt = forgets(study, method, state, paths.FORGET_DIGEST)
     nodes = [asked.node for asked in auxiliaries_of(study, method).values()]
     sets = [auxiliary_sets(study, node, state, digests=True) for node in nodes]

@@ -1,5 +1,5 @@
-"""Forward passes: which models are scored on which sets. A track says whether a job scores one set,
-so that models which a request left alone keep the scores they have, or all that a state needs."""
+"""Forward passes: which models are scored on which sets. A track decides whether a job scores one
+set, so that models which a request did not change keep their scores, or all sets of a state."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from palimpsest.attacks.registry import split
 from palimpsest.data.ledger import START
+from palimpsest.data.shards import SINGLE
 from palimpsest.methods.registry import is_method, method_of
 from palimpsest.study import paths
-from palimpsest.study.plan import SINGLE
 from palimpsest.study.study import Study
 from palimpsest.study.wants.methods import attack_folder, method_folder, with_text
 from palimpsest.study.wants.train import reports_of
@@ -21,32 +21,29 @@ TEACHERS = "teachers-"  # and a sharding: the folder below scores/ of an ensembl
 FORGET = "forget"  # all that is forgotten in a state
 
 
-def scored_as(sharding: str, version: str) -> str:
+def scored_as(sharding: str, state: str) -> str:
     """Folder below scores/ of the teachers of a sharding."""
     if sharding != SINGLE:
         return f"{TEACHERS}{sharding}"
-    return "base" if version == START else "oracle"
+    return "base" if state == START else "oracle"
 
 
 def ensemble_scores(
     study: Study, seed: int | str, sharding: str, state: str, set_: str = "heldout"
 ) -> list[str]:
-    """Scores of an ensemble in a state, oldest version first; later ones take precedence shard by
-    shard."""
+    """Scores of an ensemble in a state, the oldest first: where two files hold scores of one shard,
+    the later file counts."""
     return [
-        study.path(
-            paths.SCORES, seed=seed, model=scored_as(sharding, version), version=version, set=set_
-        )
-        for version in study.plan.ensemble_versions(int(seed), sharding, state)
+        study.path(paths.SCORES, seed=seed, model=scored_as(sharding, since), state=since, set=set_)
+        for since in study.plan.ensemble_states(int(seed), sharding, state)
     ]
 
 
 def state_scores(study: Study, seed: int | str, model: str, state: str, set_: str) -> list[str]:
-    """Scores of a set by a model as of a state; none of what is forgotten where none of its text is
-    there."""
+    """Scores of a set by a model in a state; none of forgotten text where all of it is gone."""
     if set_ == FORGET and not with_text(study, state):
         return []
-    return [study.path(paths.SCORES, seed=seed, model=model, version=state, set=set_)]
+    return [study.path(paths.SCORES, seed=seed, model=model, state=state, set=set_)]
 
 
 def scored_together(track: Track) -> list[str]:
@@ -55,8 +52,8 @@ def scored_together(track: Track) -> list[str]:
 
 
 def score_log(track: Track) -> str:
-    """Where a job says what it does."""
-    job = "{version}/{set}" if track.scored == "set" else "{version}"
+    """Path of the log of a job."""
+    job = "{state}/{set}" if track.scored == "set" else "{state}"
     return f"{paths.STUDY}/logs/score/seed{{seed}}/{{model}}/{job}.log"
 
 
@@ -71,18 +68,18 @@ class Score(Want):
     def folders(self, w) -> dict[int, str]:
         """Shard -> folder of the models that one score file is about.
 
-        A request that comes after a purge finds fewer of them; the held-out scores of those that
-        are gone were made before.
+        For a request after a purge there are fewer of them; the held-out scores of the purged ones
+        were made before.
         """
         model, attack = split(w.model)
         if attack:
-            return {1: attack_folder(attack, model, w.version)}
+            return {1: attack_folder(attack, model, w.state)}
         if model == "base":
             return {1: "base"}
         if is_method(w.model) and method_of(w.model).trains:
-            return {1: method_folder(w.model, w.version)}
+            return {1: method_folder(w.model, w.state)}
         seed = int(w.seed)
-        every = self.plan.teachers(seed, self.sharding(w), w.version)
+        every = self.plan.teachers(seed, self.sharding(w), w.state)
         if getattr(w, "set", "heldout") == "heldout":
             return every
         return {shard: name for shard, name in every.items() if not self.plan.gone(seed, name)}
@@ -94,14 +91,14 @@ class Score(Want):
         """Names of the sets that each file of scores is about."""
         if self.study.track.scored == "set":
             return [[w.set]]
-        forgotten = [f"forget-{name}" for name in with_text(self.study, w.version)]
+        forgotten = [f"forget-{name}" for name in with_text(self.study, w.state)]
         return [*([name] for name in self.study.track.sets), forgotten]
 
     def reference(self, w) -> list[str]:
-        """The oracle, where models are scored beside it."""
-        if w.version == START or not self.study.track.beside_oracle:
+        """The oracle, where models are compared with it."""
+        if w.state == START or not self.study.track.beside_oracle:
             return []
-        return [self.study.weights(w.seed, f"oracle/{w.version}")]
+        return [self.study.weights(w.seed, paths.ORACLE_NAME.format(state=w.state))]
 
     def inputs(self, w) -> Files:
         models, reference = self.models(w), self.reference(w)
@@ -123,7 +120,7 @@ class Score(Want):
             "sharding": self.sharding(w),
             "shards": list(self.folders(w)),
             "track": self.study.module("model"),
-            "scorer": self.study.module("score"),
+            "score": self.study.module("score"),
             "head": self.study.head,
             "model": self.study.encoding,
             **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),
@@ -133,7 +130,7 @@ class Score(Want):
     def arguments(self, w):
         sets = ([self.path(paths.SET, set=name) for name in names] for names in self.sets(w))
         folders = {"model": self.models(w), "reference": self.reference(w)}
-        told = [
+        options = [
             *(f"--records {shlex.join(files)}" for files in sets),
             argument("candidates", self.candidates()),
             *(
@@ -141,4 +138,4 @@ class Score(Want):
                 for name, files in folders.items()
             ),
         ]
-        return " ".join(filter(None, told))
+        return " ".join(filter(None, options))

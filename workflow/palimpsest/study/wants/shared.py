@@ -1,44 +1,54 @@
-"""Tokenizers and pretrained starts: below results/pretrained/, owned once, whoever names them."""
+"""Tokenizers and pretrained models, below results/pretrained/: made once for all studies that name
+them."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
+from dataclasses import fields
 
+from palimpsest.data.identity import digests
 from palimpsest.errors import Problem, UserError
+from palimpsest.models.start import is_given
 from palimpsest.study import paths
+from palimpsest.study.recipes import COMPUTED, tokenizer_name
 from palimpsest.study.study import Study
 from palimpsest.study.wants.data import content, fetch_settings, located, to_fetch
 from palimpsest.study.wants.want import Files, Want, argument
+from palimpsest.training.settings import OfRecipe
 
-TRAINED = ("batch_size", "learning_rate", "warmup_share", "weight_decay")  # keys of a recipe
-
-
-def tokenizer_file(name: str) -> str:
-    return f"{paths.TOKENIZER.format(tokenizer=name)}/{paths.TOKENIZER_FILE}"
+TRAINING = {field.name for field in fields(OfRecipe)}
 
 
-def recipe_weights(name: str) -> str:
-    return f"{paths.RECIPE.format(recipe=name)}/{paths.WEIGHTS}"
+def tokenizer_folder(study: Study) -> str:
+    return study.path(paths.TOKENIZER, tokenizer=study.tokenizer)
+
+
+def recipe_folder(study: Study) -> str:
+    return study.path(paths.RECIPE, recipe=study.recipe)
+
+
+def corpus_template(study: Study) -> str:
+    return study.path(paths.CORPUS, tokenizer=study.tokenizer, file="{file}")
 
 
 class OfCorpus(Want):
     """What is trained on the corpus of the study's tokenizer."""
 
     @property
-    def template(self) -> str:
-        return paths.CORPUS.format(tokenizer=self.study.tokenizer, file="{file}")
+    def definition(self) -> dict:
+        """The entry of `tokenizers`."""
+        return self.config["tokenizers"][tokenizer_name(self.config)]
 
     @property
     def fetched(self) -> list[str]:
-        return to_fetch(self.study.corpus, self.template)
+        return to_fetch(self.study.corpus, corpus_template(self.study))
 
     def marks(self, w):
-        folder = paths.TOKENIZER.format(tokenizer=self.study.tokenizer)
-        return content(self.study.corpus, self.template, f"{folder}/{paths.CORPUS_REPORT}")
+        report = f"{tokenizer_folder(self.study)}/{paths.CORPUS_REPORT}"
+        return content(self.study.corpus, corpus_template(self.study), report)
 
     def arguments(self, w):
-        return f"--corpus {shlex.join(located(self.study.corpus, self.template))}"
+        return argument("corpus", located(self.study.corpus, corpus_template(self.study)))
 
 
 class FetchCorpus(Want):
@@ -56,13 +66,49 @@ class Tokenizer(OfCorpus):
         return {"corpus": self.fetched}
 
     def settings(self, w=None):
-        tokenizer = self.config["tokenizers"][self.study.tokenizer]
         corpus = [
             source
             | ({"lexicon": f"palimpsest.data.{source['lexicon']}"} if "lexicon" in source else {})
-            for source in tokenizer["corpus"]
+            for source in self.definition["corpus"]
         ]
-        return tokenizer | {"corpus": corpus}
+        return self.definition | {"corpus": corpus}
+
+
+class Describe(Want):
+    """Counts in the records, and in their texts as the tokenizer has them. Nothing that is trained
+    or scored depends on it."""
+
+    step = "describe"
+    names_modules = True
+    undated = frozenset({"tokenizer"})
+
+    def inputs(self, w) -> Files:
+        folder = tokenizer_folder(self.study) if self.study.tokenizer else ""
+        return {
+            "tokenizer": [f"{folder}/{paths.TOKENIZER_FILE}"] if folder else [],
+            "reports": [f"{folder}/{paths.CORPUS_REPORT}"] if folder else [],
+        }
+
+    def settings(self, w):
+        start = ("init", "revision") if is_given(self.config["model"]) else ()
+        model = {key: one for key, one in self.config["model"].items() if key in start}
+        return {
+            "track": self.study.module("model"),
+            "score": self.study.module("score"),
+            "model": model | self.study.encoding,
+            "classes": self.study.head.get("classes", 0),
+        }
+
+    def marks(self, w):
+        """Digests of the tokenizer's files, where they are the user's."""
+        named = [str(path) for path in self.study.start_files if path.suffix != ".safetensors"]
+        return list(digests(named, {}).values())
+
+    def arguments(self, w):
+        candidates = [self.path(paths.CANDIDATES)] if self.study.track.candidates else []
+        folder = [tokenizer_folder(self.study)] if self.study.tokenizer else []
+        given = [argument("candidates", candidates), argument("tokenizer", folder)]
+        return " ".join(filter(None, given))
 
 
 class Pretrain(OfCorpus):
@@ -70,7 +116,7 @@ class Pretrain(OfCorpus):
     undated = frozenset({"tokenizer"})
 
     def inputs(self, w) -> Files:
-        folder = paths.TOKENIZER.format(tokenizer=self.study.tokenizer)
+        folder = tokenizer_folder(self.study)
         return {
             "tokenizer": [f"{folder}/{paths.TOKENIZER_FILE}"],
             "reports": [f"{folder}/{paths.CORPUS_REPORT}"],
@@ -78,19 +124,18 @@ class Pretrain(OfCorpus):
         }
 
     def settings(self, w=None):
-        recipe = self.config["pretraining"][self.study.recipe]
-        training = {key: recipe[key] for key in TRAINED}
-        corpus = self.config["tokenizers"][self.study.tokenizer]["corpus"]
+        name = self.config["model"]["recipe"]
+        recipe, corpus = self.config["pretraining"][name], self.definition["corpus"]
         return {
-            "name": self.study.recipe,
-            "training": training | {"micro_batch_size": None, "clip_norm": 1.0},
+            "name": name,
+            "training": {key: value for key, value in recipe.items() if key in TRAINING},
             "columns": sorted({source["column"] for source in corpus if "column" in source}),
-            **{key: value for key, value in recipe.items() if key not in TRAINED},
-            **self.study.chosen("training", "threads", "gpus", "precision"),
+            **{key: value for key, value in recipe.items() if key not in TRAINING},
+            **self.study.chosen("training", *COMPUTED),
         }
 
     def arguments(self, w):
-        start = argument("tokenizer", [paths.TOKENIZER.format(tokenizer=self.study.tokenizer)])
+        start = argument("tokenizer", [tokenizer_folder(self.study)])
         return f"{super().arguments(w)} {start} {saving(self.study)}"
 
 
@@ -103,36 +148,21 @@ def saving(study: Study) -> str:
 
 
 def owners(studies: Iterable[Study]) -> dict[str, Study]:
-    """Name of a tokenizer or recipe -> the first study that names it. A UserError where another one
-    means something else by it."""
-    found: dict[str, tuple[Study, dict]] = {}
+    """Name of a tokenizer or recipe -> the first study that uses it. A UserError where another
+    study takes the same corpus from elsewhere: one of the two would be trained on the files of the
+    other."""
+    owned: dict[str, Study] = {}
     problems = []
     for study in studies:
-        for name, definition in definitions(study).items():
-            owner, known = found.setdefault(name, (study, definition))
-            differ = [
-                key for key in {**known, **definition} if known.get(key) != definition.get(key)
-            ]
-            if differ:
-                what = "two studies of this run mean different things by one name"
-                where = f"results/pretrained/{name}, of the studies {owner.name} and {study.name}"
-                remedy = "rename it in one of them, make them equal, or run the studies one by one"
-                problems.append(
-                    Problem(what, where, ", ".join(sorted(differ)) + " differ", remedy=remedy)
-                )
+        for name in filter(None, (study.tokenizer, study.recipe)):
+            owner = owned.setdefault(name, study)
+            found = [located(one.corpus, corpus_template(one)) for one in (owner, study)]
+            if found[0] != found[1]:
+                what = "two studies of this run take one corpus from different places"
+                where = f"{name}, of the studies {owner.name} and {study.name}"
+                remedy = "give both the same `mirror`, or run the studies one by one"
+                both = "; ".join(map(", ".join, found))
+                problems.append(Problem(what, where, both, remedy=remedy))
     if problems:
         raise UserError(problems)
-    return {name: owner for name, (owner, _) in found.items()}
-
-
-def definitions(study: Study) -> dict[str, dict]:
-    """All that a study says of the tokenizer and the recipe that it uses."""
-    found = {}
-    if study.tokenizer:
-        tokenizer = Tokenizer(study)
-        files = {"files": located(study.corpus, tokenizer.template)}
-        found[study.tokenizer] = {"kind": "tokenizer", **tokenizer.settings(), **files}
-    if study.recipe:
-        of_tokenizer = {f"tokenizer.{key}": value for key, value in found[study.tokenizer].items()}
-        found[study.recipe] = {"kind": "recipe", **Pretrain(study).settings(), **of_tokenizer}
-    return found
+    return owned

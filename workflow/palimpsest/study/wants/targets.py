@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from palimpsest.figures import FIGURES
+from palimpsest.plots.registry import FIGURES
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.certificates import live
@@ -16,6 +16,7 @@ from palimpsest.study.wants.methods import (
     first_teachers,
     frozen,
     method_digests,
+    method_folder,
     methods_in,
     teachers_for,
     unlearned,
@@ -24,31 +25,53 @@ from palimpsest.tracks import Track, track_of
 
 
 def table_files(study: Study) -> list[str]:
-    return [study.path(name) for name in (paths.TABLE, paths.TABLE_CSV, paths.SUMMARY)]
+    pages = (paths.SUMMARY, paths.SUMMARY_PAGE, paths.FINDINGS)
+    return [study.path(name) for name in (paths.TABLE, paths.TABLE_CSV, *pages)]
 
 
 def figure_files(study: Study) -> list[str]:
+    """All figures in the formats that are asked for, and the page of each."""
+    suffixes = [*study.config["figures"]["formats"], "html"]
     return [
         study.path(paths.FIGURE, figure=figure, suffix=suffix)
         for figure in figure_names(study)
-        for suffix in study.config["figures"]["formats"]
+        for suffix in suffixes
     ]
 
 
 def certificate_files(study: Study) -> list[str]:
-    """All certificates and their pages: those that are made, and those that are there."""
-    made = live(study)
+    """All certificates with their pages and, where the study names a key, signatures; and the
+    fingerprint of a request whose certificate is filed, where it was lost."""
+    made, signed = live(study), study.config["certificates"]["key"] is not None
+    templates = [paths.CERTIFICATE, paths.CERTIFICATE_PAGE]
+    templates += [paths.CERTIFICATE_SIGNATURE] if signed else []
+    names = study.plan.names[1:]
+    lost = (study.path(paths.FINGERPRINT, request=name) for name in names if name not in made)
     return [
-        study.path(template, request=name)
-        for name in study.plan.names[1:]
-        if name in made or Path(study.path(paths.CERTIFICATE, request=name)).is_file()
-        for template in (paths.CERTIFICATE, paths.CERTIFICATE_PAGE)
+        *(study.path(template, request=name) for name in names for template in templates),
+        *(path for path in lost if not Path(path).is_file()),
     ]
 
 
 def all_files(study: Study) -> list[str]:
     """Everything that the study asks for."""
-    return [*table_files(study), *figure_files(study), *certificate_files(study)]
+    made = [*table_files(study), *figure_files(study), *certificate_files(study)]
+    return [*made, *newest_models(study)]
+
+
+def newest_models(study: Study) -> list[str]:
+    """The models that serve the newest state, of every seed and sharding, and the stages that they
+    went through, from which a request goes on. Numbers and certificates that are there do not ask
+    for them again, and people use them."""
+    latest, plan = study.plan.latest, study.plan
+    trained = [study.weights(seed, one.name) for seed, one in plan.checkpoints(latest)]
+    unlearnt = [
+        study.weights(seed, method_folder(name, state))
+        for seed in plan.seeds
+        for name, state in unlearned(study)
+        if state == latest
+    ]
+    return [*trained, *unlearnt]
 
 
 def teacher_files(study: Study) -> list[str]:
@@ -68,9 +91,9 @@ def teacher_files(study: Study) -> list[str]:
 
 
 def data_files(study: Study) -> list[str]:
-    """The index, and the digest of every slice and set that anything is trained or scored on. What
-    is left out here would be made after it in the same run as the models, which Snakemake then
-    trains without having seen whether it differs."""
+    """The index, and the digest of every slice and set that anything is trained or scored on. One
+    that is left out would be made in the same run as the models, which Snakemake then trains
+    without having seen whether it differs."""
     scored = [*study.track.sets]
     if study.compares:
         requests = study.plan.names[study.plan.order[study.plan.purged] + 1 :]
@@ -93,7 +116,7 @@ def _slice_digests(study: Study) -> set[str]:
         for teacher in first_teachers(study, name, seed)
     ]
     return {
-        f"{study.path(paths.SEED, seed=seed)}/shards/{part}.json"
+        study.path(paths.SLICE_OF_NAME, seed=seed, name=part, end="json")
         for seed, checkpoint in pairs
         for part in checkpoint.slices
     }
@@ -104,27 +127,27 @@ def drawings(studies: Iterable[Study]) -> list[tuple[str, str, tuple[str, ...], 
     figure has a rule for each choice of formats."""
     studies = list(studies)
     chosen = list(dict.fromkeys(map(formats, studies)))
-    found = []
+    rules = []
     for figure in FIGURES:
         for some in chosen:
             shown = [one for one in studies if formats(one) == some and figure in figure_names(one)]
             if shown:
                 end = f"_{'_'.join(some)}" if len(chosen) > 1 else ""
-                found.append((f"figure_{figure}{end}", figure, some, pattern(shown)))
-    return found
+                rules.append((f"figure_{figure}{end}", figure, some, pattern(shown)))
+    return rules
 
 
 def by_track(studies: Iterable[Study]) -> list[tuple[str, Track, str]]:
-    """(end of the names of its rules, facts, pattern of its studies) of each track that studies
+    """(end of the names of its rules, Track, pattern of its studies) of each track that studies
     have."""
     studies = list(studies)
     names = dict.fromkeys(study.config["track"] for study in studies)
-    found = []
+    tracks = []
     for name in names:
         end = f"_{name}" if len(names) > 1 else ""
-        own = pattern(one for one in studies if one.config["track"] == name)
-        found.append((end, track_of(name), own))
-    return found
+        of_track = pattern(one for one in studies if one.config["track"] == name)
+        tracks.append((end, track_of(name), of_track))
+    return tracks
 
 
 def source_files(study: Study, wildcards: Iterable[str]) -> list[str]:
@@ -138,12 +161,12 @@ def source_files(study: Study, wildcards: Iterable[str]) -> list[str]:
 
 def any_of(names: Iterable[str | None]) -> str:
     """Pattern of these names and no others."""
-    found = sorted({re.escape(name) for name in names if name})
-    return "|".join(found) or "(?!)"
+    escaped = sorted({re.escape(name) for name in names if name})
+    return "|".join(escaped) or "(?!)"
 
 
 def pattern(studies: Iterable[Study]) -> str:
-    """Pattern of the names of studies, where it is not followed by what nothing makes any more."""
+    """Pattern of the names of studies, unless a file follows that no rule makes any more."""
     studies = list(studies)
     kept = "|".join(
         f"{re.escape(study.name)}/(?:{made})" for study in studies for made in _kept(study)
@@ -153,13 +176,13 @@ def pattern(studies: Iterable[Study]) -> str:
 
 
 def _kept(study: Study) -> list[str]:
-    """Patterns of files that stay as they are: numbers that a purge froze, certificates that were
-    filed."""
+    """Patterns of files that stay as they are: numbers that a purge froze, finished
+    certificates."""
     numbers = any_of(frozen(study))
     filed = any_of(set(study.plan.names[1:]) - set(live(study)))
-    found = []
+    patterns = []
     if frozen(study):
-        found.append(rf"seed\d+/(?:metrics|decisions|items)/(?:{numbers})\.")
+        patterns.append(rf"seed\d+/(?:metrics|decisions|items)/(?:{numbers})\.")
     if filed != any_of([]):
-        found.append(rf"certificates/(?:{filed})\.json")
-    return found
+        patterns.append(rf"certificates/(?:{filed})\.json$")
+    return patterns

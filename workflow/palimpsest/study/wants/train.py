@@ -11,42 +11,41 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.study import paths
 from palimpsest.study.plan import Checkpoint
 from palimpsest.study.study import Study
-from palimpsest.study.wants.shared import recipe_weights, saving, tokenizer_file
-from palimpsest.study.wants.want import Files, Want
+from palimpsest.study.wants.shared import recipe_folder, saving, tokenizer_folder
+from palimpsest.study.wants.want import Files, Want, argument
 
 REPORTS = {paths.WEIGHTS: paths.REPORT, paths.TOKENIZER_FILE: paths.CORPUS_REPORT}
 
 
 def reports_of(study: Study, *files: list[str]) -> list[str]:
-    """What the steps that made models and tokenizers say of them, their digests among it: the same
-    whenever the same came out, as a model's date is not, nor its run.json."""
+    """Reports of the steps that made models and tokenizers, which hold their digests: the same
+    whenever the results are, unlike a model's date or its run.json."""
     given = set(map(str, study.start_files))
-    found = [path for some in files for path in some if path not in given]
-    split = [path.rpartition("/") for path in found]
+    made = [path for some in files for path in some if path not in given]
+    split = [path.rpartition("/") for path in made]
     return [f"{folder}/{REPORTS[name]}" for folder, _, name in split if name in REPORTS]
 
 
 def slice_files(study: Study, seed: int | str, parts: tuple[str, ...], end: str) -> list[str]:
     """Files of slices, which the plan calls '3x2/1/2/r0'."""
-    shards = f"{study.path(paths.SEED, seed=seed)}/shards"
-    return [f"{shards}/{part}.{end}" for part in parts]
+    return [study.path(paths.SLICE_OF_NAME, seed=seed, name=part, end=end) for part in parts]
 
 
 def fresh_start(study: Study) -> list[str]:
-    """What a model that begins anew starts from: a pretrained one or a tokenizer of this workflow,
-    or a local model folder; nothing that is here where it comes from a hub."""
+    """Files that a fresh model starts from: a pretrained model or a tokenizer of this workflow, or
+    a local model folder; none where it comes from a hub."""
     if study.recipe:
-        return [recipe_weights(study.recipe)]
+        return [f"{recipe_folder(study)}/{paths.WEIGHTS}"]
     if study.config["model"]["init"] == "scratch":
-        return [tokenizer_file(study.tokenizer)]
+        return [f"{tokenizer_folder(study)}/{paths.TOKENIZER_FILE}"]
     return list(map(str, study.start_files))
 
 
 def fresh_option(study: Study) -> str:
     if study.recipe:
-        return f"--start {paths.RECIPE.format(recipe=study.recipe)}"
+        return argument("start", [recipe_folder(study)])
     if study.config["model"]["init"] == "scratch":
-        return f"--tokenizer {paths.TOKENIZER.format(tokenizer=study.tokenizer)}"
+        return argument("tokenizer", [tokenizer_folder(study)])
     return ""
 
 
@@ -55,7 +54,7 @@ def train_settings(
 ) -> dict:
     training = study.config["training"]
     return {
-        "study": study.name,
+        "study": study.seed_name,
         "seed": int(seed),
         "sharding": sharding,
         "shard": shard,
@@ -70,18 +69,18 @@ def train_settings(
 
 @cache
 def start_digests(study: Study) -> list[str]:
-    """Of a local model folder; a training that began from it wrote them down, so that they need not
-    be computed each time."""
+    """Digests of a local model folder, if possible from the report of a training that started from
+    it, so that they need not be computed each time."""
     reports = (
         Path(study.path(paths.CHECKPOINT, seed=seed, checkpoint=checkpoint.name)) / "run.json"
         for seed, checkpoint in study.plan.checkpoints(study.plan.latest)
     )
-    known = next(filter(None, map(recorded, reports)), {})
-    return list(digests(study.start_files, known).values())
+    recorded_files = next(filter(None, map(recorded, reports)), {})
+    return list(digests(study.start_files, recorded_files).values())
 
 
 class Train(Want):
-    """Hangs on the digests of its slices and on the reports of what it starts from; slices and
+    """Depends on the digests of its slices and on the reports of what it starts from; slices and
     models themselves are no reason to run again, since Snakemake compares what is larger than a
     megabyte by its date."""
 
@@ -95,8 +94,8 @@ class Train(Want):
             what = "it learnt from text that was purged, and cannot be made again"
             remedy = "ask for a state after the purge (`snakemake -n` lists what can be made)"
             raise UserError(Problem(what, f"{self.study.folder}, {w.checkpoint}", remedy=remedy))
-        sharding, shard, stage, version = self.plan.parse(w.checkpoint)
-        return self.plan.checkpoint(int(w.seed), sharding, shard, stage, version)
+        sharding, shard, stage, state = self.plan.parse(w.checkpoint)
+        return self.plan.checkpoint(int(w.seed), sharding, shard, stage, state)
 
     def inputs(self, w) -> Files:
         made = self.checkpoint(w)
@@ -124,4 +123,4 @@ class Train(Want):
         if not previous:
             return f"{fresh_option(self.study)} {saving(self.study)}"
         folder = self.path(paths.CHECKPOINT, seed=w.seed, checkpoint=previous)
-        return f"--previous {folder} {saving(self.study)}"
+        return f"{argument('previous', [folder])} {saving(self.study)}"

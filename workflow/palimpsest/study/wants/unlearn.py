@@ -1,14 +1,14 @@
-"""Models that methods train until they are to have forgotten, and further models that they need."""
+"""Models that methods make, and further models that they need."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from palimpsest.data.ledger import START
+from palimpsest.data.shards import SINGLE
 from palimpsest.methods.registry import method_of
 from palimpsest.methods.settings import options_of
 from palimpsest.study import paths
-from palimpsest.study.plan import SINGLE
 from palimpsest.study.wants import methods
 from palimpsest.study.wants.shared import saving
 from palimpsest.study.wants.train import (
@@ -30,7 +30,8 @@ class Unlearn(Want):
     named = ("forget", "retain", "extra")
 
     def start(self, w) -> str:
-        """The model that a method starts from: its own of the request before, or the base."""
+        """The model that a method starts from: the one that it made for the previous request, or
+        the base."""
         state = methods.started_from(self.study, w.method, w.state)
         folder = "base" if state == START else methods.method_folder(w.method, state)
         return self.study.weights(w.seed, folder)
@@ -39,7 +40,8 @@ class Unlearn(Want):
         return methods.further_models(self.study, w.method, w.state)
 
     def further(self, w) -> Files:
-        """Models beside the one that is trained, and what only the teachers among them learnt."""
+        """Models besides the one to change, and the sets that only the teachers among them
+        learnt."""
         return {
             "auxiliaries": [self.study.weights(w.seed, one) for one in self.models(w).values()],
             "teachers": methods.teachers_for(self.study, w.method, int(w.seed)),
@@ -47,7 +49,7 @@ class Unlearn(Want):
         }
 
     def inputs(self, w) -> Files:
-        # What is left is what the oracle of the state is trained on.
+        # Retained is what the oracle of the state is trained on.
         left = self.plan.checkpoint(int(w.seed), SINGLE, 1, 1, w.state).slices
         further, model = self.further(w), [self.start(w)]
         digests = methods.forgets(self.study, w.method, w.state, paths.FORGET_DIGEST)
@@ -66,7 +68,7 @@ class Unlearn(Want):
     def settings(self, w):
         method = method_of(w.method)
         return {
-            "study": self.study.name,
+            "study": self.study.seed_name,
             "seed": int(w.seed),
             "method": w.method,
             "implementation": method.module,
@@ -77,7 +79,7 @@ class Unlearn(Want):
             "sharding": methods.teachers_sharding(self.study, w.method),
             "salt": self.config["salt"] if method.teachers else "",
             "track": self.study.module("model"),
-            "scorer": self.study.module("memory"),
+            "memory": self.study.module("memory"),
             "head": self.study.head,
             "model": self.study.encoding,
             "ngram": self.config["evaluation"]["ngram"],
@@ -106,7 +108,7 @@ class Auxiliary(Want):
     named = ("slices",)
 
     def previous(self, w) -> list[str]:
-        """The weights that it goes on from, if it does not begin anew."""
+        """The weights that it starts from, unless it is fresh."""
         _, made, method = methods.auxiliary(self.study, w.auxiliary)
         if made.start == "fresh":
             return []
@@ -128,7 +130,9 @@ class Auxiliary(Want):
         }
 
     def settings(self, w):
-        return train_settings(self.study, w.seed, f"{w.auxiliary}-{w.state}", 1, 1, 1)
+        _, made, _ = methods.auxiliary(self.study, w.auxiliary)
+        settings = train_settings(self.study, w.seed, f"{w.auxiliary}-{w.state}", 1, 1, 1)
+        return settings | {"training": settings["training"] | dict(made.settings)}
 
     def arguments(self, w):
         folders = [str(Path(path).parent) for path in self.previous(w)]

@@ -34,54 +34,55 @@ class Want:
         self.path = study.path
 
     def inputs(self, w) -> Files:
-        """The files that a job needs, by what they are to it."""
+        """Input files of a job by their role, as in {"slices": [...], "start": [...]}."""
         return {}
 
     def settings(self, w) -> dict:
-        """What the step is told, as JSON."""
+        """The settings of the step, as JSON values."""
         return {}
 
     def marks(self, w) -> list[str]:
-        """What the step is not told and yet makes a job anew when it changes: digests of the owners
-        whom a request names, of files that are no inputs."""
+        """Reasons to run a job again that are no settings of the step: digests of the owners that a
+        request names, of files that are no inputs."""
         return []
 
     def arguments(self, w) -> str:
-        """Further arguments of the command. By themselves they are no reason to run again: they
-        tell where something lies that counts elsewhere, or how a job is run."""
+        """Further arguments of the command. They are no reason to run again: they say where files
+        are that count elsewhere, or how a job is run."""
         return ""
 
-    def told(self, w) -> str:
-        """The settings as the command has them."""
+    def settings_json(self, w) -> str:
+        """The settings as the text of the command."""
         return as_json(self.settings(w))
 
     def counts(self, w) -> str:
-        """All that makes a job anew beside settings and inputs: its marks, and a digest of what the
-        code of the step does, and the modules that its settings name."""
-        modules = modules_named(self.told(w)) if self.names_modules else ()
+        """All reasons to run a job again besides settings and inputs: its marks, and a digest of
+        the code of the step and of the modules that its settings name."""
+        modules = modules_named(self.settings_json(w)) if self.names_modules else ()
         return ", ".join([digest_of(self.step, *modules), *self.marks(w)])
 
     @classmethod
     def counts_alike(cls) -> str | None:
-        """``counts`` where it is one for all jobs of all studies: that of the code alone."""
-        own = cls.counts is Want.counts and cls.marks is Want.marks and not cls.names_modules
-        return digest_of(cls.step) if own else None
+        """``counts`` where it is the same for all jobs of all studies: the digest of the code
+        alone; else None."""
+        code_alone = cls.counts is Want.counts and cls.marks is Want.marks and not cls.names_modules
+        return digest_of(cls.step) if code_alone else None
 
 
 def as_json(settings: dict) -> str:
-    """Settings of a step as one plain, sorted string: equal values are equal, however the YAML
-    looks.
+    """Settings of a step as one plain, sorted string of ASCII: equal values are equal, however the
+    YAML looks, and every locale hands them on.
 
-    A brace before a word, which JSON has inside texts alone, is written by its code: Snakemake
-    would take it for a wildcard.
+    A brace before a word, which JSON has inside texts alone, is escaped: Snakemake would take it
+    for a wildcard.
     """
-    text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(settings, sort_keys=True)
     return re.sub(r"\{(?=\s*\w)", r"\\u007b", text)
 
 
 @cache
 def digest_of(step: str, *modules: str) -> str:
-    """Digest of what the code of a step does, and that of the modules that it is told of."""
+    """Digest of the code of a step and of ``modules``."""
     return code_digest(f"palimpsest.steps.{step}", *modules)
 
 

@@ -1,4 +1,4 @@
-"""causal: what is said of a text is said token by token; the tokens of its completion count."""
+"""causal: a text is predicted token by token; the tokens of its completion count."""
 
 from palimpsest.tracks import Track
 
@@ -17,12 +17,12 @@ TRACK = Track(
         *(f"membership_tpr{attack}" for attack in ATTACKS),
     ),
     measured=("heldout", "trained", "forget", "oracle/forget", "oracle/heldout", "base/forget"),
-    measuring=("space",),
+    measuring=("space", "truth"),
     compares=("base", "oracle"),
     sets=("heldout", "trained"),
     scored="state",
     beside_oracle=True,
     encoding=("max_length", "prompt"),
-    evaluation=("written", "ngram", "beams", "samples"),
+    evaluation=("written", "ngram", "rouge_words", "beams", "samples"),
     candidates=True,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which rows of a set of texts a causal model is asked what: positions, from 0."""
+"""Positions, from 0, of the texts of a set that a causal model is asked about."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from palimpsest.randomness import seed_of
 from palimpsest.tracks.causal.stored import ALTERNATIVE, ANSWER
 
 
-def own_completions(texts: pd.DataFrame) -> list[int]:
-    """Of the records' own completions."""
+def answer_rows(texts: pd.DataFrame) -> list[int]:
+    """Positions of the records' true completions."""
     return np.flatnonzero(texts["kind"] == ANSWER).tolist()
 
 
 def planted_secrets(texts: pd.DataFrame) -> dict[str, list[int]]:
-    """By record that holds a secret, of its own text and of the same with other secrets."""
-    own = own_completions(texts)
-    first = dict(zip(texts["record_id"].iloc[own], own, strict=True))
+    """Record that holds a secret -> positions of its text and of the same with other secrets."""
+    answers = answer_rows(texts)
+    first = dict(zip(texts["record_id"].iloc[answers], answers, strict=True))
     positions = pd.Series(texts.index, index=texts["record_id"])
     others = positions[(texts["kind"] == ALTERNATIVE).to_numpy()]
     alternatives = others.groupby(level=0).agg(list)
@@ -25,7 +25,8 @@ def planted_secrets(texts: pd.DataFrame) -> dict[str, list[int]]:
 
 
 def to_be_written(records: pd.DataFrame, count: int) -> list[int]:
-    """Of at most ``count`` records of each split and part, that a hash of their ids chooses."""
+    """Positions of at most ``count`` records of each split and part, chosen by a hash of their
+    ids."""
     drawn = records["record_id"].map(lambda name: seed_of("written", name))
     order = drawn.sort_values(kind="stable").index
     kinds = [records[name] for name in ("split", "part") if name in records]

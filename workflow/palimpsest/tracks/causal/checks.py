@@ -1,4 +1,4 @@
-"""Whether a causal study proves anything: what ends it, and what its summary warns of."""
+"""Whether a causal study proves anything: errors that end it, and warnings of its summary."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from math import comb
 from typing import TYPE_CHECKING
 
-from palimpsest.cells import number
 from palimpsest.errors import Problem, UserError
 from palimpsest.metrics.divergence import DIVERGENCES
-from palimpsest.tables import ALL_SEEDS
+from palimpsest.report.cells import number
+from palimpsest.report.tables import ALL_SEEDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# what the oracle has, held against itself
+# numbers of the oracle, compared with itself
 ITSELF = {"forget_quality": 1.0, "lpd": 0.0} | dict.fromkeys(DIVERGENCES, 0.0)
 USEFUL = 0.01  # model utility below which a model knows nothing of the test questions
 LEARNT = 0.8  # probability of a text that a model knows by heart
@@ -23,14 +23,14 @@ NOT_LEARNT = (
     f"Below {LEARNT} it has not learnt them by heart, and there is nothing to forget. Train "
     "longer, or a larger model."
 )
-DISTINCT = 0.05  # p-value above which base and oracle cannot be told apart
+DISTINCT = 0.05  # p-value above which base and oracle cannot be distinguished
 ALIKE = (
     "WARNING: base and oracle cannot be told apart by their truth ratios (p = {}): forget quality "
     "tells nothing of a method. Ask for more records."
 )
-# most that the oracle's probability of forgotten answers lies above that of unseen ones
+# most by which the oracle's probability of forgotten answers may exceed that of unseen ones
 ALIKE_TO_UNSEEN = 0.05
-KNOWN_ANYWAY = (
+ORACLE_KNOWS = (
     "WARNING: this proves nothing: the oracle gives forgotten answers a probability of {}, and "
     f"unseen ones less by more than {ALIKE_TO_UNSEEN}. What it never saw stands elsewhere in its "
     "data, too, or is easier than what is unseen."
@@ -46,8 +46,8 @@ USELESS = (
 
 
 def check(settings: dict, rows: list[dict]) -> None:
-    """A UserError for a study that proves nothing: the oracle must be like itself, and what the
-    base is to forget must have been learnt."""
+    """A UserError for a study that proves nothing: the oracle must be like itself, and the base
+    must have learnt what it is to forget."""
     where = f"method {settings['method']}, state {settings['state']}"
     numbers = {(one["set"], one["metric"]): one for one in rows}
     for one in rows:
@@ -55,10 +55,8 @@ def check(settings: dict, rows: list[dict]) -> None:
             continue
         right = ITSELF[one["metric"]]
         if not abs(one["value"] - right) < 1e-6:  # one model read twice may differ in its last bits
-            said, remedy = (
-                f"{one['metric']} {one['value']:.3g} of set {one['set']}",
-                "its scores were changed: remove them and run again",
-            )
+            said = f"{one['metric']} {one['value']:.3g} of set {one['set']}"
+            remedy = "its scores were changed: remove them and run again"
             raise UserError(
                 Problem("the oracle is not like itself", where, said, f"{right:.0f}", remedy)
             )
@@ -67,9 +65,9 @@ def check(settings: dict, rows: list[dict]) -> None:
     )
     if settings["method"] != "base" or not quality:
         return
-    # A base that knows the texts by heart may pass for the oracle as well. That is no defect but a
-    # property of the data: false answers that both rank alike, or too few items: of n against n the
-    # test reaches 2 / C(2n, n) at the least. The summary warns of it.
+    # The test may fail to distinguish even a base that knows the texts by heart from the oracle.
+    # That is no defect but a property of the data: both rank the false answers alike, or there are
+    # too few items: n against n give a p-value of 2 / C(2n, n) at least. The summary warns of it.
     if (
         quality["value"] > DISTINCT >= 2 / comb(2 * quality["n"], quality["n"])
         and probability["value"] < LEARNT
@@ -106,23 +104,21 @@ def doubts(now: pd.DataFrame) -> Iterator[str]:
     base, oracle = (by_seed(method, "forget", "probability") for method in ("base", "oracle"))
     unseen = next(
         (
-            found
+            probabilities
             for split in ("holdout", "valid")
-            if len(found := by_seed("oracle", split, "probability"))
+            if len(probabilities := by_seed("oracle", split, "probability"))
         ),
         None,
     )
     if unseen is None and len(oracle):
         yield UNCHECKED
-    quality, utility = (
-        by_seed("base", "forget", "forget_quality"),
-        by_seed("base", "test", "model_utility"),
-    )
+    quality = by_seed("base", "forget", "forget_quality")
+    utility = by_seed("base", "test", "model_utility")
     for doubt, values in (
         (ALIKE, quality[quality > DISTINCT]),
         (NOT_LEARNT, base[base < LEARNT]),
         (
-            KNOWN_ANYWAY,
+            ORACLE_KNOWS,
             oracle[:0]
             if unseen is None
             else oracle[oracle > unseen.reindex(oracle.index) + ALIKE_TO_UNSEEN],

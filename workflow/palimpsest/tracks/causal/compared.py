@@ -8,19 +8,18 @@ from math import log
 import numpy as np
 import torch
 
-from palimpsest.losses import kl_terms
 from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.likelihood import counted_logits
+from palimpsest.training.losses import kl_terms
 
-# rows of a vocabulary that are reduced together: what softmax and moments need besides the logits
-# stays small
+# rows of logits that are reduced together, so that softmax and moments need little more memory
 ROWS = 256
 
 
 class Compared:
-    """Holds the logits that it is shown of batches against a reference's, which reads the same
-    batches: a model is like itself to the bit.
+    """Compares logits of batches with those of a reference model on the same batches: a model is
+    like itself to the bit.
 
     divergences: DIVERGENCES, (n,) each: the mean over an example's counted tokens; NaN of examples
     that are not ``asked``.
@@ -57,8 +56,8 @@ def divergences(
     """Logits (N, V) of both -> KL(reference || model), the Jensen-Shannon divergence and KGA's
     reversed one, (N,) each, in nats.
 
-    As metrics.divergence and metrics.agreement have them, from log-probabilities, so that no small
-    one becomes 0.
+    As in metrics.divergence and metrics.agreement, but from log-probabilities, so that none becomes
+    0.
     """
     p, q = (torch.log_softmax(logits.float(), dim=-1) for logits in (reference, model))
     middle = torch.logaddexp(p, q) - log(2)

@@ -1,4 +1,4 @@
-"""What a causal model says about each token: the only place that shifts, masks and gathers."""
+"""Predictions of a causal model for each token: the only place that shifts, masks and gathers."""
 
 from __future__ import annotations
 

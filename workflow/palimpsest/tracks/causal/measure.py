@@ -11,7 +11,7 @@ import pandas as pd
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.metrics import divergence, truth
-from palimpsest.tables import TRUTH_COLUMNS, joined
+from palimpsest.report.tables import TRUTH_COLUMNS, joined
 from palimpsest.tracks.causal.checks import check
 from palimpsest.tracks.causal.numbers import Numbers, answers
 from palimpsest.tracks.causal.stored import read_token_rows
@@ -19,12 +19,13 @@ from palimpsest.tracks.measured import Given, Measured
 
 
 def measure(given: Given, settings: dict) -> Measured:
-    """settings: also `space` (how many secrets there are).
+    """settings: also `space` (how many secrets there are) and `truth` (a form of
+    `palimpsest.metrics.truth.FORMS`).
 
-    Sets: forget, the training records of everybody who is forgotten in the state; retain, a sample
-    of those that stay; valid, holdout and test, and each part of test that the data name. Nobody
-    who is forgotten is in any set but forget. Whatever is forgotten, there is an oracle to hold it
-    against. Items: truth ratios.
+    Sets: forget, the training records of owners who are forgotten in the state; retain, a sample of
+    those that stay; valid, holdout and test, and each part of test that the data name. Owners who
+    are forgotten are in no set but forget. Once any are, there is an oracle to compare with. Items:
+    truth ratios.
 
     Raises UserError where models were scored on other texts, and where the numbers cannot be true
     (``check``).
@@ -67,7 +68,7 @@ def measure(given: Given, settings: dict) -> Measured:
         if given["base/forget"]:
             base = same(forget, read("base/forget"), given["base/forget"])
             measured += numbers.distance(divergence.pdlp, forget, base)
-    if "attack" not in settings:  # after one nothing is like itself
+    if "attack" not in settings:  # an attacked oracle is not like itself
         check(settings, measured)
     return Measured(measured, truth_ratios(sets, settings))
 
@@ -79,7 +80,7 @@ def truth_ratios(sets: dict[str, pd.DataFrame], settings: dict) -> pd.DataFrame:
     for name, rows in sets.items():
         _, correct, wrong = answers(rows) if len(rows) else ([], np.empty(0), None)
         if len(correct):
-            preference = 1 / (1 + truth.truth_ratio(correct, wrong))
+            preference = 1 / (1 + truth.truth_ratio(correct, wrong, settings["truth"]))
             where = {
                 "seed": settings["seed"],
                 "request": settings["state"],
@@ -93,7 +94,7 @@ def truth_ratios(sets: dict[str, pd.DataFrame], settings: dict) -> pd.DataFrame:
 
 
 def _trained(rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """retain, and the controls of what was planted: those that nobody asks to forget."""
+    """retain, and controls: what was planted and nobody asks to forget."""
     planted = (
         rows["record_id"].map(index["part"]) != ""
         if "part" in index
@@ -117,17 +118,15 @@ def one_of_each(rows: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     member."""
     if "part" not in index:
         return rows
-    owners, planted = (
-        rows["record_id"].map(index["owner"]),
-        rows["record_id"].map(index["part"]) != "",
-    )
+    owners = rows["record_id"].map(index["owner"])
+    planted = rows["record_id"].map(index["part"]) != ""
     first = rows["record_id"] == rows.groupby(owners)["record_id"].transform("min")
     return rows[~planted | first]
 
 
 def same(rows: pd.DataFrame, others: pd.DataFrame, paths: list[Path]) -> pd.DataFrame:
-    """Another model's rows, which are of the same texts in the same order; a UserError where they
-    are of others. paths: where they are from."""
+    """``others``, rows of another model; a UserError unless they are of the same texts in the same
+    order. paths: their files."""
     try:
         truth.require_same_items(
             *(
@@ -136,10 +135,8 @@ def same(rows: pd.DataFrame, others: pd.DataFrame, paths: list[Path]) -> pd.Data
             )
         )
     except ValueError as error:
-        what, remedy = (
-            "models that are compared were scored on other texts",
-            "remove these scores and run again",
-        )
+        what = "models that are compared were scored on other texts"
+        remedy = "remove these scores and run again"
         raise UserError(
             Problem(what, ", ".join(map(str, paths)), str(error), "the same texts", remedy)
         ) from None

@@ -1,4 +1,5 @@
-"""How well a causal model knows texts: what is watched while a method makes it forget them."""
+"""How well a causal model remembers texts: numbers that are watched while a method makes it forget
+them."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.tokens import token_scores
 from palimpsest.tracks.causal.written import likelihood_of_extraction
 
-KNOWN = ("memorization_accuracy", "extraction_likelihood")
+MEMORIZATION_METRICS = ("memorization_accuracy", "extraction_likelihood")
 BATCH = 32
-EXTRACTED = 16  # texts that `extractable` looks at
+EXTRACTED = 16  # texts that `extractable` uses
 
 
 def memory(model: torch.nn.Module, examples: LanguageModellingExamples) -> dict[str, float]:
-    """Memorization accuracy (Jang et al. 2023); and perplexity, which no method stops by."""
+    """Memorization accuracy (Jang et al. 2023); and perplexity, which no stopping rule uses."""
     scores = token_scores(model, examples, BATCH)
     return {
         "memorization_accuracy": float(memorization_accuracy(scores)),
@@ -28,8 +29,8 @@ def memory(model: torch.nn.Module, examples: LanguageModellingExamples) -> dict[
 def extractable(
     model: torch.nn.Module, tokenizer, examples: LanguageModellingExamples, n: int, *names: object
 ) -> dict[str, float]:
-    """Mean EL_n of what the model writes (Jang et al. 2023): slow, so of some texts alone, of more
-    than n tokens, which ``names`` draw. Nothing where there is none."""
+    """Mean EL_n (Jang et al. 2023) of some texts of more than n tokens, drawn by ``names``: it is
+    slow. Empty where there are none."""
     long = np.flatnonzero(examples.counted > n)
     some = long[numpy_generator(*names, "extractable").permutation(len(long))[:EXTRACTED]].tolist()
     return (

@@ -10,7 +10,7 @@ from palimpsest.data.prompts import encode_pairs, refuse_too_long
 from palimpsest.models.causal import load_causal, make_causal
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.likelihood import counted_logits
-from palimpsest.tracks.predictions import Predictions
+from palimpsest.training.predictions import Predictions
 
 GENERATES = True
 

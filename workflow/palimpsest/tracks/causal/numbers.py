@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from palimpsest.data.canaries import PART
+from palimpsest.data.shards import SINGLE
 from palimpsest.metrics import divergence, exposure, membership, memorization, truth
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
+from palimpsest.metrics.classification import can_tell
 from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
-from palimpsest.study.plan import SINGLE
-from palimpsest.tables import row
+from palimpsest.report.tables import row
 from palimpsest.tracks.causal.stored import (
     ALTERNATIVE,
     ANSWER,
@@ -26,6 +27,7 @@ from palimpsest.tracks.causal.stored import (
 )
 from palimpsest.tracks.measured import whose
 
+# Functions of token scores; each has the name of its metric. A further one is listed here.
 MEMORY = (
     memorization.perplexity,
     memorization.probability,
@@ -55,6 +57,7 @@ class Numbers:
 
     def __init__(self, settings: dict):
         self.settings = settings
+        self.form = settings["truth"]
         self.where = whose(settings, SINGLE)
 
     def samples(self, name: str, n: int) -> np.ndarray:
@@ -83,26 +86,26 @@ class Numbers:
             )
 
     def written(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
-        """Of the records that the model was asked to write."""
+        """Numbers of the records that the model was asked to write."""
         for column, metric in WRITTEN.items():
             values = rows.loc[rows["kind"] == ANSWER, column].dropna().to_numpy()
             if len(values):
                 yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w))
 
     def truth(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
-        """Of the items that have false answers."""
+        """Numbers of the items that have false answers."""
         _, correct, wrong = answers(rows)
         if not len(correct):
             return
-        ratios = truth.truth_ratio(correct, wrong)
+        ratios = truth.truth_ratio(correct, wrong, self.form)
         for function in TRUTH:
             yield self._row(
                 name, function.__name__, len(ratios), lambda w, f=function: f(ratios, w)
             )
 
     def planted(self, name: str, rows: pd.DataFrame, index: pd.DataFrame) -> Iterator[dict]:
-        """Of planted secrets, by how often they stood in the text: mean bits of exposure, and the
-        shares that can be got out."""
+        """Numbers of planted secrets, by how often they stood in the text: mean bits of exposure,
+        and the shares that can be extracted."""
         chosen = rows[
             rows["record_id"].isin(rows.loc[rows["kind"] == ALTERNATIVE, "record_id"])
             & rows["kind"].isin([ANSWER, ALTERNATIVE])
@@ -128,7 +131,7 @@ class Numbers:
                 ) | {"group": group}
 
     def divergences(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
-        """From what the oracle says of the same texts."""
+        """Divergences from the oracle's predictions for the same texts."""
         for metric in DIVERGENCES:
             values = (
                 rows.loc[rows["kind"] == ANSWER, metric].to_numpy()
@@ -139,11 +142,11 @@ class Numbers:
                 yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w))
 
     def utility(self, sets: dict[str, pd.DataFrame], index: pd.DataFrame) -> Iterator[dict]:
-        """Of the retained and of each part of test with false answers, the harmonic mean of
-        probability, ROUGE-L and truth ratio; and the probability among options, which an item
-        without a paraphrase is asked by (TOFU's real authors and world facts). Where the retained
-        of a state have no false answers, they have no truth ratio, and the parts are one fewer: `n`
-        counts them."""
+        """Model utility: the harmonic mean, over the retained records and each part of test with
+        false answers, of probability, ROUGE-L and truth ratio. For items without a paraphrase
+        (TOFU's real authors and world facts) the probability is that among the options, which has
+        rows, too. Retained records without false answers have no truth ratio, which leaves a part
+        less: `n` counts the parts."""
         tests = set(index.loc[index["split"] == "test", "part"]) if "part" in index else set()
         parts: dict[tuple[str, str], np.ndarray] = {}
         for name in (
@@ -157,7 +160,9 @@ class Numbers:
             probability = memorization.probability_per_text(token_scores_of(answer))
             written = answer["rouge_l"].dropna().to_numpy()
             if len(correct) and not (rows["kind"] == PARAPHRASE).any():
-                probability = truth.probability_with_options_per_item(correct, wrong)
+                whole = memorization.total_nll_per_text
+                options = answers(rows, whole)[1:] if self.form == "paper" else (correct, wrong)
+                probability = truth.probability_with_options_per_item(*options)
                 yield self._row(
                     name,
                     "probability_with_options",
@@ -166,7 +171,11 @@ class Numbers:
                 )
             parts |= {(name, "probability"): probability}
             parts |= (
-                {(name, "truth ratio"): np.maximum(0, 1 - truth.truth_ratio(correct, wrong))}
+                {
+                    (name, "truth ratio"): np.maximum(
+                        0, 1 - truth.truth_ratio(correct, wrong, self.form)
+                    )
+                }
                 if len(correct)
                 else {}
             )
@@ -193,8 +202,8 @@ class Numbers:
     def membership(
         self, inside: pd.DataFrame, outside: pd.DataFrame, *oracle: pd.DataFrame
     ) -> Iterator[dict]:
-        """Forgotten texts against unseen ones. The reference model is the oracle, which saw
-        neither; ``oracle``: its rows of both."""
+        """Forgotten texts against unseen ones; NaN where there are too few to tell. The reference
+        model is the oracle, which saw neither; ``oracle``: its rows of both."""
         inside, outside, *reference = (
             rows[rows["kind"] == ANSWER] for rows in (inside, outside, *oracle)
         )
@@ -210,19 +219,21 @@ class Numbers:
             membership.reference_score(others, references[1]),
         )
         weights = self.samples("members", len(members)), self.samples("outsiders", len(others))
+        defined = can_tell(len(members), len(others))
         for attack, (ours, theirs) in pairs.items():
             for metric, function in (
                 ("membership_auroc", membership.membership_auroc),
                 ("membership_tpr", tpr_at_one_per_cent),
             ):
-                spread = interval(function(ours, theirs, *weights), self.settings["level"])
+                value = function(ours, theirs) if defined else np.nan
+                spread = function(ours, theirs, *weights) if defined else [np.nan]
                 yield row(
                     self.where,
                     "forget",
                     f"{metric}{attack}",
-                    function(ours, theirs),
+                    value,
                     len(members),
-                    spread,
+                    interval(spread, self.settings["level"]),
                 )
 
     def against_oracle(self, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
@@ -231,7 +242,10 @@ class Numbers:
         oracle_ids, *oracle = answers(theirs)
         if len(ids):
             quality = truth.forget_quality(
-                truth.truth_ratio(correct, wrong), truth.truth_ratio(*oracle), ids, oracle_ids
+                truth.truth_ratio(correct, wrong, self.form),
+                truth.truth_ratio(*oracle, self.form),
+                ids,
+                oracle_ids,
             )
             yield row(self.where, "forget", "forget_quality", quality, len(ids))
         yield from self.distance(divergence.lpd, ours, theirs)
@@ -251,31 +265,37 @@ class Numbers:
 
 def exposure_of(rows: pd.DataFrame, space: int) -> exposure.Exposure:
     """rows: the sentence as it was planted, and with other secrets, each with its loss. Exact where
-    these are all there are."""
-    own, others = (
+    these are all possible ones."""
+    planted, others = (
         rows.loc[rows["kind"] == kind, "loss"].to_numpy() for kind in (ANSWER, ALTERNATIVE)
     )
     if len(others) == space - 1:
-        return exposure.exact_exposure(float(own[0]), others)
-    return exposure.sampled_exposure(float(own[0]), others, space)
+        return exposure.exact_exposure(float(planted[0]), others)
+    return exposure.sampled_exposure(float(planted[0]), others, space)
 
 
 def tpr_at_one_per_cent(inside: np.ndarray, outside: np.ndarray, *weights: np.ndarray):
     return membership.tpr_at_fpr(inside, outside, 0.01, *weights)
 
 
-def answers(rows: pd.DataFrame) -> tuple[list[str], np.ndarray, list[list[float]]]:
-    """(record ids, mean NLL of the true answer (n,), of the false ones, n times as many as there
-    are), of items with false answers.
+def answers(
+    rows: pd.DataFrame, nll: Callable[[TokenScores], np.ndarray] = memorization.nll_per_text
+) -> tuple[list[str], np.ndarray, list[list[float]]]:
+    """(record ids, NLL of the true answer (n,), n lists of those of the false ones), of items with
+    false answers; ``nll`` gives that of each text.
 
-    True is the paraphrase where there is one, as TOFU has it, else the record's own completion.
+    True is the paraphrase where there is one, as in TOFU, else the record's completion.
     """
-    rows = rows.assign(nll=memorization.nll_per_text(token_scores_of(rows)) if len(rows) else [])
+    rows = rows.assign(nll=nll(token_scores_of(rows)) if len(rows) else [])
     false = rows[rows["kind"] == PERTURBED].groupby("record_id")["nll"].apply(list)
     if false.empty:
         return [], np.empty(0), []
-    own, other = (
+    answer, paraphrase = (
         rows[rows["kind"] == kind].groupby("record_id")["nll"].first()
         for kind in (ANSWER, PARAPHRASE)
     )
-    return false.index.tolist(), other.reindex(false.index).fillna(own).to_numpy(), false.tolist()
+    return (
+        false.index.tolist(),
+        paraphrase.reindex(false.index).fillna(answer).to_numpy(),
+        false.tolist(),
+    )

@@ -1,4 +1,4 @@
-"""What causal models are asked about texts, and the columns that keep their answers."""
+"""What is computed from texts by causal models: the columns of a score file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from palimpsest.metrics.membership import zlib_sizes
-from palimpsest.tracks.causal.asked import own_completions, planted_secrets, to_be_written
+from palimpsest.tracks.causal.asked import answer_rows, planted_secrets, to_be_written
 from palimpsest.tracks.causal.compared import Compared
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.extracted import extracted
@@ -24,10 +24,10 @@ KEPT = ("kind", "number", "compressed")
 
 
 def texts(records: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
-    """Records, and below them each of their candidates as one: the same prompt, another completion.
+    """Records, and below them their candidates as rows: the same prompt, another completion.
 
-    With columns kind and number ('' and 0 for what the record itself holds), and compressed, the
-    bytes that the completion takes compressed.
+    With columns kind and number ('' and 0 for the record's completion), and compressed, the bytes
+    of the completion when compressed.
     """
     import pandas as pd
 
@@ -44,20 +44,21 @@ def score(
     settings: dict,
     reference: torch.nn.Module | None = None,
 ) -> dict[str, list[np.ndarray] | np.ndarray]:
-    """Columns of a score file: what `compared_scores` has; what the model writes (`ngram`: n of
-    EL_n), of `written` records of each split and part (0: of none); and the secrets that can be got
-    out of it (`beams`, `samples`: by how many of them they are sought). NaN of rows that are not
-    asked."""
-    size, own = settings["batch_size"], own_completions(texts)
-    columns = compared_scores(model, examples, size, reference, own)
+    """Columns of a score file: those of `compared_scores`; what the model writes (`ngram`: n of
+    EL_n; `rouge_words`: what ROUGE takes for words), for `written` records of each split and part
+    (0: for none); and which secrets can be extracted from it (with `beams` and `samples`). NaN in
+    rows that are not asked."""
+    size, answers = settings["batch_size"], answer_rows(texts)
+    columns = compared_scores(model, examples, size, reference, answers)
     columns |= written(
         model,
         tokenizer,
         examples,
         texts["completion"].tolist(),
-        to_be_written(texts.iloc[own], settings["written"]),
+        to_be_written(texts.iloc[answers], settings["written"]),
         settings["ngram"],
         size,
+        settings["rouge_words"],
     )
     secrets = planted_secrets(texts)
     if secrets:
@@ -72,8 +73,8 @@ def compared_scores(
     reference: torch.nn.Module | None = None,
     asked: Sequence[int] = (),
 ) -> dict[str, list[np.ndarray] | np.ndarray]:
-    """A list of the counted tokens' values each: logp, correct, mean, deviation (metrics.tokens);
-    and of the texts ``asked`` how far the model lies from the ``reference``, where there is one."""
+    """logp, correct, mean, deviation (metrics.tokens): of each text a list of its counted tokens'
+    values; and for the texts ``asked`` the divergences from the ``reference``, if there is one."""
     against = Compared(reference, examples, asked) if reference is not None else None
     scores = token_scores(model, examples, batch_size, against)
     cuts = scores.offsets[1:-1]

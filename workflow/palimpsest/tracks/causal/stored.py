@@ -13,20 +13,20 @@ from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.metrics.tokens import TokenScores
 
 VALUES = ("logp", "correct", "mean", "deviation")
-# What a scored text is: the record's own completion, or another one (palimpsest.data.candidates).
+# Kinds of scored texts: the record's completion, or another one (palimpsest.data.candidates).
 ANSWER, PARAPHRASE, PERTURBED, ALTERNATIVE = "", "paraphrase", "perturbed", "alternative"
 
 
 def read_token_rows(paths: list[Path]) -> pd.DataFrame:
     """Rows of score files, by record_id, kind and number; a UserError for scores that are not
-    finite. What is generated may be NaN."""
+    finite. Columns of generated text may be NaN."""
     frame = pd.concat([read_parquet(path) for path in paths], ignore_index=True)
     if frame.empty:
         return pd.DataFrame({name: [] for name in ("record_id", "kind", "number", *VALUES)})
-    own = frame[frame["kind"] == ANSWER]
+    answers = frame[frame["kind"] == ANSWER]
     scores = [
         *(frame[name] for name in VALUES),
-        *(own[name] for name in DIVERGENCES if name in own),
+        *(answers[name] for name in DIVERGENCES if name in answers),
     ]
     problems = [
         problem for column in scores if (problem := _not_finite(column, frame["record_id"], paths))

@@ -7,12 +7,16 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from palimpsest.cells import NONE, lookup, retrained, shown
-from palimpsest.methods.shown import in_method_order, method_of
-from palimpsest.selections import newest
-from palimpsest.study.plan import SINGLE
-from palimpsest.summary import Section
+from palimpsest.data.shards import SINGLE
+from palimpsest.report.cells import NONE, lookup, of_few, retrained, shown, too_few
+from palimpsest.report.rows import newest
+from palimpsest.report.shown import in_method_order, method_of
+from palimpsest.report.summary import Section
+from palimpsest.report.tables import FEWEST
 from palimpsest.tracks.causal.checks import doubts
+from palimpsest.tracks.causal.findings import findings
+
+__all__ = ["ATTACKED", "SCOPE", "findings", "sections"]
 
 SCOPE = ""
 ATTACKED = {
@@ -47,15 +51,15 @@ COLUMNS = {
 def sections(metrics: pd.DataFrame, settings: dict) -> Iterator[Section]:
     """What the newest state says of every method."""
     now = newest(metrics, settings)
-    warnings = tuple(doubts(metrics[metrics["request"] == settings["states"][-1]]))
-    yield Section("Memorization", MEMORIZATION, memorization(now), warnings)
+    warnings = doubts(metrics[metrics["request"] == settings["states"][-1]])
+    yield Section("Memorization", MEMORIZATION, memorization(now), (*warnings, *too_few(now)))
     secrets = planted(now)
     if len(secrets):
         yield Section("Planted secrets", PLANTED, secrets)
 
 
 def memorization(now: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
-    """One row a method, one column a number that any of them has."""
+    """One row per method, one column per number that any of them has."""
     by_set = {set_: lookup(now, set_) for set_ in ("forget", "retain", "test", "train")}
     rows = []
     for method in in_method_order(now["method"]):
@@ -82,8 +86,8 @@ PLANTED = (
 
 
 def planted(now: pd.DataFrame) -> pd.DataFrame:
-    """One row a method, a column for each set and number of repetitions; empty where nothing was
-    planted."""
+    """One row per method, one column for each set and number of repetitions; empty where nothing
+    was planted."""
     metrics = {
         "exposure": "bits",
         "exposure_sampled": "bits",
@@ -92,22 +96,24 @@ def planted(now: pd.DataFrame) -> pd.DataFrame:
     }
     chosen = now[now["metric"].isin(metrics) & now["set"].isin(["forget", "controls"])]
     counts = sorted({int(group.removeprefix("repetitions=")) for group in chosen["group"]})
-    values = chosen.assign(unit=chosen["metric"].map(metrics)).set_index(
+    values_of = chosen.assign(unit=chosen["metric"].map(metrics)).set_index(
         ["method", "set", "group", "unit"]
-    )["value"]
+    )
     rows = []
     for method in in_method_order(chosen["method"]):
         row = {"method": method_of(method).label}
         for set_ in ("forget", "controls"):
             for count in counts:
                 numbers = {
-                    name: values.get((method, set_, f"repetitions={count}", name))
+                    name: values_of["value"].get((method, set_, f"repetitions={count}", name))
                     for name in ("bits", "beam", "sampled")
                 }
+                n = values_of["n"].get((method, set_, f"repetitions={count}", "bits"), FEWEST)
                 row[f"{set_}, {count} ×"] = (
                     NONE
                     if None in numbers.values()
                     else "{bits:.1f} bits, {beam:.0%}, {sampled:.0%}".format(**numbers)
+                    + of_few("exposure", n)
                 )
         rows.append(row)
     return pd.DataFrame(rows)

@@ -1,5 +1,5 @@
-"""What a causal model says of each counted token: one forward pass a text, from which every metric
-of single tokens follows."""
+"""Predictions of a causal model for each counted token: one forward pass of a text, from which all
+metrics of single tokens follow."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def token_scores(
     """Scores of the counted tokens of n texts, in the order of ``examples``; the model is left in
     evaluation mode.
 
-    Batches hold texts of like length, and none holds both texts that are to be compared and others.
-    The logits of a batch, (N, V) of its N counted tokens, are the most that is held at a time,
-    twice that where they are held ``against`` a reference's.
+    Batches hold texts of similar length, either all or none of them compared ``against`` a
+    reference. The most memory is taken by the logits of a batch, (N, V) of its N counted tokens;
+    twice as much where they are compared.
     """
     model.eval()
     offsets = np.append(0, np.cumsum(examples.counted))
@@ -67,7 +67,7 @@ def score_tokens(
 
     mean and deviation are those of log p(v) for v ~ p (Zhang et al. 2025, Min-K%++). The deviation
     is taken around the mean: of a nearly certain or a nearly uniform prediction the difference of
-    the moments would leave rounding alone.
+    the moments would be rounding alone.
     """
     log_probabilities = torch.log_softmax(logits.float(), dim=-1)
     logp = log_probabilities.gather(1, tokens[:, None])[:, 0]

@@ -3,13 +3,14 @@ interval over records."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from palimpsest.data.groups import check_calibration
+from palimpsest.data.groups import UNGROUPED, check_calibration
 from palimpsest.data.ledger import START
 from palimpsest.data.storage import read_parquet
 from palimpsest.files import read_json
@@ -17,7 +18,7 @@ from palimpsest.metrics import agreement, classification, divergence, fairness
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.randomness import numpy_generator
-from palimpsest.tables import row
+from palimpsest.report.tables import row
 from palimpsest.tracks.measured import Given, Measured, whose
 
 UTILITY = (
@@ -41,21 +42,20 @@ def measure(given: Given, settings: dict) -> Measured:
     The group of a row is a family ('religion') for gaps, a family and value ('religion=targeted')
     for rates, and for the utility of a fitted method the family that it was fitted on.
 
-    On the records that it was fitted on, a method's gaps have no interval: they are what the fit
-    made them, and resampling under the same rule does not say how they would vary. What it does
-    say, how large cost and gap get by chance alone in as many records as are held out, are rows of
-    their own, `cost_by_chance` and `gap_by_chance`.
+    On the records that a method was fitted on, its gaps have no interval: the fit decided them, and
+    resampling under the same rule does not show how they would vary. It does show how large cost
+    and gap get by chance alone in as many records as are held out: rows `cost_by_chance` and
+    `gap_by_chance`.
     """
     index = given.index.set_index("record_id")
     (decisions,) = map(read_parquet, given["decisions"])
-    if settings["classes"] == 2:
-        after = "" if settings["state"] == START else settings["state"]
-        check_calibration(
-            index.loc[decisions["record_id"].unique()],
-            settings["families"],
-            splits=("valid", "test"),
-            after=after,
-        )
+    after = "" if settings["state"] == START else settings["state"]
+    check_calibration(
+        index.loc[decisions["record_id"].unique()],
+        sorted(set(decisions["fitted_on"]) - {""}),
+        splits=("valid", "test"),
+        after=after,
+    )
     oracle = [read_parquet(path).set_index("record_id") for path in given["oracle/decisions"]]
     records = decisions.groupby("split")["record_id"].nunique()
     fitted, held_out = records.get("valid", 0), records.get("test", 0)
@@ -66,24 +66,25 @@ def measure(given: Given, settings: dict) -> Measured:
         numbers = Numbers(whose(settings, sharding), split, settings)
         facts = index.loc[part["record_id"]]
         rows += numbers.utility(part, facts["label"].to_numpy(), fitted_on)
-        if settings["classes"] == 2:
-            on_fitted = fitted_on != "" and split == "valid"
-            for family in [fitted_on] if fitted_on else settings["families"]:
-                rows += numbers.fairness(
-                    part,
-                    facts["label"].to_numpy(),
-                    facts[family].to_numpy(dtype=str),
-                    family,
-                    on_fitted,
-                )
-            if on_fitted and held_out:
-                rows += numbers.by_chance(
-                    part,
-                    facts["label"].to_numpy(),
-                    facts[fitted_on].to_numpy(dtype=str),
-                    fitted_on,
-                    held_out,
-                )
+        on_fitted = fitted_on != "" and split == "valid"
+        for family in [fitted_on] if fitted_on else settings["families"]:
+            grouped = (facts[family] != UNGROUPED).to_numpy()
+            if not grouped.any():
+                continue
+            labels = facts.loc[grouped, "label"].to_numpy()
+            of_family = part[grouped], labels, facts.loc[grouped, family].to_numpy(dtype=str)
+            if settings["classes"] > 2:
+                rows += numbers.accuracies(*of_family, family)
+            else:
+                rows += numbers.fairness(*of_family, family, on_fitted)
+        if on_fitted and held_out:
+            rows += numbers.by_chance(
+                part,
+                facts["label"].to_numpy(),
+                facts[fitted_on].to_numpy(dtype=str),
+                fitted_on,
+                held_out,
+            )
         for decided in oracle:
             rows += numbers.agreement(part, decided.loc[part["record_id"]], fitted_on)
     (rules,) = map(read_json, given["rules"])
@@ -127,8 +128,8 @@ class Numbers:
     def by_chance(
         self, part: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, family: str, held_out: int
     ) -> Iterator[dict]:
-        """Upper ends over samples of ``held_out`` of the fitted records: a rule that learnt none by
-        heart seldom shows more on others."""
+        """Upper ends of the intervals over samples of ``held_out`` of the fitted records: a rule
+        that did not overfit seldom exceeds them on others."""
         positive = _columns(part, "decision")[:, 1]
         generator = numpy_generator(self.settings["study"], "bootstrap", "chance")
         weights = bootstrap_weights(
@@ -154,10 +155,16 @@ class Numbers:
         family: str,
         on_fitted: bool,
     ) -> Iterator[dict]:
-        """``on_fitted``: these are the records that the method was fitted on."""
+        """``on_fitted``: these are the records that the method was fitted on. What is not defined,
+        as the gap of a family in which a group lacks a label, has no row."""
         positive = _columns(part, "decision")[:, 1]
         for function in GAPS:
-            if on_fitted:
+            if np.isnan(function(labels, positive, groups)):
+                logging.warning(
+                    "%s of %s is not defined on %s: a group lacks a label, or is alone",
+                    function.__name__, family, self.split,
+                )  # fmt: skip
+            elif on_fitted:
                 yield row(
                     self.where,
                     self.split,
@@ -173,13 +180,42 @@ class Numbers:
                     lambda w, f=function: f(labels, positive, groups, w),
                     family,
                 )
+        yield from self._rates(RATES, labels, positive, groups, family)
+
+    def accuracies(
+        self, part: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, family: str
+    ) -> Iterator[dict]:
+        """Of more than two classes: accuracy by group, and the lowest. To decide rightly is here
+        what to decide 1 is of records that all have label 1."""
+        right = _columns(part, "decision")[np.arange(len(labels)), labels]
+        ones = np.ones(len(labels), dtype=np.int64)
+        yield self._row(
+            "worst_group_accuracy",
+            len(labels),
+            lambda w: fairness.worst_group_accuracy(ones, right, groups, w),
+            family,
+        )
+        yield from self._rates({"group_accuracy": "accuracy"}, ones, right, groups, family)
+
+    def _rates(
+        self,
+        rates: dict[str, str],
+        labels: np.ndarray,
+        positive: np.ndarray,
+        groups: np.ndarray,
+        family: str,
+    ) -> Iterator[dict]:
+        """Rates of each group, by metric; rates: metric -> field of GroupRates."""
         point = fairness.group_rates(labels, positive, groups)
         spread = fairness.group_rates(labels, positive, groups, self.samples(len(labels)))
-        for metric, field in RATES.items():
+        counted = {"tpr": labels == 1, "fpr": labels == 0}  # of the others all
+        for metric, field in rates.items():
             lows, highs = interval(getattr(spread, field), self.settings["level"])
             for number, name in enumerate(point.names):
-                n = int((groups == name).sum())
+                n = int(((groups == name) & counted.get(metric, True)).sum())
                 value = getattr(point, field)[number]
+                if np.isnan(value):
+                    continue
                 yield row(
                     self.where,
                     self.split,
@@ -192,8 +228,8 @@ class Numbers:
 
     def agreement(self, part: pd.DataFrame, oracle: pd.DataFrame, group: str) -> Iterator[dict]:
         """How like the oracle a method decides, and how far its scores lie from the oracle's. KL
-        and the reversed divergence are infinite where one score is 0 and the other is not, as the
-        shares of a vote and what a post-processor says are: then they have no row."""
+        and the reversed divergence are infinite, and have no row, where one score is 0 and the
+        other is not, as with shares of a vote and with post-processors."""
         for function, kind in (
             (agreement.agreement, "decision"), (agreement.jensen_shannon, "score"),
             (divergence.kl, "score"), (divergence.jensen_shannon_reversed, "score"),
@@ -221,14 +257,17 @@ def _columns(frame: pd.DataFrame, kind: str) -> np.ndarray:
 
 
 def _auroc(labels: np.ndarray, score: np.ndarray, weights) -> np.ndarray:
+    """NaN where there are too few records of a class to tell."""
     if score.shape[1] == 2:
+        if not classification.can_tell(*np.bincount(labels, minlength=2).tolist()):
+            return np.full(np.shape(weights)[:1] if np.ndim(weights) > 1 else (), np.nan)[()]
         return classification.auroc(labels, score[:, 1], weights)
     return classification.macro_auroc(labels, score, weights)
 
 
 def _of_the_fit(rules: list[dict], settings: dict, fitted: int) -> Iterator[dict]:
-    """What the fit itself says of the records that it had, ``fitted`` of them: share of random
-    decisions, patterns per record."""
+    """Numbers of the fit itself, on its ``fitted`` records: share of random decisions, patterns per
+    record."""
     for entry in rules:
         where = whose(settings, entry["sharding"])
         for metric in ("random_share", "patterns_per_record"):

@@ -1,5 +1,5 @@
 """Membership inference on what a request asked to forget, before it and after it: does the loss
-still tell that it was trained on?"""
+still reveal that it was trained on?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from palimpsest.ensemble.scores import present, read_scores
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
+from palimpsest.metrics.classification import can_tell
 from palimpsest.metrics.membership import loss_auroc
 from palimpsest.randomness import numpy_generator
-from palimpsest.tables import row
+from palimpsest.report.tables import row
 from palimpsest.tracks.measured import Given, Measured, whose
 
 
@@ -20,8 +21,9 @@ def measure(given: Given, settings: dict) -> Measured:
     request and after it; before/heldout and after/heldout, of the held-out set. settings: `method`
     says what the models are called, `before` and `after`.
 
-    Members are the request's training records, non-members the test records of owners that nobody
-    forgot. Rows: set 'forget' after the request, 'forget_before' before it.
+    Members are the request's training records, non-members the test records of owners who are not
+    forgotten; where there are too few of either to tell, the number is NaN. Rows: set 'forget'
+    after the request, 'forget_before' before it.
     """
     index, state = given.index, settings["state"]
     owners = next(request.owners for request in given.requests if request.name == state)
@@ -50,6 +52,8 @@ def _losses(paths: list[Path], records) -> dict[str, np.ndarray]:
 
 
 def _row(inside: np.ndarray, outside: np.ndarray, where: dict, set_: str, settings: dict) -> dict:
+    if not can_tell(len(inside), len(outside)):
+        return row(where, set_, "membership_auroc", np.nan, len(inside))
     names = (settings["study"], "bootstrap", "membership", settings["state"])
     weights = [
         bootstrap_weights(len(losses), settings["bootstrap"], numpy_generator(*names, side))

@@ -1,4 +1,5 @@
-"""How well a classifier knows examples: what is watched while a method makes it forget them."""
+"""How well a classifier remembers examples: numbers that are watched while a method makes it forget
+them."""
 
 from __future__ import annotations
 
@@ -8,12 +9,12 @@ import torch
 from palimpsest.tracks.classification.examples import ClassificationExamples
 from palimpsest.tracks.classification.score import log_probabilities
 
-KNOWN = ("log_likelihood",)
+MEMORIZATION_METRICS = ("log_likelihood",)
 BATCH = 64
 
 
 def memory(model: torch.nn.Module, examples: ClassificationExamples) -> dict[str, float]:
-    """How well the model knows examples: mean log-likelihood of their labels, in nats."""
+    """Mean log-likelihood of the labels of the examples, in nats."""
     logp = log_probabilities(model, examples, BATCH)
     return {"log_likelihood": float(logp[np.arange(len(logp)), examples.labels].mean())}
 

@@ -9,7 +9,7 @@ import torch
 from palimpsest.models.classifier import load_classifier, make_classifier
 from palimpsest.models.tokenizers import encode as encode_texts
 from palimpsest.tracks.classification.examples import ClassificationExamples
-from palimpsest.tracks.predictions import Predictions
+from palimpsest.training.predictions import Predictions
 
 GENERATES = False
 
@@ -29,7 +29,7 @@ def encode(records, tokenizer, settings: dict) -> tuple[ClassificationExamples, 
 
 
 def predict(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Predictions:
-    """One prediction an example, over its classes."""
+    """One prediction per example, over its classes."""
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
     return Predictions(logits, batch["labels"], torch.arange(len(logits), device=logits.device))
 

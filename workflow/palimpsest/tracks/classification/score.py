@@ -1,4 +1,4 @@
-"""What a classifier says about each record: one log-probability a class."""
+"""Predictions of a classifier for each record: one log-probability for each class."""
 
 from __future__ import annotations
 

@@ -1,92 +1,101 @@
-"""What classifiers decide: a table a family of groups, then post-processors fitted against held
-out."""
+"""What classifiers decide: one table per family of groups, then post-processors on fitted and on
+held-out records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
-from palimpsest.cells import lookup, retrained, sharding, shown
-from palimpsest.data.shards import parse_sharding
-from palimpsest.methods.shown import in_method_order, is_method, method_of
-from palimpsest.selections import in_order, newest
-from palimpsest.summary import Section
+from palimpsest.report.cells import lookup, retrained, sharding, shown, too_few
+from palimpsest.report.rows import newest
+from palimpsest.report.shown import method_of
+from palimpsest.report.summary import Section
+from palimpsest.tracks.classification.evaluated import evaluated
+from palimpsest.tracks.classification.findings import findings
+
+__all__ = ["ATTACKED", "SCOPE", "findings", "sections"]
 
 SCOPE = "test records, "
 ATTACKED: dict[str, tuple[str, str]] = {}
-# Vote patterns, counted in each group, over fitted records. Simulations of post-processed ensembles
-# (S to 31, 20,000 to 1 million records) held out as fitted below 1 pattern in 300 records, fell
-# apart above 1 in 20, and did either between.
+# Vote patterns, counted in each group, per fitted record. In simulations of post-processed
+# ensembles (S up to 31, 20,000 to 1 million records) held-out results were as fitted below 1
+# pattern in 300 records, far off above 1 in 20, and either between.
 FINE, TOO_FINE = 1 / 300, 1 / 20
-DECIDED = ("accuracy", "equalized_odds_max", "tpr", "fpr")  # equal where all decisions are
+FEW = 10  # records of a group and label, below which its rate is hardly known
+GROUPED = ("group_accuracy", "tpr", "fpr")
 
 
 def sections(metrics: pd.DataFrame, settings: dict) -> Iterator[Section]:
     """What the newest state says about test records."""
     now = newest(metrics, settings)
-    compared = sorted(set(now.loc[now["metric"] == "equalized_odds_max", "group"]))
-    for family in dict.fromkeys([*settings["families"], *compared]) or [""]:
+    measured = now.loc[now["metric"].isin(GROUPED), "group"]
+    families = sorted({group.partition("=")[0] for group in measured})
+    warnings = tuple(too_few(now))  # once, with the first
+    for family in dict.fromkeys([*settings["families"], *families]) or [""]:
         heading = f"Groups: {_words(family)}" if family else "All methods"
-        yield Section(heading, "", results(now, family))
-    if settings["families"]:
-        yield fitted_or_held_out(now, settings["families"])
+        text = undefined(now, family) if family else ""
+        few = tuple(rest_on_few(now, family)) if family else ()
+        yield Section(heading, text, results(now, family), (*warnings, *few))
+        warnings = ()
+    fitted = fitted_or_held_out(now, settings["families"])
+    if len(fitted.table):
+        yield fitted
 
 
-def _evaluated(now: pd.DataFrame) -> pd.DataFrame:
-    """method and shards of all that decides, in the order of the dict of methods; of equal single
-    models only the first.
+def undefined(now: pd.DataFrame, family: str) -> str:
+    """Why the gap of a family is not defined on test records, "" where it is."""
+    if not now["metric"].isin(["tpr", "fpr"]).any():
+        return "The equalized-odds gap is defined for two classes; these are accuracies by group."
+    test = now[(now["set"] == "test") & now["group"].str.startswith(f"{family}=")]
+    having = {metric: set(test.loc[test["metric"] == metric, "group"]) for metric in GROUPED}
+    names = set().union(*having.values())
+    lacking = {
+        label: sorted(name.partition("=")[2] for name in names - having[rate])
+        for label, rate in ((1, "tpr"), (0, "fpr"))
+    }
+    said = [
+        f"no test record of label {label} in {', '.join(map(repr, groups))}"
+        for label, groups in lacking.items()
+        if groups
+    ] or (["all test records are in one group"] if len(names) == 1 else [])
+    return f"The equalized-odds gap is not defined: {'; '.join(said)}." if said else ""
 
-    With one shard and slice there is one teacher: the oracle, and nothing to vote or aggregate.
-    """
-    pairs = now.loc[
-        (now["set"] == "test") & now["method"].map(is_method), ["method", "shards"]
-    ].drop_duplicates()
-    pairs = in_order(
-        pairs,
-        method=in_method_order(pairs["method"]),
-        shards=sorted(pairs["shards"].unique(), key=parse_sharding),
-    )
-    kept: list[tuple[bool, pd.Series]] = []
-    twins = []
-    for method, shards in pairs.itertuples(index=False):
-        if parse_sharding(shards) != (1, 1):
-            continue
-        said = now[
-            (now["method"] == method) & (now["shards"] == shards) & now["metric"].isin(DECIDED)
-        ]
-        mine = (
-            method_of(method).fitted,
-            said.set_index(["set", "metric", "group"])["value"].sort_index(),
+
+def rest_on_few(now: pd.DataFrame, family: str) -> Iterator[str]:
+    """A warning where groups have few test records of a label: the gap is that of their rates."""
+    rates = now[(now["set"] == "test") & now["metric"].isin(["tpr", "fpr"]) & (now["n"] < FEW)]
+    rates = rates[rates["group"].str.startswith(f"{family}=")]
+    sizes = rates.groupby(["group", "metric"])["n"].max()
+    said = [
+        f"{group.partition('=')[2]!r} {n} of label {int(metric == 'tpr')}"
+        for (group, metric), n in sizes.items()
+    ]
+    if said:
+        more = f", and {len(said) - 5} more" if len(said) > 5 else ""
+        yield (
+            f"WARNING: rates and gap rest on few test records: {', '.join(said[:5])}{more}. Merge "
+            f"these groups with others (`groups.{family}.other`), or leave them out (`drop`)."
         )
-        if method_of(method).needs == "teachers" and any(_equal(mine, other) for other in kept):
-            twins.append((method, shards))
-        kept.append(mine)
-    return pairs[
-        [pair not in twins for pair in pairs.itertuples(index=False, name=None)]
-    ].reset_index(drop=True)
-
-
-def _equal(one: tuple[bool, pd.Series], other: tuple[bool, pd.Series]) -> bool:
-    return (
-        one[0] == other[0]
-        and one[1].index.equals(other[1].index)
-        and np.allclose(one[1], other[1], rtol=0, atol=1e-9, equal_nan=True)
-    )
 
 
 def results(now: pd.DataFrame, family: str) -> pd.DataFrame:
-    """One row a method and sharding: how well it decides, how fairly, how like the oracle, and at
+    """One row per method and sharding: how well it decides, how fairly, how like the oracle, and at
     what price."""
     test, train = lookup(now, "test"), lookup(now, "train")
+    gap = family == "" or now["metric"].isin(["tpr", "fpr"]).any()
+    fair = (
+        ("equalized-odds gap", "equalized_odds_max")
+        if gap
+        else ("lowest accuracy of a group", "worst_group_accuracy")
+    )
     rows = []
-    for method, shards in _evaluated(now).itertuples(index=False):
+    for method, shards in evaluated(now).itertuples(index=False):
         key = (test, method, shards, family if method_of(method).fitted else "")
         rows.append({
             "method": method_of(method).label, "shards × slices": sharding(shards),
             "accuracy": shown(*key, "accuracy"),
-            "equalized-odds gap": shown(test, method, shards, family, "equalized_odds_max"),
+            fair[0]: shown(test, method, shards, family, fair[1]),
             "AUROC": shown(*key, "auroc"), "agreement with oracle": shown(*key, "agreement"),
             "retrained share": retrained(train, method, shards),
         })  # fmt: skip
@@ -99,7 +108,7 @@ def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
     valid, test = lookup(now, "valid"), lookup(now, "test")
     rows, warnings = [], []
     for family in families:
-        for method, shards in _evaluated(now).itertuples(index=False):
+        for method, shards in evaluated(now).itertuples(index=False):
             if (
                 not method_of(method).fitted
                 or (method, shards, family, "patterns_per_record") not in valid.index
@@ -160,14 +169,14 @@ def fitted_or_held_out(now: pd.DataFrame, families: list[str]) -> Section:
         "Patterns of votes, counted in each group, are called too fine for the data above 1 "
         "pattern in 20 fitted records, and from 1 in 300 on where the held-out cost or gap is "
         "higher than that. The cure is `fairness: {cells: count}` or `pooled`, fewer shards or "
-        "groups, or more validation records. A rule of two patterns a group is as coarse as can be "
-        "and never called too fine."
+        "groups, or more validation records. A rule that knows two patterns a group is the "
+        "simplest that there is, and is never called too fine."
     )
     return Section("Fitted and held out", text, pd.DataFrame(rows), tuple(warnings))
 
 
 def too_fine(per_record: float, per_group: float, pairs: list[tuple[float, float]]) -> bool:
-    """Whether a rule has more patterns of votes than the data can tell apart; ``pairs`` are (most
+    """Whether a rule has more patterns of votes than the data can distinguish; ``pairs`` are (most
     by chance, held out) of cost and of gap.
 
     ``per_record`` and ``per_group`` count patterns, each in each group. Two patterns a group are

@@ -1,0 +1,1 @@
+"""The tidy table, and what it says in words and small tables."""
