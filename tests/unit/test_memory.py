@@ -56,7 +56,7 @@ def test_a_study_that_was_right_is_not_checked_again_and_one_that_was_wrong_is(m
     monkeypatch.setattr(
         schema, "_problems", lambda config, where: asked.append(where) or problems(config, where)
     )
-    study = read_yaml(study_files(schema.SCHEMA_PATH.parents[2] / "config")["demo"])
+    study = read_yaml(study_files(schema.SCHEMA_PATH.parents[3] / "config")["demo"])
     check_study(study, "first"), check_study(copy.deepcopy(study), "second")
     assert asked == ["first"]
     for changed in (study | {"seeds": ["1"]}, study | {"seeds": [True]}):

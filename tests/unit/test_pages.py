@@ -91,7 +91,9 @@ def test_every_guide_is_linked_from_the_front_page():
 
 def test_sections_that_the_schema_names_are_there():
     """In descriptions of keys a page is followed by its section, in quotes."""
-    schema = " ".join((ROOT / "workflow/schemas/study.schema.yaml").read_text("utf-8").split())
+    schema = " ".join(
+        (ROOT / "workflow/palimpsest/schemas/study.schema.yaml").read_text("utf-8").split()
+    )
     named = re.findall(r'((?:\w+/)*\w+\.md), "([^"]+)"', schema)
     assert named
     for page, section in named:

@@ -67,6 +67,19 @@ def test_every_study_of_the_project_is_valid(name):
     assert load_study({"study": name}, ROOT / "config")["study"] == name
 
 
+def test_the_own_copy_of_a_study_counts(tmp_path, monkeypatch):
+    """Where the workflow is a module of somebody's, whose folder has studies of its own."""
+    own = tmp_path / "config/studies"
+    own.mkdir(parents=True)
+    (own / "demo.yaml").write_text(yaml.safe_dump(DEMO | {"seeds": [7]}))
+    (own / "mine.yaml").write_text(yaml.safe_dump(DEMO | {"study": "mine", "seeds": "7"}))
+    monkeypatch.chdir(tmp_path)
+    assert load_study({"study": "demo"}, ROOT / "config")["seeds"] == [7]
+    assert load_study({"study": "people"}, ROOT / "config")["study"] == "people"
+    with pytest.raises(UserError, match="^1 problem found; .*\n- config/studies/mine.yaml, seeds:"):
+        load_study({"study": "mine"}, ROOT / "config")
+
+
 @pytest.mark.parametrize("missing", [["base"], ["oracle"], ["base", "oracle"]])
 def test_a_causal_study_compares_with_base_and_oracle(missing):
     people = yaml.safe_load(

@@ -82,7 +82,7 @@ rule front_page:
 
 rule config_page:
     input:
-        "workflow/schemas/study.schema.yaml",
+        "workflow/palimpsest/schemas/study.schema.yaml",
     output:
         update("config/README.md"),
     log:

@@ -7,6 +7,7 @@ from pathlib import Path
 from palimpsest.audit.planned import KEYS, add_results, planned
 from palimpsest.errors import Problem, UserError
 from palimpsest.study.load import (
+    OWN,
     load_study,
     read_yaml,
     served_shardings,
@@ -15,7 +16,9 @@ from palimpsest.study.load import (
 from palimpsest.study.plan import Plan
 from palimpsest.study.recipes import tokenizer_of
 
-CONFIG = Path(__file__).resolve().parents[3] / "config"
+# beside the package; where that is installed alone, of the folder in which somebody runs
+_BESIDE = Path(__file__).resolve().parents[3] / "config"
+CONFIG = _BESIDE if (_BESIDE / "config.yaml").is_file() else OWN
 
 
 def add_config(parser) -> None:

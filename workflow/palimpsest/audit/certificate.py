@@ -46,7 +46,7 @@ def certify(
 ) -> dict:
     """The certificate of ``request``, which is honoured in ``settings["state"]``, with intervals of
     ``settings["level"]`` and metrics as ``settings["metrics"]`` describes them; it fits
-    ``workflow/schemas/certificate.schema.yaml``."""
+    ``palimpsest/schemas/certificate.schema.yaml``."""
     named, state = plan.requests[plan.order[request] - 1], settings["state"]
     before = link_to(plan, request)
     filed = recorded_weights(plan, request, settings["digests"])

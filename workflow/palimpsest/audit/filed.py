@@ -16,7 +16,7 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.study import paths
 from palimpsest.study.plan import Plan
 
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "certificate.schema.yaml"
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "certificate.schema.yaml"
 RESTORE = "restore it from a backup; without one, "
 WRITTEN_AGAIN = "run snakemake, which writes it again, of the present state"
 REMEDY = f"{RESTORE}remove it and {WRITTEN_AGAIN}"

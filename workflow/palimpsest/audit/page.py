@@ -296,7 +296,7 @@ def _left_out(one: dict, results: str) -> list[str]:
     return [
         "<h2>What this page leaves out</h2>",
         f"<p>It was made from the certificate, {_code(path)}, whose keys "
-        "<code>workflow/schemas/certificate.schema.yaml</code> describes. Only there stand:</p>",
+        "<code>palimpsest/schemas/certificate.schema.yaml</code> describes. Only there stand:</p>",
         "<ul>",
         *(f"<li>{_text(point)}</li>" for point in points if point),
         "</ul>",

@@ -1,4 +1,4 @@
-"""A study: one YAML file, checked against workflow/schemas/study.schema.yaml, with its defaults
+"""A study: one YAML file, checked against palimpsest/schemas/study.schema.yaml, with its defaults
 filled in.
 
 Imported while the graph is built, so nothing heavy stands here.
@@ -24,11 +24,18 @@ from palimpsest.study.schema import schema, schema_problems, with_numbers
 from palimpsest.study.yaml_files import check_keys, read_yaml
 
 NAMED = ("study", "studies")  # keys that say which studies a run makes
+OWN = Path("config")  # of the folder in which somebody runs
+ELSEWHERE = "run this in the folder in which snakemake runs, or name the YAML file of a study"
 
 
 def study_files(config_dir: Path) -> dict[str, Path]:
-    """Name -> YAML file of every study that can be chosen with ``--config study=NAME``."""
-    return {path.stem: path for path in sorted((config_dir / "studies").glob("*.yaml"))}
+    """Name -> YAML file of every study that can be chosen with ``--config study=NAME``: those of
+    ``config_dir``, and those of the folder in which somebody runs, whose own copy counts."""
+    return {
+        path.stem: path
+        for folder in (config_dir, OWN)
+        for path in sorted((folder / "studies").glob("*.yaml"))
+    }
 
 
 def load_studies(given: dict, config_dir: Path, files: Iterable[Path] = ()) -> list[dict]:
@@ -98,9 +105,13 @@ def _with_default(given: dict, config_dir: Path) -> dict:
     if set(NAMED) <= given.keys():
         what, found = "two ways to name studies", f"study: {given['study']}, and studies"
         raise UserError(Problem(what, "config", found, "one of them", "keep one of them"))
-    return (
-        given if set(NAMED) & given.keys() else {**read_yaml(config_dir / "config.yaml"), **given}
-    )
+    if set(NAMED) & given.keys():
+        return given
+    default = config_dir / "config.yaml"
+    if not default.is_file():
+        what = "no study is named, and no file says which are meant"
+        raise UserError(Problem(what, str(default), "no such file", remedy=ELSEWHERE))
+    return {**read_yaml(default), **given}
 
 
 def _names(given: dict, files_by_name: dict[str, Path]) -> list[str]:
@@ -145,11 +156,10 @@ def _one(name: str, files_by_name: dict[str, Path], changes: dict, config_dir: P
     file = _file(name, files_by_name)
     if file is None:
         what, allowed = "there is no study of this name", ", ".join(files_by_name)
-        raise UserError(
-            Problem(what, "--config study", quoted(name), allowed, choose(name, files_by_name))
-        )
+        remedy = choose(name, files_by_name) if files_by_name else ELSEWHERE
+        raise UserError(Problem(what, "--config study", quoted(name), allowed, remedy))
     loaded = read_yaml(file)
-    where = os.path.relpath(file, config_dir.parent)
+    where = os.path.relpath(file, config_dir.parent if file.is_relative_to(config_dir) else None)
     study = {**loaded, **changes, "study": loaded.get("study", name)}
     return together(lambda: check_study(study, where), lambda: check_keys([file]))[0]
 

@@ -19,7 +19,7 @@ from palimpsest.errors import TYPE_NAMES, Problem, choose, quoted
 from palimpsest.methods.registry import METHODS, is_method
 from palimpsest.tracks import TRACKS
 
-SCHEMA_PATH = Path(__file__).resolve().parents[2] / "schemas" / "study.schema.yaml"
+SCHEMA_PATH = Path(__file__).resolve().parents[1] / "schemas" / "study.schema.yaml"
 # 5e-5 is a number in YAML 1.2, and text in YAML 1.1, which Python's and Snakemake's readers speak
 EXPONENT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+")
 README = "config/README.md explains each key"
