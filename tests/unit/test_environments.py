@@ -1,5 +1,5 @@
-"""envs/*.yaml: the environment of a rule holds what the step that the rule calls imports, as
-pyproject.toml pins it."""
+"""envs/: the environment of a rule holds what the step that the rule calls imports, as
+pyproject.toml pins it; containers hold the whole project, and both recipes are alike."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from palimpsest import __version__
 from palimpsest.engine.provenance import _file_of, closure
 from palimpsest.methods.registry import METHODS
 from palimpsest.plots.registry import FIGURES
@@ -112,9 +113,75 @@ def test_an_environment_holds_what_its_steps_import(step, environment):
     }
 
 
-@pytest.mark.parametrize("environment", ["plot", "train"])
+ENVIRONMENTS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_environments_pin_what_the_project_pins(environment):
-    pinned = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
-        "dependencies"
+    assert set(held(environment).values()) <= set(PROJECT["dependencies"])
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_environments_hold_nothing_that_no_step_imports(environment):
+    """But what packages of them need, and the project pins: jinja2 writes chats, tokenizers reads
+    them."""
+    steps = {step for _, step, of in rules() if of == environment}
+    imported = {name for step in steps for name in needed(step)}
+    assert held(environment).keys() - imported <= {"jinja2"}
+
+
+def test_extras_pin_alike_and_one_is_there_for_each_profile():
+    pins: dict[str, set[str]] = {}
+    for requirement in (one for extra in EXTRAS.values() for one in extra):
+        pins.setdefault(requirement.partition("==")[0], set()).add(requirement)
+    assert all(len(one) == 1 for one in pins.values()), pins
+    profiles = {path.parent.name for path in ROOT.glob("workflow/profiles/*/profile.yaml")}
+    assert profiles == EXTRAS.keys() - {"test"}
+    for name in profiles:
+        assert EXTRAS[name][0].startswith(f"snakemake-executor-plugin-{name}==")
+
+
+# --- containers -----------------------------------------------------------------------------------
+
+OCI, APPTAINER = (
+    (ROOT / "envs" / name).read_text(encoding="utf-8")
+    for name in ("Containerfile", "palimpsest.def")
+)
+
+
+def test_both_containers_are_made_alike():
+    """Of what lies in the repository, from one Python, that of the environments; of what is needed
+    to install the project, nothing is missing (test_wheel.py builds it from these)."""
+    base = re.search(r"^FROM (.+)$", OCI, re.MULTILINE)[1]
+    assert base in APPTAINER
+    python = {
+        yaml.safe_load((ROOT / f"envs/{name}.yaml").read_text("utf-8"))["dependencies"][0]
+        for name in ENVIRONMENTS
+    }
+    assert python == {f"python ={re.search('python:([0-9.]+)-', base)[1]}"}
+    commands = re.findall(r"(?:apt-get|pip) install .+", OCI)
+    assert len(commands) == 2
+    assert [one.rstrip(" \\") for one in commands] == [
+        one.replace("{{ TORCH }}", "$TORCH")
+        for one in re.findall(r"(?:apt-get|pip) install .+", APPTAINER)
     ]
-    assert set(held(environment).values()) <= set(pinned)
+    assert re.search("TORCH=(.+)", OCI[OCI.index("ARG") :])[1] in APPTAINER
+    assert set(copied()) == set(
+        re.findall(r"^    (\S+) /opt/palimpsest/\1$", APPTAINER, re.MULTILINE)
+    )
+
+
+def copied() -> list[str]:
+    """What the Containerfile takes of the repository."""
+    lines = re.findall(r"^COPY (.+) \S+$", OCI, re.MULTILINE)
+    return [name for line in lines for name in line.split()]
+
+
+def test_a_container_is_of_this_version():
+    """Its name, and what it has beside the project."""
+    profile = (ROOT / "workflow/profiles/kubernetes/profile.yaml").read_text(encoding="utf-8")
+    for text in (OCI, profile):
+        assert set(re.findall(r"palimpsest:([0-9.]+[0-9])", text)) == {__version__}
+    assert re.search(r"snakemake-storage-plugin-\S+", OCI)[0] in EXTRAS["kubernetes"]

@@ -150,8 +150,9 @@ def check_palimpsest(words: list[str]) -> None:
 
 def check_pip(words: list[str]) -> None:
     extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
-    assert words[:2] == ["install", "-e"]
-    assert re.fullmatch(rf"\.(\[({'|'.join(extras)})\])?", words[2])
+    command, where = words[:2]
+    assert (command, where) in {("install", "-e"), ("install", "--no-index"), ("wheel", "-w")}
+    assert re.fullmatch(rf"(\.|palimpsest)(\[({'|'.join(extras)})\])?", words[-1])
 
 
 def check_pytest(words: list[str]) -> None:

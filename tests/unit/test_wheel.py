@@ -35,7 +35,7 @@ def site(tmp_path_factory) -> Path:
     source = folder / "source"
     unneeded = shutil.ignore_patterns("__pycache__", "*.egg-info")
     shutil.copytree(PACKAGE, source / "workflow" / "palimpsest", ignore=unneeded)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):  # as envs/Containerfile has them
         shutil.copy(ROOT / name, source)
     built = subprocess.run(
         [sys.executable, "-c", BUILD, str(folder)], cwd=source, capture_output=True, text=True
