@@ -166,7 +166,7 @@ CHECKS = {
     "pip": check_pip,
     "pytest": check_pytest,
 }
-OF_THE_SHELL = {"printf", "export", "source", "python3", "ruff", "snakefmt"}
+OF_THE_SHELL = {"printf", "export", "source", "python3", "ruff", "snakefmt", "snakedeploy"}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -138,16 +138,37 @@ def test_from_a_git_repository_with_a_prefix(home, user, expected):
     assert git(home, "status", "--porcelain", "--", "workflow/palimpsest") == ""
 
 
-def test_from_github(home, user, expected):
-    """Without a network: Snakemake has cloned it before."""
+# what `snakedeploy deploy-workflow https://github.com/owner/name FOLDER --tag v1` writes (0.17.1)
+DEPLOYED = """
+configfile: "config/config.yaml"
+
+module name:
+    snakefile:
+        github("owner/name", path="workflow/Snakefile", tag="v1")
+    config:
+        config
+
+use rule * from name
+"""
+
+
+def test_from_github_as_snakedeploy_does(home, user):
+    """Without a network: Snakemake has cloned it before. The studies are those of the copied
+    config/, which its user may change, and the first rule is what is made."""
     clones = user.path(".cache/snakemake/snakemake/source-cache/snakemake-git-cache/github.com")
     clones.mkdir(parents=True)
+    git(home, "tag", "v1")
     git(home, "clone", "-q", "--bare", ".", str(clones / "owner/name"))
-    commit = git(home, "rev-parse", "HEAD")
-    source = f'github("owner/name", path="workflow/Snakefile", commit="{commit}")'
-    importing(user, source, target="data")
-    run(user)
+    shutil.copytree(home.path("config"), user.path("config"))
+    shutil.copytree(home.path("profiles"), user.path("profiles"))
+    user.path("config/config.yaml").write_text("studies: [demo]\n")
+    user.path("study.yaml").rename(user.path("config/studies/demo.yaml"))
+    user.path("workflow").mkdir()
+    user.path("workflow/Snakefile").write_text(DEPLOYED)
+    run(user, "data")
     assert user.path("results/tiny/seed1/shards/2x1/1/1/r0.parquet").is_file()
+    run(user, "--dry-run")
+    assert re.search(r"^train +2$", user.output, flags=re.MULTILINE)
 
 
 def test_what_belongs_to_a_user_gets_no_prefix(home, user):

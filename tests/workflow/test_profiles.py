@@ -4,6 +4,7 @@ machine's own."""
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 
 import pytest
@@ -12,12 +13,20 @@ import yaml
 from harness import REPOSITORY, Clone
 
 PROFILES = sorted(path.parent for path in REPOSITORY.glob("workflow/profiles/*/profile.yaml"))
+GENERIC = REPOSITORY / "workflow" / "profiles" / "cluster-generic"
 CLUSTER = REPOSITORY / "tests" / "fake_cluster"
 
 
-def needs(executor: str) -> None:
-    if not importlib.util.find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
-        pytest.skip(f"snakemake-executor-plugin-{executor} is not installed")
+def needs(profile: dict) -> None:
+    """Its plugins. That of Kubernetes is no part of the tests' packages: Snakemake imports each
+    plugin that is there, and this one would cost every run here a second."""
+    for kind, name in (
+        ("executor", profile["executor"]),
+        ("storage", profile.get("default-storage-provider")),
+    ):
+        plugin = f"snakemake-{kind}-plugin-{name}"
+        if name and not importlib.util.find_spec(plugin.replace("-", "_")):
+            pytest.skip(f"{plugin} is not installed")
 
 
 @pytest.fixture
@@ -37,8 +46,9 @@ def test_a_profile_is_read(profile, clone):
     """Snakemake knows every key; one that it does not know ends the run, so that the first half can
     fail."""
     written = yaml.safe_load((profile / "profile.yaml").read_text())
-    needs(written["executor"])
-    assert written["set-resource-scopes"] == {"gpu": "local"}
+    assert written["set-resource-scopes"]["gpu"] == "local"
+    assert written["rerun-incomplete"] is True and written["scheduler"] == "greedy"
+    needs(written)
     whole = ("--dry-run", "--printshellcmds")
     status = clone.snakemake(*whole, "--workflow-profile", str(profile), "data")
     assert status == 0, clone.output
@@ -46,7 +56,9 @@ def test_a_profile_is_read(profile, clone):
         f"Using workflow specific profile {profile} for setting default command line arguments."
         in clone.output
     )
-    assert "slice=slices" in written["groups"] and "Group job slices" in clone.output
+    groups = dict(one.split("=") for one in written.get("groups", ()))
+    for rule in groups.keys() & set(re.findall(r"^(\w+) +\d+$", clone.output, re.MULTILINE)):
+        assert f"Group job {groups[rule]}" in clone.output
 
     status = clone.snakemake(
         "--dry-run",
@@ -58,27 +70,16 @@ def test_a_profile_is_read(profile, clone):
 
 
 def test_jobs_run_on_a_cluster(clone, monkeypatch):
-    """Every job goes through the submit command, and two that ask for a GPU each are there at once:
-    the limit of one is for one machine."""
-    needs("cluster-generic")
+    """Every job goes through the submit command of the profile, with what it asks for, and two that
+    ask for a GPU each are there at once: the limit of one is for one machine."""
+    written = yaml.safe_load((GENERIC / "profile.yaml").read_text())
+    needs(written)
     state = clone.path("cluster")
     state.mkdir()
     monkeypatch.setenv("FAKE_CLUSTER", str(state))
-    profile = with_profile(
-        clone,
-        "profile",
-        {
-            "executor": "cluster-generic",
-            "cluster-generic-submit-cmd": str(CLUSTER / "submit.sh"),
-            "cluster-generic-status-cmd": str(CLUSTER / "status.sh"),
-            "jobs": 4,
-            "seconds-between-status-checks": 1,
-            "set-resource-scopes": yaml.safe_load((PROFILES[0] / "profile.yaml").read_text())[
-                "set-resource-scopes"
-            ],
-            "set-resources": {"slice": {"gpu": 1}},
-        },
-    )
+    monkeypatch.setenv("PATH", os.pathsep.join([str(CLUSTER / "pbs"), os.environ["PATH"]]))
+    changes = {"seconds-between-status-checks": 1, "set-resources": {"slice": {"gpu": 1}}}
+    profile = with_profile(clone, "profile", written | changes)
     slices = [f"results/tiny/seed1/shards/2x1/{shard}/1/r0.json" for shard in (1, 2)]
     # as it is documented: a cluster needs no number of cores
     status = clone.snakemake("--workflow-profile", profile, *slices, cores=None)
@@ -88,3 +89,5 @@ def test_jobs_run_on_a_cluster(clone, monkeypatch):
     # records, then two slices
     assert [path.read_text() for path in state.glob("job-*/ended")] == ["success\n"] * 3
     assert (state / "running").read_text().split() == ["1", "1", "2"]
+    gpus = [line.count(":ngpus=1 ") for line in (state / "asked").read_text().splitlines()]
+    assert gpus == [0, 1, 1]
