@@ -168,7 +168,7 @@ def test_from_github_as_snakedeploy_does(home, user):
     run(user, "data")
     assert user.path("results/tiny/seed1/shards/2x1/1/1/r0.parquet").is_file()
     run(user, "--dry-run")
-    assert re.search(r"^train +2$", user.output, flags=re.MULTILINE)
+    assert re.search(r"^train +3$", user.output, flags=re.MULTILINE)
 
 
 def test_what_belongs_to_a_user_gets_no_prefix(home, user):
