@@ -38,10 +38,10 @@ def prepared(name: str, track: str, **options):
     return run, method.objective(run, method.Settings(**options))
 
 
-def quick(name: str):
+def quick(name: str, **more):
     """The method's settings, with a training that takes no time."""
     known = types_of(METHOD[name].Settings)
-    small = {key: value for key, value in QUICK.items() if key in known}
+    small = {key: value for key, value in (QUICK | more).items() if key in known}
     return METHOD[name].Settings(**small | CASES[name].options)
 
 
@@ -181,7 +181,7 @@ def test_it_moves_what_it_promises_and_twice_to_the_same_bytes(name, track, tmp_
 @pytest.mark.parametrize(("name", "track"), LISTED)
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(name, track, tmp_path, monkeypatch):
     """After any of some updates, whichever phase that is in; what was done is not done again."""
-    settings, saving = quick(name), Computing(checkpoint_seconds=0.0)
+    settings, saving = quick(name, epochs=4), Computing(checkpoint_seconds=0.0)
     made, original = 0, loop._Update.made
 
     def counted(*arguments):
