@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from tiny import (
+    OTHERS,
+    answered,
     from_teachers,
     gap,
     geometric_mean,
@@ -17,10 +19,14 @@ from tiny import (
     nll,
     preference,
     probabilities,
+    whole,
 )
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
+from palimpsest.methods.answers import REFUSALS
 from palimpsest.methods.run import Run
 from palimpsest.methods.sham import distance
+from palimpsest.randomness import numpy_generator, seed_of
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,16 @@ class Case:
     through its code.
 
     formula(run, settings): what is minimised, wherever the model is by now; start: the same where
-    it is the one before the request, if that is another expression. promise(run): what must be
-    lower afterwards. options: settings under which a few updates show it; variants: further
-    settings, and what is minimised under them.
+    it is the one before the request, if that is another expression; slope: what has its gradient,
+    where it has factors that are held fixed. promise(run): what must be lower afterwards. options:
+    settings under which a few updates show it; variants: further settings, and what is minimised
+    under them.
     """
 
     promise: Callable[[Run], float]
     formula: Callable | None = None
     start: Callable | None = None
+    slope: Callable | None = None
     options: dict = field(default_factory=dict)
     variants: tuple[tuple[dict, Callable], ...] = ()
 
@@ -75,6 +83,98 @@ def retained(run: Run) -> float:
 def kept(run: Run) -> float:
     """How far it is from what was said of the retained data before."""
     return kl(run, run.reference, run.model, "retain")
+
+
+def other_answers(count: int, purpose: str) -> list[str]:
+    """Of the first epoch: each drawn from what is said of others, and never the forgotten one,
+    which is the last of them: it is replaced by the next, which is the first."""
+    pool = list(dict.fromkeys(OTHERS))
+    drawn = numpy_generator("contract", purpose, 0).integers(len(pool), size=count)
+    return [pool[number] if pool[number] != "a king" else pool[0] for number in drawn]
+
+
+def refusals(answers=REFUSALS) -> list[str]:
+    drawn = numpy_generator("contract", "refusals", 0).integers(len(answers), size=5)
+    return [answers[number] for number in drawn]
+
+
+def preferred(run: Run, answers: list[str], beta: float = 0.1) -> float:
+    """Mean over texts of (2 / beta) log(1 + (ratio_l / ratio_w)^beta), ratios of p to p_ref."""
+    ratios_l = np.divide(likelihoods(run, run.model), likelihoods(run, run.reference))
+    losses = [answered(run, model, answers) for model in (run.reference, run.model)]
+    ratios_w = np.exp(losses[0] - losses[1])
+    return float(np.mean(2 / beta * np.log(1 + (ratios_l / ratios_w) ** beta)))
+
+
+def mean_of_means(run: Run) -> float:
+    """Mean over forgotten texts of the mean of -log p over what counts."""
+    return float(np.mean(-np.log(likelihoods(run, run.model)) / run.sets["forget"].counted))
+
+
+def mismatches(run: Run, answers: int = 5, batch: int = 2, updates: int = 50) -> float:
+    """Of an epoch: the records are read in turn, as often as they fit into it, with other answers
+    each time. Mean over these of the mean of -log p over what counts."""
+    order = numpy_generator("contract", "records", 0).permutation(5).tolist()
+    read = (order * updates * batch)[: updates * batch]
+    prompts = [place for place in read for _ in range(answers)]
+    others = other_answers(len(prompts), "mismatch")
+    costs = {said: answered(run, run.model, [said] * 5, "mean") for said in set(others)}
+    pairs = zip(prompts, others, strict=True)
+    return float(np.mean([costs[said][place] for place, said in pairs]))
+
+
+def harmless(run: Run) -> float:
+    """LLMU's, but for the term on retained data."""
+    return -0.5 * mean_of_means(run) + mismatches(run)
+
+
+def adjusted(run: Run, beta: float = 10.0) -> float:
+    """Mean over predictions of CE with what was said before, the target's odds times e^-beta."""
+    with torch.no_grad():
+        before, targets, _ = run.predict(run.reference, whole(run, "forget"))
+        logp = torch.log_softmax(run.predict(run.model, whole(run, "forget")).logits, -1)
+    q = torch.softmax(before, -1).clone()
+    q[torch.arange(len(targets)), targets] *= math.exp(-beta)
+    q /= q.sum(-1, keepdim=True)
+    return float(-(q * logp).sum(-1).mean())
+
+
+def weighed(run: Run, beta1: float, beta2: float) -> float:
+    """Mean over predictions of p^beta1 (1 - p)^beta2 log p."""
+    p = probabilities(run, "forget")
+    return float((p**beta1 * (1 - p) ** beta2 * np.log(p)).mean())
+
+
+def saturated(run: Run) -> float:
+    """Mean over predictions of p^5 / 5 - p^6 / 6, whose derivative is p^5 (1 - p) / p."""
+    p = probabilities(run, "forget")
+    return float((p**5 / 5 - p**6 / 6).mean())
+
+
+def moved(run: Run, name: str, coefficient: float | None = None, block: int = 1) -> float:
+    """Mean over texts of the mean over tokens and dimensions of the squared distance of a block's
+    output from the control vector, or from what it was."""
+    data, found = run.sets[name], []
+    drawn = numpy_generator("contract", "control").random(8)
+    for number in range(len(data.lengths)):
+        batch = data.batch(np.array([number]))
+        inputs = {key: batch[key] for key in ("input_ids", "attention_mask")}
+        with torch.no_grad():
+            now, before = (
+                model(**inputs, output_hidden_states=True).hidden_states[block][0].numpy()
+                for model in (run.model, run.reference)
+            )
+        counts = batch["counted"][0].numpy() if "counted" in batch else np.full(len(now), True)
+        wanted = coefficient * drawn / np.sqrt((drawn**2).sum()) if coefficient else before
+        found.append(float(((now - wanted) ** 2)[counts].mean()))
+    return float(np.mean(found))
+
+
+def taught_badly(run: Run) -> float:
+    """KL to a model that learnt nothing, on what is forgotten."""
+    torch.manual_seed(seed_of("contract", "incompetent"))
+    kind = AutoModelForCausalLM if run.track.GENERATES else AutoModelForSequenceClassification
+    return kl(run, kind.from_config(run.model.config).double().eval(), run.model, "forget")
 
 
 CASES = {
@@ -165,6 +265,127 @@ CASES = {
         options={"forget": "lora", "learn": "lora", "scale": 1.0, "forget_learning_rate": 1e-2},
     ),
     "depn": Case(lambda run: float(probabilities(run, "forget").mean())),
+    "llmu": Case(
+        forgotten,
+        lambda run, s: harmless(run) + kept(run),
+        lambda run, s: harmless(run),
+        options={"updates": 1, "batch_size": 5, "answers": 1, "retain_weight": 0.0},
+        variants=(
+            (
+                {
+                    "answers": 2,
+                    "batch_size": 3,
+                    "updates": 5,
+                    "forget_weight": 2.0,
+                    "retain": "nll",
+                },
+                lambda run: -2 * mean_of_means(run) + mismatches(run, 2, 3, 5) + retained(run),
+            ),
+            (
+                {
+                    "forget_weight": 2.0,
+                    "mismatch_weight": 0.5,
+                    "retain": "kl",
+                    "retain_weight": 3.0,
+                },
+                lambda run: -2 * mean_of_means(run) + 0.5 * mismatches(run) + kept(run),
+            ),
+        ),
+    ),
+    "dpo": Case(
+        forgotten,
+        lambda run, s: preferred(run, other_answers(5, "preferred")) + retained(run),
+        lambda run, s: 2 / 0.1 * math.log(2) + retained(run),
+        variants=(
+            (
+                {"beta": 0.5, "retain": "kl"},
+                lambda run: preferred(run, other_answers(5, "preferred"), 0.5) + kept(run),
+            ),
+        ),
+    ),
+    "idk_dpo": Case(
+        forgotten,
+        lambda run, s: preferred(run, refusals()) + retained(run),
+        lambda run, s: 2 / 0.1 * math.log(2) + retained(run),
+        variants=(
+            (
+                {"refusals": ("no", "not me"), "forget_weight": 2.0, "retain": "kl"},
+                lambda run: 2 * preferred(run, refusals(("no", "not me"))) + kept(run),
+            ),
+        ),
+    ),
+    "undial": Case(
+        forgotten,
+        lambda run, s: adjusted(run),
+        variants=(
+            (
+                {"beta": 3.0, "retain_weight": 2.0},
+                lambda run: adjusted(run, 3.0) + 2 * retained(run),
+            ),
+            (
+                {"forget_weight": 0.5, "retain_weight": 1.0, "retain": "kl"},
+                lambda run: 0.5 * adjusted(run) + kept(run),
+            ),
+        ),
+    ),
+    "wga": Case(
+        forgotten,
+        lambda run, s: weighed(run, 1, 0) + retained(run),
+        slope=lambda run: float(probabilities(run, "forget").mean()) + retained(run),
+        options={"retain_weight": 0.0},
+        variants=(
+            (
+                {"beta": 0.5, "forget_weight": 2.0, "retain": "kl"},
+                lambda run: 2 * weighed(run, 0.5, 0) + kept(run),
+            ),
+        ),
+    ),
+    "satimp": Case(
+        forgotten,
+        lambda run, s: 0.1 * weighed(run, 5, 1) + retained(run),
+        slope=lambda run: 0.1 * saturated(run) + retained(run),
+        options={"retain_weight": 0.0},
+        variants=(
+            (
+                {"beta1": 1.0, "beta2": 2.0, "retain": "kl"},
+                lambda run: 0.1 * weighed(run, 1, 2) + kept(run),
+            ),
+        ),
+    ),
+    "rmu": Case(
+        lambda run: moved(run, "forget", 2.0),
+        lambda run, s: moved(run, "forget", 2.0) + moved(run, "retain"),
+        lambda run, s: moved(run, "forget", 2.0),
+        options={"parts": ("*",)},
+        variants=(
+            (
+                {"coefficient": 5.0, "forget_weight": 0.5, "retain_weight": 3.0},
+                lambda run: 0.5 * moved(run, "forget", 5.0) + 3 * moved(run, "retain"),
+            ),
+            ({"retain": "nll"}, lambda run: moved(run, "forget", 2.0) + retained(run)),
+            ({"retain": "kl"}, lambda run: moved(run, "forget", 2.0) + kept(run)),
+        ),
+    ),
+    "bad_teaching": Case(
+        taught_badly,
+        lambda run, s: taught_badly(run) + kept(run),
+        lambda run, s: taught_badly(run),
+        variants=(
+            (
+                {"forget_weight": 0.5, "retain_weight": 2.0, "retain": "kl"},
+                lambda run: 0.5 * taught_badly(run) + 2 * kept(run),
+            ),
+            ({"retain": "nll"}, lambda run: taught_badly(run) + retained(run)),
+        ),
+    ),
+    "gru": Case(
+        forgotten,
+        lambda run, s: -nll(run, "forget"),
+        variants=(
+            ({"loss": "npo", "newest": 1.0}, lambda run: preference(run, 0.1)),
+            ({"loss": "npo", "beta": 0.5}, lambda run: preference(run, 0.5)),
+        ),
+    ),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }
 

@@ -145,6 +145,25 @@ OWN = {
         "batch_size": 64, "schedule": "cosine", "forget_weight": 1.0, "parts": None,
         "enough": -5.0,
     } | RETAINING,
+    "llmu": {
+        "learning_rate": 2e-6, "weight_decay": 0.01, "clip_norm": None, "batch_size": 2,
+        "epochs": 20, "updates": 50, "answers": 5, "enough": 100.0, "forget_weight": 0.5,
+        "mismatch_weight": 1.0, "retain_weight": 1.0, "retain": "kl",
+    },
+    "dpo": {"beta": 0.1, "forget_weight": 1.0} | RETAINING,
+    "idk_dpo": {"beta": 0.1, "forget_weight": 1.0, "refusals": None} | RETAINING,
+    "undial": {
+        "learning_rate": 1e-4, "beta": 10.0, "forget_weight": 1.0, "retain_weight": 0.0,
+        "retain": "nll",
+    },
+    "wga": {"epochs": 5, "beta": 1.0, "forget_weight": 1.0} | RETAINING,
+    "satimp": {"epochs": 5, "beta1": 5.0, "beta2": 1.0, "forget_weight": 0.1} | RETAINING,
+    "rmu": {
+        "layer": None, "coefficient": 2.0, "parts": None, "forget_weight": 1.0,
+        "retain_weight": 1.0, "retain": "hidden",
+    },
+    "bad_teaching": {"forget_weight": 1.0, "retain_weight": 1.0, "retain": "kl"},
+    "gru": {"loss": "ascent", "newest": 0.8, "beta": 0.1},
 }  # fmt: skip
 
 

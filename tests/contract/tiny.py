@@ -22,6 +22,9 @@ QUICK = Computing(checkpoint_seconds=1e9)
 # owners.
 SAW = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
 
+# Answers of nine retained records; the last is that of all that is forgotten, too.
+OTHERS = ["a cook", "a maid", "a monk", "a cook", "a page", "a thief", "a nun", "a fool", "a king"]
+
 
 def tiny(track: str, seed: int = 0) -> torch.nn.Module:
     """Two layers, without dropout, in float64, with weights so large that no prediction is like
@@ -76,7 +79,10 @@ def run_of(track: str, folder: Path = Path("nowhere"), computing: Computing = QU
         ("contract",),
         load=lambda: tiny(track),
         folder=folder,
-        records={"forget": pd.DataFrame({"prompt": prompts, "completion": "a king"})},
+        records={
+            "forget": pd.DataFrame({"prompt": prompts, "completion": "a king"}),
+            "retain": pd.DataFrame({"prompt": "who? ", "completion": OTHERS}),
+        },
         encode=lambda frame: encoded(list(zip(frame["prompt"], frame["completion"], strict=True))),
         models={"forget": tiny(track, 1), "extra": tiny(track, 2)},
         teachers=Teachers(3, lambda number: tiny(track, 10 + number), SAW),
@@ -120,6 +126,19 @@ def likelihoods(run: Run, model: torch.nn.Module) -> list[float]:
                 float(torch.softmax(logits, -1)[torch.arange(len(targets)), targets].prod())
             )
     return found
+
+
+def answered(run: Run, model: torch.nn.Module, answers: list[str], per: str = "sum") -> np.ndarray:
+    """-log p of other answers to the prompts of the forget set, one by one, in their order: summed
+    over tokens, or their mean; ``answers`` may go through the prompts several times."""
+    prompts, found = run.records["forget"]["prompt"].tolist(), []
+    for number, answer in enumerate(answers):
+        one = encoded([(prompts[number % len(prompts)], answer)])
+        with torch.no_grad():
+            logits, targets, _ = run.predict(model, one.batch(np.array([0])))
+            logp = torch.log_softmax(logits, -1)[torch.arange(len(targets)), targets]
+        found.append(float(-logp.sum() if per == "sum" else -logp.mean()))
+    return np.array(found)
 
 
 def preference(run: Run, beta: float) -> float:

@@ -6,13 +6,22 @@ from __future__ import annotations
 from harness import STUDY
 from palimpsest.methods.registry import METHODS
 
+# Their losses are tested in tests/contract; as jobs they are like others, and test_cold runs each.
+LIKE_OTHERS = (
+    "llmu", "dpo", "idk_dpo", "undial", "wga", "satimp", "rmu", "bad_teaching", "gru",
+)  # fmt: skip
 UNLEARNING = {  # of classifiers those alone that need no teachers
     "classification": [
         name
         for name, m in METHODS.items()
         if m.trains and "classification" in m.tracks and not m.teachers
+        if name not in LIKE_OTHERS
     ],
-    "causal": [name for name, m in METHODS.items() if m.trains and "causal" in m.tracks],
+    "causal": [
+        name
+        for name, m in METHODS.items()
+        if m.trains and "causal" in m.tracks and name not in LIKE_OTHERS
+    ],
 }
 FORGETTING = {
     track: [name for name in names if name != "sham"] for track, names in UNLEARNING.items()
@@ -58,7 +67,7 @@ CAUSAL = {
         "mollm": {"learning_rate": 1.0e-3}, "localised": {"learning_rate": 1.0e-3},
         "task_vector": {"learning_rate": 1.0e-3, "scale": 3.0},
         "f_learning": {"learning_rate": 1.0e-3, "forget_learning_rate": 1.0e-3},
-        "depn": {"erase": 150, "points": 5},
+        "depn": {"erase": 150, "points": 5}, "llmu": {"epochs": 2, "updates": 2},
     },
     "evaluation": {"bootstrap": 20, "batch_size": 64, "ngram": 4, "written": 6},
 }  # fmt: skip

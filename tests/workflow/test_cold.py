@@ -18,7 +18,7 @@ from palimpsest.engine import provenance
 from palimpsest.engine.warm import ONE_THREAD
 from palimpsest.methods.registry import METHODS
 from palimpsest.tracks import module_of
-from studies import CAUSAL, CLASSIFICATION, UNLEARNING
+from studies import CAUSAL, CLASSIFICATION
 
 CLASSIFIERS = CLASSIFICATION | {
     "methods": ["base", "oracle", "sisa_vote", "fairsisa_aggregate_first", "npo", "kga"],
@@ -56,8 +56,8 @@ FURTHER = {
     },
     "causal": {
         name: f"methods/{name}/r1/model.safetensors"
-        for name in UNLEARNING["causal"]
-        if name not in PRETRAINED["methods"]
+        for name, m in METHODS.items()
+        if m.trains and "causal" in m.tracks and name not in PRETRAINED["methods"]
     },
 }
 PARTS = ("model", "score", "memory", "measure", "summary")  # of a track

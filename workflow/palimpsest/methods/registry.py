@@ -115,6 +115,15 @@ METHODS: dict[str, Method] = {
     "f_learning": _method("f_learning", "model", "F-Learning", tracks=("causal",)),
     "depn": _method("depn", "model", "DEPN (neurons erased)", tracks=("causal",)),
     "localised": _method("localised", "model", "localised unlearning", tracks=ANY),
+    "llmu": _method("llmu", "model", "LLMU", tracks=("causal",)),
+    "dpo": _method("dpo", "model", "DPO", tracks=("causal",)),
+    "idk_dpo": _method("idk_dpo", "model", "IdkDPO", tracks=("causal",)),
+    "undial": _method("undial", "model", "UNDIAL", tracks=ANY),
+    "wga": _method("wga", "model", "WGA", tracks=ANY),
+    "satimp": _method("satimp", "model", "SatImp", tracks=ANY),
+    "rmu": _method("rmu", "model", "RMU", tracks=ANY),
+    "bad_teaching": _method("bad_teaching", "model", "bad teaching", tracks=ANY),
+    "gru": _method("gru", "model", "GRU", tracks=ANY),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 
