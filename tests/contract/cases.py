@@ -17,6 +17,7 @@ from tiny import (
     nll,
     preference,
     probabilities,
+    whole,
 )
 
 from palimpsest.methods.run import Run
@@ -165,8 +166,32 @@ CASES = {
         options={"forget": "lora", "learn": "lora", "scale": 1.0, "forget_learning_rate": 1e-2},
     ),
     "depn": Case(lambda run: float(probabilities(run, "forget").mean())),
+    "harry_potter": Case(
+        lambda run: generic_labels(run),
+        lambda run, s: generic_labels(run),
+        variants=(
+            ({"alpha": 0.0}, lambda run: generic_labels(run, 0.0)),
+            ({"alpha": 0.7, "labels": "soft"}, lambda run: generic_labels(run, 0.7, soft=True)),
+        ),
+    ),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }
+
+
+def generic_labels(run: Run, alpha: float = 5.0, soft: bool = False) -> float:
+    """Without anchors: mean over predictions of -log p of the likeliest token by what the reference
+    says less alpha times what the reinforced model says more; soft: KL of that to the model."""
+    with torch.no_grad():
+        u, r, said = (
+            run.predict(model, whole(run, "forget")).logits.numpy()
+            for model in (run.reference, run.models["reinforced"], run.model)
+        )
+    generic = np.where(r > u, u - alpha * (r - u), u)
+    logp = said - np.log(np.exp(said).sum(1, keepdims=True))
+    if not soft:
+        return float(-logp[np.arange(len(logp)), generic.argmax(1)].mean())
+    p = np.exp(generic) / np.exp(generic).sum(1, keepdims=True)
+    return float((p * (np.log(p) - logp)).sum(1).mean())
 
 
 def released(run: Run) -> float:

@@ -115,6 +115,20 @@ METHODS: dict[str, Method] = {
     "f_learning": _method("f_learning", "model", "F-Learning", tracks=("causal",)),
     "depn": _method("depn", "model", "DEPN (neurons erased)", tracks=("causal",)),
     "localised": _method("localised", "model", "localised unlearning", tracks=ANY),
+    "harry_potter": _method(
+        "harry_potter",
+        "model",
+        "Who's Harry Potter",
+        tracks=("causal",),
+        auxiliaries={
+            "reinforced": Auxiliary(
+                "harry_potter-reinforced",
+                learns="forget",
+                start="previous",
+                settings={"epochs": 3},  # as in the paper
+            ),
+        },
+    ),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 
