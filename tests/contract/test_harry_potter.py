@@ -14,6 +14,7 @@ from palimpsest.methods import harry_potter
 from palimpsest.methods.anchors import Anchor, anchors_of, not_split, translated
 from palimpsest.methods.run import Run
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.training.fields import field_problems
 
 
 def letters(text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
@@ -148,3 +149,13 @@ def test_forbidden_tokens_have_the_mean_and_others_what_they_had():
 def test_what_the_reinforced_model_says_less_changes_nothing():
     said = harry_potter.generic(torch.tensor([[2.0, 5.0]]), torch.tensor([[3.0, 1.0]]), 5.0)
     assert said.tolist() == [[-3.0, 5.0]]
+
+
+@pytest.mark.parametrize("anchors", [{"Ann": ["Jo", 3]}, {1: "Jo"}, ["Ann", "Jo"]])
+def test_anchors_are_a_mapping(anchors):
+    """Told while the graph is built."""
+    (problem,) = field_problems(harry_potter.Settings, {"anchors": anchors}, "options")
+    assert problem.what == "wrong type"
+    assert problem.allowed == "a mapping of text to text or a list of text or null"
+    good = {"anchors": {"Ann": "Jo", "Ben": ["Tom", "Tim"]}}
+    assert not list(field_problems(harry_potter.Settings, good, "options"))

@@ -96,7 +96,6 @@ def study(**changes) -> dict:
          "options.gradient_ascent.schedule: wrong type"),
         ({"options": {"gradient_ascent": {"batch_size": 4}}},
          "options.gradient_ascent.batch_size: wrong type"),
-        ({"harry_potter": {"anchors": {"Ann": ["Jo", 3]}}}, "a mapping of text to text"),
         ({"options": {"sham": {"order": "sequential"}}},
          "there is no method of this name that has settings"),
         ({"options": {"loo_ensemble": {"sharding": "5x1"}}},
