@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -174,6 +174,15 @@ CASES = {
             ({"alpha": 0.7, "labels": "soft"}, lambda run: generic_labels(run, 0.7, soft=True)),
         ),
     ),
+    "selective": Case(
+        lambda run: -least_likely(run),
+        lambda run, s: -least_likely(run),
+        variants=(
+            ({"share": 1.0}, lambda run: -nll(run, "forget")),
+            ({"share": 0.5}, lambda run: -least_likely(run, 0.5)),
+            ({"below": 0.02}, lambda run: -least_likely(run, below=0.02)),
+        ),
+    ),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }
 
@@ -192,6 +201,31 @@ def generic_labels(run: Run, alpha: float = 5.0, soft: bool = False) -> float:
         return float(-logp[np.arange(len(logp)), generic.argmax(1)].mean())
     p = np.exp(generic) / np.exp(generic).sum(1, keepdims=True)
     return float((p * (np.log(p) - logp)).sum(1).mean())
+
+
+def least_likely(run: Run, share: float = 0.2, below: float | None = None) -> float:
+    """Mean of -log p over the tokens of the forget set that the reference finds least likely: of
+    each text a share, rounded up, or those with p < below."""
+    before, now = (
+        np.array(list(all_predicted(run, model))) for model in (run.reference, run.model)
+    )
+    chosen, first = [], 0
+    for count in run.sets["forget"].counted:
+        p = np.exp(before[first : first + count])
+        most = np.sort(p)[math.ceil(share * count) - 1]
+        chosen += list(p < below if below is not None else p <= most)
+        first += count
+    return float(-now[np.array(chosen)].mean())
+
+
+def all_predicted(run: Run, model: torch.nn.Module) -> Iterator[float]:
+    """log p of each prediction of the forget set that counts, text after text."""
+    data = run.sets["forget"]
+    for number in range(len(data.lengths)):
+        with torch.no_grad():
+            logits, targets, _ = run.predict(model, data.batch(np.array([number])))
+        logp = torch.log_softmax(logits, -1)
+        yield from (float(one[target]) for one, target in zip(logp, targets, strict=True))
 
 
 def released(run: Run) -> float:

@@ -145,6 +145,11 @@ OWN = {
         "batch_size": 64, "schedule": "cosine", "forget_weight": 1.0, "parts": None,
         "enough": -5.0,
     } | RETAINING,
+    "selective": {
+        "learning_rate": 5e-5, "epochs": 20, "batch_size": None, "clip_norm": None,
+        "schedule": "constant", "betas": (0.9, 0.98), "dropout": False,
+        "spans": "online", "share": 0.2, "below": None,
+    },
     "harry_potter": {
         "learning_rate": 1e-6, "epochs": 2, "batch_size": 128, "clip_norm": None,
         "betas": (0.9, 0.98), "alpha": 5.0, "anchors": None, "labels": "argmax",

@@ -129,6 +129,9 @@ METHODS: dict[str, Method] = {
             ),
         },
     ),
+    "selective": _method(
+        "selective", "model", "selective forgetting", tracks=("causal",), unseen=True
+    ),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 
