@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from tiny import (
+    VOCABULARY,
     from_teachers,
     gap,
     geometric_mean,
@@ -20,6 +21,7 @@ from tiny import (
     whole,
 )
 
+from palimpsest.methods import quark
 from palimpsest.methods.run import Run
 from palimpsest.methods.sham import distance
 
@@ -183,6 +185,10 @@ CASES = {
             ({"below": 0.02}, lambda run: -least_likely(run, below=0.02)),
         ),
     ),
+    "quark": Case(
+        lambda run: best_of_first(run),
+        options={"length": 4, "quantiles": 2, "entropy_weight": 0.0, "learning_rate": 3e-3},
+    ),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }
 
@@ -226,6 +232,24 @@ def all_predicted(run: Run, model: torch.nn.Module) -> Iterator[float]:
             logits, targets, _ = run.predict(model, data.batch(np.array([number])))
         logp = torch.log_softmax(logits, -1)
         yield from (float(one[target]) for one, target in zip(logp, targets, strict=True))
+
+
+def best_of_first(run: Run) -> float:
+    """Mean of -log p, after their prompts, of those responses of the model before the request, one
+    to each prompt, that hold the least of the true completion."""
+    settings = quark.Settings(length=4, quantiles=2)
+    with torch.no_grad():
+        fresh = replace(run, model=run.load())
+        told = quark.explored(fresh, settings, VOCABULARY, 0)
+        losses = []
+        for (prompt, _), response, reward in zip(
+            quark.prompts(run), told["responses"], told["rewards"], strict=True
+        ):
+            if reward == max(told["rewards"]):
+                said = run.model(torch.tensor([prompt + response])).logits[0].log_softmax(-1)
+                rows = range(len(prompt) - 1, len(prompt) + len(response) - 1)
+                losses += [-float(said[row, one]) for row, one in zip(rows, response, strict=True)]
+    return float(np.mean(losses))
 
 
 def released(run: Run) -> float:
