@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from tiny import (
     OTHERS,
+    VOCABULARY,
     answered,
     from_teachers,
     gap,
@@ -23,6 +24,7 @@ from tiny import (
 )
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
+from palimpsest.methods import quark
 from palimpsest.methods.answers import REFUSALS
 from palimpsest.methods.run import Run
 from palimpsest.methods.sham import distance
@@ -386,8 +388,88 @@ CASES = {
             ({"loss": "npo", "beta": 0.5}, lambda run: preference(run, 0.5)),
         ),
     ),
+    "harry_potter": Case(
+        lambda run: generic_labels(run),
+        lambda run, s: generic_labels(run),
+        variants=(
+            ({"alpha": 0.0}, lambda run: generic_labels(run, 0.0)),
+            ({"alpha": 0.7, "labels": "soft"}, lambda run: generic_labels(run, 0.7, soft=True)),
+        ),
+    ),
+    "selective": Case(
+        lambda run: -least_likely(run),
+        lambda run, s: -least_likely(run),
+        variants=(
+            ({"share": 1.0}, lambda run: -nll(run, "forget")),
+            ({"share": 0.5}, lambda run: -least_likely(run, 0.5)),
+            ({"below": 0.02}, lambda run: -least_likely(run, below=0.02)),
+        ),
+    ),
+    "quark": Case(
+        lambda run: best_of_first(run),
+        options={"length": 4, "quantiles": 2, "entropy_weight": 0.0, "learning_rate": 3e-3},
+    ),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }
+
+
+def generic_labels(run: Run, alpha: float = 5.0, soft: bool = False) -> float:
+    """Without anchors: mean over predictions of -log p of the likeliest token by what the reference
+    says less alpha times what the reinforced model says more; soft: KL of that to the model."""
+    with torch.no_grad():
+        u, r, said = (
+            run.predict(model, whole(run, "forget")).logits.numpy()
+            for model in (run.reference, run.models["reinforced"], run.model)
+        )
+    generic = np.where(r > u, u - alpha * (r - u), u)
+    logp = said - np.log(np.exp(said).sum(1, keepdims=True))
+    if not soft:
+        return float(-logp[np.arange(len(logp)), generic.argmax(1)].mean())
+    p = np.exp(generic) / np.exp(generic).sum(1, keepdims=True)
+    return float((p * (np.log(p) - logp)).sum(1).mean())
+
+
+def least_likely(run: Run, share: float = 0.2, below: float | None = None) -> float:
+    """Mean of -log p over the tokens of the forget set that the reference finds least likely: of
+    each text a share, rounded up, or those with p < below."""
+    before, now = (
+        np.array(list(all_predicted(run, model))) for model in (run.reference, run.model)
+    )
+    chosen, first = [], 0
+    for count in run.sets["forget"].counted:
+        p = np.exp(before[first : first + count])
+        most = np.sort(p)[math.ceil(share * count) - 1]
+        chosen += list(p < below if below is not None else p <= most)
+        first += count
+    return float(-now[np.array(chosen)].mean())
+
+
+def all_predicted(run: Run, model: torch.nn.Module) -> Iterator[float]:
+    """log p of each prediction of the forget set that counts, text after text."""
+    data = run.sets["forget"]
+    for number in range(len(data.lengths)):
+        with torch.no_grad():
+            logits, targets, _ = run.predict(model, data.batch(np.array([number])))
+        logp = torch.log_softmax(logits, -1)
+        yield from (float(one[target]) for one, target in zip(logp, targets, strict=True))
+
+
+def best_of_first(run: Run) -> float:
+    """Mean of -log p, after their prompts, of those responses of the model before the request, one
+    to each prompt, that hold the least of the true completion."""
+    settings = quark.Settings(length=4, quantiles=2)
+    with torch.no_grad():
+        fresh = replace(run, model=run.load())
+        told = quark.explored(fresh, settings, VOCABULARY, 0)
+        losses = []
+        for (prompt, _), response, reward in zip(
+            quark.prompts(run), told["responses"], told["rewards"], strict=True
+        ):
+            if reward == max(told["rewards"]):
+                said = run.model(torch.tensor([prompt + response])).logits[0].log_softmax(-1)
+                rows = range(len(prompt) - 1, len(prompt) + len(response) - 1)
+                losses += [-float(said[row, one]) for row, one in zip(rows, response, strict=True)]
+    return float(np.mean(losses))
 
 
 def released(run: Run) -> float:

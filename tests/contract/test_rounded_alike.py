@@ -164,6 +164,21 @@ OWN = {
     },
     "bad_teaching": {"forget_weight": 1.0, "retain_weight": 1.0, "retain": "kl"},
     "gru": {"loss": "ascent", "newest": 0.8, "beta": 0.1},
+    "selective": {
+        "learning_rate": 5e-5, "epochs": 20, "batch_size": None, "clip_norm": None,
+        "schedule": "constant", "betas": (0.9, 0.98), "dropout": False,
+        "spans": "online", "share": 0.2, "below": None,
+    },
+    "quark": {
+        "epochs": 20, "batch_size": 128, "clip_norm": None, "warmup_share": 0.02,
+        "reward": "memorization", "quantiles": 5, "kl_weight": 0.05, "entropy_weight": 0.06,
+        "length": 20,
+    },
+    "harry_potter": {
+        "learning_rate": 1e-6, "epochs": 2, "batch_size": 128, "clip_norm": None,
+        "betas": (0.9, 0.98), "alpha": 5.0, "anchors": None, "labels": "argmax",
+        "matching": "longest",
+    },
 }  # fmt: skip
 
 

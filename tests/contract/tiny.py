@@ -84,7 +84,11 @@ def run_of(track: str, folder: Path = Path("nowhere"), computing: Computing = QU
             "retain": pd.DataFrame({"prompt": "who? ", "completion": OTHERS}),
         },
         encode=lambda frame: encoded(list(zip(frame["prompt"], frame["completion"], strict=True))),
-        models={"forget": tiny(track, 1), "extra": tiny(track, 2)},
+        models={
+            "forget": tiny(track, 1),
+            "extra": tiny(track, 2),
+            "reinforced": tiny(track, 3),
+        },
         teachers=Teachers(3, lambda number: tiny(track, 10 + number), SAW),
         computing=computing,
     )

@@ -169,6 +169,7 @@ NOT_OVER_RECORDS = {
     # A text's own number, whose mean is `weighted_mean`, as probability's is: their hand values are
     # in test_extraction and test_measure_causal.
     *("rouge_l_recall", "extraction_likelihood", "beam_extraction", "sampling_extraction"),
+    *("sensitive_memorization_accuracy", "sensitive_extraction_likelihood"),  # test_sensitive
     *("forget_quality", "model_utility", "exposure", "exposure_sampled"),
     *("retrained_tokens", "retrained_share", "expected_share"),
     # of records and their texts: test_described

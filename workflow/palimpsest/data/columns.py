@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from palimpsest.data.spans import SPANS
 from palimpsest.data.storage import COLUMNS, TEXTS
 from palimpsest.data.tables import (
     SEPARATORS,
@@ -56,9 +57,10 @@ def read_table_records(
     where: Iterable[str] = (),
     **options,
 ):
-    """Rows of all files: the mapped columns under their names in COLUMNS, then the kept ones, then
-    those of ``where`` as :func:`asked` names them. Values are as in the files; a text of several
-    columns is plain text, its parts one below the other, empty ones left out.
+    """Rows of all files: the mapped columns under their names in COLUMNS, and spans (spans.py),
+    then the kept ones, then those of ``where`` as :func:`asked` names them. Values are as in the
+    files; a text of several columns is plain text, its parts one below the other, empty ones left
+    out.
 
     ``mapped``: some of record_id, owner, split and the fields of a track -> columns of the files;
     ``options`` go to :func:`read_table`. The index is (file, row from 1 without the header).
@@ -68,7 +70,11 @@ def read_table_records(
 
     keep, where = list(keep), list(where)
     wanted = [
-        *((name, f"data.columns.{name}", mapped[name]) for name in COLUMNS if name in mapped),
+        *(
+            (name, f"data.columns.{name}", mapped[name])
+            for name in (*COLUMNS, SPANS)
+            if name in mapped
+        ),
         *((name, "data.keep", name) for name in keep),
         *((asked(name), "data.drop.where", name) for name in where),
     ]
@@ -166,7 +172,7 @@ def _mapping_problems(mapped: dict, keep: list[str]) -> Iterator[Problem]:
             what, where = f"is the column of the {texts[column]}", f"data.columns.{name}"
             yield Problem(what, where, repr(column), remedy="name another column")
     for name in keep:
-        if name in COLUMNS or name in texts:
+        if name in (*COLUMNS, SPANS) or name in texts:
             remedy = (
                 "mapped columns stand in the records anyway; rename the column in the file if it "
                 "is another one"

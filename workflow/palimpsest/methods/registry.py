@@ -124,6 +124,24 @@ METHODS: dict[str, Method] = {
     "rmu": _method("rmu", "model", "RMU", tracks=ANY),
     "bad_teaching": _method("bad_teaching", "model", "bad teaching", tracks=ANY),
     "gru": _method("gru", "model", "GRU", tracks=ANY),
+    "harry_potter": _method(
+        "harry_potter",
+        "model",
+        "Who's Harry Potter",
+        tracks=("causal",),
+        auxiliaries={
+            "reinforced": Auxiliary(
+                "harry_potter-reinforced",
+                learns="forget",
+                start="previous",
+                settings={"epochs": 3},  # as in the paper
+            ),
+        },
+    ),
+    "selective": _method(
+        "selective", "model", "selective forgetting", tracks=("causal",), unseen=True
+    ),
+    "quark": _method("quark", "model", "Quark", tracks=("causal",)),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 

@@ -15,6 +15,7 @@ said. A bootstrap is a matrix of weights.
     truth            whether it prefers a true answer to false ones; forget quality and model
                      utility
     exposure         how far a planted secret stands out among those that could stand in its place
+    sensitive        what it knows by heart of the sensitive spans of a text
     extraction       what a causal model gives away in the text that it generates
     divergence       how far apart the outputs of two models are
     cost             what retraining is expected to take
@@ -112,6 +113,11 @@ METRICS: dict[str, Metric] = {
                "mean share of a text that follows by itself once its start is given"),
         Metric("extraction_likelihood", "match", 0, 1, "Jang et al. 2023",
                "mean share of a text's n-grams that the model writes itself"),
+        Metric("sensitive_memorization_accuracy", "match", 0, 1, "Wang et al. 2024",
+               "mean share of the tokens of a text's sensitive spans that are the likeliest"),
+        Metric("sensitive_extraction_likelihood", "match", 0, 1,
+               "Wang et al. 2024; the normalisation is defined here",
+               "mean share of the n-grams of sensitive spans that the model writes itself"),
         Metric("rouge_l_recall", "match", 0, 1, "Lin 2004; Maini et al. 2024",
                "mean ROUGE-L recall of what is written after a prompt"),
         Metric("truth_ratio_indifference", "match", 0, 1, "Maini et al. 2024",

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
 from palimpsest.data.names import name_problems
 from palimpsest.data.shards import parse_sharding
+from palimpsest.data.spans import SPANS
 from palimpsest.data.storage import MAY_BE_EMPTY
 from palimpsest.data.tables import plain, suffix_of, undecided
 from palimpsest.errors import Problem, choose, nearest, quoted
@@ -28,7 +29,7 @@ DROP = "drop"  # of `data.splits`: what leaves rows out
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
 NOT_TEXT = {*(f"data.{section}" for section in RAW), "data.drop.where"}  # of any keys
 # keys of `data` by which nothing but a user's own table is read
-OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes")
+OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes", "span_unit")
 BY_COLUMN = ("none", "fine", "values")  # keys of a group family that say how to read its column
 
 
@@ -151,6 +152,7 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
         )
     yield from _attack_checks(study, where)
     yield from _unseen_checks(study, where)
+    yield from _span_checks(study, where)
     yield from _valid_checks(study, where)
     trained = [name for name in METHODS if METHODS[name].trains and not METHODS[name].others]
     for name, options in study["options"].items():
@@ -230,6 +232,17 @@ def _unseen_checks(study: dict, where: str) -> Iterator[Problem]:
             "records of split extra",
             f"add {key}, or leave the methods out",
         )
+
+
+def _span_checks(study: dict, where: str) -> Iterator[Problem]:
+    """A method may ask for spans that the data mark."""
+    if SPANS in study["data"].get("columns", {}):
+        return
+    for name in study["methods"]:
+        if options_of(name, study["options"]).get("spans") == "offline":
+            what, place = "the data mark no spans", f"{where}, options.{name}.spans"
+            remedy = "map the column that has them, by `data.columns.spans`, or choose online"
+            yield Problem(what, place, "offline", "online", remedy)
 
 
 def _key_of_unseen(data: dict) -> str:
@@ -359,6 +372,9 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
                     f"{where}, data.columns.{field}",
                     remedy=f"say which column of the table is the {field}: `{field}: NAME`",
                 )
+        if SPANS in data["columns"] and "completion" not in data["columns"]:
+            what = "spans are parts of a completion, which other tracks than causal do not have"
+            yield Problem(what, f"{where}, data.columns.{SPANS}", remedy="remove it")
         yield from _split_checks(data, where)
     if data["reader"] == "table" and "txt" not in data:
         sources = [one.get("path", one.get("url", "")) for one in data.get("sources", [])]

@@ -9,6 +9,7 @@ from palimpsest.data.canaries import Canaries
 from palimpsest.data.details import read_details
 from palimpsest.data.ledger import START, read_ledger
 from palimpsest.data.sources import locate_all
+from palimpsest.data.spans import SPANS
 from palimpsest.errors import Problem, UserError
 from palimpsest.models.folder import loaded_files
 from palimpsest.models.start import check_start, is_given
@@ -81,6 +82,11 @@ class Study:
     @property
     def is_purged(self) -> bool:
         return self.plan.purged != START
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether its data mark spans of texts."""
+        return SPANS in self.config["data"].get("columns", {})
 
     @cached_property
     def head(self) -> dict:

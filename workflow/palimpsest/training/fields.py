@@ -89,6 +89,9 @@ def _fits(value, kind) -> bool:
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return value in parts
+    if origin is dict:
+        pairs = value.items() if isinstance(value, dict) else [(None, None)]
+        return all(_fits(key, parts[0]) and _fits(one, parts[1]) for key, one in pairs)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             return False
@@ -120,6 +123,8 @@ def _written(kind) -> str:
     kind, _ = _bare(kind)
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(map(repr, typing.get_args(kind)))
+    if typing.get_origin(kind) is dict:
+        return "a mapping of {} to {}".format(*map(_written, typing.get_args(kind)))
     if typing.get_origin(kind) is tuple:
         parts = typing.get_args(kind)
         one = _written(parts[0])

@@ -120,7 +120,7 @@ class Score(Want):
             "sharding": self.sharding(w),
             "shards": list(self.folders(w)),
             "track": self.study.module("model"),
-            "score": self.study.module("score"),
+            "score": self.study.module("score_spans" if self.study.has_spans else "score"),
             "head": self.study.head,
             "model": self.study.encoding,
             **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),

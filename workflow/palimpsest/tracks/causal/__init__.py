@@ -9,6 +9,7 @@ TRACK = Track(
     metrics=(
         "perplexity", "probability", "memorization_accuracy", "exact_memorization",
         "extraction_strength", "extraction_likelihood", "rouge_l_recall",
+        "sensitive_memorization_accuracy", "sensitive_extraction_likelihood",
         "truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability",
         "probability_with_options", "forget_quality", "model_utility", "exposure",
         "exposure_sampled", "beam_extraction", "sampling_extraction", "kl", "jensen_shannon",

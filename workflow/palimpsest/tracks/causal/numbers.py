@@ -41,6 +41,8 @@ TRUTH = (
     truth.truth_ratio_probability,
 )
 WRITTEN = {"rouge_l": "rouge_l_recall", "extraction_likelihood": "extraction_likelihood"}
+# of texts with spans; scores of other studies lack the columns
+SENSITIVE = ("sensitive_memorization_accuracy", "sensitive_extraction_likelihood")
 EXTRACTED = {"beam_extracted": "beam_extraction", "sampling_hit_rate": "sampling_extraction"}
 # attack -> (scores, bytes of each text compressed) -> (n,); a member has low scores
 ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
@@ -86,8 +88,10 @@ class Numbers:
             )
 
     def written(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
-        """Numbers of the records that the model was asked to write."""
-        for column, metric in WRITTEN.items():
+        """Numbers of the records that the model was asked to write, and of those with spans."""
+        for column, metric in (
+            WRITTEN | {name: name for name in SENSITIVE if name in rows}
+        ).items():
             values = rows.loc[rows["kind"] == ANSWER, column].dropna().to_numpy()
             if len(values):
                 yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w))

@@ -1,0 +1,75 @@
+"""What is computed from texts of which spans are sensitive: the columns of score.py, and what is
+known by heart of the spans. A module of its own, so that studies without spans are not scored
+anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from palimpsest.metrics.sensitive import (
+    sensitive_extraction_likelihood,
+    sensitive_memorization_accuracy,
+)
+from palimpsest.models.generation import greedy_suffixes
+from palimpsest.tracks.causal import score as plain
+from palimpsest.tracks.causal.asked import answer_rows, to_be_written
+from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.spans import in_spans
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEPT = plain.KEPT
+texts = plain.texts
+
+
+def score(
+    model: torch.nn.Module,
+    tokenizer,
+    examples: LanguageModellingExamples,
+    texts: pd.DataFrame,
+    settings: dict,
+    reference: torch.nn.Module | None = None,
+) -> dict[str, list[np.ndarray] | np.ndarray]:
+    """Columns of a score file: also sensitive_memorization_accuracy of every text with spans, and
+    sensitive_extraction_likelihood of those among them that the model is asked to write. NaN of
+    others."""
+    columns = plain.score(model, tokenizer, examples, texts, settings, reference)
+    marks = in_spans(tokenizer, texts["completion"].tolist(), texts["spans"].tolist(), examples)
+    accuracies = map(sensitive_memorization_accuracy, columns["correct"], marks)
+    asked = to_be_written(texts.iloc[answer_rows(texts)], settings["written"])
+    extracted = _extracted(model, tokenizer, examples, marks, asked, settings)
+    return columns | {
+        "sensitive_memorization_accuracy": np.array(list(accuracies)),
+        "sensitive_extraction_likelihood": extracted,
+    }
+
+
+def _extracted(
+    model: torch.nn.Module,
+    tokenizer,
+    examples: LanguageModellingExamples,
+    marks: list[np.ndarray],
+    asked: Sequence[int],
+    settings: dict,
+) -> np.ndarray:
+    """(n,) S-EL_n of the texts ``asked``; the first prefix is all that stands before the
+    completion."""
+    found, n = np.full(len(marks), np.nan), settings["ngram"]
+    chosen = [i for i in asked if marks[i].any()]
+    before = [int(examples.lengths[i] - examples.counted[i]) for i in chosen]
+    suffixes = greedy_suffixes(
+        model,
+        [examples.token_ids[i] for i in chosen],
+        settings["batch_size"],
+        tokenizer.eos_token_id,
+        before,
+    )
+    for i, first, written in zip(chosen, before, suffixes, strict=True):
+        sequence, sensitive = examples.token_ids[i][first - 1 :], [False, *marks[i]]
+        found[i] = sensitive_extraction_likelihood(written, sequence, sensitive, n)
+    return found
