@@ -795,13 +795,13 @@ JOBS = {
 @pytest.mark.parametrize("rule", WANTS)
 def test_modules_that_settings_name_count(rule, demo, people):
     """Whoever names modules says so; else a change of their code would go unnoticed."""
-    of_methods = ("auxiliary", "unlearn", "attack", "sample_set")
+    of_methods = ("auxiliary", "unlearn", "attack", "reword", "sample_set")
     causal = rule in of_methods or rule.endswith("_of_method")
     study = people if causal else demo
     method = "kga" if causal else "fairsisa_ensemble"
     wildcards = JOBS["cell"] | JOBS["around"] | JOBS["other"] | {"seed": 1, "method": method}
     wildcards |= {"auxiliary": "kga-extra", "share": "0.05", "attacked": "npo"}
-    wildcards |= {"attack": "relearn"}
+    wildcards |= {"attack": "paraphrase" if rule == "reword" else "relearn"}
     model = "kga" if causal else "teachers-3x2"
     about = job(**wildcards, model=model, figure="tradeoff", file="")
     if rule.startswith("fetch") or rule == "pretrain":
