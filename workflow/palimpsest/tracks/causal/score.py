@@ -14,7 +14,7 @@ from palimpsest.tracks.causal.asked import answer_rows, planted_secrets, to_be_w
 from palimpsest.tracks.causal.compared import Compared
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.extracted import extracted
-from palimpsest.tracks.causal.stored import ANSWER
+from palimpsest.tracks.causal.stored import ANSWER, PARAPHRASE
 from palimpsest.tracks.causal.tokens import token_scores
 from palimpsest.tracks.causal.written import written
 
@@ -62,11 +62,19 @@ def score(
         settings["ngram"],
         size,
         settings["rouge_words"],
+        in_other_words(texts),
+        reference,
     )
     secrets = planted_secrets(texts)
     if secrets:
         columns |= extracted(model, examples, secrets, settings["beams"], settings["samples"])
     return columns
+
+
+def in_other_words(texts: pd.DataFrame) -> list[str]:
+    """Of each text its record's answer in other words, "" where there is none."""
+    others = texts[texts["kind"] == PARAPHRASE].set_index("record_id")["completion"].to_dict()
+    return [others.get(name, "") for name in texts["record_id"]]
 
 
 def compared_scores(
