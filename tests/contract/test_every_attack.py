@@ -241,19 +241,32 @@ def test_a_learnt_prompt_leaves_the_model_as_it_is_and_helps_where_it_is_learnt(
 
 
 def test_scores_ask_with_the_tokens_where_they_were_learnt():
-    """What the template makes of a text is what was trained: the start, the tokens, the prompt."""
+    """What the template makes of a text is what was trained: the tokens, the prompt."""
     tokenizer = words_of(9)
     pair = ["w1 w2"], ["w3 w4"]
     plain, counted, _ = encode_pairs(tokenizer, *pair, "w5 {prompt} {completion}", 99)
     settings = soft_prompt.Settings(tokens=2)
-    tokenizer.add_special_tokens({"additional_special_tokens": soft_prompt.names(2)})
+    first, second = soft_prompt.names(2)
+    tokenizer.add_special_tokens({"bos_token": first, "additional_special_tokens": [second]})
     template = soft_prompt.template(settings, "w5 {prompt} {completion}")
     asked = encode_pairs(tokenizer, *pair, template, 99)
     from palimpsest.tracks.causal.examples import LanguageModellingExamples
 
     ours = soft_prompt.before_all(LanguageModellingExamples(plain, 0, counted), [9, 10])
     assert asked[:2] == (ours.token_ids, ours.answers)
-    assert ours.token_ids == [[8, 9, 10, 5, 1, 2, 3, 4, 8]]
+    assert ours.token_ids == [[9, 10, 5, 1, 2, 3, 4, 8]]
+
+
+def test_one_token_starts_as_the_start_of_a_text(tmp_path):
+    """Before it learns, nothing is changed but what the new token takes of the probability."""
+    run = attacked("causal", tmp_path)
+    texts = [[3, *ids[1:]] for ids in run.sets["forget"].token_ids]
+    run.sets["forget"] = dataclasses.replace(run.sets["forget"], token_ids=texts)
+    plain = run.model(torch.tensor([texts[0]])).logits
+    ids = soft_prompt.add_tokens(run, 1)
+    (asked, *_) = soft_prompt.before_all(run.sets["forget"], ids).token_ids
+    assert asked == [VOCABULARY, *texts[0][1:]] and run.tokenizer.bos_token_id == VOCABULARY
+    assert torch.allclose(run.model(torch.tensor([asked])).logits[..., :VOCABULARY], plain)
 
 
 def test_an_untied_head_gives_new_tokens_no_more_than_their_share(tmp_path):
@@ -269,7 +282,7 @@ def test_an_untied_head_gives_new_tokens_no_more_than_their_share(tmp_path):
 
 @pytest.mark.parametrize(
     ("prompts", "tokens", "told"),
-    [("", 3, "5 records without a prompt"), ("who", 8, "longer than the model's context")],
+    [("", 3, "5 records without a prompt"), ("who", 9, "longer than the model's context")],
 )
 def test_a_learnt_prompt_that_no_text_can_have_is_refused(prompts, tokens, told, tmp_path):
     run = attacked("causal", tmp_path)

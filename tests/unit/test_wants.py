@@ -528,7 +528,7 @@ def test_a_model_with_a_learnt_prompt_is_asked_with_it_and_compared_with_no_orac
     assert found["models"] == ["seed1/attacks/soft_prompt/npo/r1/model.safetensors"]
     assert "reference" not in found and found["sets"][0] == "sets/heldout.parquet"
     template = want(study, "score").settings(job(**about))["model"]["prompt"]
-    assert template == "<|soft-1|><|soft-2|>" + PEOPLE["model"]["prompt"]
+    assert template == "<|soft-2|>" + PEOPLE["model"]["prompt"]
     plain = want(study, "attack").settings(job(seed=1, attack="soft_prompt", attacked="npo",
                                                state="r1"))  # fmt: skip
     assert plain["model"]["prompt"] == PEOPLE["model"]["prompt"]

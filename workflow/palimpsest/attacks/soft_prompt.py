@@ -10,9 +10,12 @@ moves.
 The embeddings are saved as those of n tokens of the tokenizer, so that the folder is an ordinary
 model, which is attacked by writing these tokens before the prompt; scores do. A folder of peft's
 prompt tuning holds no model, and neither `from_pretrained` nor what generates here would read it.
-One thing differs from it: new tokens can be predicted, too. Where the head shares the embeddings,
+Two things differ from it. New tokens can be predicted, too: where the head shares the embeddings,
 training them pushes that down, as any loss does; else their rows of the head are the mean of all,
-which gives them no more probability than an average token has (Jensen), n / V at most.
+which gives them no more probability than an average token has (Jensen), n / V at most. And the
+first of them takes the place of the start token, whose embedding it starts from: one token moves no
+word to another position. A small model that learnt its texts at fixed positions is lost when they
+are moved, whatever stands before them: give such a model one token.
 """
 
 from __future__ import annotations
@@ -54,8 +57,9 @@ def names(count: int) -> list[str]:
 
 
 def template(settings: Settings, plain: str) -> str:
-    """The study's template with the new tokens before all else."""
-    return "".join(names(settings.tokens)) + plain
+    """The study's template with the new tokens before all else, but the first, which is the
+    tokenizer's start token now."""
+    return "".join(names(settings.tokens)[1:]) + plain
 
 
 def change(run: Run, settings: Settings) -> list[str]:
@@ -85,7 +89,7 @@ def refuse(run: Run, count: int) -> None:
         what = "there is no prompt that learnt embeddings could stand before"
         remedy = "leave the attack out"
         raise UserError(Problem(what, where, f"{empty} records without a prompt", remedy=remedy))
-    longest = int(run.sets["forget"].lengths.max()) + count
+    longest = int(run.sets["forget"].lengths.max()) + count - 1
     room = getattr(run.model.config, "max_position_embeddings", longest)
     if longest > room:
         what = "with the learnt embeddings texts are longer than the model's context"
@@ -94,17 +98,18 @@ def refuse(run: Run, count: int) -> None:
 
 
 def add_tokens(run: Run, count: int) -> list[int]:
-    """Give tokenizer and model so many tokens more, and return their ids. Their embeddings start as
-    those of tokens that are drawn."""
+    """Give tokenizer and model so many tokens more, and return their ids. The first is the start of
+    a text from now on, and has its embedding; the others start as tokens that are drawn."""
     import torch
 
-    model, known = run.model, len(run.tokenizer)
-    run.tokenizer.add_special_tokens({"additional_special_tokens": names(count)})
+    model, known, (first, *others) = run.model, len(run.tokenizer), names(count)
+    run.tokenizer.add_special_tokens({"bos_token": first, "additional_special_tokens": others})
     ids = run.tokenizer.convert_tokens_to_ids(names(count))
     if model.get_input_embeddings().num_embeddings <= max(ids):
         model.resize_token_embeddings(max(ids) + 1, mean_resizing=False)
     embeddings, head = _embeddings(model), model.get_output_embeddings().weight
     draw = torch.randint(known, (count,), generator=torch_generator(*run.names, "soft_prompt"))
+    draw[0] = run.sets["forget"].token_ids[0][0]
     with torch.no_grad():
         if head is not embeddings:
             head[ids] = head[:known].mean(dim=0)
@@ -113,10 +118,9 @@ def add_tokens(run: Run, count: int) -> list[int]:
 
 
 def before_all(examples: LanguageModellingExamples, ids: list[int]) -> LanguageModellingExamples:
-    """The texts with these tokens after the start token, where the template puts them; they do not
-    count."""
-    texts = [[first, *ids, *rest] for first, *rest in examples.token_ids]
-    counted = [[first, *[False] * len(ids), *rest] for first, *rest in examples.answers]
+    """The texts with these tokens in place of the start token; they do not count."""
+    texts = [[*ids, *rest] for _, *rest in examples.token_ids]
+    counted = [[False] * len(ids) + rest for _, *rest in examples.answers]
     return replace(examples, token_ids=texts, answers=counted)
 
 
