@@ -43,8 +43,10 @@ def written_perplexity(nll, weights=None):
     """exp of the mean over texts of nll (n,), the mean negative log-likelihood of each written
     text's tokens under another model, in nats; () or (B,); [1, inf], match. Jelinek et al. 1977.
 
-    A text counts once, however long: one that does not end says the same again and again, and would
-    count for all. A loop is likely to any model, so that a low one alone is no praise.
+    The other model is the oracle: it stands beside every model that is scored, which the base does
+    not. Of what was forgotten it is no measure of fluency: whoever still knows it writes what the
+    oracle would not. Read it on retained text, and beside ``repetition``, since a loop is likely to
+    any model. A text counts once, however long: one that does not end would count for all.
     """
     with np.errstate(over="ignore"):
         return np.exp(weighted_mean(np.asarray(nll, dtype=np.float64), weights))
