@@ -11,6 +11,7 @@ import pytest
 from palimpsest.metrics.extraction import (
     beam_extracted,
     extraction_likelihood,
+    rouge,
     rouge_l_recall,
     sampling_hit_rate,
 )
@@ -112,6 +113,18 @@ def test_rouge_by_hand():
     generated = ["The author writes a novel.", "bbb aaa", "", "more than the reference says"]
     references = ["The author was writing novels", "aaa bbb ccc", "said", "reference says"]
     assert rouge_l_recall(generated, references).tolist() == pytest.approx([4 / 5, 1 / 3, 0, 1])
+
+
+def test_rouge_1_and_f1_by_hand():
+    """b a c c against a b c d d: in common, in any order, are a, b and one c: recall 3/5, precision
+    3/4, F1 2/3. In order, b c or a c: 2/5, 2/4, 4/9."""
+    found = rouge(["bbb aaa ccc ccc"], ["aaa bbb ccc ddd ddd"])
+    assert {name: float(value) for name, (value,) in found.items()} == pytest.approx(
+        {"rouge_1": 3 / 5, "rouge_1_f1": 2 / 3, "rouge_l": 2 / 5, "rouge_l_f1": 4 / 9}
+    )
+    empty = rouge(["", "aaa"], ["aaa", "!?"])
+    assert {name: values[0] for name, values in empty.items()} == dict.fromkeys(found, 0)
+    assert all(np.isnan(values[1]) for values in empty.values())
 
 
 @pytest.mark.parametrize("words", ["ascii", "all"])

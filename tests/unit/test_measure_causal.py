@@ -356,6 +356,40 @@ def test_what_is_written_is_averaged_over_those_that_were_asked():
     assert found["metric"] == "rouge_l_recall" and found["value"] == 0.75 and found["n"] == 2
 
 
+def test_what_is_written_has_its_perplexity_and_other_answers_their_probability():
+    """Losses of 1 and 3 nats a token of what two records made it write: exp 2. The answers in other
+    words have 1 nat and 2 in the mean of two tokens: (e^-1 + e^-2) / 2."""
+    rows = [
+        scored(name, "", 0, -1.0, written_nll=nll) for name, nll in (("a", 1.0), ("b", 3.0))
+    ] + [scored("a", "paraphrase", 1, -1.0), scored("b", "paraphrase", 1, -1.0, -3.0)]
+    (found,) = Numbers(SETTINGS).written("forget", pd.DataFrame(rows))
+    assert found["metric"] == "written_perplexity"
+    assert found["value"] == pytest.approx(np.exp(2))
+    (found,) = Numbers(SETTINGS).in_other_words("forget", pd.DataFrame(rows))
+    assert found["metric"] == "paraphrase_probability" and found["n"] == 2
+    assert found["value"] == pytest.approx((np.exp(-1) + np.exp(-2)) / 2)
+    assert list(Numbers(SETTINGS).in_other_words("forget", pd.DataFrame(rows[:2]))) == []
+
+
+def test_leaks_are_of_the_share_of_muse_and_of_the_oracle():
+    """Of five tokens the two least likely before the last: the member's 3 and 1 are 2 in the mean,
+    the outsider's 4 and 0; Min-20% would be the lowest alone, 3 and 4. The two are alike, A = 1/2;
+    the oracle's A is 1/4: of two outsiders one is alike and one below."""
+
+    def rows(**texts):
+        return pd.DataFrame(
+            [scored(f"{name}{n}", "", 0, *map(float, -np.array(losses)), -9.0)
+             for name, losses in texts.items() for n in range(4)]
+        )  # fmt: skip
+
+    ours = rows(a=[3, 1, 0, 0, 0]), rows(y=[4, 0, 0, 0, 0], z=[2, 2, 0, 0, 0])
+    theirs = rows(a=[3, 1, 0, 0, 0]), rows(y=[1, 0, 0, 0, 0], z=[2, 2, 0, 0, 0])
+    found = Numbers(SETTINGS).membership(*ours, *theirs)
+    values = {one["metric"]: one["value"] for one in found}
+    assert values["privleak"] == pytest.approx(100 * (1 / 2 - 3 / 4) / (3 / 4))
+    assert values["relative_auroc"] == pytest.approx(100 * (1 / 2 - 1 / 4) / (1 / 4))
+
+
 def told_of(seeds: list[dict]) -> list[str]:
     """The warnings in the summary of a study whose base and oracle have these numbers, a dict a
     seed, after the newest request."""
@@ -638,6 +672,7 @@ def test_the_step_by_hand(files):
         ("forget", "perplexity"): e**2, ("forget", "probability"): (1 / e + e**-3) / 2,
         ("forget", "kl"): 0.4, ("forget", "lpd"): (1 - 1 / e) / 2, ("forget", "pdlp"): 0.5,
         ("forget", "forget_quality"): 1 / 3, ("forget", "truth_ratio_indifference"): 1 / e,
+        ("forget", "truth_ratio_ks"): 1,
         ("forget", "rouge_l_recall"): 0.5, ("forget", "membership_auroc"): 19 / 20,
         ("forget", "membership_tpr"): 0.5, ("forget", "membership_auroc_zlib"): 1,
         ("forget", "membership_auroc_reference"): 18 / 20,

@@ -15,6 +15,7 @@ from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls
 from palimpsest.metrics import divergence as div
 from palimpsest.metrics import fairness as fair
+from palimpsest.metrics import fluency as flu
 from palimpsest.metrics import membership as mia
 from palimpsest.metrics import memorization as mem
 from palimpsest.metrics.bootstrap import bootstrap_weights
@@ -140,6 +141,10 @@ CALLS = {
     "group_accuracy": rate("accuracy"),
     "equalized_odds_max": fairness(fair.equalized_odds_max),
     "equalized_odds_mean": fairness(fair.equalized_odds_mean),
+    "equalized_odds_ratio": fairness(fair.equalized_odds_ratio),
+    "equal_opportunity": fairness(fair.equal_opportunity),
+    "equal_opportunity_ratio": fairness(fair.equal_opportunity_ratio),
+    "demographic_parity_ratio": fairness(fair.demographic_parity_ratio),
     "demographic_parity": fairness(fair.demographic_parity),
     "worst_group_accuracy": fairness(fair.worst_group_accuracy),
     "agreement": lambda s, w: agree.agreement(s.decisions, s.others, w),
@@ -162,15 +167,21 @@ CALLS = {
     "jensen_shannon_reversed": lambda s, w: div.jensen_shannon_reversed(
         s.others, 0.9 * s.probabilities + 0.05, w
     ),
+    "paraphrase_probability": memorization(mem.probability),
+    "written_perplexity": lambda s, w: flu.written_perplexity(s.losses, w),
     "lpd": perplexities(div.lpd),
     "pdlp": perplexities(div.pdlp),
 }
 NOT_OVER_RECORDS = {
     # A text's own number, whose mean is `weighted_mean`, as probability's is: their hand values are
     # in test_extraction and test_measure_causal.
-    *("rouge_l_recall", "extraction_likelihood", "beam_extraction", "sampling_extraction"),
+    *("rouge_l_recall", "rouge_l_f1", "rouge_1_recall", "rouge_1_f1", "rouge_l_recall_paraphrase"),
+    *("distinct_1", "distinct_2", "repetition", "ngram_entropy"),
+    *("extraction_likelihood", "beam_extraction", "sampling_extraction"),
     *("sensitive_memorization_accuracy", "sensitive_extraction_likelihood"),  # test_sensitive
-    *("forget_quality", "model_utility", "exposure", "exposure_sampled"),
+    *("forget_quality", "truth_ratio_ks", "model_utility", "exposure", "exposure_sampled"),
+    # of two values of membership_auroc
+    *("privleak", "relative_auroc"),
     *("retrained_tokens", "retrained_share", "expected_share"),
     # of records and their texts: test_described
     *DATA,
@@ -259,7 +270,7 @@ def test_the_table_of_metrics_is_light_and_no_metric_imports_torch():
     code = (
         "import sys, palimpsest.metrics; assert 'numpy' not in sys.modules\n"
         "from palimpsest.metrics import agreement, bootstrap, classification, cost, divergence, "
-        "exposure, fairness, membership\n"
+        "exposure, fairness, fluency, margins, membership\n"
         "from palimpsest.metrics import memorization, tokens, truth\n"
         "assert not {'torch', 'pandas', 'scipy'} & set(sys.modules)"
     )

@@ -53,6 +53,29 @@ def test_gaps_by_hand():
     assert fair.worst_group_accuracy(LABELS, POSITIVE, GROUPS) == pytest.approx(1 / 2)
 
 
+def test_quotients_by_hand():
+    """TPR 3/4, 1/2, 1; FPR 1/4, 0, 2/3; positive rates 1/2, 1/4, 3/4. Where nobody is decided
+    positive there is nothing to divide by, nor where a group has no rate, or is alone."""
+    assert fair.equal_opportunity(LABELS, POSITIVE, GROUPS) == pytest.approx(1 / 2)
+    assert fair.equal_opportunity_ratio(LABELS, POSITIVE, GROUPS) == pytest.approx(1 / 2)
+    assert fair.equalized_odds_ratio(LABELS, POSITIVE, GROUPS) == 0
+    assert fair.demographic_parity_ratio(LABELS, POSITIVE, GROUPS) == pytest.approx(1 / 3)
+    for positive, groups in ((0 * POSITIVE, GROUPS), (POSITIVE, np.array(["a"] * 10))):
+        assert np.isnan(fair.equalized_odds_ratio(LABELS, positive, groups))
+        assert np.isnan(fair.demographic_parity_ratio(LABELS, positive, groups))
+    assert np.isnan(fair.equal_opportunity_ratio([1, 1, 0], [1, 1, 1], ["a", "a", "b"]))
+
+
+def test_quotients_are_fairlearns():
+    labels, decided, groups, weights = draw()
+    given = {"sensitive_features": groups, "sample_weight": weights}
+    for name in ("equalized_odds_ratio", "demographic_parity_ratio", "equal_opportunity_ratio"):
+        ours = getattr(fair, name)(labels, decided, groups, weights)
+        assert ours == pytest.approx(getattr(fl, name)(labels, decided, **given)), name
+    ours = fair.equal_opportunity(labels, decided, groups, weights)
+    assert ours == pytest.approx(fl.equal_opportunity_difference(labels, decided, **given))
+
+
 def test_a_gap_in_tpr_alone_counts():
     """FPR 0 and 0, TPR 1 and 0: the maximum is the TPR gap 1, the mean over the pair 1/2. Then the
     same with FPR."""

@@ -34,6 +34,16 @@ def test_what_the_ends_and_the_middle_mean():
     assert loss_auroc([1, 2, 3], [1, 2, 3]) == 0.5
 
 
+def test_leaks_by_hand():
+    """A 0.75 against the oracle's 0.5: 100 (0.25 - 0.5) / 0.5 and 100 (0.75 - 0.5) / 0.5. A model
+    that remembers all has -100, one that drives all away 100 at an oracle's 0.5, the oracle 0."""
+    assert mia.privleak(0.75, 0.5) == -50 and mia.relative_auroc(0.75, 0.5) == 50
+    assert mia.privleak([1.0, 0.0, 0.4], [0.5, 0.5, 0.4]).tolist() == [-100, 100, 0]
+    assert mia.privleak(0.2, 0.6) == pytest.approx(100)
+    assert mia.relative_auroc(0.2, 0.6) == pytest.approx(-200 / 3)
+    assert np.isnan(mia.privleak(0.5, 1.0)) and np.isnan(mia.relative_auroc(0.5, 0.0))
+
+
 def test_parity_with_mann_whitney():
     rng = numpy_generator("membership")
     members, others = np.round(rng.exponential(1, 60), 1), np.round(rng.exponential(2, 90), 1)

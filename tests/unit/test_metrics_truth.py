@@ -94,6 +94,18 @@ def test_forget_quality_by_hand():
     assert truth.forget_quality([1, 2, 3, 4], [5, 6, 7, 8], ids, ids) == pytest.approx(2 / 70)
 
 
+def test_the_statistic_behind_forget_quality_by_hand():
+    """Of 1, 2, 3, 4 three lie below 3.5, of 2.5, 5, 6, 7 one: 3/4 - 1/4, but 4/4 - 1/4 at 4.5. It
+    stays as it is where each item stands three times; p falls."""
+    model, oracle, ids = [1, 2, 3, 4], [2.5, 5, 6, 7], list("abcd")
+    assert truth.truth_ratio_ks(model, oracle, ids, ids) == 3 / 4
+    assert truth.truth_ratio_ks(model, model, ids, ids) == 0
+    more = range(12)
+    assert truth.truth_ratio_ks(model * 3, oracle * 3, more, more) == 3 / 4
+    ps = [truth.forget_quality(model * k, oracle * k, range(4 * k), range(4 * k)) for k in (1, 3)]
+    assert ps[1] < ps[0] / 10
+
+
 def test_forget_quality_of_the_oracle_and_of_a_model_that_forgot_nothing():
     rng = numpy_generator("forget quality")
     oracle, ids = rng.lognormal(0.5, 0.5, 200), np.arange(200)

@@ -411,6 +411,7 @@ def test_equal_tables_give_equal_files(name, tmp_path):
     )
     reports = written(further, tmp_path) if name in ("curves", "recovery") else []
     write_parquet(further if name == "truth_ratio" else further.head(0), tmp_path / "truth")
+    metrics = pd.concat([metrics, further]) if name == "depth" else metrics
     tables = metrics, example(seeds=(1,))[1].head(0) if name in CAUSAL else further
     settings = SETTINGS | {"figure": f"palimpsest.plots.{name}", "width": 7.0, "dpi": 60}
     settings |= {"further": FIGURES[name].further, "least": FIGURES[name].least} | OF_PAGE

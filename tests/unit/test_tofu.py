@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from palimpsest.data.positions import UNLISTED, split_positions
-from palimpsest.data.tofu import read_tofu, tofu_candidates
+from palimpsest.data.tofu import read_tofu, tofu_candidates, tofu_questions
 from palimpsest.errors import UserError
 
 MIRROR = Path(
@@ -112,6 +112,28 @@ def test_candidates_are_joined_by_question_and_answer_and_the_rest_is_counted(fi
         ("author-002-01", "perturbed", 2, "W2"),
         ("world-facts-001", "perturbed", 1, "D1"),
     ]
+
+
+def test_questions_in_other_words_are_joined_by_question_and_answer(files, tmp_path):
+    """The first question is the same for all authors; an item of two files counts once; one
+    without another question, or of no record, is left out."""
+    asked = [item(1, 1) | {"paraphrased_question": "Which?"},
+             item(2, 1) | {"paraphrased_question": "Whose?"},
+             item(2, 5) | {"paraphrased_question": " "},
+             item(9, 2) | {"paraphrased_question": "Who else?"}]  # fmt: skip
+    files = [
+        *files,
+        write(tmp_path / "forget01_perturbed.json", asked[1:2]),
+        write(tmp_path / "forget05_perturbed.json", asked),
+        write(tmp_path / "world_facts_perturbed.json",
+              [{"question": "F1", "answer": "C1", "perturbed_answer": ["D"]}]),
+    ]  # fmt: skip
+    found = tofu_questions(files, read_tofu(files, authors=AUTHORS))
+    assert sorted(found.itertuples(index=False, name=None)) == [
+        ("author-001-01", "Which?"),
+        ("author-002-01", "Whose?"),
+    ]
+    assert tofu_questions(files[:3], read_tofu(files[:3], authors=AUTHORS)).empty
 
 
 def test_unlike_candidates_for_one_record_are_refused(files, tmp_path):

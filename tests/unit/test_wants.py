@@ -25,6 +25,7 @@ from palimpsest.study.load import check_study, settings_digests
 from palimpsest.study.purges import FILE, owners_of
 from palimpsest.study.study import Study
 from palimpsest.study.wants import WANTS, figures, methods, shared, targets
+from palimpsest.study.wants.attacks import attack_reports
 
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 DEMO, PEOPLE = (
@@ -488,6 +489,60 @@ def test_an_attack_learns_what_was_forgotten_of_the_model_as_it_is(make):
     assert "npo+relearn/r1" in methods.numbers_in(study, "r1", "r0")
 
 
+def test_an_attack_on_prompts_makes_sets_and_no_model(make):
+    """The models as they are, on reworded sets, beside an oracle that was asked the same; of an
+    answer that is begun no other ones are scored."""
+    attacks = {"paraphrase": {}, "prefix": {"share": 0.25}}
+    study = make(PEOPLE, "r1 p0002", methods=["base", "oracle", "npo"], options={}, attacks=attacks)
+    sets = ["heldout", "trained", "forget-r1"]
+    for attack, whole in (("paraphrase", True), ("prefix", False)):
+        about = {"seed": 1, "model": f"npo+{attack}", "state": "r1"}
+        found = inputs(study, "score", **about)
+        assert found["models"] == ["seed1/methods/npo/r1/model.safetensors"]
+        assert found["reference"] == ["seed1/oracle/r1/model.safetensors"]
+        assert found["sets"] == [f"sets/{attack}/{name}.parquet" for name in sets]
+        assert found["digests"] == [f"sets/{attack}/{name}.json" for name in sets]
+        assert found.get("candidates", []) == (["data/candidates.parquet"] if whole else [])
+        template = want(study, "score").settings(job(**about))["model"]["prompt"]
+        assert template == ("{prompt} {completion}" if not whole else PEOPLE["model"]["prompt"])
+        measured = want(study, "measure").given(job(seed=1, method=f"npo+{attack}", state="r1"))
+        compared = [study.path(paths.SCORES, seed=1, model=f"{name}+{attack}", state="r1",
+                               set="forget") for name in ("oracle", "base")]  # fmt: skip
+        assert [measured["oracle/forget"], measured["base/forget"]] == [[one] for one in compared]
+        assert want(study, "measure").attack(job(seed=1, method=f"npo+{attack}", state="r1")) == []
+        asked = inputs(study, "reword", attack=attack, set="forget-r1")
+        assert asked["records"] == ["sets/forget-r1.parquet"]
+    told = want(study, "reword").settings(job(attack="prefix", set="heldout"))
+    assert told["options"] == {"share": 0.25} and told["data"] == {}
+    assert want(study, "reword").settings(job(attack="paraphrase", set="heldout"))["data"]
+    assert attack_reports(study) == [] and len(methods.attacked(study, "r1")) == 6
+    made = {path.partition("results/people/")[2] for path in targets.data_files(study)}
+    assert {f"sets/prefix/{name}.json" for name in sets} <= made
+
+
+def test_a_model_with_a_learnt_prompt_is_asked_with_it_and_compared_with_no_oracle(make):
+    attacks = {"soft_prompt": {"tokens": 2}}
+    study = make(PEOPLE, "r1 p0002", methods=["base", "oracle", "npo"], options={}, attacks=attacks)
+    about = {"seed": 1, "model": "npo+soft_prompt", "state": "r1"}
+    found = inputs(study, "score", **about)
+    assert found["models"] == ["seed1/attacks/soft_prompt/npo/r1/model.safetensors"]
+    assert "reference" not in found and found["sets"][0] == "sets/heldout.parquet"
+    template = want(study, "score").settings(job(**about))["model"]["prompt"]
+    assert template == "<|soft-2|>" + PEOPLE["model"]["prompt"]
+    plain = want(study, "attack").settings(job(seed=1, attack="soft_prompt", attacked="npo",
+                                               state="r1"))  # fmt: skip
+    assert plain["model"]["prompt"] == PEOPLE["model"]["prompt"]
+
+
+def test_attacks_that_the_data_or_the_template_do_not_allow_are_refused(make):
+    model = PEOPLE["model"] | {"prompt": "chat"}
+    with pytest.raises(UserError, match=r"(.*\n)*prefix adds to what stands before(.*\n)*.*chat"):
+        make(PEOPLE, "r1 p0002", attacks={"prefix": {}}, model=model)
+    tables = {"data": {"reader": "table", "sources": [{"path": "a.csv"}], "columns": {}}}
+    with pytest.raises(UserError, match="paraphrase knows no other prompts for these data"):
+        make(PEOPLE, "r1 p0002", attacks={"paraphrase": {}}, **tables)
+
+
 def test_a_variant_of_an_attack_has_the_settings_of_its_attack_and_its_own(make):
     attacks = {"relearn": {"epochs": 2, "batch_size": 8}, "relearn-lora": {"tune": "lora"},
                "relearn-long": {"epochs": 7}}  # fmt: skip
@@ -795,13 +850,13 @@ JOBS = {
 @pytest.mark.parametrize("rule", WANTS)
 def test_modules_that_settings_name_count(rule, demo, people):
     """Whoever names modules says so; else a change of their code would go unnoticed."""
-    of_methods = ("auxiliary", "unlearn", "attack", "sample_set")
+    of_methods = ("auxiliary", "unlearn", "attack", "reword", "sample_set")
     causal = rule in of_methods or rule.endswith("_of_method")
     study = people if causal else demo
     method = "kga" if causal else "fairsisa_ensemble"
     wildcards = JOBS["cell"] | JOBS["around"] | JOBS["other"] | {"seed": 1, "method": method}
     wildcards |= {"auxiliary": "kga-extra", "share": "0.05", "attacked": "npo"}
-    wildcards |= {"attack": "relearn"}
+    wildcards |= {"attack": "paraphrase" if rule == "reword" else "relearn"}
     model = "kga" if causal else "teachers-3x2"
     about = job(**wildcards, model=model, figure="tradeoff", file="")
     if rule.startswith("fetch") or rule == "pretrain":

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from palimpsest.metrics.tokens import TokenScores
 from palimpsest.steps.score import once
 from palimpsest.tracks.causal import written as module
 from palimpsest.tracks.causal.asked import to_be_written
@@ -75,6 +76,36 @@ def test_what_is_written_is_held_against_the_completion(told):
     found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8)
     assert told.prompts == [[1, 2, 3, 4], [END, 1]] and told.lengths == [4, 2]
     assert found["rouge_l"] == pytest.approx([2 / 3, 1])
+
+
+def test_it_is_held_against_the_answer_in_other_words_too_where_there_is_one(told):
+    """'in bath now' against 'now in bath bath': two of four words in order, three in any. And F1 of
+    the completion: of 3 and 3 words 2 are common."""
+    others = ["now in bath bath", ""]
+    found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8, others=others)
+    assert found["rouge_l_paraphrase"][0] == 2 / 4 and np.isnan(found["rouge_l_paraphrase"][1])
+    assert found["rouge_1_f1"] == pytest.approx([2 / 3, 1]) and found["rouge_1"][0] == 2 / 3
+
+
+def test_it_is_looked_at_without_its_end_and_read_by_another_model_with_it(told, monkeypatch):
+    """'in in in' has one of three tokens, and of two pairs one; the second text only ends. What is
+    written stands after its prompt, and alone counts."""
+    told.says, read = [[5, 5, 5, END], [END]], []
+
+    def scores(model, examples, batch_size):
+        read.append((model, examples.token_ids, examples.answers))
+        return TokenScores(
+            np.array([0, 4, 5]), -np.array([1.0, 2, 3, 2, 7], dtype=np.float32), np.ones(5, bool),
+            np.zeros(5, np.float32), np.ones(5, np.float32),
+        )  # fmt: skip
+
+    monkeypatch.setattr(module, "token_scores", scores)
+    found = module.written(None, Tokenizer(), EXAMPLES, TEXTS, [0, 1], 4, 8, reference="oracle")
+    assert found["distinct_1"][0] == pytest.approx(1 / 3) and found["distinct_2"][0] == 1 / 2
+    assert np.isnan(found["distinct_1"][1]) and np.isnan(found["repetition"]).all()
+    assert found["written_nll"].tolist() == [2, 7]
+    texts = [[1, 2, 3, 4, 5, 5, 5, END], [END, 1, END]]
+    assert read == [("oracle", texts, [[False] * 4 + [True] * 4, [False, False, True]])]
 
 
 def test_extraction_likelihood_of_texts_that_are_long_enough(told):

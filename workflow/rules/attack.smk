@@ -1,4 +1,4 @@
-# Attacks on models after unlearning, to test how deep the forgetting is.
+# Attacks on models after unlearning, and on what they are asked, to test how deep the forgetting is.
 
 
 rule attack:
@@ -28,3 +28,27 @@ rule attack:
         "python -m palimpsest attack --settings {params.settings:q} --forget {input.forget:q}"
         " --retain {input.retain:q} --extra {input.extra:q} {params.arguments}"
         " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule reword:
+    input:
+        files("reword"),
+    output:
+        records=paths.REWORDED,
+        digest=paths.REWORDED_DIGEST,
+    log:
+        "results/{study}/logs/sets/{attack}/{set}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000, tables=20, sources=10),
+        runtime="30m",
+    params:
+        settings=settings("reword"),
+        counts=counts("reword"),
+        arguments=arguments("reword"),
+    message:
+        "Asking the {wildcards.set} records of {wildcards.study} by {wildcards.attack}"
+    shell:
+        "python -m palimpsest reword --settings {params.settings:q} {params.arguments}"
+        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"

@@ -1,8 +1,8 @@
 """Attacks on models after unlearning, to test how deep the forgetting is.
 
 An attack is a module of this folder with one ATTACK, and one line below. In the graph it follows
-each method's model, the base and the oracle; the attacked model is scored and measured as they are.
-Adding an attack runs it alone.
+each method's model, the base and the oracle; the attacked model is scored and measured as they are,
+or they are themselves, on other prompts. Adding an attack runs it alone.
 """
 
 from __future__ import annotations
@@ -10,20 +10,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Attack:
-    """What the graph must know of an attack on the weights of models."""
+    """What the graph must know of an attack. on: the weights of models, or the prompts that they
+    are given. beside_oracle: whether the oracle reads the texts that the attacked model is scored
+    on, token by token."""
 
     module: str
     label: str
     tracks: tuple[str, ...]
+    on: Literal["weights", "prompts"] = "weights"
+    beside_oracle: bool = True
 
 
 # Between the names of a model and of the attack on it: the name of the attacked model.
 AFTER = "+"
-ATTACKS = {"relearn": Attack("palimpsest.attacks.relearn", "relearning", tracks=("causal",))}
+CAUSAL = ("causal",)
+ATTACKS = {
+    "relearn": Attack("palimpsest.attacks.relearn", "relearning", CAUSAL),
+    "quantize": Attack("palimpsest.attacks.quantize", "rounded weights", CAUSAL),
+    "soft_prompt": Attack(
+        "palimpsest.attacks.soft_prompt", "a learnt prompt", CAUSAL, beside_oracle=False
+    ),
+    "paraphrase": Attack("palimpsest.attacks.paraphrase", "other prompts", CAUSAL, on="prompts"),
+    "prefix": Attack("palimpsest.attacks.prefix", "the answer begun", CAUSAL, on="prompts"),
+}
 
 
 def name_pattern() -> str:

@@ -84,6 +84,23 @@ def people_candidates(*, owners: int, records: int, seed: int) -> DataFrame:
     return candidates_frame(answers)
 
 
+def people_questions(*, owners: int, records: int, seed: int) -> DataFrame:
+    """record_id, prompt: another question about each record of ``people`` with the same arguments,
+    of the same topic in another phrasing."""
+    import pandas as pd
+
+    _check(owners, records)
+    rows = []
+    for index, name in enumerate(_names(owners, seed)):
+        for number, topic in enumerate(list(words.TOPICS.values())[:records]):
+            names = ("people", seed, f"p{index:04d}", number)
+            asked = _draw(topic, name, numpy_generator(*names))[0]
+            others = [one for one in topic.questions if one.format(name=name) != asked]
+            other = others[int(numpy_generator(*names, "another question").integers(len(others)))]
+            rows.append((f"p{index:04d}-r{number:02d}", other.format(name=name)))
+    return pd.DataFrame(rows, columns=["record_id", "prompt"])
+
+
 def lexicon() -> list[str]:
     """All that a record or candidate can hold, sorted: every word as it is spelt there, and the
     punctuation marks one by one.

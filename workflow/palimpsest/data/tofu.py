@@ -124,6 +124,26 @@ def tofu_candidates(paths: Iterable[Path], records: DataFrame) -> tuple[DataFram
     ), unmatched
 
 
+def tofu_questions(paths: Iterable[Path], records: DataFrame) -> DataFrame:
+    """record_id, prompt: the questions of ``records`` (as ``read_tofu`` gives them) in other words,
+    from the files NAME_perturbed that have any. Items belong to records as in
+    ``tofu_candidates``."""
+    import pandas as pd
+
+    keys = ["prompt", "completion"]
+    frames = [
+        frame[["question", "answer", "paraphrased_question"]]
+        for kind, (_, frame) in _read(paths, ()).items()
+        if kind.endswith("_perturbed") and "paraphrased_question" in frame
+    ]
+    columns = [*keys, "asked"]
+    items = [frame.set_axis(columns, axis=1) for frame in frames]
+    others = pd.concat([pd.DataFrame(columns=columns), *items]).drop_duplicates(keys)
+    others = others[others["asked"].map(_text).astype(bool)]
+    found = records[["record_id", *keys]].merge(others, on=keys)
+    return found[["record_id", "asked"]].rename(columns={"asked": "prompt"})
+
+
 def _read(paths: Iterable[Path], needed: tuple[str, ...]) -> dict[str, tuple[Path, DataFrame]]:
     """kind -> (file, its rows) of the needed kinds, or where none is named of all perturbed
     ones."""

@@ -34,6 +34,7 @@ STEPS = (
     "train",
     "unlearn",
     "attack",
+    "reword",
     "score",
     "decide",
     "epsilon",

@@ -17,6 +17,7 @@ said. A bootstrap is a matrix of weights.
     exposure         how far a planted secret stands out among those that could stand in its place
     sensitive        what it knows by heart of the sensitive spans of a text
     extraction       what a causal model gives away in the text that it generates
+    fluency          how natural that text is
     divergence       how far apart the outputs of two models are
     cost             what retraining is expected to take
     bootstrap        the weights, and intervals from the replicates
@@ -80,6 +81,14 @@ METRICS: dict[str, Metric] = {
                "mean over pairs of groups of the mean of TPR and FPR gap"),
         Metric("demographic_parity", "down", 0, 1, "Dwork et al. 2012",
                "largest gap in positive rate between groups"),
+        Metric("equalized_odds_ratio", "up", 0, 1, "Hardt et al. 2016; as in fairlearn",
+               "lower of the quotients of the smallest and the largest TPR and FPR of groups"),
+        Metric("equal_opportunity", "down", 0, 1, "Hardt et al. 2016",
+               "largest TPR gap between two groups"),
+        Metric("equal_opportunity_ratio", "up", 0, 1, "Hardt et al. 2016; as in fairlearn",
+               "smallest TPR of a group over the largest"),
+        Metric("demographic_parity_ratio", "up", 0, 1, "Feldman et al. 2015",
+               "smallest positive rate of a group over the largest"),
         Metric("worst_group_accuracy", "up", 0, 1, "Sagawa et al. 2020",
                "lowest accuracy of a group"),
         Metric("agreement", "up", 0, 1, "Fort et al. 2019",
@@ -101,6 +110,10 @@ METRICS: dict[str, Metric] = {
                    f"share of members recognised by their {score} at 1 % FPR")
             for attack, (source, score) in _ATTACKS.items()
         ),
+        Metric("privleak", "match", -100, inf, "Shi et al. 2025 (MUSE)",
+               "1 - AUROC of Min-40% over the oracle's, less 1, in per cent; below 0: remembered"),
+        Metric("relative_auroc", "match", -100, inf, "Dorna et al. 2025",
+               "AUROC of Min-40% over the oracle's, less 1, in per cent"),
         Metric("perplexity", "match", 1, inf, "Jelinek et al. 1977",
                "exp of the mean negative log-likelihood of all tokens"),
         Metric("probability", "match", 0, 1, "Maini et al. 2024",
@@ -120,6 +133,26 @@ METRICS: dict[str, Metric] = {
                "mean share of the n-grams of sensitive spans that the model writes itself"),
         Metric("rouge_l_recall", "match", 0, 1, "Lin 2004; Maini et al. 2024",
                "mean ROUGE-L recall of what is written after a prompt"),
+        Metric("rouge_l_f1", "match", 0, 1, "Lin 2004; Shi et al. 2025 (MUSE)",
+               "mean ROUGE-L F1 of what is written after a prompt"),
+        Metric("rouge_1_recall", "match", 0, 1, "Lin 2004",
+               "mean share of an answer's words in what is written after a prompt"),
+        Metric("rouge_1_f1", "match", 0, 1, "Lin 2004",
+               "mean ROUGE-1 F1 of what is written after a prompt"),
+        Metric("rouge_l_recall_paraphrase", "match", 0, 1, "Lin 2004; Dorna et al. 2025",
+               "mean ROUGE-L recall of the answer in other words"),
+        Metric("paraphrase_probability", "match", 0, 1, "Maini et al. 2024; Dorna et al. 2025",
+               "mean length-normalised probability of the answer in other words"),
+        Metric("distinct_1", "match", 0, 1, "after Li et al. 2016",
+               "mean share of different tokens in what is written after a prompt"),
+        Metric("distinct_2", "match", 0, 1, "after Li et al. 2016",
+               "mean share of different pairs of tokens in what is written"),
+        Metric("repetition", "match", 0, 1, "Welleck et al. 2020",
+               "mean share of 4-grams that what is written says again"),
+        Metric("ngram_entropy", "match", 0, inf, "Zhang et al. 2018; Meng et al. 2022",
+               "mean entropy of the 2- and 3-grams of what is written, in bits"),
+        Metric("written_perplexity", "match", 1, inf, "Jelinek et al. 1977",
+               "perplexity of what is written to the oracle"),
         Metric("truth_ratio_indifference", "match", 0, 1, "Maini et al. 2024",
                "1 where true and false answers are equally likely"),
         Metric("truth_ratio_preference", "up", 0, 1, "Maini et al. 2024",
@@ -130,6 +163,8 @@ METRICS: dict[str, Metric] = {
                "probability of the true answer among all of an item"),
         Metric("forget_quality", "up", 0, 1, "Maini et al. 2024",
                "p-value that the truth ratios are distributed as the oracle's", scale="log"),
+        Metric("truth_ratio_ks", "down", 0, 1, "Maini et al. 2024",
+               "Kolmogorov-Smirnov distance of the truth ratios from the oracle's"),
         Metric("model_utility", "up", 0, 1, "Maini et al. 2024",
                "harmonic mean of what the model still does well"),
         Metric("exposure", "match", 0, inf, "Carlini et al. 2019",

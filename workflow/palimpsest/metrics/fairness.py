@@ -58,6 +58,30 @@ def demographic_parity(labels, positive, groups, weights=None):
     return _range(group_rates(labels, positive, groups, weights).positive_rate)
 
 
+def equal_opportunity(labels, positive, groups, weights=None):
+    """Largest minus smallest TPR of a group, () or (B,); [0, 1], down. Hardt et al. 2016."""
+    return _range(group_rates(labels, positive, groups, weights).tpr)
+
+
+def equal_opportunity_ratio(labels, positive, groups, weights=None):
+    """Smallest over largest TPR of a group, () or (B,); [0, 1], up. As in fairlearn."""
+    return _quotient(group_rates(labels, positive, groups, weights).tpr)
+
+
+def equalized_odds_ratio(labels, positive, groups, weights=None):
+    """The lower of the quotients of TPR and of FPR, each of the smallest over the largest of a
+    group, () or (B,); [0, 1], up. As in fairlearn. It is near 0 wherever few are accused wrongly,
+    of one group fewer still: read it beside the gaps."""
+    rates = group_rates(labels, positive, groups, weights)
+    return np.minimum(_quotient(rates.tpr), _quotient(rates.fpr))
+
+
+def demographic_parity_ratio(labels, positive, groups, weights=None):
+    """Smallest over largest positive rate of a group, () or (B,); [0, 1], up. The four-fifths rule
+    (Feldman et al. 2015) asks for 0.8."""
+    return _quotient(group_rates(labels, positive, groups, weights).positive_rate)
+
+
 def worst_group_accuracy(labels, positive, groups, weights=None):
     """Lowest accuracy of a group, () or (B,); [0, 1], up. Sagawa et al. 2020."""
     return group_rates(labels, positive, groups, weights).accuracy.min(axis=-1)
@@ -92,3 +116,10 @@ def group_rates(labels, positive, groups, weights=None) -> GroupRates:
 def _range(rates: np.ndarray) -> np.ndarray:
     """Largest minus smallest of a rate (G,) or (B, G); NaN unless there are two groups or more."""
     return np.ptp(rates, axis=-1) if rates.shape[-1] > 1 else np.full(rates.shape[:-1], np.nan)[()]
+
+
+def _quotient(rates: np.ndarray) -> np.ndarray:
+    """Smallest over largest of a rate (G,) or (B, G); NaN where ``_range`` is, and where all are
+    0."""
+    largest = rates.max(axis=-1)
+    return ratio(rates.min(axis=-1), np.where(np.isnan(_range(rates)), np.nan, largest))

@@ -102,6 +102,26 @@ def membership_auroc(member_scores, nonmember_scores, member_weights=None, nonme
 loss_auroc = membership_auroc  # where the score is the loss itself
 
 
+def privleak(auroc, oracle_auroc):
+    """100 ((1 - A) - (1 - A')) / (1 - A'), A the ``membership_auroc`` of a model, A' the oracle's,
+    in per cent, () or (B,); [-100, inf), match: 0. MUSE (Shi et al. 2025).
+
+    Below 0 members are recognised more than with the oracle: too little is forgotten; above 0 they
+    stand out as unlikely. MUSE's own A counts the forgotten as non-members, hence its 1 - A, and is
+    of ``min_k_score`` with a share of 0.4. NaN where A' is 1; open-unlearning adds 1e-10 to what it
+    divides by, which then gives thousands of millions.
+    """
+    auroc, oracle_auroc = np.asarray(auroc), np.asarray(oracle_auroc)
+    return 100 * ratio(oracle_auroc - auroc, 1 - oracle_auroc)
+
+
+def relative_auroc(auroc, oracle_auroc):
+    """100 (A - A') / A', in per cent, () or (B,); [-100, inf), match: 0. `rel_diff` of
+    open-unlearning (Dorna et al. 2025). NaN where A' is 0."""
+    auroc, oracle_auroc = np.asarray(auroc), np.asarray(oracle_auroc)
+    return 100 * ratio(auroc - oracle_auroc, oracle_auroc)
+
+
 def tpr_at_fpr(
     member_scores, nonmember_scores, fpr: float = 0.01, member_weights=None, nonmember_weights=None
 ):

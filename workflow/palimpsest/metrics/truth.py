@@ -92,6 +92,17 @@ def forget_quality(ratios, oracle_ratios, ids, oracle_ids) -> float:
     (n,) and oracle_ids (n,) say; ValueError if they do not. 1: the oracle against itself. How low
     it can be depends on n alone: compare it between models of one forget set, by its logarithm.
     """
+    return _ks(ratios, oracle_ratios, ids, oracle_ids)[1]
+
+
+def truth_ratio_ks(ratios, oracle_ratios, ids, oracle_ids) -> float:
+    """The statistic of the same test, the largest distance of the two distribution functions; [0,
+    1], down. Unlike the p-value it does not depend on the number of items."""
+    return _ks(ratios, oracle_ratios, ids, oracle_ids)[0]
+
+
+def _ks(ratios, oracle_ratios, ids, oracle_ids) -> tuple[float, float]:
+    """Statistic and p-value."""
     from scipy.stats import ks_2samp
 
     require_same_items(ids, oracle_ids)
@@ -102,7 +113,8 @@ def forget_quality(ratios, oracle_ratios, ids, oracle_ids) -> float:
         )
     if not len(ids):
         raise ValueError("no items to compare")
-    return float(ks_2samp(ratios, oracle_ratios).pvalue)
+    found = ks_2samp(ratios, oracle_ratios)
+    return float(found.statistic), float(found.pvalue)
 
 
 def require_same_items(ids, other_ids) -> None:

@@ -20,12 +20,13 @@ class Figure(NamedTuple):
     """shows: what, in words; metric: the one that it needs: studies of tracks that do not
     compute it lack the figure. further: what it is drawn from besides the tidy table: `epsilon`,
     costs over the allowed gap; `training`, what was watched while methods trained; `attacks`, while
-    attacks did; `truth`, truth ratios item by item. least: numbers of fewer records are left out,
+    attacks did; `attacked`, the tidy table's rows of models after attacks; `truth`, truth ratios
+    item by item. least: numbers of fewer records are left out,
     and the figure says so: they would look like results."""
 
     shows: str
     metric: str
-    further: Literal["", "epsilon", "training", "attacks", "truth"] = ""
+    further: Literal["", "epsilon", "training", "attacks", "attacked", "truth"] = ""
     least: int = 10
 
 
@@ -66,6 +67,11 @@ FIGURES: dict[str, Figure] = {
         "What comes back of the forgotten while an attack trains on other text",
         "memorization_accuracy",
         "attacks",
+    ),
+    "depth": Figure(
+        "Forgotten answers before and after every attack, beside the oracle",
+        "memorization_accuracy",
+        "attacked",
     ),
     "profile": Figure("Distance of every number from the oracle's", "probability"),
 }

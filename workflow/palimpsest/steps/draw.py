@@ -108,6 +108,9 @@ def further_table(args, kind: str) -> pd.DataFrame:
     if kind in ("training", "attacks"):
         keys = ("names", "watched", "records", "stopped")
         return watched(read_json(path, *keys) for path in args.training)
+    if kind == "attacked":
+        metrics = read_parquet(args.metrics)
+        return metrics[metrics["attack"] != ""]
     paths, columns = {
         "": ([], []),
         "epsilon": (args.epsilon, EPSILON_COLUMNS),

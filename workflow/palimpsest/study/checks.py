@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
 from palimpsest.data.names import name_problems
+from palimpsest.data.prompts import CHAT, OTHER_TEMPLATE
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.spans import SPANS
 from palimpsest.data.storage import MAY_BE_EMPTY
@@ -328,8 +329,16 @@ def _attack_checks(study: dict, where: str) -> Iterator[Problem]:
             what = "a variant of an attack is that attack with other settings"
             yield Problem(what, place, quoted(name), remedy="give it some, or leave it out")
         else:
-            kind = importlib.import_module(attack_of(name).module).ATTACK.Settings
-            yield from field_problems(kind, options, f"{place}.{name}")
+            made = importlib.import_module(attack_of(name).module).ATTACK
+            yield from field_problems(made.Settings, options, f"{place}.{name}")
+            reader, readers = study["data"]["reader"], getattr(made, "readers", None)
+            if readers and reader not in readers:
+                what = f"{name} knows no other prompts for these data"
+                allowed = f"data of reader {' or '.join(readers)}"
+                yield Problem(what, place, f"reader {reader!r}", allowed, "leave it out")
+            if made.template and study["model"].get("prompt") == CHAT:
+                what = f"{name} adds to what stands before an answer, which a chat template ends"
+                yield Problem(what, f"{where}, model.prompt", quoted(CHAT), remedy=OTHER_TEMPLATE)
 
 
 def _name_checks(study: dict, where: str) -> Iterator[Problem]:

@@ -30,6 +30,8 @@ SET = STUDY + "/sets/{set}.parquet"
 SET_DIGEST = STUDY + "/sets/{set}.json"
 FORGET, FORGET_DIGEST = (STUDY + "/sets/forget-{request}." + end for end in ("parquet", "json"))
 EXTRA, EXTRA_DIGEST = (STUDY + "/sets/extra-{state}." + end for end in ("parquet", "json"))
+# a set as an attack on prompts asks for it
+REWORDED, REWORDED_DIGEST = (STUDY + "/sets/{attack}/{set}." + end for end in ("parquet", "json"))
 SAMPLE, SAMPLE_DIGEST = (
     STUDY + "/sets/sample-{share}-{state}." + end for end in ("parquet", "json")
 )

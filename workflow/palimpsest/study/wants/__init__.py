@@ -33,6 +33,7 @@ WANTS = {
     "unlearn": unlearn.Unlearn,
     "auxiliary": unlearn.Auxiliary,
     "attack": attacks.Attack,
+    "reword": attacks.Reword,
     "score": scores.Score,
     "decide": decide.Decide,
     "epsilon": decide.Epsilon,

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
+from palimpsest.attacks.contract import PromptAttack, WeightAttack
 from palimpsest.attacks.registry import attack_of
 from palimpsest.data.shards import SINGLE
 from palimpsest.methods.settings import options_of
 from palimpsest.study import paths
 from palimpsest.study.study import Study
+from palimpsest.study.wants.data import content, located, source_template, to_fetch
 from palimpsest.study.wants.methods import attack_folder, attacked, model_folder, with_text
 from palimpsest.study.wants.shared import saving
 from palimpsest.study.wants.train import reports_of, slice_files
 from palimpsest.study.wants.want import Files, Want, argument
+from palimpsest.training.settings import settings_of
 
 
 def attack_reports(study: Study) -> list[str]:
-    """Reports of attacks on models of the newest state."""
+    """Reports of attacks on weights of models of the newest state."""
     latest = study.plan.latest
     return [
         study.report(seed, attack_folder(attack, model, latest))
         for seed in study.plan.seeds
         for model, attack in attacked(study, latest)
+        if attack_of(attack).on == "weights"
     ]
+
+
+def made_of(attack: str) -> WeightAttack | PromptAttack:
+    return importlib.import_module(attack_of(attack).module).ATTACK
+
+
+def encoding(study: Study, attack: str) -> dict:
+    """How texts are encoded for models after an attack ('' for none), or under one."""
+    plain = study.encoding
+    made = made_of(attack) if attack else None
+    if made is None or made.template is None:
+        return plain
+    settings = settings_of(made.Settings, options_of(attack, study.config["attacks"]))
+    return plain | {"prompt": made.template(settings, plain["prompt"])}
+
+
+def asked_sets(study: Study, attack: str, end: str) -> str:
+    """Template, with {set}, of the sets that models are scored on after or under an attack, or
+    (``end`` is json) of their digests."""
+    if attack and attack_of(attack).on == "prompts":
+        template = paths.REWORDED if end == "parquet" else paths.REWORDED_DIGEST
+        return study.path(template, attack=attack, set="{set}")
+    return study.path(paths.SET if end == "parquet" else paths.SET_DIGEST, set="{set}")
 
 
 class Attack(Want):
@@ -70,3 +98,40 @@ class Attack(Want):
 
     def arguments(self, w):
         return f"{argument('model', [str(Path(self.model(w)).parent)])} {saving(self.study)}"
+
+
+class Reword(Want):
+    """A set as an attack on prompts asks for it."""
+
+    step = "reword"
+    names_modules = True
+    undated = frozenset({"records"})
+
+    def inputs(self, w) -> Files:
+        fetched = to_fetch(self.study.sources, source_template(self.study))
+        return {
+            "records": [self.path(paths.SET, set=w.set)],
+            "digest": [self.path(paths.SET_DIGEST, set=w.set)],
+            "fetched": fetched if made_of(w.attack).readers else [],
+        }
+
+    def settings(self, w):
+        data = self.config["data"]
+        reads = made_of(w.attack).readers
+        return {
+            "implementation": attack_of(w.attack).module,
+            "options": options_of(w.attack, self.config["attacks"]),
+            "template": self.study.encoding["prompt"],
+            "data": data if reads else {},
+        }
+
+    def marks(self, w):
+        report = self.path(paths.RECORDS_REPORT)
+        reads = made_of(w.attack).readers
+        return content(self.study.sources, source_template(self.study), report) if reads else []
+
+    def arguments(self, w):
+        reads = made_of(w.attack).readers
+        files = located(self.study.sources, source_template(self.study)) if reads else []
+        given = [argument("records", [self.path(paths.SET, set=w.set)])]
+        return " ".join(filter(None, [*given, argument("source", files)]))

@@ -13,7 +13,12 @@ from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.attacks import attack_reports
 from palimpsest.study.wants.measure import metrics_described, still_there
-from palimpsest.study.wants.methods import method_folder, methods_in, served_both_ways
+from palimpsest.study.wants.methods import (
+    attacked,
+    method_folder,
+    methods_in,
+    served_both_ways,
+)
 from palimpsest.study.wants.want import Files, Want
 
 CAPTIONS = Path(__file__).resolve().parents[3] / "report"
@@ -44,6 +49,7 @@ def figure_names(study: Study) -> list[str]:
         "canaries": compared and study.space > 0,
         "curves": bool(watched_files(study)),
         "recovery": bool(attack_reports(study)),
+        "depth": bool(attacked(study, latest, START)),
         "profile": compared,
     }
     computed = metrics_described(study)
@@ -123,7 +129,7 @@ class Figure(Want):
     def settings(self, w):
         both = {"orders": served_both_ways(self.study)} if w.figure == "sequence" else {}
         allowed = {"eps": self.config["fairness"]["eps"]} if w.figure == "epsilon" else {}
-        of_attacks = FIGURES[w.figure].further == "attacks"
+        of_attacks = FIGURES[w.figure].further in ("attacks", "attacked")
         attacks = {"attacks": attack_facts(self.config["attacks"])} if of_attacks else {}
         return {
             "figure": f"palimpsest.plots.{w.figure}",

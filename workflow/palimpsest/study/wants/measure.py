@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from palimpsest.attacks.registry import AFTER, attack_of, split
 from palimpsest.attacks.registry import facts as attack_facts
-from palimpsest.attacks.registry import split
 from palimpsest.data.ledger import START
 from palimpsest.data.shards import SINGLE, parse_sharding
 from palimpsest.methods.registry import facts, is_method
@@ -87,12 +87,14 @@ class Measure(Measured):
     """Numbers of a method in a state."""
 
     def given(self, w) -> Files:
-        """As the track names them, [MODEL/]FILE; what is not there is left out."""
-        files = {}
+        """As the track names them, [MODEL/]FILE; what is not there is left out. Under an attack on
+        prompts the models that it is compared with were asked the same."""
+        files, attack = {}, split(w.method)[1]
+        asked = f"{AFTER}{attack}" if attack and attack_of(attack).on == "prompts" else ""
         for name in self.study.track.measured:
             other, _, file = name.rpartition("/")
             if not other or other in methods_in(self.study, w.state):
-                files[name] = self.of_file(w, other or w.method, file)
+                files[name] = self.of_file(w, f"{other}{asked}" if other else w.method, file)
         return {name: paths for name, paths in files.items() if paths}
 
     def of_file(self, w, model: str, file: str) -> list[str]:
@@ -115,9 +117,11 @@ class Measure(Measured):
         return {**self.of_module(w, "measure"), "method": method, **attacked, **further}
 
     def attack(self, w) -> list[str]:
-        """The report of the attack, where the model is measured after one."""
+        """The report of the attack, where the model is measured after one on its weights."""
         model, attack = split(w.method)
-        return [self.study.report(w.seed, attack_folder(attack, model, w.state))] if attack else []
+        if not attack or attack_of(attack).on == "prompts":
+            return []
+        return [self.study.report(w.seed, attack_folder(attack, model, w.state))]
 
     def inputs(self, w) -> Files:
         return super().inputs(w) | {"attack": self.attack(w)}

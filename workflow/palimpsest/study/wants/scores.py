@@ -6,13 +6,14 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from palimpsest.attacks.registry import split
+from palimpsest.attacks.registry import attack_of, split
 from palimpsest.data.ledger import START
 from palimpsest.data.shards import SINGLE
 from palimpsest.methods.registry import is_method, method_of
 from palimpsest.study import paths
 from palimpsest.study.study import Study
-from palimpsest.study.wants.methods import attack_folder, method_folder, with_text
+from palimpsest.study.wants.attacks import asked_sets, encoding, made_of
+from palimpsest.study.wants.methods import attack_folder, method_folder, model_folder, with_text
 from palimpsest.study.wants.train import reports_of
 from palimpsest.study.wants.want import Files, Want, argument
 from palimpsest.tracks import Track
@@ -73,7 +74,9 @@ class Score(Want):
         """
         model, attack = split(w.model)
         if attack:
-            return {1: attack_folder(attack, model, w.state)}
+            on_weights = attack_of(attack).on == "weights"
+            left = attack_folder(attack, model, w.state)
+            return {1: left if on_weights else model_folder(model, w.state)}
         if model == "base":
             return {1: "base"}
         if is_method(w.model) and method_of(w.model).trains:
@@ -96,24 +99,30 @@ class Score(Want):
 
     def reference(self, w) -> list[str]:
         """The oracle, where models are compared with it."""
-        if w.state == START or not self.study.track.beside_oracle:
+        attack = split(w.model)[1]
+        alike = not attack or attack_of(attack).beside_oracle
+        if w.state == START or not self.study.track.beside_oracle or not alike:
             return []
         return [self.study.weights(w.seed, paths.ORACLE_NAME.format(state=w.state))]
 
     def inputs(self, w) -> Files:
         models, reference = self.models(w), self.reference(w)
         sets = [name for names in self.sets(w) for name in names]
+        attack = split(w.model)[1]
+        found, digests = (asked_sets(self.study, attack, end) for end in ("parquet", "json"))
         return {
             "models": models,
             "reports": reports_of(self.study, models, reference),
-            "digests": [self.path(paths.SET_DIGEST, set=name) for name in sets],
-            "sets": [self.path(paths.SET, set=name) for name in sets],
-            "candidates": self.candidates(),
+            "digests": [digests.format(set=name) for name in sets],
+            "sets": [found.format(set=name) for name in sets],
+            "candidates": self.candidates(w),
             "reference": reference,
         }
 
-    def candidates(self) -> list[str]:
-        return [self.path(paths.CANDIDATES)] if self.study.track.candidates else []
+    def candidates(self, w) -> list[str]:
+        attack = split(w.model)[1]
+        whole = not attack or getattr(made_of(attack), "answers", True)
+        return [self.path(paths.CANDIDATES)] if self.study.track.candidates and whole else []
 
     def settings(self, w):
         return {
@@ -122,17 +131,18 @@ class Score(Want):
             "track": self.study.module("model"),
             "score": self.study.module("score_spans" if self.study.has_spans else "score"),
             "head": self.study.head,
-            "model": self.study.encoding,
+            "model": encoding(self.study, split(w.model)[1]),
             **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),
             **self.study.chosen("training", "threads", "gpus"),
         }
 
     def arguments(self, w):
-        sets = ([self.path(paths.SET, set=name) for name in names] for names in self.sets(w))
+        found = asked_sets(self.study, split(w.model)[1], "parquet")
+        sets = ([found.format(set=name) for name in names] for names in self.sets(w))
         folders = {"model": self.models(w), "reference": self.reference(w)}
         options = [
             *(f"--records {shlex.join(files)}" for files in sets),
-            argument("candidates", self.candidates()),
+            argument("candidates", self.candidates(w)),
             *(
                 argument(name, (str(Path(path).parent) for path in files))
                 for name, files in folders.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 from palimpsest.plots.registry import FIGURES
 from palimpsest.study import paths
 from palimpsest.study.study import Study
+from palimpsest.study.wants.attacks import asked_sets
 from palimpsest.study.wants.certificates import live
 from palimpsest.study.wants.figures import figure_names, formats
 from palimpsest.study.wants.methods import (
@@ -102,6 +103,9 @@ def data_files(study: Study) -> list[str]:
     of_methods = (method_digests(study, method, state) for method, state in unlearned(study))
     attacked_in = [state for state in study.plan.states if attacked(study, state)]
     of_attacks = {study.path(paths.EXTRA_DIGEST, state=state) for state in attacked_in}
+    attacks = study.config["attacks"] if attacked_in else {}
+    reworded = [asked_sets(study, one, "json") for one in attacks]
+    files |= {template.format(set=name) for template in reworded for name in scored}
     return sorted(files.union(_slice_digests(study), of_attacks, *of_methods))
 
 

@@ -50,6 +50,7 @@ def measure(given: Given, settings: dict) -> Measured:
         if len(rows):
             measured += numbers.memory(name, rows)
             measured += numbers.written(name, rows)
+            measured += numbers.in_other_words(name, rows)
             measured += numbers.truth(name, rows)
             measured += numbers.planted(name, rows, index)
             measured += numbers.divergences(name, rows)

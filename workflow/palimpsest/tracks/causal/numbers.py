@@ -14,6 +14,7 @@ from palimpsest.metrics import divergence, exposure, membership, memorization, t
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.classification import can_tell
 from palimpsest.metrics.divergence import DIVERGENCES
+from palimpsest.metrics.fluency import written_perplexity
 from palimpsest.metrics.inputs import weighted_mean
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
@@ -40,9 +41,23 @@ TRUTH = (
     truth.truth_ratio_preference,
     truth.truth_ratio_probability,
 )
-WRITTEN = {"rouge_l": "rouge_l_recall", "extraction_likelihood": "extraction_likelihood"}
-# of texts with spans; scores of other studies lack the columns
-SENSITIVE = ("sensitive_memorization_accuracy", "sensitive_extraction_likelihood")
+# column of scores -> metric
+WRITTEN = {
+    "rouge_l": "rouge_l_recall",
+    "rouge_l_f1": "rouge_l_f1",
+    "rouge_1": "rouge_1_recall",
+    "rouge_1_f1": "rouge_1_f1",
+    "rouge_l_paraphrase": "rouge_l_recall_paraphrase",
+    "extraction_likelihood": "extraction_likelihood",
+    "distinct_1": "distinct_1",
+    "distinct_2": "distinct_2",
+    "repetition": "repetition",
+    "ngram_entropy": "ngram_entropy",
+    "written_nll": "written_perplexity",
+    # of texts with spans; scores of other studies lack the columns
+    "sensitive_memorization_accuracy": "sensitive_memorization_accuracy",
+    "sensitive_extraction_likelihood": "sensitive_extraction_likelihood",
+}
 EXTRACTED = {"beam_extracted": "beam_extraction", "sampling_hit_rate": "sampling_extraction"}
 # attack -> (scores, bytes of each text compressed) -> (n,); a member has low scores
 ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
@@ -51,6 +66,9 @@ ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
     "_min_k": lambda scores, sizes: membership.min_k_score(scores),
     "_min_k_plus_plus": lambda scores, sizes: membership.min_k_plus_plus_score(scores),
 }
+
+
+MUSE_SHARE = 0.4  # of a text's tokens whose likelihood PrivLeak looks at
 
 
 class Numbers:
@@ -89,12 +107,25 @@ class Numbers:
 
     def written(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """Numbers of the records that the model was asked to write, and of those with spans."""
-        for column, metric in (
-            WRITTEN | {name: name for name in SENSITIVE if name in rows}
-        ).items():
+        for column, metric in WRITTEN.items():
+            if column not in rows:
+                continue
             values = rows.loc[rows["kind"] == ANSWER, column].dropna().to_numpy()
+            mean = written_perplexity if column == "written_nll" else weighted_mean
             if len(values):
-                yield self._row(name, metric, len(values), lambda w, v=values: weighted_mean(v, w))
+                yield self._row(name, metric, len(values), lambda w, v=values, f=mean: f(v, w))
+
+    def in_other_words(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        """The probability of the answers in other words."""
+        others = rows[rows["kind"] == PARAPHRASE]
+        if len(others):
+            scores = token_scores_of(others)
+            yield self._row(
+                name,
+                "paraphrase_probability",
+                len(scores),
+                lambda w: memorization.probability(scores, w),
+            )
 
     def truth(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """Numbers of the items that have false answers."""
@@ -239,6 +270,25 @@ class Numbers:
                     len(members),
                     interval(spread, self.settings["level"]),
                 )
+        lowest = [
+            [membership.min_k_score(one, MUSE_SHARE) for one in (inside, outside)]
+            for inside, outside in ((members, others), references)
+        ]
+        for function in (membership.privleak, membership.relative_auroc):
+            value, spread = (
+                function(*(membership.membership_auroc(*one, *drawn) for one in lowest))
+                if defined
+                else np.nan
+                for drawn in ((), weights)
+            )
+            yield row(
+                self.where,
+                "forget",
+                function.__name__,
+                value,
+                len(members),
+                interval(np.atleast_1d(spread), self.settings["level"]),
+            )
 
     def against_oracle(self, ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[dict]:
         """Forget quality, and how far likelihoods of the forgotten texts are from the oracle's."""
@@ -252,6 +302,13 @@ class Numbers:
                 oracle_ids,
             )
             yield row(self.where, "forget", "forget_quality", quality, len(ids))
+            statistic = truth.truth_ratio_ks(
+                truth.truth_ratio(correct, wrong, self.form),
+                truth.truth_ratio(*oracle, self.form),
+                ids,
+                oracle_ids,
+            )
+            yield row(self.where, "forget", "truth_ratio_ks", statistic, len(ids))
         yield from self.distance(divergence.lpd, ours, theirs)
 
     def distance(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from palimpsest.data.candidates import candidates_frame
 from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.tracks.causal.asked import answer_rows, planted_secrets, to_be_written
 from palimpsest.tracks.causal.compared import Compared
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.extracted import extracted
-from palimpsest.tracks.causal.stored import ANSWER
+from palimpsest.tracks.causal.stored import ANSWER, PARAPHRASE
 from palimpsest.tracks.causal.tokens import token_scores
 from palimpsest.tracks.causal.written import written
 
@@ -23,14 +24,16 @@ if TYPE_CHECKING:
 KEPT = ("kind", "number", "compressed")
 
 
-def texts(records: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
-    """Records, and below them their candidates as rows: the same prompt, another completion.
+def texts(records: pd.DataFrame, candidates: pd.DataFrame | None) -> pd.DataFrame:
+    """Records, and below them their candidates, if any, as rows: the same prompt, another
+    completion.
 
     With columns kind and number ('' and 0 for the record's completion), and compressed, the bytes
     of the completion when compressed.
     """
     import pandas as pd
 
+    candidates = candidates_frame([]) if candidates is None else candidates
     others = candidates.merge(records[["record_id", "prompt"]], on="record_id")
     rows = pd.concat([records.assign(kind=ANSWER, number=0), others], ignore_index=True)
     return rows.assign(compressed=zlib_sizes(rows["completion"]))
@@ -59,11 +62,19 @@ def score(
         settings["ngram"],
         size,
         settings["rouge_words"],
+        in_other_words(texts),
+        reference,
     )
     secrets = planted_secrets(texts)
     if secrets:
         columns |= extracted(model, examples, secrets, settings["beams"], settings["samples"])
     return columns
+
+
+def in_other_words(texts: pd.DataFrame) -> list[str]:
+    """Of each text its record's answer in other words, "" where there is none."""
+    others = texts[texts["kind"] == PARAPHRASE].set_index("record_id")["completion"].to_dict()
+    return [others.get(name, "") for name in texts["record_id"]]
 
 
 def compared_scores(

@@ -13,6 +13,12 @@ from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.metrics.tokens import TokenScores
 
 VALUES = ("logp", "correct", "mean", "deviation")
+# Of what models write of a record themselves.
+WRITTEN = (
+    "rouge_l", "rouge_l_f1", "rouge_1", "rouge_1_f1", "rouge_l_paraphrase",
+    "extraction_likelihood", "distinct_1", "distinct_2", "repetition", "ngram_entropy",
+    "written_nll",
+)  # fmt: skip
 # Kinds of scored texts: the record's completion, or another one (palimpsest.data.candidates).
 ANSWER, PARAPHRASE, PERTURBED, ALTERNATIVE = "", "paraphrase", "perturbed", "alternative"
 

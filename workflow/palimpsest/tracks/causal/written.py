@@ -9,9 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from palimpsest.metrics.extraction import extraction_likelihood, rouge_l_recall
+from palimpsest.metrics.extraction import extraction_likelihood, rouge, rouge_l_recall
+from palimpsest.metrics.fluency import distinct, ngram_entropy, repetition
+from palimpsest.metrics.memorization import nll_per_text
 from palimpsest.models.generation import greedy_continuations, greedy_suffixes
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.stored import WRITTEN
+from palimpsest.tracks.causal.tokens import token_scores
 
 
 def written(
@@ -23,19 +27,20 @@ def written(
     n: int,
     batch_size: int,
     words: str = "ascii",
+    others: Sequence[str] = (),
+    reference: torch.nn.Module | None = None,
 ) -> dict[str, np.ndarray]:
-    """rouge_l and extraction_likelihood (EL_n), (N,) each, of the N examples; NaN of those not
-    ``asked``, rouge_l of those without a prompt or whose completion has no word (``words``: see
-    ``rouge_l_recall``), and EL_n of completions of n tokens or fewer.
+    """WRITTEN, (N,) each, of the N examples; NaN of those not ``asked``. extraction_likelihood
+    (EL_n) is NaN of completions of n tokens or fewer; all else of those without a prompt, ROUGE of
+    those whose completion has no word (``words``: see ``rouge_l_recall``), rouge_l_paraphrase of
+    those without another answer, which ``others`` has beside each text or "", and written_nll
+    without a ``reference`` to read what is written.
 
     texts: the true completions, with which what is written after the prompt is compared. It has as
     many tokens as they have, not 200 with the prompt as in TOFU: see ``rouge_l_recall``. Without a
     prompt a model has the start token alone, and would write one text for all records.
     """
-    columns = {
-        name: np.full(len(examples.lengths), np.nan)
-        for name in ("rouge_l", "extraction_likelihood")
-    }
+    columns = {name: np.full(len(examples.lengths), np.nan) for name in WRITTEN}
     if not len(asked):
         return columns
     end = tokenizer.eos_token_id
@@ -44,8 +49,17 @@ def written(
     prompts = [examples.token_ids[i][: lengths[i] - counted[i]] for i in prompted]
     answers = greedy_continuations(model, prompts, counted[prompted].tolist(), batch_size, end)
     said = [tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
-    recalls = rouge_l_recall(said, [texts[i] for i in prompted], words)
-    columns["rouge_l"][prompted] = recalls
+    compared = rouge(said, [texts[i] for i in prompted], words)
+    for name, values in compared.items():
+        columns[name][prompted] = values
+    recalls = compared["rouge_l"]
+    if others:
+        found = rouge_l_recall(said, [others[i] for i in prompted], words)
+        columns["rouge_l_paraphrase"][prompted] = found
+    for name, values in fluency(answers, end).items():
+        columns[name][prompted] = values
+    if reference is not None and prompted:
+        columns["written_nll"][prompted] = _read(reference, prompts, answers, examples, batch_size)
     if unread := int(np.isnan(recalls).sum()):
         logging.warning(
             "ROUGE-L is of %d texts, not of %d: the others hold no word (`rouge_words`: %s)",
@@ -54,6 +68,35 @@ def written(
     long = [i for i in asked if counted[i] > n]
     columns["extraction_likelihood"][long] = _extracted(model, examples, long, n, end, batch_size)
     return columns
+
+
+def fluency(answers: Sequence[Sequence[int]], end: int | None) -> dict[str, list[float]]:
+    """Numbers of each text that was written, without its end."""
+    texts = [[token for token in ids if token != end] for ids in answers]
+    return {
+        "distinct_1": [distinct(ids, 1) for ids in texts],
+        "distinct_2": [distinct(ids, 2) for ids in texts],
+        "repetition": [repetition(ids) for ids in texts],
+        "ngram_entropy": [ngram_entropy(ids) for ids in texts],
+    }
+
+
+def _read(
+    reference: torch.nn.Module,
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+    examples: LanguageModellingExamples,
+    batch_size: int,
+) -> np.ndarray:
+    """Mean negative log-likelihood of the tokens of each answer under another model, its end
+    included, in nats."""
+    texts = [[*before, *said] for before, said in zip(prompts, answers, strict=True)]
+    counted = [
+        [False] * len(before) + [True] * len(said)
+        for before, said in zip(prompts, answers, strict=True)
+    ]
+    said = LanguageModellingExamples(texts, examples.pad_id, counted)
+    return nll_per_text(token_scores(reference, said, batch_size))
 
 
 def likelihood_of_extraction(

@@ -30,7 +30,11 @@ UTILITY = (
 GAPS = (
     fairness.equalized_odds_max,
     fairness.equalized_odds_mean,
+    fairness.equalized_odds_ratio,
+    fairness.equal_opportunity,
+    fairness.equal_opportunity_ratio,
     fairness.demographic_parity,
+    fairness.demographic_parity_ratio,
     fairness.worst_group_accuracy,
 )
 RATES = {"tpr": "tpr", "fpr": "fpr", "positive_rate": "positive_rate", "group_accuracy": "accuracy"}
@@ -161,7 +165,8 @@ class Numbers:
         for function in GAPS:
             if np.isnan(function(labels, positive, groups)):
                 logging.warning(
-                    "%s of %s is not defined on %s: a group lacks a label, or is alone",
+                    "%s of %s is not defined on %s: a group lacks a label, or is alone, or all "
+                    "rates are 0",
                     function.__name__, family, self.split,
                 )  # fmt: skip
             elif on_fitted:
