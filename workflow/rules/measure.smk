@@ -154,5 +154,5 @@ rule tabulate:
         "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q}"
         " --evidence {input.evidence:q} --data {input.data:q} --described {input.described:q}"
         " --index {input.index:q} --groups {input.groups:q}"
-        " --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q}"
+        " --choices {input.choices:q} --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q}"
         " --html {output.html:q} --findings {output.findings:q} > {log:q} 2>&1"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 LEAST = 0.01  # the least distance that counts as one between base and oracle
 
@@ -29,26 +30,31 @@ def best(scores: Sequence[float | None]) -> int | None:
     return min(scored)[1] if scored else None
 
 
-def matched(points: Sequence[tuple[float, float]], at: float) -> float | None:
-    """What of the forgotten is left at a divergence ``at`` from the base on retained text, along a
-    method's trials: points of (divergence, left). None outside of the trials: nothing is
-    extrapolated. Defined here.
-
-    A trial that diverges more and has no less left is of no use: only those stay which have less
-    left than all that diverge less (the monotone envelope). Between two of them it is linear.
-    Trials that differ in several settings lie on no curve; the envelope is what these found, not
-    what the method could.
-    """
-    kept: list[tuple[float, float]] = []
-    for divergence, rest in sorted(points):
+def envelope(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Of points (divergence, left) those that have less left than all that diverge less, by their
+    divergence: the others are of no use. From the last of them it goes on, level, to the largest
+    divergence."""
+    ordered, kept = sorted(points), []
+    for divergence, rest in ordered:
         if not kept or rest < kept[-1][1]:
             kept.append((divergence, rest))
-    most = max((divergence for divergence, _ in points), default=at)
-    if not kept or not kept[0][0] <= at <= most:
+    if kept and ordered[-1][0] > kept[-1][0]:
+        kept.append((ordered[-1][0], kept[-1][1]))
+    return kept
+
+
+def matched(points: Iterable[tuple[float, float]], at: float) -> float | None:
+    """What of the forgotten is left at a divergence ``at`` from the base on retained text, along
+    the ``envelope`` of a method's trials, linear between two of them. None outside of the trials:
+    nothing is extrapolated. Defined here.
+
+    Trials that differ in several settings lie on no curve: this is what the trials found, not what
+    the method could reach.
+    """
+    kept = envelope(points)
+    if not kept or not kept[0][0] <= at <= kept[-1][0]:
         return None
-    before = [one for one in kept if one[0] <= at][-1]
-    after = next((one for one in kept if one[0] > at), None)
-    if after is None:
-        return before[1]
-    share = (at - before[0]) / (after[0] - before[0])
-    return before[1] + share * (after[1] - before[1])
+    for (low, before), (high, after) in pairwise(kept):
+        if low <= at < high:
+            return before + (at - low) / (high - low) * (after - before)
+    return kept[-1][1]

@@ -95,9 +95,10 @@ def value(numbers: pd.DataFrame, *key: str) -> float | None:
 
 def counted(numbers: pd.DataFrame, rule: dict) -> dict[str, int]:
     """How many records the choice rests on."""
+    retained = {"retain": (OF_CHOICE + "retain", "probability")}
     return {
         side: int(numbers.loc[("base", *where), "n"]) if ("base", *where) in numbers.index else 0
-        for side, where in sides(rule).items()
+        for side, where in (sides(rule) | retained).items()
     }
 
 

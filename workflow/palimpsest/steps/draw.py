@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def further_table(args, kind: str) -> pd.DataFrame:
     if kind in ("training", "attacks"):
         keys = ("names", "watched", "records", "stopped")
         return watched(read_json(path, *keys) for path in args.training)
+    if kind == "tuning":
+        return of_trials(map(read_json, args.training))
     paths, columns = {
         "": ([], []),
         "epsilon": (args.epsilon, EPSILON_COLUMNS),
@@ -136,6 +139,25 @@ def watched(reports: Iterable[dict]) -> pd.DataFrame:
                         (*where, numbers["update"], set_, metric, value, n, report["stopped"])
                     )
     return pd.DataFrame(rows, columns=WATCHED_COLUMNS)
+
+
+def of_trials(choices: Iterable[dict]) -> pd.DataFrame:
+    """Every trial of the methods whose settings were chosen: value is what is left of the
+    forgotten; NaN of a trial that could not be chosen."""
+    rows = [
+        {
+            "method": choice["method"],
+            "trial": trial["trial"],
+            "chosen": trial["trial"] == choice["trial"],
+            "value": trial["left"],
+            **{key: trial[key] for key in ("lost", "divergence", "score", "tokens", "updates")},
+            "settings": json.dumps(trial["settings"]),
+            "n": choice["n"]["forgetting"],
+        }
+        for choice in choices
+        for trial in choice["trials"]
+    ]
+    return pd.DataFrame(rows)
 
 
 def drawn(figure, frame: pd.DataFrame, style: dict):

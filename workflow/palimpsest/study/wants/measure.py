@@ -20,6 +20,7 @@ from palimpsest.study.wants.methods import (
     auxiliaries_of,
     auxiliary_folder,
     before,
+    choice_files,
     frozen,
     method_folder,
     methods_in,
@@ -213,14 +214,16 @@ class CostOfMethod(Cost):
 class Tabulate(Want):
     step = "tabulate"
     names_modules = True
-    named = ("metrics", "evidence", "data")
+    named = ("metrics", "evidence", "data", "choices")
     undated = frozenset({"data"})  # other records have other numbers
 
     def inputs(self, w) -> Files:
         newest = self.plan.shown[-1]
         evidence = [self.path(paths.REQUEST, request=newest)] if newest != START else []
         data = [self.path(paths.RECORDS_REPORT)]
-        return {"metrics": metric_files(self.study), "evidence": evidence, "data": data}
+        choices = choice_files(self.study, newest)
+        metrics = metric_files(self.study)
+        return {"metrics": metrics, "evidence": evidence, "data": data, "choices": choices}
 
     def settings(self, w):
         return {

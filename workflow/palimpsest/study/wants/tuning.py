@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from palimpsest.methods.registry import method_of
-from palimpsest.methods.trials import at_edges, is_trial, tried
+from palimpsest.methods.trials import at_edges, is_trial, on_part, tried
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants import methods
-from palimpsest.study.wants.methods import tuning_numbers_in, tuning_seed
+from palimpsest.study.wants.methods import tuning_seed
 from palimpsest.study.wants.unlearn import Unlearn
 from palimpsest.study.wants.want import Files, Want, argument
 
@@ -25,8 +25,8 @@ class Aside(Want):
 
 
 class UnlearnTuned(Unlearn):
-    """Any method of a study that tunes: a trial, the run under the chosen settings, or a method that
-    has no ranges."""
+    """Any method of a study that tunes: a trial, the run under the chosen settings, or a method
+    without ranges."""
 
     step = "unlearn_tuned"
 
@@ -70,20 +70,13 @@ class Choose(Want):
         return methods.trials_of(self.study, w.method)
 
     def inputs(self, w) -> Files:
-        beside = [
-            one for one in tuning_numbers_in(self.study, w.state) if not self.is_of_trial(one)
-        ]
-        names = [*beside, *(f"{trial}/{w.state}" for trial in self.trials(w))]
-        folder = self.path(paths.SEED, seed=w.seed)
+        where = {"seed": w.seed, "state": w.state}
+        names = [*map(on_part, ("base", "oracle")), *self.trials(w)]
         made = [methods.method_folder(trial, w.state) for trial in self.trials(w)]
         return {
-            "numbers": [f"{folder}/metrics/{name}.parquet" for name in names],
+            "numbers": [self.path(paths.METRICS, method=name, **where) for name in names],
             "training": [self.study.report(w.seed, one) for one in made],
         }
-
-    @staticmethod
-    def is_of_trial(numbers: str) -> bool:
-        return is_trial(numbers.partition("/")[0])
 
     def settings(self, w):
         ranges = self.study.tuning["ranges"][w.method]
