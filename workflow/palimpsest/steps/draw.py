@@ -23,6 +23,10 @@ WATCHED_SETS = ("forget", "retain", "extra", "relearnt")
 WATCHED_COLUMNS = [
     "seed", "request", "method", "attack", "update", "set", "metric", "value", "n", "stopped",
 ]  # fmt: skip
+TRIAL_COLUMNS = [
+    "method", "trial", "chosen", "value", "lost", "divergence", "score", "tokens", "updates",
+    "settings", "n",
+]  # fmt: skip
 WATCHED = 200  # records of a set that are watched: methods/watch.py, which loads torch
 # A group may be called 'None', '1' or 'NA': these columns are read as plain text.
 TEXTS = (
@@ -157,7 +161,7 @@ def of_trials(choices: Iterable[dict]) -> pd.DataFrame:
         for choice in choices
         for trial in choice["trials"]
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=TRIAL_COLUMNS)
 
 
 def drawn(figure, frame: pd.DataFrame, style: dict):

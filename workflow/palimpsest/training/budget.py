@@ -25,7 +25,8 @@ class Measured(Objective):
         length = super().steps_per_epoch(batch_size)
         first = number * self.per_epoch
         passes = range(first // length, (first + self.per_epoch - 1) // length + 1)
-        batches = [one for each in passes for one in super().epoch(each, batch_size, names)]
+        given = (Objective.epoch(self, one, batch_size, names) for one in passes)
+        batches = [batch for some in given for batch in some]
         start = first - passes[0] * length
         return batches[start : start + self.per_epoch]
 
