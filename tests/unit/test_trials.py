@@ -33,7 +33,8 @@ def test_a_trial_is_a_variant_that_knows_its_method(method):
 @pytest.mark.parametrize(
     ("given", "place", "value"),
     [
-        ([0.05, 0.1, 0.5], 0.0, 0.05), ([0.05, 0.1, 0.5], 0.34, 0.1), ([0.05, 0.1, 0.5], 0.999, 0.5),
+        ([0.05, 0.1, 0.5], 0.0, 0.05), ([0.05, 0.1, 0.5], 0.34, 0.1),
+        ([0.05, 0.1, 0.5], 0.999, 0.5),
         ({"low": 2.0, "high": 4.0}, 0.25, 2.5),
         (RATE, 0.5, 1.0e-4), (RATE, 0.25, 3.16228e-5),  # a quarter of two powers of ten
         ({"low": 1, "high": 4}, 0.24, 1), ({"low": 1, "high": 4}, 0.26, 2),
@@ -76,7 +77,8 @@ def test_trials_cover_the_range_and_stay_as_they_are_where_there_are_more(design
         ({"a": 9.0e-4}, {"a": RATE}, {"a": "highest"}),
         ({"a": 0.95, "b": 0.5}, {"a": {"low": 0, "high": 1.0}, "b": {"low": 0.0, "high": 1.0}},
          {"a": "highest"}),
-        ({"a": 0.5}, {"a": [0.1, 0.5]}, {"a": "highest"}), ({"a": 0.1}, {"a": [0.05, 0.1, 0.5]}, {}),
+        ({"a": 0.5}, {"a": [0.1, 0.5]}, {"a": "highest"}),
+        ({"a": 0.1}, {"a": [0.05, 0.1, 0.5]}, {}),
         ({"a": "kl"}, {"a": ["nll", "kl"]}, {}), ({"a": True}, {"a": [True, False]}, {}),
         ({"a": 1}, {"a": [1]}, {}),
     ],

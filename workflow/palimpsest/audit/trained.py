@@ -22,7 +22,7 @@ OF_METHODS = (paths.METHOD, paths.AUXILIARY, paths.ATTACK)
 
 def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
     """Path of weights, fitted rules or chosen settings below ``study`` -> the requests whose owners
-    they learnt from. Settings are chosen by records of all owners: forgotten, retained, held out."""
+    they learnt from. Settings are chosen by records of all owners, forgotten or retained."""
     requests_of = {}
     trained = {request.name: trained_owners(plan, request) for request in plan.requests}
     unseen = {request.name for request in plan.requests if has_unseen(study, request)}
