@@ -73,6 +73,7 @@ def job(**wildcards) -> SimpleNamespace:
         ({"npo": {"beta": {"low": 0.1}}}, ["a range has two ends", "low"]),
         ({"npo": {"beta": {"low": "a", "high": 2}}}, ["wrong type", "low: 'a'"]),
         ({"npo": {"beta": []}}, ["a list without values"]),
+        ({"npo": {"beta": 0.1}}, ["no range", "belongs under `options`"]),
         ({"npo": {"epochs": [1, 2]}}, ["the number of updates follows from tuning.budget"]),
         ({"npo": {"order": ["batch"]}}, ["which models are trained follows from this setting"]),
         ({"kga": {"sample": [0.1, 0.2]}}, ["which models are trained"]),

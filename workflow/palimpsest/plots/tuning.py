@@ -20,10 +20,10 @@ SIDES = {
 
 
 def select(metrics: pd.DataFrame, trials: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """The trials of the newest request, as they were chosen from; those that ruined the model have
-    no value."""
-    shown = trials.assign(seeds=1, divergence=trials["divergence"].clip(lower=LEAST))
-    return in_order(shown, method=in_method_order(trials["method"]))
+    """The trials of the newest request that could be chosen; others ruined the model."""
+    shown = trials[trials["value"].notna()]
+    shown = shown.assign(seeds=1, divergence=shown["divergence"].clip(lower=LEAST))
+    return in_order(shown, method=in_method_order(shown["method"]))
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:

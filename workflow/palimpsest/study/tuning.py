@@ -83,8 +83,11 @@ def _range_checks(method: str, ranges: dict, place: str) -> Iterator[Problem]:
             if not given:
                 yield Problem("a list without values", at, remedy="give some, or leave it out")
             yield from _each(kind, name, given, place)
-        else:
+        elif isinstance(given, dict):
             yield from _interval_checks(kind, name, given, place)
+        else:
+            what, allowed = "no range", "a list of values, or {low: LOW, high: HIGH}"
+            yield Problem(what, at, quoted(given), allowed, "one value belongs under `options`")
 
 
 def _interval_checks(kind: type, name: str, given: dict, place: str) -> Iterator[Problem]:
