@@ -9,6 +9,7 @@ from tiny import run_of
 from palimpsest.errors import UserError
 from palimpsest.methods.registry import method_of
 from palimpsest.methods.within import Within
+from palimpsest.training.settings import Training
 
 BUDGET = 900
 NAMES = [name for name, track in LISTED if track == "causal" and not method_of(name).others]
@@ -25,8 +26,9 @@ def test_a_method_trains_its_phases_and_spends_no_more(name, tmp_path):
     run = within(name, tmp_path)
     METHOD[name].change(run, quick(name))
     report = run.report()
-    assert report["tokens"] <= BUDGET
-    assert list(run.phases) == (list(method_of(name).phases) if report["steps"] else [])
+    assert report["tokens"] <= BUDGET or not run.phases  # what trains nothing cannot be shortened
+    trains = issubclass(METHOD[name].Settings, Training)
+    assert list(run.phases) == (list(method_of(name).phases) if trains else [])
     shares = [phase["tokens"] for phase in run.phases.values()]
     assert all(tokens > 0.7 * BUDGET / len(shares) for tokens in shares), shares
 

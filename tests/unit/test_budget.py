@@ -24,11 +24,12 @@ def objective() -> Objective:
 
 @pytest.mark.parametrize(
     ("tokens", "updates", "epochs"),
-    [(10, 1, 1), (19.9, 1, 1), (30, 3, 1), (49, 4, 2), (60, 6, 2), (75, 6, 3), (89, 8, 2)],
+    [(10, 1, 1), (19.9, 1, 1), (30, 3, 1), (49, 4, 2), (60, 6, 2), (75, 7, 1), (89, 8, 2),
+     (170, 16, 4), (139, 12, 4)],
 )  # fmt: skip
 def test_so_many_updates_as_the_budget_allows(tokens, updates, epochs):
-    """Of 75 tokens seven updates could be had: epochs of equal length, two or three, leave one out.
-    Of 89 eight, as two epochs of four."""
+    """Of 75 tokens seven updates, of which no two epochs are equal; of 89 eight. Of 170 17 and of
+    139 13, of which any number of epochs, from half the usual on, leaves one out."""
     bounded, count = within(objective(), tokens, 2, ("s",))
     assert (count, count * bounded.steps_per_epoch(2)) == (epochs, updates)
 

@@ -255,6 +255,9 @@ def test_settings_are_chosen_among_trials_by_records_that_nothing_else_counts(cl
     assert clone.path("results/tiny/figures/tuning.png").is_file()
     assert clone.palimpsest("audit") == 0
     assert "seed1/tuning/npo/r1.json" in clone.output and "npo-trial2" in clone.output
+    assert clone.palimpsest("purge", "--yes") == 0, clone.output
+    assert not list(folder.glob("tuning/*/*")) and not list(folder.glob("methods/*/*/*"))
+    assert clone.jobs() == set()
 
 
 def test_after_a_purge_there_is_nothing_to_do(clone):

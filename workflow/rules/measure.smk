@@ -148,11 +148,12 @@ rule tabulate:
     params:
         settings=settings("tabulate"),
         counts=counts("tabulate"),
+        arguments=arguments("tabulate"),
     message:
         "Putting all numbers of {wildcards.study} into one table"
     shell:
         "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q}"
         " --evidence {input.evidence:q} --data {input.data:q} --described {input.described:q}"
         " --index {input.index:q} --groups {input.groups:q}"
-        " --choices {input.choices:q} --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q}"
+        " {params.arguments} --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q}"
         " --html {output.html:q} --findings {output.findings:q} > {log:q} 2>&1"

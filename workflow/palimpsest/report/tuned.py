@@ -33,8 +33,8 @@ EDGE = (
 )
 RUINED = "WARNING: {count} of {all} trials of {label} ruined the model, and could not be chosen."
 OVER = (
-    "WARNING: {label} took {tokens:,} tokens, more than its budget: what it samples while it "
-    "trains is not known before."
+    "WARNING: {label} took {tokens:,} tokens, more than its budget: what it computes beside its "
+    "training is not known before."
 )
 NOT_TUNED = "Without trials, under the settings that the study gives: {names}."
 

@@ -35,8 +35,9 @@ def within(
     objective: Objective, tokens: float, batch_size: int, names: tuple
 ) -> tuple[Measured, int]:
     """The objective with epochs of another length, and the number of them that costs ``tokens`` at
-    most: so many updates that one more would exceed it, but for less than one an epoch, as epochs
-    have equal length. names: those of the training, by which its batches are drawn.
+    most: so many updates that one more would exceed it, but for a few, as epochs have equal length;
+    of numbers from half as many as there would be that one is taken which leaves out the fewest.
+    names: those of the training, by which its batches are drawn.
 
     Of an objective that makes new examples the first ones are counted.
     """
@@ -53,8 +54,9 @@ def within(
         found, allowed = f"{max(tokens, 0):,.0f} tokens left", f"at least {spent:,.0f}, one update"
         remedy = "raise tuning.budget, or lower batch_size"
         raise UserError(Problem("the budget is spent", "training", found, allowed, remedy))
-    near = {max(updates // length, 1), math.ceil(updates / length)}
-    epochs = max(near, key=lambda count: (updates // count * count, count))
+    usual = math.ceil(updates / length)
+    counts = range(max(usual // 2, 1), min(usual, updates) + 1)
+    epochs = max(counts, key=lambda count: (updates // count * count, -abs(count - usual)))
     given = {one.name: getattr(objective, one.name) for one in fields(Objective)}
     return Measured(**given, per_epoch=updates // epochs), epochs
 

@@ -214,16 +214,19 @@ class CostOfMethod(Cost):
 class Tabulate(Want):
     step = "tabulate"
     names_modules = True
-    named = ("metrics", "evidence", "data", "choices")
+    named = ("metrics", "evidence", "data")
     undated = frozenset({"data"})  # other records have other numbers
 
     def inputs(self, w) -> Files:
         newest = self.plan.shown[-1]
         evidence = [self.path(paths.REQUEST, request=newest)] if newest != START else []
         data = [self.path(paths.RECORDS_REPORT)]
-        choices = choice_files(self.study, newest)
-        metrics = metric_files(self.study)
-        return {"metrics": metrics, "evidence": evidence, "data": data, "choices": choices}
+        return {"metrics": metric_files(self.study), "evidence": evidence, "data": data}
+
+    def arguments(self, w):
+        """What was chosen: numbers of the chosen methods, which are inputs, follow from it. A purge
+        that removes it is no reason to write the summary anew."""
+        return argument("choices", choice_files(self.study, self.plan.shown[-1]))
 
     def settings(self, w):
         return {
