@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from palimpsest.metrics.tuning import envelope
+from palimpsest.metrics.tuning import matched
 from palimpsest.plots import style as common
 from palimpsest.report.rows import in_order
 from palimpsest.report.shown import in_method_order
@@ -36,8 +38,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         for method, points in frame.groupby("method", sort=False):
             way = common.look(method)
             if side == "divergence":
-                line = envelope(zip(points[side], points["value"], strict=True))
-                place.plot(*zip(*line, strict=True), color=way.colour, linewidth=0.9, zorder=2)
+                place.plot(*along(points), color=way.colour, linewidth=0.9, zorder=2)
             common.mark(place, method, points[side], points["value"])
             best = points[points["chosen"]]
             place.plot(best[side], best["value"], **ring(way.colour))
@@ -46,12 +47,25 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     axes[0, 0].set_title("Chosen by")
     axes[0, 1].set_title("At equal divergence")
     axes[0, 1].set_xscale("log")
+    axes[0, 1].xaxis.set_major_locator(LogLocator(numticks=6))
+    axes[0, 1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes[0, 1].xaxis.set_minor_formatter(NullFormatter())
     made.supylabel("Left of the forgotten (0 is the oracle, 1 the base)", fontsize=8)
     handles = [common.method_handle(name) for name in in_method_order(frame["method"])]
     handles.append(Line2D([], [], label="chosen", **ring(common.GREY)))
     handles.append(common.dashed_handle("the oracle's"))
     common.legend(made, handles, columns=4)
     return made
+
+
+def along(points: pd.DataFrame) -> tuple[np.ndarray, list[float]]:
+    """What is left at the divergences between the trials of a method, as tables have it."""
+    pairs = list(zip(points["divergence"], points["value"], strict=True))
+    at = np.unique(
+        [*np.geomspace(*np.sort(points["divergence"])[[0, -1]], 40), *points["divergence"]]
+    )
+    inside = at[(at >= points["divergence"].min()) & (at <= points["divergence"].max())]
+    return inside, [matched(pairs, one) for one in inside]
 
 
 def ring(colour: str) -> dict:
