@@ -29,6 +29,7 @@ from test_selections import (
     SETTINGS,
     causal,
     causal_study,
+    choices,
     example,
 )
 
@@ -410,6 +411,10 @@ def test_equal_tables_give_equal_files(name, tmp_path):
         else example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",))
     )
     reports = written(further, tmp_path) if name in ("curves", "recovery") else []
+    if name == "tuning":
+        reports = [tmp_path / f"{number}.json" for number, _ in enumerate(choices())]
+        for path, choice in zip(reports, choices(), strict=True):
+            path.write_text(json.dumps(choice))
     write_parquet(further if name == "truth_ratio" else further.head(0), tmp_path / "truth")
     metrics = pd.concat([metrics, further]) if name == "depth" else metrics
     tables = metrics, example(seeds=(1,))[1].head(0) if name in CAUSAL else further

@@ -14,7 +14,7 @@ from palimpsest.methods.registry import METHODS, method_of
 from palimpsest.plots.choice import over_seeds, shardings
 from palimpsest.plots.registry import FIGURES
 from palimpsest.report.tables import row, table
-from palimpsest.steps.draw import WATCHED_COLUMNS
+from palimpsest.steps.draw import WATCHED_COLUMNS, of_trials
 from palimpsest.tracks import track_of
 
 GROUPS = {"identity": ["none", "p", "q", "t"], "place_of_birth": ["none", "targeted"]}
@@ -222,6 +222,28 @@ def truths(seeds=(1, 2), states=("r1", "r2")):
     return pd.concat(frames, ignore_index=True)
 
 
+def choices():
+    """What was chosen among the trials of the same study: the more is lost, the less is left; the
+    last trial of each method ruined its model."""
+    rng, made = np.random.default_rng(11), []
+    for number, method in enumerate(name for name in OF_TEXT if method_of(name).trains):
+        trials = []
+        for place in range(6):
+            lost = float(rng.uniform(0, 0.6))
+            left = float(1 - lost + rng.normal(0, 0.1) + number / 40)
+            trials.append(
+                {"trial": f"{method}-trial{place + 1}", "settings": {"learning_rate": 10.0**-place},
+                 "edges": {}, "tokens": 1000, "updates": 10 + place, "ruined": "", "left": left,
+                 "lost": lost, "divergence": lost / 2, "score": left + lost}
+            )  # fmt: skip
+        trials[-1] |= {"ruined": "the loss is not finite"}
+        trials[-1] |= dict.fromkeys(("left", "lost", "divergence", "score"))
+        best = min(trials[:-1], key=lambda one: one["score"])
+        made.append({"method": method, "trial": best["trial"], "trials": trials,
+                     "n": {"forgetting": 12, "utility": 30, "retain": 30}})  # fmt: skip
+    return made
+
+
 def causal_study(name, **wanted):
     """What the figure of this name is selected from."""
     metrics, watched = causal(**wanted)
@@ -231,6 +253,8 @@ def causal_study(name, **wanted):
         known = metrics[(metrics["set"] == "forget") & (metrics["metric"] == "probability")]
         known = known.assign(n=35, value=known["value"] + 0.02)
         return metrics, pd.concat(known.assign(attack=one) for one in SETTINGS["attacks"])
+    if name == "tuning":
+        return metrics, of_trials(choices())
     attacked = watched["attack"] != ""
     return metrics, watched[attacked if name == "recovery" else ~attacked]
 

@@ -67,6 +67,19 @@ def test_a_method_s_model_learnt_from_unseen_text_of_those_who_ask_later(tmp_pat
     assert learnt == expected | {unknown: {"r1", "r2"}}
 
 
+def test_chosen_settings_learnt_from_everybody_who_asks(tmp_path):
+    """Whatever the state they were chosen for; what else lies there is no choice."""
+    study = tmp_path / "tiny"
+    for name in ("tuning/npo/r1.json", "tuning/kga/r2.json", "tuning/notes.json"):
+        (study / "seed1" / name).parent.mkdir(parents=True, exist_ok=True)
+        (study / "seed1" / name).write_text("{}")
+    names = {
+        path.split("seed1/")[1]: requests
+        for path, requests in learnt_from_forgotten(study, PLAN).items()
+    }
+    assert names == {f"tuning/{name}.json": {"r1", "r2"} for name in ("npo/r1", "kga/r2")}
+
+
 def test_all_of_them_are_found_with_what_stands_beside_them(tmp_path):
     study = tmp_path / "tiny"
     for name in MODELS:

@@ -847,13 +847,19 @@ JOBS = {
 }
 
 
+OF_TUNING = ("aside", "unlearn_tuned", "choose")
+
+
 @pytest.mark.parametrize("rule", WANTS)
-def test_modules_that_settings_name_count(rule, demo, people):
+def test_modules_that_settings_name_count(rule, demo, people, make):
     """Whoever names modules says so; else a change of their code would go unnoticed."""
     of_methods = ("auxiliary", "unlearn", "attack", "reword", "sample_set")
     causal = rule in of_methods or rule.endswith("_of_method")
     study = people if causal else demo
-    method = "kga" if causal else "fairsisa_ensemble"
+    if rule in OF_TUNING:
+        tuning = {"budget": 9000, "ranges": {"kga": {"alpha": [0.1, 1.0]}}}
+        study = make(PEOPLE, "r1 p0002", tuning=tuning)
+    method = "kga" if causal or rule in OF_TUNING else "fairsisa_ensemble"
     wildcards = JOBS["cell"] | JOBS["around"] | JOBS["other"] | {"seed": 1, "method": method}
     wildcards |= {"auxiliary": "kga-extra", "share": "0.05", "attacked": "npo"}
     wildcards |= {"attack": "paraphrase" if rule == "reword" else "relearn"}

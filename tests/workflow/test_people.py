@@ -216,6 +216,51 @@ def test_the_next_request_starts_from_the_last_model_or_from_the_base(clone):
     )
 
 
+def test_settings_are_chosen_among_trials_by_records_that_nothing_else_counts(clone):
+    """Two methods, two trials each, within one budget; nothing else is trained or scored."""
+    rates = {"learning_rate": {"low": 1.0e-4, "high": 3.0e-3, "log": True}}
+    tuned, budget = ("gradient_difference", "npo"), 3000
+    tuning = {"trials": 2, "budget": budget, "part": 0.4, "ranges": dict.fromkeys(tuned, rates)}
+    methods = ["base", "oracle", *tuned]
+    clone.change_study(methods=methods, options={}, attacks={}, sharding=["1x1"], tuning=tuning)
+    planned = clone.jobs()
+    trials = {f"{name}-trial{number}" for name in tuned for number in (1, 2)}
+    names = {f"{name}/r1" for name in trials | set(tuned)}
+    assert steps(planned, "train", "unlearn") == {f"unlearn/seed1/{name}" for name in names}
+    assert steps(planned, "score") == {f"score/seed1/{name}" for name in names}
+    assert steps(planned, "choose") == {f"choose/seed1/{name}/r1" for name in tuned}
+    measured = {*methods, *trials, "base-tuning", "oracle-tuning"}
+    measured = {"base/r0", *(f"{name}/r1" for name in measured)}
+    assert steps(planned, "measure") == {f"measure/seed1/{name}" for name in measured}
+    assert clone.run() == planned and clone.jobs() == set()
+    folder = clone.path("results/tiny/seed1")
+    for name in tuned:
+        choice, report, *tried = (
+            json.loads((folder / path).read_text())
+            for path in (f"tuning/{name}/r1.json", f"methods/{name}/r1/training.json",
+                         *(f"methods/{name}-trial{n}/r1/training.json" for n in (1, 2)))
+        )  # fmt: skip
+        assert report["options"]["learning_rate"] == choice["settings"]["learning_rate"]
+        scores = {one["trial"]: one["score"] for one in choice["trials"]}
+        assert scores[choice["trial"]] == min(scores.values())
+        assert all(0.8 * budget < one["tokens"] <= budget for one in (report, *tried))
+    table = pd.read_parquet(clone.path("results/tiny/tables/metrics.parquet"))
+    counted = table[(table["metric"] == "probability") & (table["seed"] == "1")]
+    n = counted.groupby(["set", "method"])["n"].max()
+    forgotten = len(pd.read_parquet(clone.path("results/tiny/sets/forget-r1.parquet")))
+    assert n["forget", "npo"] + n["tuning_forget", "npo-trial1"] == forgotten
+    assert set(n["tuning_forget"].index) == {"base", "oracle", *trials}
+    assert set(n["forget"].index) == set(methods)
+    summary = clone.path("results/tiny/tables/summary.md").read_text()
+    assert "## Methods at equal utility" in summary and "trial1" not in summary
+    assert clone.path("results/tiny/figures/tuning.png").is_file()
+    assert clone.palimpsest("audit") == 0
+    assert "seed1/tuning/npo/r1.json" in clone.output and "npo-trial2" in clone.output
+    assert clone.palimpsest("purge", "--yes") == 0, clone.output
+    assert not list(folder.glob("tuning/*/*")) and not list(folder.glob("methods/*/*/*"))
+    assert clone.jobs() == set()
+
+
 def test_after_a_purge_there_is_nothing_to_do(clone):
     """The base, the teacher of both people and what methods made are gone, their numbers are not:
     no figure is drawn anew, with the oracle alone or of nothing. And with no model left that could

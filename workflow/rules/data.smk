@@ -270,6 +270,30 @@ rule forget_set:
         " {params.arguments} --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
 
 
+# Of a set the records by which settings of methods are chosen.
+rule aside:
+    input:
+        paths.SET,
+    output:
+        records=paths.ASIDE,
+        digest=paths.ASIDE_DIGEST,
+    log:
+        "results/{study}/logs/sets/tuning-{set}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000, tables=20),
+        runtime="10m",
+    params:
+        settings=settings("aside"),
+        counts=counts("aside"),
+    message:
+        "Setting records of {wildcards.set} of {wildcards.study} aside, to choose settings by"
+    shell:
+        "python -m palimpsest aside --settings {params.settings:q} --records {input:q}"
+        " --output {output.records:q} --digest {output.digest:q} > {log:q} 2>&1"
+
+
 # Trained on text that nobody can ask to delete, never on the study's records: it would have seen
 # what is to be forgotten.
 rule tokenizer:

@@ -28,6 +28,29 @@ rule measure:
         " > {log:q} 2>&1"
 
 
+# Among the trials of a method, by records that no reported number counts.
+rule choose:
+    input:
+        files("choose"),
+    output:
+        paths.CHOICE,
+    log:
+        "results/{study}/logs/choose/seed{seed}/{method}/{state}.log",
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="10m",
+    params:
+        settings=settings("choose"),
+        counts=counts("choose"),
+    message:
+        "Choosing the settings of {wildcards.method} for {wildcards.state} of {wildcards.study}"
+    shell:
+        "python -m palimpsest choose --settings {params.settings:q} --numbers {input.numbers:q}"
+        " --training {input.training:q} --output {output:q} > {log:q} 2>&1"
+
+
 # Numbers of a request from the scores before it and after it.
 rule measure_around:
     input:
@@ -125,11 +148,12 @@ rule tabulate:
     params:
         settings=settings("tabulate"),
         counts=counts("tabulate"),
+        arguments=arguments("tabulate"),
     message:
         "Putting all numbers of {wildcards.study} into one table"
     shell:
         "python -m palimpsest tabulate --settings {params.settings:q} --metrics {input.metrics:q}"
         " --evidence {input.evidence:q} --data {input.data:q} --described {input.described:q}"
         " --index {input.index:q} --groups {input.groups:q}"
-        " --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q}"
+        " {params.arguments} --parquet {output.parquet:q} --csv {output.csv:q} --summary {output.summary:q}"
         " --html {output.html:q} --findings {output.findings:q} > {log:q} 2>&1"

@@ -1,4 +1,5 @@
 # A method changes the model of the previous state so that it forgets what a request names.
+# Studies that tune have a rule of their own, so that others know nothing of it.
 
 
 rule unlearn:
@@ -9,6 +10,8 @@ rule unlearn:
         model=f"{paths.METHOD}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
+    wildcard_constraints:
+        study=targets.pattern(one for one in STUDIES if not one.tuning),
     conda:
         "../../envs/train.yaml"
     threads: THREADS
@@ -26,6 +29,38 @@ rule unlearn:
         " {wildcards.seed}"
     shell:
         "python -m palimpsest unlearn --settings {params.settings:q} --forget {input.forget:q}"
+        " --retain {input.retain:q} --extra {input.extra:q} {params.arguments}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+# The same under settings of a trial, or those that were chosen, within a budget.
+rule unlearn_tuned:
+    input:
+        files("unlearn_tuned"),
+    output:
+        paths.around(paths.METHOD),
+        model=f"{paths.METHOD}/{paths.WEIGHTS}",
+    log:
+        "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
+    wildcard_constraints:
+        study=targets.pattern(one for one in STUDIES if one.tuning),
+    conda:
+        "../../envs/train.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=memory(3000, models=8, tables=20),
+        runtime="4h",
+        gpu=GPUS,
+    params:
+        settings=settings("unlearn_tuned"),
+        counts=counts("unlearn_tuned"),
+        arguments=arguments("unlearn_tuned"),
+        folder=subpath(output.model, parent=True),
+    message:
+        "Unlearning {wildcards.state} of {wildcards.study} by {wildcards.method}, seed"
+        " {wildcards.seed}"
+    shell:
+        "python -m palimpsest unlearn_tuned --settings {params.settings:q} --forget {input.forget:q}"
         " --retain {input.retain:q} --extra {input.extra:q} {params.arguments}"
         " --output {params.folder:q} > {log:q} 2>&1"
 

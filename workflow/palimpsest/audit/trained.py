@@ -21,8 +21,8 @@ OF_METHODS = (paths.METHOD, paths.AUXILIARY, paths.ATTACK)
 
 
 def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
-    """Path of weights or fitted rules below ``study`` -> the requests whose owners they learnt
-    from."""
+    """Path of weights, fitted rules or chosen settings below ``study`` -> the requests whose owners
+    they learnt from. Settings are chosen by records of all owners, forgotten or retained."""
     requests_of = {}
     trained = {request.name: trained_owners(plan, request) for request in plan.requests}
     unseen = {request.name for request in plan.requests if has_unseen(study, request)}
@@ -41,6 +41,8 @@ def learnt_from_forgotten(study: Path, plan: Plan) -> dict[str, set[str]]:
         }
         if later and any(entry["rule"] for entry in read_json(path)):
             requests_of[path.as_posix()] = later
+    for path in study.glob(paths.places(paths.CHOICE)):
+        requests_of[path.as_posix()] = {request.name for request in plan.requests}
     return requests_of
 
 

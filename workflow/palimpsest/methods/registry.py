@@ -11,7 +11,8 @@ The graph is derived from what each `needs`:
                               `unseen` it requires text that was never trained on, the split
                               `extra`. With `teachers` it also gets the teachers of a sharding, as
                               they were before any request, and its settings inherit from `Taught`;
-                              with `others` the models of the other methods that the study compares
+                              with `others` the models of the other methods that the study compares.
+                              `phases`: of its training, which share a budget (docs/tuning.md)
 
 A study may compare a method with itself under other settings: NAME-VARIANT is the method NAME with
 other settings, models and numbers. So names are looked up by ``method_of`` alone.
@@ -43,6 +44,7 @@ class Method:
     unseen: bool = False
     teachers: bool = False
     others: bool = False
+    phases: tuple[str, ...] = ("train",)
 
     @property
     def trains(self) -> bool:
@@ -111,8 +113,10 @@ METHODS: dict[str, Method] = {
     ),
     "simnpo": _method("simnpo", "model", "SimNPO", tracks=ANY),
     "mollm": _method("mollm", "model", "MOLLM", tracks=ANY),
-    "task_vector": _method("task_vector", "model", "task vector", tracks=ANY),
-    "f_learning": _method("f_learning", "model", "F-Learning", tracks=("causal",)),
+    "task_vector": _method("task_vector", "model", "task vector", tracks=ANY, phases=("tune",)),
+    "f_learning": _method(
+        "f_learning", "model", "F-Learning", tracks=("causal",), phases=("forget", "train")
+    ),
     "depn": _method("depn", "model", "DEPN (neurons erased)", tracks=("causal",)),
     "localised": _method("localised", "model", "localised unlearning", tracks=ANY),
     "llmu": _method("llmu", "model", "LLMU", tracks=("causal",)),

@@ -177,6 +177,8 @@ METRICS: dict[str, Metric] = {
                "share of sampled continuations that are the secret"),
         Metric("kl", "down", 0, inf, "Kullback and Leibler 1951",
                "mean divergence of the oracle's outputs from the model's, in nats"),
+        Metric("kl_to_base", "down", 0, inf, "Kullback and Leibler 1951",
+               "mean divergence of the base's outputs from a trial's, in nats"),
         Metric("jensen_shannon_reversed", "down", 0, inf, "Wang et al. 2023, as released",
                "mean divergence from the oracle's outputs with its arguments swapped, in nats"),
         Metric("lpd", "down", 0, inf, "Wang et al. 2023",
@@ -217,6 +219,7 @@ METRICS: dict[str, Metric] = {
 
 # Of every track; the others each track names itself (palimpsest.tracks).
 COST = ("retrained_tokens", "retrained_share", "expected_share", "expected_curve")
+TUNING = ("kl_to_base",)  # of trials, in studies that tune
 # of the records themselves
 DATA = ("records", "cut_texts", "unknown_pieces", "copied_texts", "largest_shard")
 

@@ -21,12 +21,12 @@ class Figure(NamedTuple):
     compute it lack the figure. further: what it is drawn from besides the tidy table: `epsilon`,
     costs over the allowed gap; `training`, what was watched while methods trained; `attacks`, while
     attacks did; `attacked`, the tidy table's rows of models after attacks; `truth`, truth ratios
-    item by item. least: numbers of fewer records are left out,
-    and the figure says so: they would look like results."""
+    item by item; `tuning`, trials of methods. least: numbers of fewer records are left out, and the
+    figure says so: they would look like results."""
 
     shows: str
     metric: str
-    further: Literal["", "epsilon", "training", "attacks", "attacked", "truth"] = ""
+    further: Literal["", "epsilon", "training", "attacks", "attacked", "truth", "tuning"] = ""
     least: int = 10
 
 
@@ -72,6 +72,12 @@ FIGURES: dict[str, Figure] = {
         "Forgotten answers before and after every attack, beside the oracle",
         "memorization_accuracy",
         "attacked",
+    ),
+    "tuning": Figure(
+        "Trials of each method: what is left of the forgotten, and what they cost of the rest",
+        "probability",
+        "tuning",
+        least=3,  # its n is a part of the records, by which settings are chosen and nothing claimed
     ),
     "profile": Figure("Distance of every number from the oracle's", "probability"),
 }

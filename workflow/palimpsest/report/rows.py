@@ -6,12 +6,17 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from palimpsest.report.tables import ALL_SEEDS
+from palimpsest.report.tables import ALL_SEEDS, OF_CHOICE
 
 
 def unattacked(metrics: pd.DataFrame) -> pd.DataFrame:
-    """The numbers of models as methods left them."""
-    return metrics[metrics["attack"] == ""].drop(columns="attack")
+    """The numbers of models as methods left them, without those that settings are chosen by."""
+    return metrics[(metrics["attack"] == "") & ~of_choice(metrics)].drop(columns="attack")
+
+
+def of_choice(metrics: pd.DataFrame) -> pd.Series:
+    """Whether rows are of records by which settings of methods are chosen: never reported."""
+    return metrics["set"].str.startswith(OF_CHOICE)
 
 
 def newest(metrics: pd.DataFrame, settings: dict) -> pd.DataFrame:

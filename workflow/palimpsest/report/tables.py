@@ -8,10 +8,11 @@ only those that the attack did not show to the model are then measured. ``set`` 
 records: valid, test, train (what was trained for a request), forget (a request's records, after it;
 of causal models those of everybody who is forgotten by then), forget_before, and of causal models
 retain, holdout, controls (planted secrets that nobody asks to forget) and each part of held-out
-text that the data name. ``group`` is a family ('religion'), one group of it ('religion=none'), or
-for the expected cost of requests for others their number ('owners=5'); empty otherwise. ``n``
-counts the records, of a rate
-those of its label, for costs the owners, for model_utility its parts.
+text that the data name; with `tuning_` before it the records by which settings are chosen, which no
+other number counts: of trials, of the base and of the oracle. ``group`` is a family ('religion'),
+one group of it ('religion=none'), or for the expected cost of requests for others their number
+('owners=5'); empty otherwise. ``n`` counts the records, of a rate those of its label, for costs the
+owners, for model_utility its parts.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ NUMBERS = [
     "value", "n", "ci_low", "ci_high",
 ]  # fmt: skip
 COLUMNS = [*NUMBERS, "direction", "source"]
+OF_CHOICE = "tuning_"  # before the names of sets
 ENDS = ["value", "ci_low", "ci_high"]
 KEYS = ["study", "request", "method", "shards", "model", "attack", "set", "metric", "group"]
 ALL_SEEDS = "all"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +22,10 @@ EPSILON_COLUMNS = ["seed", "method", "shards", "family", "eps", "set", "cost", "
 WATCHED_SETS = ("forget", "retain", "extra", "relearnt")
 WATCHED_COLUMNS = [
     "seed", "request", "method", "attack", "update", "set", "metric", "value", "n", "stopped",
+]  # fmt: skip
+TRIAL_COLUMNS = [
+    "method", "trial", "chosen", "value", "lost", "divergence", "score", "tokens", "updates",
+    "settings", "n",
 ]  # fmt: skip
 WATCHED = 200  # records of a set that are watched: methods/watch.py, which loads torch
 # A group may be called 'None', '1' or 'NA': these columns are read as plain text.
@@ -111,6 +116,8 @@ def further_table(args, kind: str) -> pd.DataFrame:
     if kind == "attacked":
         metrics = read_parquet(args.metrics)
         return metrics[metrics["attack"] != ""]
+    if kind == "tuning":
+        return of_trials(map(read_json, args.training))
     paths, columns = {
         "": ([], []),
         "epsilon": (args.epsilon, EPSILON_COLUMNS),
@@ -139,6 +146,25 @@ def watched(reports: Iterable[dict]) -> pd.DataFrame:
                         (*where, numbers["update"], set_, metric, value, n, report["stopped"])
                     )
     return pd.DataFrame(rows, columns=WATCHED_COLUMNS)
+
+
+def of_trials(choices: Iterable[dict]) -> pd.DataFrame:
+    """Every trial of the methods whose settings were chosen: value is what is left of the
+    forgotten; NaN of a trial that could not be chosen."""
+    rows = [
+        {
+            "method": choice["method"],
+            "trial": trial["trial"],
+            "chosen": trial["trial"] == choice["trial"],
+            "value": trial["left"],
+            **{key: trial[key] for key in ("lost", "divergence", "score", "tokens", "updates")},
+            "settings": json.dumps(trial["settings"]),
+            "n": choice["n"]["forgetting"],
+        }
+        for choice in choices
+        for trial in choice["trials"]
+    ]
+    return pd.DataFrame(rows, columns=TRIAL_COLUMNS)
 
 
 def drawn(figure, frame: pd.DataFrame, style: dict):

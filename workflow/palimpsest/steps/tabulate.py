@@ -8,6 +8,7 @@ from pathlib import Path
 from palimpsest.data.shards import largest_shard
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import read_json, write_text
+from palimpsest.report import tuned
 from palimpsest.report.described import About, about
 from palimpsest.report.shown import tell
 from palimpsest.report.summary import as_findings, as_html, as_markdown, summarise
@@ -29,6 +30,9 @@ def add_arguments(parser) -> None:
     parser.add_argument("--described", type=Path, help="what the step `describe` found")
     parser.add_argument("--index", type=Path, help="records without their texts")
     parser.add_argument("--groups", type=Path, help="sizes of groups")
+    parser.add_argument(
+        "--choices", type=Path, nargs="*", default=[], help="json of the settings of each method"
+    )
     for name in ("parquet", "csv", "summary", "html", "findings"):
         parser.add_argument(f"--{name}", type=Path, required=True)
 
@@ -50,6 +54,7 @@ def run(args) -> None:
     evidence = next(map(read_json, args.evidence), None)
     report = read_json(args.data)
     sections = summarise(metrics, args.settings, track, evidence, report, about)
+    sections += tuned.sections([read_json(path) for path in args.choices])
     write_text(args.summary, as_markdown(sections))
     write_text(args.html, as_html(sections))
     write_text(args.findings, as_findings(sections))

@@ -18,7 +18,7 @@ from palimpsest.data.shards import SINGLE, parse_sharding
 from palimpsest.files import read_json
 from palimpsest.study.study import Study
 from palimpsest.study.wants.data import records_made
-from palimpsest.study.wants.methods import unlearned
+from palimpsest.study.wants.methods import trials_of, tuned_in, unlearned
 from palimpsest.study.wants.train import slice_files
 from palimpsest.training.schedule import stage_epochs
 
@@ -110,6 +110,9 @@ class Costs:
         states = [state for _, state in unlearned(self.study)]
         if models := states.count(serving.state) * seeds:
             said.append(f"{several(models, 'model')} by methods, each as long as it takes")
+        tuned = tuned_in(self.study, serving.state)
+        if trials := sum(len(trials_of(self.study, name)) for name in tuned):
+            said.append(f"{several(trials, 'trial')} to choose their settings by")
         names = " and ".join(serving.requests)
         return f"Serving {names} of {self.study.name} trains {'; '.join(said)}.{why}"
 

@@ -35,6 +35,8 @@ REWORDED, REWORDED_DIGEST = (STUDY + "/sets/{attack}/{set}." + end for end in ("
 SAMPLE, SAMPLE_DIGEST = (
     STUDY + "/sets/sample-{share}-{state}." + end for end in ("parquet", "json")
 )
+ASIDE, ASIDE_DIGEST = (STUDY + "/sets/tuning-{set}." + end for end in ("parquet", "json"))
+ASIDE_NAME = "tuning-{set}"  # as a set
 
 # Folders with weights, and what each holds beside them. Each is called by what follows
 # the seed, as in "oracle/r1".
@@ -65,6 +67,7 @@ METRICS = SEED + "/metrics/{method}/{state}.parquet"
 AROUND = SEED + "/metrics/{around}-{who}/{state}.parquet"
 COST = SEED + "/metrics/cost-{sharding}/{state}.parquet"
 COST_OF_METHOD = SEED + "/metrics/cost-{method}/{state}.parquet"
+CHOICE = SEED + "/tuning/{method}/{state}.json"
 EPSILON = SEED + "/metrics/epsilon-{sharding}/{method}/{state}.parquet"
 
 # What people look at

@@ -17,6 +17,7 @@ from palimpsest.data.readers import READERS
 from palimpsest.engine.memory import MEMORY
 from palimpsest.errors import TYPE_NAMES, Problem, choose, quoted
 from palimpsest.methods.registry import METHODS, is_method
+from palimpsest.methods.trials import DESIGNS
 from palimpsest.tracks import TRACKS
 
 SCHEMA_PATH = Path(__file__).resolve().parents[1] / "schemas" / "study.schema.yaml"
@@ -52,6 +53,7 @@ def schema() -> dict:
     loaded["properties"]["track"]["enum"] = list(TRACKS)
     loaded["properties"]["data"]["properties"]["reader"]["enum"] = list(READERS)
     loaded["properties"]["methods"]["items"]["enum"] = list(METHODS)
+    loaded["properties"]["tuning"]["properties"]["design"]["enum"] = list(DESIGNS)
     return loaded
 
 

@@ -18,6 +18,7 @@ from palimpsest.study.load import served_shardings, together
 from palimpsest.study.plan import Plan
 from palimpsest.study.purges import check_secret, purged_upto
 from palimpsest.study.recipes import recipe_of, tokenizer_name, tokenizer_of
+from palimpsest.study.tuning import trial_options
 from palimpsest.tracks import ENCODING, module_of, track_of
 
 
@@ -34,7 +35,8 @@ class Study:
         self.name = config["study"]
         self.seed_name = config.get("seed_name", self.name)
         self.track = track_of(config["track"])
-        self.options = config["options"]
+        self.tuning = config.get("tuning")
+        self.options = config["options"] | trial_options(config)
         self.tokenizer = tokenizer_of(config)
         self.recipe = recipe_of(config)
         corpus = config["tokenizers"].get(tokenizer_name(config), {"corpus": []})["corpus"]

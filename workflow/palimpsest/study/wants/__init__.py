@@ -12,6 +12,7 @@ from palimpsest.study.wants import (
     scores,
     shared,
     train,
+    tuning,
     unlearn,
 )
 
@@ -26,11 +27,14 @@ WANTS = {
     "extra_set": data.ExtraSet,
     "sample_set": data.SampleSet,
     "forget_set": data.ForgetSet,
+    "aside": tuning.Aside,
     "describe": shared.Describe,
     "tokenizer": shared.Tokenizer,
     "pretrain": shared.Pretrain,
     "train": train.Train,
     "unlearn": unlearn.Unlearn,
+    "unlearn_tuned": tuning.UnlearnTuned,
+    "choose": tuning.Choose,
     "auxiliary": unlearn.Auxiliary,
     "attack": attacks.Attack,
     "reword": attacks.Reword,

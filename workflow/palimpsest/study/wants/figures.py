@@ -15,6 +15,7 @@ from palimpsest.study.wants.attacks import attack_reports
 from palimpsest.study.wants.measure import metrics_described, still_there
 from palimpsest.study.wants.methods import (
     attacked,
+    choice_files,
     method_folder,
     methods_in,
     served_both_ways,
@@ -50,6 +51,7 @@ def figure_names(study: Study) -> list[str]:
         "curves": bool(watched_files(study)),
         "recovery": bool(attack_reports(study)),
         "depth": bool(attacked(study, latest, START)),
+        "tuning": bool(chosen_files(study)),
         "profile": compared,
     }
     computed = metrics_described(study)
@@ -106,6 +108,11 @@ def watched_files(study: Study) -> list[str]:
     ]
 
 
+def chosen_files(study: Study) -> list[str]:
+    """Choices of settings for the newest request. A purge removes them, and the figure stays."""
+    return choice_files(study, study.plan.latest)
+
+
 @cache
 def caption(figure: str) -> str:
     """What stands below a figure: what it shows, and how to read it."""
@@ -119,7 +126,7 @@ class Figure(Want):
 
     def inputs(self, w) -> Files:
         further = FIGURES[w.figure].further
-        reports = {"training": watched_files, "attacks": attack_reports}
+        reports = {"training": watched_files, "attacks": attack_reports, "tuning": chosen_files}
         return {
             "epsilon": epsilon_files(self.study) if further == "epsilon" else [],
             "training": reports[further](self.study) if further in reports else [],

@@ -10,7 +10,8 @@ from palimpsest.attacks.registry import facts as attack_facts
 from palimpsest.data.ledger import START
 from palimpsest.data.shards import SINGLE, parse_sharding
 from palimpsest.methods.registry import facts, is_method
-from palimpsest.metrics import COST, DATA, described
+from palimpsest.methods.trials import is_reserved, is_trial, off_part
+from palimpsest.metrics import COST, DATA, TUNING, described
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.decide import OfState
@@ -19,13 +20,17 @@ from palimpsest.study.wants.methods import (
     auxiliaries_of,
     auxiliary_folder,
     before,
+    choice_files,
     frozen,
     method_folder,
     methods_in,
     numbers_in,
     started_from,
+    tuning_numbers_in,
+    tuning_seed,
 )
 from palimpsest.study.wants.scores import ensemble_scores, scored_as, state_scores
+from palimpsest.study.wants.tuning import part_of
 from palimpsest.study.wants.want import Files, Want, argument
 
 
@@ -44,11 +49,13 @@ def still_there(study: Study, files: dict[str, str]) -> list[str]:
 
 def metric_files(study: Study) -> list[str]:
     """Every file of numbers that the table is made of."""
+    first = tuning_seed(study)
     files = {
         f"{study.path(paths.SEED, seed=seed)}/metrics/{name}.parquet": name
         for seed in study.plan.seeds
         for state in study.plan.shown
-        for name in numbers_in(study, state, START)
+        for of in (numbers_in, *([tuning_numbers_in] if seed == first else []))
+        for name in of(study, state, START)
     }
     return still_there(study, files)
 
@@ -94,7 +101,8 @@ class Measure(Measured):
         for name in self.study.track.measured:
             other, _, file = name.rpartition("/")
             if not other or other in methods_in(self.study, w.state):
-                files[name] = self.of_file(w, f"{other}{asked}" if other else w.method, file)
+                model = f"{other}{asked}" if other else off_part(w.method)
+                files[name] = self.of_file(w, model, file)
         return {name: paths for name, paths in files.items() if paths}
 
     def of_file(self, w, model: str, file: str) -> list[str]:
@@ -114,7 +122,18 @@ class Measure(Measured):
         further = {name: of_study[name] for name in self.study.track.measuring}
         method, attack = split(w.method)
         attacked = {"attack": attack} if attack else {}
-        return {**self.of_module(w, "measure"), "method": method, **attacked, **further}
+        module = {**self.of_module(w, "measure"), **self.aside(w)}
+        return {**module, "method": method, **attacked, **further}
+
+    def aside(self, w) -> dict:
+        """Which records count, in a study that tunes."""
+        if not self.study.tuning:
+            return {}
+        chooses = is_reserved(w.method)
+        called = {"called": off_part(w.method), "base": is_trial(w.method)} if chooses else {}
+        part = {**part_of(self.study), "chooses": chooses, **called}
+        module = self.study.module("measure")
+        return {"measurer": "palimpsest.tracks.aside", "measures": module, "aside": part}
 
     def attack(self, w) -> list[str]:
         """The report of the attack, where the model is measured after one on its weights."""
@@ -209,12 +228,17 @@ class Tabulate(Want):
         data = [self.path(paths.RECORDS_REPORT)]
         return {"metrics": metric_files(self.study), "evidence": evidence, "data": data}
 
+    def arguments(self, w):
+        """What was chosen: numbers of the chosen methods, which are inputs, follow from it. A purge
+        that removes it is no reason to write the summary anew."""
+        return argument("choices", choice_files(self.study, self.plan.shown[-1]))
+
     def settings(self, w):
         return {
             "families": self.config["fairness"]["groups"],
             "states": self.plan.shown,
             "level": self.config["evaluation"]["level"],
-            "metrics": described([*COST, *DATA, *self.study.track.metrics]),
+            "metrics": described([*COST, *DATA, *self.study.track.metrics, *self.of_trials()]),
             "study": self.study.name,
             "model": self.study.model_name,
             "salt": self.config["salt"],
@@ -224,3 +248,6 @@ class Tabulate(Want):
             "attacks": attack_facts(self.config["attacks"]),
             "summary": self.study.module("summary"),
         }
+
+    def of_trials(self) -> tuple[str, ...]:
+        return TUNING if self.study.tuning else ()

@@ -12,6 +12,7 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.methods.contract import Auxiliary
 from palimpsest.methods.registry import method_of, without_variant
 from palimpsest.methods.settings import at_once, both_orders, chosen, same_at_first
+from palimpsest.methods.trials import is_trial, on_part, tried
 from palimpsest.study import paths
 from palimpsest.study.plan import Checkpoint
 from palimpsest.study.study import Study
@@ -32,7 +33,7 @@ def methods_in(study: Study, state: str, purged: str | None = None) -> list[str]
         needs |= {"model"} if state != START and purged == START else set()
     names = study.config["methods"]
     evaluated = [name for name in names if method_of(name).needs in needs]
-    first = study.plan.order[state] == 1
+    first = study.plan.order[state] == 1 and not study.tuning  # what is tuned is no longer alike
     return [name for name in evaluated if not (first and same_at_first(name, names, study.options))]
 
 
@@ -66,8 +67,12 @@ def frozen(study: Study) -> frozenset[str]:
     if not study.is_purged:
         return frozenset()
     states = study.plan.names
-    before = {name for state in states for name in numbers_in(study, state, START)}
-    return frozenset(before - {name for state in states for name in numbers_in(study, state)})
+
+    def named(purged: str | None) -> set[str]:
+        kinds = (numbers_in, tuning_numbers_in)
+        return {name for state in states for of in kinds for name in of(study, state, purged)}
+
+    return frozenset(named(START) - named(None))
 
 
 def before(study: Study, state: str) -> str:
@@ -106,6 +111,40 @@ def served_both_ways(study: Study) -> dict[str, str]:
     """`order` of the methods that the study has in both orders."""
     trained = [name for name in study.config["methods"] if method_of(name).trains]
     return both_orders(trained, study.options)
+
+
+# --- trials ---------------------------------------------------------------------------------------
+
+
+def trials_of(study: Study, method: str) -> list[str]:
+    return [name for name in study.options if is_trial(name) and tried(name) == method]
+
+
+def tuned_in(study: Study, state: str, purged: str | None = None) -> list[str]:
+    """Methods whose settings are chosen for a state, each request anew. ``purged`` as in
+    ``methods_in``."""
+    ranges = study.tuning["ranges"] if study.tuning else {}
+    return [name for name in methods_in(study, state, purged) if name in ranges]
+
+
+def tuning_numbers_in(study: Study, state: str, purged: str | None = None) -> list[str]:
+    """Names of the files of numbers by which settings are chosen for a state: of trials, and of
+    what they are compared with. Those of the first seed alone."""
+    tuned = tuned_in(study, state, purged)
+    names = [on_part(name) for name in ("base", "oracle")] if tuned else []
+    names += [trial for method in tuned for trial in trials_of(study, method)]
+    return [f"{name}/{state}" for name in names]
+
+
+def tuning_seed(study: Study) -> int:
+    """The seed whose trials decide for all."""
+    return study.plan.seeds[0]
+
+
+def choice_files(study: Study, state: str) -> list[str]:
+    seed = tuning_seed(study)
+    names = tuned_in(study, state)
+    return [study.path(paths.CHOICE, seed=seed, method=name, state=state) for name in names]
 
 
 # --- attacks --------------------------------------------------------------------------------------
@@ -206,8 +245,8 @@ class Asked(NamedTuple):
 
 def auxiliaries_of(study: Study, method: str) -> dict[str, Asked]:
     """The auxiliaries of a method, by its names for them. A variant shares those of its method,
-    unless they would learn other data."""
-    auxiliaries = {}
+    unless they would learn other data; a trial has those of its method."""
+    auxiliaries, method = {}, tried(method)
     for role, auxiliary in method_of(method).auxiliaries.items():
         plain = without_variant(method)
         alike = auxiliary.start != "previous" and (

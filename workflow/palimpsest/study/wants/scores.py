@@ -10,6 +10,7 @@ from palimpsest.attacks.registry import attack_of, split
 from palimpsest.data.ledger import START
 from palimpsest.data.shards import SINGLE
 from palimpsest.methods.registry import is_method, method_of
+from palimpsest.methods.trials import is_trial
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.attacks import asked_sets, encoding, made_of
@@ -95,14 +96,18 @@ class Score(Want):
         if self.study.track.scored == "set":
             return [[w.set]]
         forgotten = [f"forget-{name}" for name in with_text(self.study, w.state)]
-        return [*([name] for name in self.study.track.sets), forgotten]
+        sets = [*([name] for name in self.study.track.sets), forgotten]
+        aside = paths.ASIDE_NAME if is_trial(w.model) else "{set}"
+        return [[aside.format(set=name) for name in names] for names in sets]
 
     def reference(self, w) -> list[str]:
-        """The oracle, where models are compared with it."""
+        """The oracle, where models are compared with it; trials are with the base."""
         attack = split(w.model)[1]
         alike = not attack or attack_of(attack).beside_oracle
         if w.state == START or not self.study.track.beside_oracle or not alike:
             return []
+        if is_trial(w.model):
+            return [self.study.weights(w.seed, paths.BASE_NAME)]
         return [self.study.weights(w.seed, paths.ORACLE_NAME.format(state=w.state))]
 
     def inputs(self, w) -> Files:

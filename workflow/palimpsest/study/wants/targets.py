@@ -99,8 +99,9 @@ def data_files(study: Study) -> list[str]:
     if study.compares:
         requests = study.plan.names[study.plan.order[study.plan.purged] + 1 :]
         scored += [f"forget-{name}" for name in requests]
-    files = {study.path(paths.INDEX), *(study.path(paths.SET_DIGEST, set=name) for name in scored)}
     of_methods = (method_digests(study, method, state) for method, state in unlearned(study))
+    scored += [paths.ASIDE_NAME.format(set=name) for name in scored] if study.tuning else []
+    files = {study.path(paths.INDEX), *(study.path(paths.SET_DIGEST, set=name) for name in scored)}
     attacked_in = [state for state in study.plan.states if attacked(study, state)]
     of_attacks = {study.path(paths.EXTRA_DIGEST, state=state) for state in attacked_in}
     attacks = study.config["attacks"] if attacked_in else {}

@@ -1,0 +1,112 @@
+"""Choose among the trials of a method, by numbers of records that are never reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from palimpsest.data.storage import read_parquet
+from palimpsest.engine.sealed import write_sealed
+from palimpsest.errors import Problem, UserError
+from palimpsest.files import read_json
+from palimpsest.metrics.tuning import best, left, lost
+from palimpsest.report.tables import FEWEST, OF_CHOICE
+
+KL = "kl_to_base"
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--numbers", type=Path, nargs="+", required=True, help="of all trials")
+    parser.add_argument(
+        "--training", type=Path, nargs="+", required=True, help="training.json of each trial"
+    )
+    parser.add_argument("--output", type=Path, required=True)
+
+
+def run(args) -> None:
+    """settings: `method`, `state`, `trials` (name -> its settings, in the order of the reports),
+    `edges` (name -> which of its settings lie at an end of their range), `budget`, `rule`.
+
+    The file holds the chosen `trial`, its `settings` and their `edges`, and of all `trials` what
+    they cost and how good they are. ``score`` is what the rule makes least; a trial that ruined the
+    model has none. Where the request has no training records, the first trial stands for all.
+    """
+    given = args.settings
+    numbers = pd.concat([read_parquet(path) for path in args.numbers], ignore_index=True)
+    numbers = numbers[numbers["group"] == ""].set_index(["method", "set", "metric"])
+    reports = dict(zip(given["trials"], map(read_json, args.training), strict=True))
+    check_enough(numbers, given)
+    trials = [
+        {"trial": name, "settings": given["trials"][name], "edges": given["edges"][name]}
+        | told(name, reports[name], numbers, given)
+        for name in given["trials"]
+    ]
+    place = best([one["score"] for one in trials])
+    ruined = [one["ruined"] for one in trials]
+    if place is None and any(ruined):
+        what, remedy = "every trial ruined the model", "lower the ends of tuning.ranges"
+        where = f"method {given['method']}, state {given['state']}"
+        raise UserError(Problem(what, where, "; ".join(sorted(set(ruined))), remedy=remedy))
+    chosen = trials[place or 0]
+    kept = ("method", "state", "rule", "budget")
+    write_sealed(
+        args.output,
+        {key: given[key] for key in kept}
+        | {key: chosen[key] for key in ("trial", "settings", "edges")}
+        | {"n": counted(numbers, given["rule"]), "trials": trials},
+    )
+
+
+def told(name: str, report: dict, numbers: pd.DataFrame, given: dict) -> dict:
+    """What a trial cost and how good it is."""
+    rule = given["rule"]
+    cost = {
+        "tokens": report["tokens"] + report["auxiliaries"],
+        "updates": report["steps"],
+        "ruined": report["ruined"],
+    }
+    values = {
+        side: [value(numbers, model, *where) for model in (name, "base", "oracle")]
+        for side, where in sides(rule).items()
+    }
+    if report["unchanged"] or None in values["forgetting"] + values["utility"][:2]:
+        return cost | dict.fromkeys(("left", "lost", "divergence", "score"))
+    rest, gone = left(*values["forgetting"]), lost(*values["utility"][:2])
+    divergence = value(numbers, name, OF_CHOICE + "retain", KL)
+    score = rest + rule["weight"] * gone
+    return cost | {"left": rest, "lost": gone, "divergence": divergence, "score": score}
+
+
+def sides(rule: dict) -> dict[str, tuple[str, str]]:
+    """The (set, metric) that forgetting and utility are told by."""
+    return {
+        "forgetting": (OF_CHOICE + "forget", rule["forgetting"]),
+        "utility": (OF_CHOICE + rule["on"], rule["utility"]),
+    }
+
+
+def value(numbers: pd.DataFrame, *key: str) -> float | None:
+    """A number; None where it is not defined."""
+    if key not in numbers.index or pd.isna(numbers.loc[key, "value"]):
+        return None
+    return float(numbers.loc[key, "value"])
+
+
+def counted(numbers: pd.DataFrame, rule: dict) -> dict[str, int]:
+    """How many records the choice rests on."""
+    retained = {"retain": (OF_CHOICE + "retain", "probability")}
+    return {
+        side: int(numbers.loc[("base", *where), "n"]) if ("base", *where) in numbers.index else 0
+        for side, where in (sides(rule) | retained).items()
+    }
+
+
+def check_enough(numbers: pd.DataFrame, given: dict) -> None:
+    """A UserError where records are too few to choose by. A request without any has no choice."""
+    counts = counted(numbers, given["rule"])
+    if counts["forgetting"] and min(counts.values()) < FEWEST:
+        found = ", ".join(f"{count} for {side}" for side, count in counts.items())
+        what, where = "too few records to choose by", f"state {given['state']}, tuning.part"
+        remedy = "raise tuning.part, ask for more records, or choose by other sets (tuning.rule)"
+        raise UserError(Problem(what, where, found, f"at least {FEWEST} each", remedy))
