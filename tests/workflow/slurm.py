@@ -8,9 +8,11 @@ asked for is killed.
 
 from __future__ import annotations
 
+import ctypes
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -172,6 +174,7 @@ class Slurm:
                     stdout=out,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,  # Ctrl-C is for the test
+                    preexec_fn=end_with_parent,
                 )
             )
 
@@ -182,6 +185,11 @@ class Slurm:
             ended = [one.args[0] for one in self.daemons if one.poll() is not None]
             assert not ended and time.monotonic() < until, f"ended: {ended}\n{said[-4000:]}"
             time.sleep(0.1)
+
+
+def end_with_parent() -> None:
+    """Of a process: it gets SIGTERM when the one that started it ends (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
 
 
 def free_ports(count: int) -> list[int]:
