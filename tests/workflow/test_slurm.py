@@ -29,8 +29,12 @@ pytestmark = pytest.mark.skipif(
 PROFILE = ("--workflow-profile", "workflow/profiles/slurm")
 # The plugin first asks after 40 s, which is as long as all the jobs of a test take.
 QUICK = ("--slurm-init-seconds-before-status-checks", "3")
-# Two teachers, one of which fits on the node at a time.
-TWO = SMALL | {"sharding": ["2x1"]}
+# Two teachers, one of which fits on the node at a time. Each is trained for some seconds, and saves
+# its state now and then: long enough to be met at it.
+TWO = SMALL | {
+    "sharding": ["2x1"],
+    "training": {"epochs": 200, "learning_rate": 0.001, "checkpoint_seconds": 0.5},
+}
 ONE_AT_A_TIME = ("--set-resources", "train:mem_mb=3000")
 LEARNT = "results/tiny/seed1/teachers/2x1/{shard}/1/r0"
 CAUSAL = deepcopy(studies.CAUSAL) | {
@@ -128,10 +132,12 @@ def until(holds, process: subprocess.Popen | None = None, seconds: float = 600):
 
 def training(cluster: Slurm, clone: Clone) -> tuple[str, str] | None:
     """The ids of two jobs: one that trains, and has saved a state, and one that waits."""
-    states = list(clone.path("results/tiny/seed1/teachers").rglob("resume/step*"))
+    states = [*clone.path("results/tiny/seed1/teachers").rglob("resume/step*")]
+    if not states:
+        return None
     queue = {state: number for number, state in cluster.queue().items()}
     both = queue.get("RUNNING"), queue.get("PENDING")
-    return both if states and all(both) else None
+    return both if all(both) else None
 
 
 def of_training(jobs: list[dict[str, str]]) -> list[dict[str, str]]:
