@@ -239,6 +239,8 @@ def take_over():
     )
     if queue and running.entered():
         running.note_queue(queue)
+    if workflow.remote_execution_settings.immediate_submit:
+        os.environ.pop(running.VARIABLE, None)  # jobs go on when this run has ended
 
 
 def retry_what_may_end_otherwise():

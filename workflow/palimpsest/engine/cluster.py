@@ -11,15 +11,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-
-import psutil
 
 from palimpsest.engine import running
 from palimpsest.errors import Problem, UserError
@@ -188,14 +185,12 @@ def follow(path: str) -> None:
     def watch() -> None:
         while not gone(path):
             time.sleep(POLL_SECONDS)
+        import psutil  # not needed while the graph is built
+
         os.write(2, f"{ENDED}.\n".encode())
-        end_with(psutil.Process().children(recursive=True))
+        for one in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                one.kill()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def end_with(processes: Iterable[psutil.Process]) -> None:
-    for one in processes:
-        with suppress(psutil.Error):
-            one.send_signal(signal.SIGKILL)
