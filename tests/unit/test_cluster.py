@@ -10,6 +10,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from palimpsest.engine import cluster, running
@@ -18,7 +19,7 @@ from palimpsest.errors import UserError
 JOB = """
 import subprocess, sys, time
 from palimpsest.engine import cluster
-step = subprocess.Popen(["sleep", "60"])
+step = subprocess.Popen(["sleep", "60"], stdout=-3, stderr=-3)
 cluster.POLL_SECONDS = 0.05
 cluster.follow(sys.argv[1])
 print(step.pid, flush=True)
@@ -128,12 +129,16 @@ def test_a_job_ends_with_all_that_it_started_once_its_run_is_replaced(tmp_path):
     file.unlink()
     assert job.wait(timeout=10) == 1 and cluster.ENDED in job.stderr.read()
     until = time.monotonic() + 10
-    while os.path.exists(f"/proc/{step}/cmdline") and time.monotonic() < until:
-        if not open(f"/proc/{step}/cmdline").read():
-            break  # a zombie
+    while lives(step) and time.monotonic() < until:
         time.sleep(0.05)
-    else:
-        assert not os.path.exists(f"/proc/{step}"), "the step goes on"
+    assert not lives(step)
+
+
+def lives(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_job_knows_by_which_run_it_was_submitted(monkeypatch):

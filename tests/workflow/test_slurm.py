@@ -232,7 +232,7 @@ def test_a_run_that_is_killed_is_taken_over(start, run, cluster, whole, clone):
     left = until(lambda: training(cluster, clone), process)
     process.kill()
     process.wait()
-    status, jobs = run(clone, *ONE_AT_A_TIME)
+    status, jobs = run(clone, "teachers", *ONE_AT_A_TIME)
     assert status == 0, clone.output
     said = re.search(
         rf"Ended what {process.pid}@\S+ left in the queue of Slurm: (.*)\.", clone.output
@@ -241,7 +241,7 @@ def test_a_run_that_is_killed_is_taken_over(start, run, cluster, whole, clone):
     ended = [cluster.job(number) for number in left]
     assert {job["JobState"] for job in ended} == {"CANCELLED"}
     assert max(job["EndTime"] for job in ended) <= min(job["SubmitTime"] for job in jobs)
-    assert kept(clone) == whole.files and clone.jobs() == set()
+    assert kept(clone) == whole.files and clone.jobs("teachers") == set()
     assert not list(clone.path(".snakemake/runs").iterdir())
 
 
@@ -260,12 +260,12 @@ def test_a_run_that_was_killed_on_another_host(start, run, cluster, whole, clone
     assert f"{process.pid}@elsewhere" in clone.output and "--unlock" in clone.output
     assert len(cluster.queue()) == 2
     assert clone.snakemake("--unlock") == 0, clone.output
-    status, jobs = run(clone)
+    status, jobs = run(clone, "teachers")
     assert status == 0, clone.output
     assert f"Ended what {process.pid}@elsewhere left" in clone.output
     assert {cluster.job(number)["JobState"] for number in left} == {"CANCELLED"}
     assert kept(clone) == whole.files
-    assert clone.jobs() == set() and "elsewhere" not in clone.output
+    assert clone.jobs("teachers") == set() and "elsewhere" not in clone.output
 
 
 @pytest.mark.slow
