@@ -47,7 +47,7 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=1,sched_interval=2
 MpiDefault=none
 ReturnToService=2
-MinJobAge=300
+MinJobAge=36000
 KillWait=5
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE

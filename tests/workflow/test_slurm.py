@@ -221,7 +221,7 @@ def test_an_error_of_the_user_is_not_tried_again(run, clone):
     clone.path(one).write_bytes(b"")
     status, jobs = run(clone, LEARNT.format(shard=1) + "/model.safetensors")
     assert status != 0 and len(jobs) == 1
-    assert f"{one}: the file is damaged" in clone.output
+    assert f"{one}: the table is damaged" in clone.output
 
 
 @pytest.mark.slow
