@@ -119,6 +119,35 @@ def test_a_run_of_another_host_counts_as_alive_until_its_file_is_an_hour_old(sta
         assert not other.exists()
 
 
+def test_a_run_of_another_host_counts_as_killed_once_somebody_says_so(start, tmp_path):
+    """Unless it is locked, as seen from here, or goes on to touch its file."""
+    other, locked = tmp_path / "12@elsewhere", start(RUN, tmp_path, 60)
+    other.write_text("")
+    (tmp_path / name_of(locked)).rename(tmp_path / "13@elsewhere")
+    running.disown(tmp_path)
+    assert start(RUN, tmp_path).said == "['13@elsewhere'] ['12@elsewhere']"
+    os.utime(other)
+    assert start(RUN, tmp_path).said == "['12@elsewhere', '13@elsewhere'] []"
+
+
+def test_a_run_that_left_jobs_on_a_cluster_is_told_of_until_they_are_ended(
+    start, tmp_path, monkeypatch
+):
+    """A dry run ends nothing, and must not make the next run forget them."""
+    run = start(RUN, tmp_path, 60)
+    name, queue = name_of(run), {"slurm": "name"}
+    assert running.queue_of(name, tmp_path) == {} == running.queue_of("none", tmp_path)
+    monkeypatch.setenv(running.VARIABLE, str(tmp_path / name))
+    running.note_queue(queue)
+    run.kill()
+    run.wait()
+    for _ in range(2):
+        assert start(RUN, tmp_path).said == f"[] ['{name}']"
+        assert running.queue_of(name, tmp_path) == queue
+    running.forget([name], tmp_path)
+    assert start(RUN, tmp_path).said == "[] []"
+
+
 def test_a_file_that_is_locked_counts_as_alive_however_old(start, tmp_path):
     """A container on this machine has another host name, and locks that are seen here."""
     run = start(RUN, tmp_path, 60)

@@ -52,8 +52,8 @@ class Run:
         self.says(f"Finished jobid: {number}", "job_finished", job_id=number)
         self.says("", "progress", done=1, total=3)
 
-    def fails(self, number: int, rule: str, **aux) -> None:
-        told = {"jobid": number, "rule_name": rule, "log": ["a.log"], "aux": aux}
+    def fails(self, number: int, rule: str, why: str | None = None, **aux) -> None:
+        told = {"jobid": number, "rule_name": rule, "rule_msg": why, "log": ["a.log"], "aux": aux}
         self.says(f"Error in rule {rule}", "job_error", logging.ERROR, **told)
 
     @property
@@ -110,6 +110,8 @@ def test_a_job_that_failed_is_named_with_its_log_and_without_its_command():
     assert run.shown[2:] == [
         "Failed: Training base of demo (rule train); log a.log; external_jobid 4711"
     ]
+    run.fails(1, "train", "SLURM-job '7' failed. For further error details see the log.")
+    assert run.shown[-1] == "Failed: rule train; SLURM-job '7' failed.; log a.log"
     run.starts(1, "train", "Training base of demo")  # Snakemake tries again
     assert "  0/2  " in run.shown[-1] and run.screen.pace.total == 2
     run.screen.close()

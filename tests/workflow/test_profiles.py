@@ -6,11 +6,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import subprocess
+import time
 
 import pytest
 import yaml
 
-from harness import REPOSITORY, Clone
+from harness import REPOSITORY, STUDY, Clone
 
 PROFILES = sorted(path.parent for path in REPOSITORY.glob("workflow/profiles/*/profile.yaml"))
 GENERIC = REPOSITORY / "workflow" / "profiles" / "cluster-generic"
@@ -91,3 +93,90 @@ def test_jobs_run_on_a_cluster(clone, monkeypatch):
     assert (state / "running").read_text().split() == ["1", "1", "2"]
     gpus = [line.count(":ngpus=1 ") for line in (state / "asked").read_text().splitlines()]
     assert gpus == [0, 1, 1]
+
+
+# --- killed ---------------------------------------------------------------------------------------
+
+RECORDS = "results/tiny/data/records.parquet"
+
+
+@pytest.fixture
+def state(clone, monkeypatch):
+    """The state of a cluster whose queue is closed."""
+    needs("cluster-generic")
+    state = clone.path("cluster")
+    state.mkdir()
+    (state / "closed").touch()
+    monkeypatch.setenv("FAKE_CLUSTER", str(state))
+    return state
+
+
+@pytest.fixture
+def killed(clone, state):
+    """A run that was killed while its job waited: its profile, and the job."""
+    profile = with_profile(
+        clone,
+        "profile",
+        {
+            "executor": "cluster-generic",
+            "cluster-generic-submit-cmd": str(CLUSTER / "submit.sh"),
+            "cluster-generic-status-cmd": str(CLUSTER / "status.sh"),
+            "jobs": 4,
+            "rerun-incomplete": True,
+            "seconds-between-status-checks": 1,
+        },
+    )
+    process = clone.start(
+        "--workflow-profile",
+        profile,
+        RECORDS,
+        cores=None,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    marked = clone.path(".snakemake/incomplete")
+    until(lambda: any("job-" in one.read_text() for one in marked.glob("*")))
+    process.kill()
+    process.wait()
+    return profile, next(state.glob("job-*"))
+
+
+def until(holds) -> None:
+    end = time.monotonic() + 300
+    while not holds():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.1)
+
+
+def test_a_job_that_outlives_its_run_records_what_it_made(clone, state, killed):
+    """So that it is not made again, until a setting changes."""
+    _, job = killed
+    (state / "closed").unlink()
+    until((job / "ended").is_file)
+    assert (job / "ended").read_text() == "success\n", (job / "log").read_text()
+    assert clone.jobs(RECORDS) == set() and "are gone" not in clone.output
+    clone.change_study(data=STUDY["data"] | {"keep": ["town", "note"]})
+    assert clone.jobs(RECORDS) == {"records"}
+
+
+def test_a_job_whose_run_is_replaced_ends_before_it_touches_anything(clone, state, killed):
+    """The next run says so, and makes all of it itself; a look at what would run ends nothing."""
+    profile, job = killed
+    assert clone.jobs(RECORDS) == {"records"}
+    process = clone.start(
+        "--workflow-profile",
+        profile,
+        RECORDS,
+        cores=None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    until(lambda: len([*state.glob("job-*")]) == 2)
+    (state / "closed").unlink()
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert f"names no command that ends jobs: {job.name}." in said
+    until((job / "ended").is_file)
+    assert (job / "ended").read_text() == "failed\n"
+    assert "nothing is done" in (job / "log").read_text()
+    assert clone.jobs(RECORDS) == set()

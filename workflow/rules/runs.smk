@@ -1,8 +1,13 @@
 # Runs: which are active in this folder, what they report, and what they leave when a job fails.
 import base64
 import logging
+import time
 
-from palimpsest.engine import asking, earlier, failures, running, screen, warm
+from snakemake.jobs import Job
+from snakemake.persistence import PersistenceBase
+from snakemake_interface_executor_plugins.settings import ExecMode, SharedFSUsage
+
+from palimpsest.engine import asking, cluster, earlier, failures, running, screen, warm
 from palimpsest.study import costs, ends
 from palimpsest.study.wants.data import (
     changed_sources,
@@ -18,26 +23,33 @@ def result_folders():
     return (path for top in tops for path, _, _ in os.walk(top))
 
 
+KILLED = []  # runs by name
+
+
 def enter_folder():
     """Warn of other runs in this folder. Remove the lock of a run that was killed: Snakemake cannot
     know that nobody holds it any more."""
     if running.entered():
         return  # by another `module` of this run
+    if "--unlock" in sys.argv:
+        running.disown()
     try:
         alive, killed = running.enter(running.FOLDER)
     except OSError:
         return  # a file system without locks: Snakemake's own check must suffice
     earlier.clear(earlier.FOLDER, alive)
     if alive:
-        files = ", ".join(f"{running.FOLDER}/{name}" for name in running.of_other_hosts(alive))
+        elsewhere = ", ".join(running.of_other_hosts(alive))
         remedy = (
-            f" If one has ended on another host without a trace, as a container may, remove {files};"
-            " a file that no run has touched for an hour is removed by itself."
+            f" Whether {elsewhere} lives cannot be seen from this host. If it has ended without a "
+            "trace, as a container may, `snakemake --unlock` says so; after an hour without a sign "
+            "of it, it counts as ended."
         )
         logger.warning(
             f"Another run is at work in this folder: {', '.join(alive)} (process@host)."
-            f"{remedy if files else ''}"
+            f"{remedy if elsewhere else ''}"
         )
+    KILLED.extend(killed)
     if killed:
         if alive:
             lock = "lock stays until no other run is at work here, then run again: it is removed"
@@ -52,6 +64,32 @@ def enter_folder():
         )
 
 
+def enter_job():
+    """A job on a cluster: it ends once another run is in the place of the one that asked for it, and
+    records by itself how its results were made, which it may outlive that run to do."""
+    asked_by = cluster.submitted_by()
+    if not asked_by or SharedFSUsage.INPUT_OUTPUT not in workflow.storage_settings.shared_fs_usage:
+        return
+    if cluster.gone(asked_by):
+        raise WorkflowError(f"{cluster.ENDED}: nothing is done.")
+    cluster.follow(asked_by)
+    cleanup, finished = Job.cleanup, PersistenceBase.finished
+
+    async def cleanup_own(self, *given):
+        if not cluster.gone(asked_by):
+            await cleanup(self, *given)
+
+    async def finished_as_in_the_run(self, job):
+        own = workflow.workflow_settings.exec_mode
+        workflow.workflow_settings.exec_mode = ExecMode.DEFAULT
+        try:
+            await finished(self, job)
+        finally:
+            workflow.workflow_settings.exec_mode = own
+
+    Job.cleanup, PersistenceBase.finished = cleanup_own, finished_as_in_the_run
+
+
 for study in STUDIES:
     or_stop(check_reports, study)
 if workflow.is_main_process:
@@ -59,9 +97,7 @@ if workflow.is_main_process:
         or_stop(running.check_writable, [".snakemake", RESULTS])
     enter_folder()
 elif workflow.remote_exec:
-    os.environ.pop(
-        running.VARIABLE, None
-    )  # a job on a cluster may outlive the run that asked for it
+    enter_job()
 # Jobs must not use the warm process of another run, or of the one on a cluster's front end.
 STEPS_ARE_COLD = os.environ.pop(asking.VARIABLE, None) == "0"
 
@@ -185,6 +221,39 @@ def lift_rate_limit():
     jobs."""
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+
+
+def take_over():
+    """End what killed runs left on a cluster before this one submits anything, and note by what its own
+    jobs are found."""
+    for run in KILLED:
+        for line in or_stop(cluster.end_left, run, running.queue_of(run)):
+            logger.warning(line)
+    if not running.at_work():
+        running.forget(KILLED)
+    executor = workflow.scheduler._executor
+    queue = cluster.noted(
+        workflow.executor_plugin.name,
+        workflow.executor_settings,
+        getattr(executor, "run_uuid", None),
+    )
+    if queue and running.entered():
+        running.note_queue(queue)
+    if workflow.remote_execution_settings.immediate_submit:
+        os.environ.pop(running.VARIABLE, None)  # jobs go on when this run has ended
+
+
+def retry_what_may_end_otherwise():
+    """No second attempt for an error of the user, which is the same at each."""
+    handle, began = workflow.scheduler._handle_error, time.time()
+
+    def handle_error(job, *given, **named):
+        logs = [log for one in (job.jobs if job.is_group() else [job]) for log in one.log]
+        if failures.of_the_user(logs, began):
+            job._attempt = max(job.attempt, job.restart_times + 1)
+        handle(job, *given, **named)
+
+    workflow.scheduler._handle_error = handle_error
 
 
 def start_warm():

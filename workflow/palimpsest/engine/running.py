@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import fcntl
+import json
 import os
 import socket
 import threading
@@ -31,9 +32,10 @@ def enter(folder: Path) -> tuple[list[str], list[str]]:
     id}@{host}': (alive, killed).
 
     The files of those that were killed are removed once no other run is alive: until then nobody
-    can tell whose lock it is that Snakemake left. An OSError where the file system has no locks. A
-    lock may not be seen from another host, so a run of another host counts as alive until its file
-    is an hour old, or somebody removes it.
+    can tell whose lock it is that Snakemake left; those that say where jobs were left on a cluster
+    stay until `forget`. An OSError where the file system has no locks. A lock may not be seen from
+    another host, so a run of another host counts as alive until its file is an hour old, or
+    somebody says that it has ended (`disown`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     alive, killed = [], []
@@ -42,8 +44,8 @@ def enter(folder: Path) -> tuple[list[str], list[str]]:
             alive.append(path.name)
         elif path.exists():  # else it has just ended
             killed.append(path.name)
-    for left in killed if not alive else ():
-        (folder / left).unlink(missing_ok=True)
+    if not alive:
+        forget((one for one in killed if not queue_of(one, folder)), folder)
     lock = (folder / name()).absolute()
     # never closed, nor inherited by jobs
     fcntl.flock(os.open(lock, os.O_RDWR | os.O_CREAT, 0o644), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,6 +53,33 @@ def enter(folder: Path) -> tuple[list[str], list[str]]:
     threading.Thread(target=_beat, args=(lock,), daemon=True).start()
     atexit.register(lock.unlink, missing_ok=True)
     return alive, killed
+
+
+def note_queue(queue: dict[str, str]) -> None:
+    """Write into the file of this run by what its jobs on a cluster are found."""
+    with suppress(OSError):
+        Path(os.environ[VARIABLE]).write_text(json.dumps(queue), encoding="utf-8")
+
+
+def queue_of(run: str, folder: Path = FOLDER) -> dict[str, str]:
+    """What a run noted so; empty where it ran on one machine."""
+    try:
+        return dict(json.loads((folder / run).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def forget(runs: Iterable[str], folder: Path = FOLDER) -> None:
+    """Remove the files of runs that were killed."""
+    for run in runs:
+        (folder / run).unlink(missing_ok=True)
+
+
+def disown(folder: Path = FOLDER) -> None:
+    """Count runs of other hosts as killed, unless they touch their files again."""
+    for run in of_other_hosts([path.name for path in folder.glob("*@*")]):
+        with suppress(OSError):
+            os.utime(folder / run, (0, 0))
 
 
 def entered() -> bool:

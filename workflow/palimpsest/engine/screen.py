@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from palimpsest.engine.failures import reason
+
 SILENCE, LONGEST_SILENCE = 30.0, 300.0  # seconds without a line, after which one tells of long jobs
 MOST_RULES = 6  # of which it is told how many jobs they have
 TAIL = 4096  # bytes at the end of a job's log in which it says where it is
@@ -225,7 +227,8 @@ class Screen(logging.Handler):
         what = f"{job.message} (rule {record.rule_name})" if job else f"rule {record.rule_name}"
         further = [f"{name} {value}" for name, value in record.aux.items()]
         logs = [f"log {', '.join(record.log)}"] if record.log else []
-        self._say_error(f"Failed: {'; '.join([what, *logs, *further])}")
+        why = [*filter(None, [reason(getattr(record, "rule_msg", None))])]
+        self._say_error(f"Failed: {'; '.join([what, *why, *logs, *further])}")
 
     def _group_error(self, record) -> None:
         """Each of its jobs is told of besides."""
