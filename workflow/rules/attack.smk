@@ -9,12 +9,14 @@ rule attack:
         model=f"{paths.ATTACK}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/attacks/seed{seed}/{attack}/{attacked}/{state}.log",
+    group:
+        submission("attack")
     conda:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(3000, models=8, tables=20),
-        runtime="4h",
+        mem_mb=memory("attack", tables=20),
+        runtime=minutes("attack"),
         gpu=GPUS,
     params:
         settings=settings("attack"),

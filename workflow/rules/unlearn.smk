@@ -9,12 +9,14 @@ rule unlearn:
         model=f"{paths.METHOD}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
+    group:
+        submission("unlearn")
     conda:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(3000, models=8, tables=20),
-        runtime="4h",
+        mem_mb=memory("unlearn", tables=20),
+        runtime=minutes("unlearn"),
         gpu=GPUS,
     params:
         settings=settings("unlearn"),
@@ -40,12 +42,14 @@ rule auxiliary:
         model=f"{paths.AUXILIARY}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/auxiliaries/seed{seed}/{auxiliary}/{state}.log",
+    group:
+        submission("auxiliary")
     conda:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(2500, models=8, tables=20),
-        runtime="4h",
+        mem_mb=memory("auxiliary", tables=20),
+        runtime=minutes("auxiliary"),
         gpu=GPUS,
     params:
         settings=settings("auxiliary"),
