@@ -29,7 +29,7 @@ from palimpsest.study.wants.data import located
 FLOAT = 4  # bytes: weights are kept in float32, whatever the precision
 # floats for each weight: itself, its gradient, the two moments of AdamW
 TRAINED, FROZEN = 4, 1
-PROCESS_MB = 800  # torch and transformers, once imported
+PROCESS_MB = 600  # torch and transformers, once imported
 MEMORY_MARGIN, TIME_MARGIN = 1.3, 3.0
 CPU_SPEED = 20e9  # floating-point operations a second, of a thread
 GPU_SPEED = 5e12  # of a GPU
@@ -37,22 +37,24 @@ UPDATE_SECONDS = 0.02  # of an update or a pass, however small the model is
 START_MINUTES = 3  # until a job computes: imports from a shared file system take a while
 BYTES_A_TOKEN = 8  # of a source: text, as much again around it, and 4 letters a token
 UNKNOWN_BYTES = 16e6  # of a source that is not there yet
+FORGOTTEN = 1 / 20  # of the records, by one request
 SHORT_MINUTES = 5  # trainings that take no longer share a submission
 
 # What a config is taken to say where it says nothing: the defaults of transformers. Width, layers,
-# heads, heads of keys, inner width (None: 4 widths), positions with weights of their own, gated.
+# heads, heads of keys, inner width (None: 4 widths), positions that have weights; then whether the
+# inner layer has a gate, and whether the head has the weights of the embeddings.
 DEFAULTS = {
-    "bert": (768, 12, 12, None, 3072, 512, False),
-    "gpt2": (768, 12, 12, None, None, 1024, False),
-    "gpt_neo": (2048, 24, 16, None, None, 2048, False),
-    "gpt_neox": (6144, 44, 64, None, 24576, 0, False),
-    "llama": (4096, 32, 32, None, 11008, 0, True),
-    "modernbert": (768, 22, 12, None, 1152, 0, True),
-    "opt": (768, 12, 12, None, 3072, 2048, False),
-    "qwen2": (4096, 32, 32, 32, 22016, 0, True),
-    "roberta": (768, 12, 12, None, 3072, 512, False),
+    "bert": (768, 12, 12, None, 3072, 512, False, True),
+    "gpt2": (768, 12, 12, None, None, 1024, False, True),
+    "gpt_neo": (2048, 24, 16, None, None, 2048, False, True),
+    "gpt_neox": (6144, 44, 64, None, 24576, 0, False, False),
+    "llama": (4096, 32, 32, None, 11008, 0, True, False),
+    "modernbert": (768, 22, 12, None, 1152, 0, True, True),
+    "opt": (768, 12, 12, None, 3072, 2048, False, True),
+    "qwen2": (4096, 32, 32, 32, 22016, 0, True, False),
+    "roberta": (768, 12, 12, None, 3072, 512, False, True),
 }
-OTHERS = (4096, 32, 32, None, None, 0, True)  # of an architecture that is not listed
+OTHERS = (4096, 32, 32, None, None, 0, True, True)  # of an architecture that is not listed
 NAMES = {
     "width": ("hidden_size", "n_embd", "d_model", "dim"),
     "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
@@ -84,9 +86,9 @@ class Shape:
 
 def shape_of(architecture: str, config: Mapping, vocabulary: int, parameters: int = 0) -> Shape:
     """The shape of an architecture with settings of its transformers config. ``parameters``: their
-    number, where it is known; else it is counted from the shape, embeddings once: biases are
-    counted for all architectures, which is less than a thousandth."""
-    default = dict(zip((*NAMES, "gated"), DEFAULTS.get(architecture, OTHERS), strict=True))
+    number, where it is known; else it is counted from the shape. Biases are counted for all
+    architectures, which is less than a thousandth."""
+    default = dict(zip((*NAMES, "gated", "tied"), DEFAULTS.get(architecture, OTHERS), strict=True))
     found = {
         key: next((config[name] for name in names if config.get(name) is not None), default[key])
         for key, names in NAMES.items()
@@ -98,7 +100,7 @@ def shape_of(architecture: str, config: Mapping, vocabulary: int, parameters: in
     vectors = 9 * width + inner
     learnt = found["positions"] if default["positions"] else 0
     counted = layers * (matrices + vectors) + (vocabulary + learnt) * width + 2 * width
-    if config.get("tie_word_embeddings") is False:
+    if not config.get("tie_word_embeddings", default["tied"]):
         counted += vocabulary * width
     return Shape(parameters or counted, width, layers, heads, inner, vocabulary)
 
@@ -158,7 +160,7 @@ class Estimates:
 
     # --- what a job takes -------------------------------------------------------------------------
 
-    def need(self, floats: float, seconds: float, examples: int | None, learns=True) -> Need:
+    def need(self, floats: float, seconds: float, examples: float | None, learns=True) -> Need:
         """``floats``: kept for each weight of the model; ``examples`` of a pass."""
         length = self.config["model"]["max_length"]
         at_once = min((examples or 10**9) * length, max(self.tokens, length))
@@ -222,9 +224,12 @@ class Estimates:
         return self._changing(TRAINED, settings, self.training_seconds)
 
     def _changing(self, floats: float, settings: Mapping, seconds: float) -> Need:
-        """A pass is of two parts: what is forgotten, and what is retained."""
-        examples = settings.get("micro_batch_size") or settings.get("batch_size") or 0
-        return self.need(floats, seconds, 2 * (examples or self.training["batch_size"] or 0))
+        """A pass is of two parts, what is forgotten and what is retained, or of all that is
+        forgotten."""
+        examples = settings.get("micro_batch_size") or settings.get("batch_size", 32)
+        if examples is None:
+            examples = FORGOTTEN * self.tokens / self.config["model"]["max_length"]
+        return self.need(floats, seconds, 2 * examples)
 
     def of_score(self, w) -> Need:
         """All records forwards, which takes a third of an epoch, and answers that are written; the
