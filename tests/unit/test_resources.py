@@ -143,8 +143,9 @@ def test_a_model_that_is_not_fetched_has_the_size_that_the_study_says(make, monk
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     hub = {"init": "somebody/model", "revision": "0" * 40}
-    keys = {"architecture", "config", "tokenizer"}
-    monkeypatch.setitem(PEOPLE, "model", {k: v for k, v in PEOPLE["model"].items() if k not in keys})
+    made = {"architecture", "config", "tokenizer"}
+    model = {key: one for key, one in PEOPLE["model"].items() if key not in made}
+    monkeypatch.setitem(PEOPLE, "model", model)
     unknown, told = make(model=hub), make(model=hub | {"parameters": 7_000_000_000})
     assert (unknown.shape.parameters, unknown.is_known) == (1_000_000_000, False)
     assert (told.shape.parameters, told.is_known) == (7_000_000_000, True)
