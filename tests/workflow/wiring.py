@@ -1,5 +1,5 @@
-"""The graph of a dry run: ``python wiring.py FILE ARGUMENTS`` writes its jobs as JSON, each with its
-rule, the jobs that it needs, what it asks for, and the submission that it belongs to."""
+"""The graph of a dry run: ``python wiring.py FILE ARGUMENTS`` writes its jobs as JSON, each with
+its rule, the jobs that it needs, what it asks for, and the submission that it belongs to."""
 
 from __future__ import annotations
 
