@@ -4,15 +4,20 @@ machine's own."""
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from harness import REPOSITORY, Clone
+from palimpsest.study.submissions import GROUPS
 
 PROFILES = sorted(path.parent for path in REPOSITORY.glob("workflow/profiles/*/profile.yaml"))
 CLUSTER = REPOSITORY / "tests" / "fake_cluster"
+WIRING = REPOSITORY / "tests" / "workflow" / "wiring.py"
 
 
 def needs(executor: str) -> None:
@@ -38,7 +43,7 @@ def test_a_profile_is_read(profile, clone):
     fail."""
     written = yaml.safe_load((profile / "profile.yaml").read_text())
     needs(written["executor"])
-    assert written["set-resource-scopes"] == {"gpu": "local"}
+    assert written["set-resource-scopes"]["gpu"] == "local"
     whole = ("--dry-run", "--printshellcmds")
     status = clone.snakemake(*whole, "--workflow-profile", str(profile), "data")
     assert status == 0, clone.output
@@ -46,7 +51,8 @@ def test_a_profile_is_read(profile, clone):
         f"Using workflow specific profile {profile} for setting default command line arguments."
         in clone.output
     )
-    assert "slice=slices" in written["groups"] and "Group job slices" in clone.output
+    groups = [one.partition("=")[0] for one in written["group-components"]]
+    assert groups == list(GROUPS) and "Group job data" in clone.output
 
     status = clone.snakemake(
         "--dry-run",
@@ -55,6 +61,46 @@ def test_a_profile_is_read(profile, clone):
         "data",
     )
     assert status != 0 and "jobz" in clone.output
+
+
+def wired(clone: Clone, *arguments: str) -> list[dict]:
+    """The jobs of a dry run, with what each asks for and is submitted with."""
+    file = clone.path("graph.json")
+    profile = REPOSITORY / "workflow" / "profiles" / "slurm"
+    command = [sys.executable, WIRING, file, "--quiet", "all", "--workflow-profile", profile]
+    command += ["--configfile", "study.yaml", *arguments]
+    subprocess.run(command, cwd=clone.folder, check=True, timeout=300)
+    return json.loads(file.read_text())
+
+
+def test_what_takes_seconds_is_submitted_together(tmp_path):
+    """What a Snakemake of 9.27 makes of the groups. No submission waits for itself, however the
+    profile cuts a group: none needs one of a later group. A later attempt asks for more."""
+    needs("slurm")
+    clone = Clone.make(tmp_path / "clone", sharding=["1x1", "2x2"], forget="owner01")
+    jobs = wired(clone)
+    groups = {job["rule"]: job["group"] for job in jobs}
+    assert groups["slice"] == "data" and groups["train"] == "trainings"
+    assert groups["measure"] == "numbers" and groups["certificate"] == "certificates"
+    # and what reads numbers alone runs where Snakemake runs
+    here = {job["rule"] for job in jobs if job["submission"] is None}
+    assert {"all", "cost", "tabulate", "figure_tradeoff", "certificate_page"} <= here
+    assert all(job["group"] or job["submission"] is None for job in jobs)
+    order = {name: number for number, name in enumerate(GROUPS)}
+    for job in jobs:
+        before = [jobs[number]["group"] for number in job["needs"]]
+        if job["group"]:
+            assert all(order[one] <= order[job["group"]] for one in before if one), job["rule"]
+    # of the trainings, most run side by side: as many as there are slots
+    most = [job["of_submission"] for job in jobs if job["group"] == "trainings"]
+    assert {1} < {one["_cores"] for one in most} | {1} and max(one["_cores"] for one in most) <= 4
+
+    again = wired(clone, "--attempt", "2")
+    asked = [
+        [(job["resources"]["mem_mb"], job["resources"]["runtime"]) for job in some if job["group"]]
+        for some in (jobs, again)
+    ]
+    assert asked[1] == [(2 * memory, 2 * minutes) for memory, minutes in asked[0]]
 
 
 def test_jobs_run_on_a_cluster(clone, monkeypatch):
