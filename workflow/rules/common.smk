@@ -27,7 +27,7 @@ from palimpsest.plots.registry import FIGURES
 from palimpsest.methods.registry import name_pattern
 from palimpsest.study import paths
 from palimpsest.study.load import load_studies, together
-from palimpsest.study.resources import Estimates
+from palimpsest.study.resources import UNKNOWN_PARAMETERS, Estimates
 from palimpsest.study.study import Study
 from palimpsest.study.submissions import group_of
 from palimpsest.study.wants import WANTS, shared, targets
@@ -249,6 +249,17 @@ def growing(asked, what, tables, sources):
         return attempt * (least + round(grown / 1e6))
 
     return looked_at(needed)
+
+
+def tell_unknown_sizes():
+    """What jobs ask a cluster for rests upon a guess, where a model is not fetched yet."""
+    for study, estimates in ESTIMATES.items():
+        if not (workflow.local_exec or estimates.is_known):
+            logger.warning(
+                f"{study.name}: {study.model_name} is not fetched yet, so its size is not known: "
+                f"jobs ask for what a model of {UNKNOWN_PARAMETERS:,} parameters takes. Fetch it, "
+                "or tell `model.parameters`."
+            )
 
 
 def size(paths, suffix=""):
