@@ -77,7 +77,7 @@ def test_what_takes_seconds_is_submitted_together(tmp_path):
     """What a Snakemake of 9.27 makes of the groups. No submission waits for itself, however the
     profile cuts a group: none needs one of a later group. A later attempt asks for more."""
     needs("slurm")
-    clone = Clone.make(tmp_path / "clone", sharding=["1x1", "2x2"], forget="owner01")
+    clone = Clone.make(tmp_path / "clone", sharding=["1x1", "2x2"], forget="r1 owner01")
     jobs = wired(clone)
     groups = {job["rule"]: job["group"] for job in jobs}
     assert groups["slice"] == "data" and groups["train"] == "trainings"

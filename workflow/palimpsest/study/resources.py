@@ -30,15 +30,15 @@ FLOAT = 4  # bytes: weights are kept in float32, whatever the precision
 # floats for each weight: itself, its gradient, the two moments of AdamW
 TRAINED, FROZEN = 4, 1
 PROCESS_MB = 600  # torch and transformers, once imported
-MEMORY_MARGIN, TIME_MARGIN = 1.3, 3.0
-CPU_SPEED = 20e9  # floating-point operations a second, of a thread
+MEMORY_MARGIN, TIME_MARGIN = 1.3, 2.0
+CPU_SPEED = 30e9  # floating-point operations a second, of a thread
 GPU_SPEED = 5e12  # of a GPU
 UPDATE_SECONDS = 0.02  # of an update or a pass, however small the model is
 START_MINUTES = 3  # until a job computes: imports from a shared file system take a while
 BYTES_A_TOKEN = 8  # of a source: text, as much again around it, and 4 letters a token
 UNKNOWN_BYTES = 16e6  # of a source that is not there yet
 FORGOTTEN = 1 / 20  # of the records, by one request
-SHORT_MINUTES = 5  # trainings that take no longer share a submission
+SHORT_MINUTES = 10  # a training of all records that takes no longer shares a submission
 
 # What a config is taken to say where it says nothing: the defaults of transformers. Width, layers,
 # heads, heads of keys, inner width (None: 4 widths), positions that have weights; then whether the
