@@ -91,16 +91,15 @@ def test_what_takes_seconds_is_submitted_together(tmp_path):
         before = [jobs[number]["group"] for number in job["needs"]]
         if job["group"]:
             assert all(order[one] <= order[job["group"]] for one in before if one), job["rule"]
-    # of the trainings, most run side by side: as many as there are slots
-    most = [job["of_submission"] for job in jobs if job["group"] == "trainings"]
-    assert {1} < {one["_cores"] for one in most} | {1} and max(one["_cores"] for one in most) <= 4
+    most = max(job["of_submission"]["_cores"] for job in jobs if job["group"] == "trainings")
+    assert 1 < most <= 4  # side by side
 
     again = wired(clone, "--attempt", "2")
     asked = [
         [(job["resources"]["mem_mb"], job["resources"]["runtime"]) for job in some if job["group"]]
         for some in (jobs, again)
     ]
-    assert asked[1] == [(2 * memory, 2 * minutes) for memory, minutes in asked[0]]
+    assert sorted(asked[1]) == sorted((2 * memory, 2 * minutes) for memory, minutes in asked[0])
 
 
 def test_jobs_run_on_a_cluster(clone, monkeypatch):

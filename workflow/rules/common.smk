@@ -111,8 +111,11 @@ wildcard_constraints:
 
 # One GPU job at a time on one machine, unless --resources gpu=N says more; a cluster's profile sets
 # the scope to local.
-if "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", 1)
+# In a submission of several jobs four are at work at once, on as many cores and with as much memory
+# as four ask for: a node knows neither the profile nor, always, which of its cores are meant.
+for name, most in {"gpu": 1, "slots": 4}.items():
+    if name not in workflow.global_resources:
+        workflow.register_resource(name, most)
 
 
 def study_of(wildcards):
