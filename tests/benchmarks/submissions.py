@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -120,19 +121,31 @@ def run() -> None:
                 del profile["group-components"]
             with Slurm(folder / "slurm") as slurm:
                 os.environ |= slurm.variables
-                began = time.monotonic()
+                began, ended, seen = time.monotonic(), threading.Event(), {}
+                watch = threading.Thread(target=look, args=(slurm, ended, seen))
+                watch.start()
                 status = clone.snakemake(
                     "--workflow-profile", str(write(folder / "profile", profile)), cores=None
                 )
                 seconds = time.monotonic() - began
-                sent = slurm.jobs()
+                ended.set()
+                watch.join()
             if status:
                 sys.exit(clone.output)
+            sent = seen.values()
             queued = sum(between(one, "SubmitTime", "StartTime") for one in sent)
             ran = sum(between(one, "StartTime", "EndTime") for one in sent)
             print(
                 f"{title:10}{len(sent):>12}{queued:>10.0f}{ran:>8.0f}{seconds:>10.0f}", flush=True
             )
+
+
+def look(slurm, ended: threading.Event, seen: dict) -> None:
+    """Note all jobs: Slurm forgets each some minutes after its end."""
+    last = False
+    while not last:
+        last = ended.wait(30)
+        seen |= {job["JobId"]: job for job in slurm.jobs()}
 
 
 def between(job: dict[str, str], *moments: str) -> float:
