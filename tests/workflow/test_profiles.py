@@ -4,19 +4,23 @@ machine's own."""
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
+import sys
 import time
 
 import pytest
 import yaml
 
 from harness import REPOSITORY, STUDY, Clone
+from palimpsest.study.submissions import GROUPS
 
 PROFILES = sorted(path.parent for path in REPOSITORY.glob("workflow/profiles/*/profile.yaml"))
 GENERIC = REPOSITORY / "workflow" / "profiles" / "cluster-generic"
 CLUSTER = REPOSITORY / "tests" / "fake_cluster"
+WIRING = REPOSITORY / "tests" / "workflow" / "wiring.py"
 
 
 def needs(profile: dict) -> None:
@@ -58,9 +62,8 @@ def test_a_profile_is_read(profile, clone):
         f"Using workflow specific profile {profile} for setting default command line arguments."
         in clone.output
     )
-    groups = dict(one.split("=") for one in written.get("groups", ()))
-    for rule in groups.keys() & set(re.findall(r"^(\w+) +\d+$", clone.output, re.MULTILINE)):
-        assert f"Group job {groups[rule]}" in clone.output
+    groups = [one.partition("=")[0] for one in written["group-components"]]
+    assert groups == list(GROUPS) and "Group job data" in clone.output
 
     status = clone.snakemake(
         "--dry-run",
@@ -69,6 +72,45 @@ def test_a_profile_is_read(profile, clone):
         "data",
     )
     assert status != 0 and "jobz" in clone.output
+
+
+def wired(clone: Clone, *arguments: str) -> list[dict]:
+    """The jobs of a dry run, with what each asks for and is submitted with."""
+    file = clone.path("graph.json")
+    profile = REPOSITORY / "workflow" / "profiles" / "slurm"
+    command = [sys.executable, WIRING, file, "--quiet", "all", "--workflow-profile", profile]
+    command += ["--configfile", "study.yaml", *arguments]
+    subprocess.run(command, cwd=clone.folder, check=True, timeout=300)
+    return json.loads(file.read_text())
+
+
+def test_what_takes_seconds_is_submitted_together(tmp_path):
+    """What a Snakemake of 9.27 makes of the groups. No submission waits for itself, however the
+    profile cuts a group: none needs one of a later group. A later attempt asks for more."""
+    needs({"executor": "slurm"})
+    clone = Clone.make(tmp_path / "clone", sharding=["1x1", "2x2"], forget="r1 owner01")
+    jobs = wired(clone)
+    groups = {job["rule"]: job["group"] for job in jobs}
+    assert groups["slice"] == "data" and groups["train"] == "trainings"
+    assert groups["measure"] == "numbers" and groups["certificate"] == "certificates"
+    # and what reads numbers alone runs where Snakemake runs
+    here = {job["rule"] for job in jobs if job["submission"] is None}
+    assert {"all", "cost", "tabulate", "figure_tradeoff", "certificate_page"} <= here
+    assert all(job["group"] or job["submission"] is None for job in jobs)
+    order = {name: number for number, name in enumerate(GROUPS)}
+    for job in jobs:
+        before = [jobs[number]["group"] for number in job["needs"]]
+        if job["group"]:
+            assert all(order[one] <= order[job["group"]] for one in before if one), job["rule"]
+    most = max(job["of_submission"]["_cores"] for job in jobs if job["group"] == "trainings")
+    assert 1 < most <= 4  # side by side
+
+    again = wired(clone, "--attempt", "2")
+    asked = [
+        [(job["resources"]["mem_mb"], job["resources"]["runtime"]) for job in some if job["group"]]
+        for some in (jobs, again)
+    ]
+    assert sorted(asked[1]) == sorted((2 * memory, 2 * minutes) for memory, minutes in asked[0])
 
 
 def test_jobs_run_on_a_cluster(clone, monkeypatch):
@@ -81,6 +123,7 @@ def test_jobs_run_on_a_cluster(clone, monkeypatch):
     monkeypatch.setenv("FAKE_CLUSTER", str(state))
     monkeypatch.setenv("PATH", os.pathsep.join([str(CLUSTER / "pbs"), os.environ["PATH"]]))
     changes = {"seconds-between-status-checks": 1, "set-resources": {"slice": {"gpu": 1}}}
+    del written["group-components"]  # else all three were one submission
     profile = with_profile(clone, "profile", written | changes)
     slices = [f"results/tiny/seed1/shards/2x1/{shard}/1/r0.json" for shard in (1, 2)]
     # as it is documented: a cluster needs no number of cores
@@ -103,7 +146,7 @@ RECORDS = "results/tiny/data/records.parquet"
 @pytest.fixture
 def state(clone, monkeypatch):
     """The state of a cluster whose queue is closed."""
-    needs("cluster-generic")
+    needs({"executor": "cluster-generic"})
     state = clone.path("cluster")
     state.mkdir()
     (state / "closed").touch()

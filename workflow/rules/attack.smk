@@ -9,12 +9,14 @@ rule attack:
         model=f"{paths.ATTACK}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/attacks/seed{seed}/{attack}/{attacked}/{state}.log",
+    group:
+        submission("attack")
     conda:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(3000, models=8, tables=20),
-        runtime="4h",
+        mem_mb=memory("attack", tables=20),
+        runtime=minutes("attack"),
         gpu=GPUS,
     params:
         settings=settings("attack"),
@@ -38,11 +40,13 @@ rule reword:
         digest=paths.REWORDED_DIGEST,
     log:
         "results/{study}/logs/sets/{attack}/{set}.log",
+    group:
+        submission("reword")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000, tables=20, sources=10),
-        runtime="30m",
+        runtime=minutes(3, tables=0.1, sources=0.1),
     params:
         settings=settings("reword"),
         counts=counts("reword"),

@@ -13,11 +13,13 @@ rule fingerprint:
         update(paths.FINGERPRINT),
     log:
         "results/{study}/logs/fingerprints/{request}.log",
+    group:
+        submission("fingerprint")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1500, tables=20),
-        runtime="30m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("fingerprint"),
         counts=counts("fingerprint"),
@@ -41,11 +43,13 @@ rule certificate:
         paths.CERTIFICATE,
     log:
         "results/{study}/logs/certificates/{request}.log",
+    group:
+        submission("certificate")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(2500, sources=10),
-        runtime="1h",
+        runtime=minutes(3, sources=0.1),
     params:
         settings=settings("certificate"),
         counts=counts("certificate"),
@@ -70,11 +74,12 @@ rule certificate_page:
         ),
     log:
         "results/{study}/logs/certificate_pages/{request}.log",
+    localrule: True
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=minutes(3),
     params:
         settings=settings("certificate_page"),
         counts=counts("certificate_page"),

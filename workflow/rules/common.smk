@@ -17,6 +17,7 @@ include: "source.smk"
 from snakemake.common import get_function_params, overwrite_function_params
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.types import GroupSettings
 
 from palimpsest.attacks import registry as attacks
 from palimpsest.engine.environment import settle
@@ -26,7 +27,9 @@ from palimpsest.plots.registry import FIGURES
 from palimpsest.methods.registry import name_pattern
 from palimpsest.study import paths
 from palimpsest.study.load import load_studies, together
+from palimpsest.study.resources import UNKNOWN_PARAMETERS, Estimates
 from palimpsest.study.study import Study
+from palimpsest.study.submissions import group_of
 from palimpsest.study.wants import WANTS, shared, targets
 from palimpsest.study.wants.scores import score_log, scored_together
 
@@ -62,6 +65,7 @@ for study in STUDIES:
         )
 OWNERS = or_stop(shared.owners, STUDIES)
 BY_NAME = {study.name: study for study in STUDIES}
+ESTIMATES = {study: Estimates(study) for study in STUDIES}
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 WITH_ATTACK = rf"{name_pattern()}(?:{re.escape(attacks.AFTER)}{attacks.name_pattern()})?"
 SHARED_RULES = {"tokenizer": "tokenizer", "recipe": "pretrain"}
@@ -107,8 +111,11 @@ wildcard_constraints:
 
 # One GPU job at a time on one machine, unless --resources gpu=N says more; a cluster's profile sets
 # the scope to local.
-if "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", 1)
+# In a submission of several jobs four are at work at once, on as many cores and with as much memory
+# as four ask for: a node knows neither the profile nor, always, which of its cores are meant.
+for name, most in {"gpu": 1, "slots": 4}.items():
+    if name not in workflow.global_resources:
+        workflow.register_resource(name, most)
 
 
 def study_of(wildcards):
@@ -194,6 +201,23 @@ def audit_command(study):
     return f"python -m palimpsest audit --settings {chosen} {audit.arguments(None)}"
 
 
+def submission(rule):
+    """The group of the jobs of a rule, where a profile says how much of each group is submitted
+    together."""
+
+    def group(wildcards):
+        settings = workflow.group_settings  # known since the Snakefile was read
+        if workflow.remote_exec and settings.local_groupid != GroupSettings().local_groupid:
+            # Here, on a node, a submission is one group again, whose jobs share its cores. Slurm's
+            # plugin would start what belongs to different groups one after another.
+            settings.group_components = {"submission": sys.maxsize}
+            return "submission"
+        together = settings.group_components
+        return group_of(rule, ESTIMATES[study_of(wildcards)], wildcards) if together else None
+
+    return looked_at(group)
+
+
 def alike(of):
     """The value of `of` for all studies, where they agree; else for the study of a job."""
     answers = [of(study) for study in STUDIES]
@@ -205,18 +229,40 @@ THREADS = alike(lambda study: study.config["training"]["threads"])
 GPUS = alike(lambda study: study.config["training"]["gpus"])
 
 
-def memory(megabytes, models=0, tables=0, sources=0):
-    """Memory of a job in megabytes: what it needs by itself, and more for each megabyte of the
-    models, of the tables and of the sources that it reads. Grows with each attempt, in case it was
-    too little."""
+def memory(asked, tables=0, sources=0):
+    """Memory of a job in megabytes: so many, or what the study estimates of a rule that loads a
+    model; and more for each megabyte of the tables and of the sources that it reads. Grows with
+    each attempt, in case it was too little."""
+    return growing(asked, "mem_mb", tables, sources)
 
+
+def minutes(asked, tables=0, sources=0):
+    """Time of a job, in the same way."""
+    return growing(asked, "minutes", tables, sources)
+
+
+def growing(asked, what, tables, sources):
     def needed(wildcards, input, attempt):
-        grown = models * size(input, ".safetensors") + tables * size(input, ".parquet")
+        least = asked
+        if isinstance(asked, str):
+            least = getattr(ESTIMATES[study_of(wildcards)].of(asked, wildcards), what)
+        grown = tables * size(input, ".parquet") if tables else 0
         if sources:
             grown += sources * size(targets.source_files(study_of(wildcards), wildcards.keys()))
-        return attempt * (megabytes + round(grown / 1e6))
+        return attempt * (least + round(grown / 1e6))
 
     return looked_at(needed)
+
+
+def tell_unknown_sizes():
+    """What jobs ask a cluster for rests upon a guess, where a model is not fetched yet."""
+    for study, estimates in ESTIMATES.items():
+        if not (workflow.local_exec or estimates.is_known):
+            logger.warning(
+                f"{study.name}: {study.model_name} is not fetched yet, so its size is not known: "
+                f"jobs ask for what a model of {UNKNOWN_PARAMETERS:,} parameters takes. Fetch it, "
+                "or tell `model.parameters`."
+            )
 
 
 def size(paths, suffix=""):

@@ -53,11 +53,13 @@ for END, TRACK, OF_TRACK in targets.by_track(STUDIES):
             "results/{study}/logs/records.log",
         wildcard_constraints:
             study=OF_TRACK,
+        group:
+            submission("records")
         conda:
             "../../envs/train.yaml"
         resources:
             mem_mb=memory(2000, sources=10),
-            runtime="30m",
+            runtime=minutes(3, sources=0.1),
         params:
             settings=settings("records"),
             counts=counts("records"),
@@ -77,11 +79,13 @@ rule index:
         sizes=paths.GROUPS,
     log:
         "results/{study}/logs/index.log",
+    group:
+        submission("index")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(2000, tables=20),
-        runtime="10m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("index"),
         counts=counts("index"),
@@ -101,11 +105,13 @@ rule describe:
     log:
         "results/{study}/logs/describe.log",
     priority: 1  # a tokenizer that does not know the texts is told before anything is trained
+    group:
+        submission("describe")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(2000, tables=30),
-        runtime="30m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("describe"),
         counts=counts("describe"),
@@ -128,11 +134,13 @@ rule request:
     log:
         "results/{study}/logs/requests/{request}.log",
     priority: 1  # what is wrong with a request is told before anything is trained
+    group:
+        submission("request")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000, tables=20),
-        runtime="10m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("request"),
         counts=counts("request"),
@@ -153,11 +161,13 @@ rule slice:
         digest=paths.SLICE_DIGEST,
     log:
         "results/{study}/logs/slices/seed{seed}/{sharding}/{shard}/{slice}/{state}.log",
+    group:
+        submission("slice")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000, tables=20),
-        runtime="10m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("slice"),
         counts=counts("slice"),
@@ -180,11 +190,13 @@ rule plain_set:
         "results/{study}/logs/sets/{set}.log",
     wildcard_constraints:
         set="heldout|trained",
+    group:
+        submission("plain_set")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000, tables=20),
-        runtime="10m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("plain_set"),
         counts=counts("plain_set"),
@@ -204,11 +216,13 @@ rule extra_set:
         digest=paths.EXTRA_DIGEST,
     log:
         "results/{study}/logs/sets/extra-{state}.log",
+    group:
+        submission("extra_set")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000, tables=20),
-        runtime="10m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("extra_set"),
         counts=counts("extra_set"),
@@ -228,11 +242,13 @@ rule sample_set:
         digest=paths.SAMPLE_DIGEST,
     log:
         "results/{study}/logs/sets/sample-{share}-{state}.log",
+    group:
+        submission("sample_set")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000, tables=20),
-        runtime="10m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("sample_set"),
         counts=counts("sample_set"),
@@ -254,11 +270,13 @@ rule forget_set:
         digest=paths.FORGET_DIGEST,
     log:
         "results/{study}/logs/sets/forget-{request}.log",
+    group:
+        submission("forget_set")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000, tables=20),
-        runtime="10m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("forget_set"),
         counts=counts("forget_set"),
@@ -279,11 +297,13 @@ rule aside:
         digest=paths.ASIDE_DIGEST,
     log:
         "results/{study}/logs/sets/tuning-{set}.log",
+    group:
+        submission("aside")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(1000, tables=20),
-        runtime="10m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("aside"),
         counts=counts("aside"),
@@ -305,11 +325,13 @@ rule tokenizer:
         corpus=f"{paths.TOKENIZER}/{paths.CORPUS_REPORT}",
     log:
         "results/pretrained/logs/{tokenizer}/tokenizer.log",
+    group:
+        submission("tokenizer")
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=memory(4000, sources=10),
-        runtime="30m",
+        runtime=minutes(3, sources=0.1),
     params:
         settings=settings("tokenizer"),
         counts=counts("tokenizer"),

@@ -10,11 +10,13 @@ rule decide:
         rules=paths.RULES,
     log:
         "results/{study}/logs/decide/seed{seed}/{method}/{state}.log",
+    group:
+        submission("decide")
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1500, tables=20),
-        runtime="30m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("decide"),
         counts=counts("decide"),
@@ -36,11 +38,13 @@ rule epsilon:
         paths.EPSILON,
     log:
         "results/{study}/logs/epsilon/seed{seed}/{sharding}/{method}/{state}.log",
+    group:
+        submission("epsilon")
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1500, tables=20),
-        runtime="30m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("epsilon"),
         counts=counts("epsilon"),

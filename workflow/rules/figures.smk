@@ -28,11 +28,12 @@ for RULE, FIGURE, FORMATS, SHOWN_BY in targets.drawings(STUDIES):
             f"results/{{study}}/logs/figures/{FIGURE}.log",
         wildcard_constraints:
             study=SHOWN_BY,
+        localrule: True
         conda:
             "../../envs/plot.yaml"
         resources:
             mem_mb=memory(1500, tables=20),
-            runtime="10m",
+            runtime=minutes(3, tables=0.1),
         params:
             settings=settings("figure", figure=FIGURE),
             counts=counts("figure", figure=FIGURE),

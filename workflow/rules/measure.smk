@@ -10,11 +10,13 @@ rule measure:
         single=paths.ITEMS,
     log:
         "results/{study}/logs/measure/seed{seed}/{method}/{state}.log",
+    group:
+        submission("measure")
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1500, tables=20),
-        runtime="30m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("measure"),
         counts=counts("measure"),
@@ -36,11 +38,12 @@ rule choose:
         paths.CHOICE,
     log:
         "results/{study}/logs/choose/seed{seed}/{method}/{state}.log",
+    localrule: True
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=minutes(3),
     params:
         settings=settings("choose"),
         counts=counts("choose"),
@@ -60,11 +63,13 @@ rule measure_around:
         paths.AROUND,
     log:
         "results/{study}/logs/{around}/seed{seed}/{who}/{state}.log",
+    group:
+        submission("measure_around")
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1500, tables=20),
-        runtime="30m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("measure_around"),
         counts=counts("measure_around"),
@@ -86,11 +91,12 @@ rule cost:
         paths.COST,
     log:
         "results/{study}/logs/cost/seed{seed}/{sharding}/{state}.log",
+    localrule: True
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=minutes(3),
     params:
         settings=settings("cost"),
         counts=counts("cost"),
@@ -113,6 +119,7 @@ use rule cost as cost_of_method with:
         paths.COST_OF_METHOD,
     log:
         "results/{study}/logs/cost/seed{seed}/{method}/{state}.log",
+    localrule: True
     params:
         settings=settings("cost_of_method"),
         counts=counts("cost_of_method"),
@@ -140,11 +147,12 @@ rule tabulate:
         findings=paths.FINDINGS,
     log:
         "results/{study}/logs/tabulate.log",
+    localrule: True
     conda:
         "../../envs/plot.yaml"
     resources:
         mem_mb=memory(1500, tables=20),
-        runtime="30m",
+        runtime=minutes(3, tables=0.1),
     params:
         settings=settings("tabulate"),
         counts=counts("tabulate"),

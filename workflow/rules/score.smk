@@ -14,12 +14,14 @@ for END, TRACK, OF_TRACK in targets.by_track(STUDIES):
             score_log(TRACK),
         wildcard_constraints:
             study=OF_TRACK,
+        group:
+            submission("score")
         conda:
             "../../envs/train.yaml"
         threads: THREADS
         resources:
-            mem_mb=memory(2500, models=4, tables=20),
-            runtime="2h",
+            mem_mb=memory("score", tables=20),
+            runtime=minutes("score"),
             gpu=GPUS,
         params:
             settings=settings("score"),

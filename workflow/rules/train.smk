@@ -14,8 +14,8 @@ rule pretrain:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(4000, sources=10),
-        runtime="12h",
+        mem_mb=memory("pretrain", sources=10),
+        runtime=minutes("pretrain"),
         gpu=GPUS,
     params:
         settings=settings("pretrain"),
@@ -40,12 +40,14 @@ rule train:
         model=f"{paths.CHECKPOINT}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/train/seed{seed}/{checkpoint}.log",
+    group:
+        submission("train")
     conda:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(2500, models=8, tables=20),
-        runtime="4h",
+        mem_mb=memory("train", tables=20),
+        runtime=minutes("train"),
         gpu=GPUS,
     params:
         settings=settings("train"),

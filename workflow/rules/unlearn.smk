@@ -12,12 +12,14 @@ rule unlearn:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
     wildcard_constraints:
         study=targets.pattern(one for one in STUDIES if not one.tuning),
+    group:
+        submission("unlearn")
     conda:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(3000, models=8, tables=20),
-        runtime="4h",
+        mem_mb=memory("unlearn", tables=20),
+        runtime=minutes("unlearn"),
         gpu=GPUS,
     params:
         settings=settings("unlearn"),
@@ -44,12 +46,14 @@ rule unlearn_tuned:
         "results/{study}/logs/unlearn/seed{seed}/{method}/{state}.log",
     wildcard_constraints:
         study=targets.pattern(one for one in STUDIES if one.tuning),
+    group:
+        submission("unlearn_tuned")
     conda:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(3000, models=8, tables=20),
-        runtime="4h",
+        mem_mb=memory("unlearn", tables=20),
+        runtime=minutes("unlearn"),
         gpu=GPUS,
     params:
         settings=settings("unlearn_tuned"),
@@ -75,12 +79,14 @@ rule auxiliary:
         model=f"{paths.AUXILIARY}/{paths.WEIGHTS}",
     log:
         "results/{study}/logs/auxiliaries/seed{seed}/{auxiliary}/{state}.log",
+    group:
+        submission("auxiliary")
     conda:
         "../../envs/train.yaml"
     threads: THREADS
     resources:
-        mem_mb=memory(2500, models=8, tables=20),
-        runtime="4h",
+        mem_mb=memory("auxiliary", tables=20),
+        runtime=minutes("auxiliary"),
         gpu=GPUS,
     params:
         settings=settings("auxiliary"),

@@ -517,14 +517,15 @@ def _model_checks(study: dict, where: str) -> Iterator[Problem]:
                 allowed,
                 nearest(name, allowed_names) or "define it",
             )
-    if model["init"] in MADE_HERE and "revision" in model:
-        yield Problem(
-            "only a model of the hub has a revision",
-            f"{where}, model.revision",
-            f"init: {model['init']}",
-            "an id of the hub",
-            "remove revision",
-        )
+    for key, what in (("revision", "has a revision"), ("parameters", "is told its size")):
+        if model["init"] in MADE_HERE and key in model:
+            yield Problem(
+                f"only a model of the hub {what}",
+                f"{where}, model.{key}",
+                f"init: {model['init']}",
+                "an id of the hub",
+                f"remove {key}",
+            )
     for key in ("architecture", "config", "tokenizer"):
         if model["init"] == "scratch" and key not in model:
             yield Problem(

@@ -98,7 +98,7 @@ class Study:
     @cached_property
     def model(self) -> dict:
         """The settings of the model, for a step that builds it."""
-        useless = set(ENCODING) - set(self.track.encoding)
+        useless = {"parameters", *ENCODING} - set(self.track.encoding)
         settings = {key: one for key, one in self.config["model"].items() if key not in useless}
         return settings | ({"recipe": self.recipe} if self.recipe else {})
 
