@@ -14,16 +14,20 @@ from stepping import call
 
 from palimpsest.data.aside import in_part
 from palimpsest.data.storage import read_parquet, write_parquet
-from palimpsest.errors import UserError
+from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
+from palimpsest.methods.contract import Unchanged
 from palimpsest.report import tuned
 from palimpsest.report.rows import unattacked
 from palimpsest.report.tables import row, table
+from palimpsest.steps import unlearn_tuned
 from palimpsest.study.load import check_study
 from palimpsest.study.study import Study
 from palimpsest.study.wants import WANTS, targets
 from palimpsest.study.wants.measure import metric_files
 from palimpsest.study.wants.methods import methods_in
+from palimpsest.tracks import aside
+from palimpsest.tracks.measured import Given, Measured
 
 PEOPLE = yaml.safe_load(open("config/studies/people.yaml", encoding="utf-8"))
 RATE = {"low": 1.0e-5, "high": 1.0e-3, "log": True}
@@ -277,6 +281,60 @@ def test_without_training_records_the_first_trial_stands_for_all(tmp_path):
     models = {name: (float("nan"), 0.9, None) for name in MODELS}
     choice = choose(tmp_path, models)
     assert choice["trial"] == "npo-trial1" and choice["trials"][0]["score"] is None
+
+
+def measure(given: Given, settings: dict) -> Measured:
+    """In the place of a track's: what is left of the records, and numbers beside another model."""
+    n = (~given.index["record_id"].isin(given.shown)).sum()
+    where = WHERE | {"method": settings["method"]}
+    return Measured([row(where, "forget", name, 0.5, n)
+                     for name in ("probability", "kl", "jensen_shannon", "lpd")])  # fmt: skip
+
+
+def test_what_is_reported_and_what_is_chosen_by_share_no_record():
+    index = pd.DataFrame({"record_id": [f"x{number}" for number in range(100)]})
+    given = Given({}, index, [], frozenset({"x0", "x1"}))  # which an attack showed
+    found = {}
+    for name, more in {
+        "npo": {"chooses": False},
+        "npo-trial1": {"chooses": True, "called": "npo-trial1", "base": True},
+        "base-tuning": {"chooses": True, "called": "base", "base": False},
+    }.items():
+        settings = {"measures": __name__, "method": name, "aside": PART | more}
+        found[name] = pd.DataFrame(aside.measure(given, settings).rows)
+    assert all(found["npo"]["metric"] == ["probability", "kl", "jensen_shannon", "lpd"])
+    assert found["npo-trial1"]["metric"].tolist() == ["probability", "kl_to_base", "lpd"]
+    assert found["base-tuning"]["metric"].tolist() == ["probability", "lpd"]
+    assert set(found["base-tuning"]["method"]) == {"base"} != set(found["npo-trial1"]["method"])
+    assert set(found["npo-trial1"]["set"]) == {"tuning_forget"} and set(found["npo"]["set"]) == {
+        "forget"
+    }
+    counts = {name: frame["n"].iloc[0] for name, frame in found.items()}
+    part = sum(in_part(name, **PART) for name in index["record_id"][2:])
+    assert counts == {"npo": 98 - part, "npo-trial1": part, "base-tuning": part}
+
+
+def test_a_trial_that_ruins_its_model_goes_on_as_it_was_and_other_errors_end_it():
+    run, told = SimpleNamespace(model="ruined", load=lambda: "as it was"), {}
+
+    def raising(what: str):
+        def change(run, settings):
+            raise UserError(Problem(what, "training"))
+
+        return unlearn_tuned.forgiving(SimpleNamespace(change=change), told)
+
+    with pytest.raises(Unchanged, match="not finite"):
+        raising("the loss is not finite at update 3")(run, None)
+    assert run.model == "as it was" and told == {"ruined": "the loss is not finite at update 3"}
+    with pytest.raises(UserError, match="the budget is spent"):
+        raising("the budget is spent")(run, None)
+
+
+def test_auxiliaries_that_leave_nothing_are_named():
+    given = {"method": "kga", "state": "r1", "budget": 100, "auxiliaries": ["forget", "extra"]}
+    unlearn_tuned.check_budget(99, given)
+    with pytest.raises(UserError, match=r"cost more(.*\n)*.*100 tokens for forget, extra"):
+        unlearn_tuned.check_budget(100, given)
 
 
 # --- what is told ---------------------------------------------------------------------------------
