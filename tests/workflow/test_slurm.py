@@ -192,13 +192,15 @@ def test_a_job_that_is_cancelled_is_tried_again(start, cluster, whole, clone):
 @pytest.mark.slow
 def test_a_job_that_ran_out_of_memory_gets_more(run, whole, clone):
     """Killed by Slurm at first, with the reason told. What the command line asks for may grow by
-    attempt as what the rule asks for does."""
+    attempt as what the rule asks for does: memory and time."""
     one = LEARNT.format(shard=1) + "/model.safetensors"
-    status, jobs = run(clone, one, "--set-resources", "train:mem_mb=300 + 2000 * (attempt - 1)")
+    grown = ("train:mem_mb=300 + 2000 * (attempt - 1)", "train:runtime=60 * attempt")
+    status, jobs = run(clone, one, "--set-resources", *grown)
     assert status == 0, clone.output
     assert [(job["JobState"], job["MinMemoryNode"]) for job in jobs][-1] == ("COMPLETED", "2300M")
     assert jobs[0]["JobState"] in ("FAILED", "OUT_OF_MEMORY")
     assert jobs[0]["MinMemoryNode"] == "300M"
+    assert [job["TimeLimit"] for job in jobs][:2] == ["01:00:00", "02:00:00"]
     assert re.search(r"Failed: .*SLURM status is: '(FAILED|OUT_OF_MEMORY)'", clone.output)
     assert kept(clone)[one] == whole.files[one]
 
