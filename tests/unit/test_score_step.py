@@ -93,7 +93,10 @@ def test_candidates_stand_below_the_records_and_only_own_texts_are_compared(run,
         ASKED.append((model, batch_size, reference, own))
         return {}
 
-    def written(model, tokenizer, examples, texts, chosen, ngram, batch_size, words):
+    def written(
+        model, tokenizer, examples, texts, chosen, ngram, batch_size, words, others, reference
+    ):
+        assert others == [""] * 6 and reference is not None, "perturbed is no paraphrase"
         ASKED.append((texts, chosen, ngram, batch_size, words))
         return {"told": [tokenizer] * len(examples)}
 

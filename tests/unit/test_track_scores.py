@@ -133,9 +133,19 @@ def test_secrets_are_sought_with_as_many_beams_and_samples_as_were_asked_for(mon
     found = causal_score.score(*given, rows, settings)
     assert found == {"rouge_l": 1.0, "beam_extracted": 1.0}
     assert asked.pop("secrets") == ({"r": [1, 2]}, 2, 9)
-    assert asked.pop("written") == (["a", "b", "c"], [0, 1], 4, 5, "all")
+    written_of = ["a", "b", "c"], [0, 1], 4, 5, "all", ["", "", ""], None
+    assert asked.pop("written") == written_of
     found = causal_score.score(*given, rows.iloc[:2], settings | {"written": 0})
-    assert found == {"rouge_l": 1.0} and asked == {"written": (["a", "b"], [], 4, 5, "all")}
+    assert found == {"rouge_l": 1.0}
+    assert asked == {"written": (["a", "b"], [], 4, 5, "all", ["", ""], None)}
+
+
+def test_each_text_has_its_records_answer_in_other_words_beside_it():
+    rows = pd.DataFrame({
+        "record_id": ["q", "r", "q", "q"], "kind": ["", "", "paraphrase", "perturbed"],
+        "completion": ["a", "b", "c", "d"],
+    })  # fmt: skip
+    assert causal_score.in_other_words(rows) == ["c", "", "c", "c"]
 
 
 def test_all_models_draw_the_same_numbers_and_records_others(monkeypatch):
