@@ -62,7 +62,8 @@ def test_neither_a_model_nor_its_reference_drops_anything_while_it_is_scored():
     found = causal_score.compared_scores(noisy(), examples, 2, noisy(), [0, 2])
     still = causal_score.compared_scores(noisy().eval(), examples, 2)
     np.testing.assert_array_equal(np.concatenate(found["logp"]), np.concatenate(still["logp"]))
-    assert all((found[name][[0, 2]] == 0).all() for name in DIVERGENCES)
+    for name in DIVERGENCES:  # 0 but for rounding, which differs between processors
+        np.testing.assert_allclose(found[name][[0, 2]], 0, atol=1e-6)
     assert [len(values) for values in found["logp"]] == [4, 2, 3]
 
 
