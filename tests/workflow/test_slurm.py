@@ -38,10 +38,9 @@ TWO = SMALL | {
 ONE_AT_A_TIME = ("--set-resources", "train:mem_mb=3000")
 LEARNT = "results/tiny/seed1/teachers/2x1/{shard}/1/r0"
 CAUSAL = deepcopy(studies.CAUSAL) | {
-    "requests": "latest",
     "sharding": ["1x1"],
     "training": studies.CAUSAL["training"] | {"epochs": 2},
-    "methods": ["base", "gradient_ascent"],
+    "methods": ["base", "oracle", "gradient_ascent"],
     "options": {},
     "figures": {"formats": ["png"], "dpi": 40},
 }
