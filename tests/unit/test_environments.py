@@ -29,6 +29,7 @@ UNCALLED = {
     "rouge-score": {"palimpsest.metrics.extraction"},
     "regex": {"palimpsest.data.groups", "palimpsest.data.words"},
     "huggingface_hub": {"palimpsest.models.start"},
+    "jinja2": {"palimpsest.data.prompts"},
     "snakemake": {"palimpsest.audit.arguments"},
 }
 

@@ -89,6 +89,10 @@ def test_measure_by_hand_of_what_is_not_fitted(tmp_path):
         ("group_accuracy", "age=old"): 4 / 5, ("group_accuracy", "age=young"): 1 / 3,
         ("equalized_odds_max", "age"): 2 / 3, ("equalized_odds_mean", "age"): 7 / 12,
         ("demographic_parity", "age"): 1 / 15, ("worst_group_accuracy", "age"): 1 / 3,
+        ("equal_opportunity", "city"): 2 / 3, ("equal_opportunity_ratio", "city"): 1 / 3,
+        ("equalized_odds_ratio", "city"): 0, ("demographic_parity_ratio", "city"): 3 / 10,
+        ("equal_opportunity", "age"): 2 / 3, ("equal_opportunity_ratio", "age"): 0,
+        ("equalized_odds_ratio", "age"): 0, ("demographic_parity_ratio", "age"): 5 / 6,
     }  # fmt: skip
     assert rows["value"].to_dict() == pytest.approx(wanted, abs=1e-12)
     for city, positives, negatives in (("p", 3, 2), ("q", 1, 2)):

@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 from argparse import Namespace
+from collections import Counter
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -546,10 +547,13 @@ def test_membership_is_drawn_where_nothing_was_measured_before_the_request(tmp_p
 
 
 def test_methods_are_told_apart_in_colour_and_in_grey():
-    """In grey by marker and filling; in colour, too: there are fewer colours than methods."""
+    """In grey by marker and filling; in colour, too: there are fewer colours than methods, so they
+    are shared evenly."""
     looks = [common.look(name) for name in METHODS]
     assert len({(look.marker, look.filled) for look in looks}) == len(looks)
-    assert len({look.colour + look.face for look in looks}) >= 0.7 * len(looks)
+    colours = Counter(common.look(name).colour for name in METHODS if name not in common.LOOKS)
+    assert set(colours) == set(common.COLOURS)
+    assert max(colours.values()) - min(colours.values()) <= 1
     assert all(
         look.filled == METHODS[name].fitted for name, look in zip(METHODS, looks, strict=True)
     )

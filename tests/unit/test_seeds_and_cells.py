@@ -69,6 +69,7 @@ def test_the_step_takes_the_level_of_the_study(tmp_path):
                 settings=told | level,
                 metrics=[tmp_path / "in"],
                 evidence=[],
+                choices=[],
                 described=None,
                 **files,
             )
@@ -90,7 +91,14 @@ def test_the_csv_of_the_table_has_nine_digits_and_others_as_many_as_are_asked_fo
     files["data"] = tmp_path / "records.json"
     files["data"].write_text("{}")
     tabulate.run(
-        Namespace(settings=told, metrics=[tmp_path / "in"], evidence=[], described=None, **files)
+        Namespace(
+            settings=told,
+            metrics=[tmp_path / "in"],
+            evidence=[],
+            choices=[],
+            described=None,
+            **files,
+        )
     )
     assert (tmp_path / "csv").read_text().count(",0.333333333,") == 2
 

@@ -49,6 +49,7 @@ def tabulate_into(folder, frames, dropped=()):
             | {"metrics": DESCRIBED, "methods": SHOWN, "summary": of_classifiers.__name__},
             metrics=files,
             evidence=[],
+            choices=[],
             data=data,
             described=None,
             **names,

@@ -136,5 +136,5 @@ def _said_of(name: str) -> list[str]:
     source = Path(__file__).parents[1] / "steps" / f"{name}.py"
     said = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8")))
     return textwrap.wrap(
-        " ".join(said.split()), 96, initial_indent=f"{name:<13}", subsequent_indent=" " * 13
+        " ".join(said.split()), 96, initial_indent=f"{name:<14}", subsequent_indent=" " * 14
     )

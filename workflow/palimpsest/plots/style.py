@@ -39,7 +39,10 @@ PURPLE = "#CC79A7"
 GREY, VIOLET, BROWN = "#767676", "#5E3C99", "#7F4F24"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-FURTHER = ("p", "h", "d", (4, 1, 0), (6, 1, 0), "8", (3, 1, 0), "H", (8, 1, 0))
+FURTHER = (
+    "p", "h", "d", (4, 1, 0), (6, 1, 0), "8", (3, 1, 0), "H", (8, 1, 0),
+    "+", "x", "1", "2", "3", "4", (3, 1, 180), (4, 1, 45), (10, 1, 0), (5, 0, 180),
+)  # fmt: skip
 WIDE = 3  # panels a row
 # width that points at the same tick share, and largest distance between them
 NUDGE, STEP = 0.6, 0.08
