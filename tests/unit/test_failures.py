@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from palimpsest.engine.failures import endings, of_the_user, reason
+from palimpsest.engine.failures import endings, of_the_user, reason, took_part
 from palimpsest.errors import Problem, UserError, problem_of_system
 
 SAID = """Error in rule train:
@@ -39,6 +39,14 @@ def test_or_with_its_last_lines(tmp_path):
     log = write(tmp_path / "snakemake.log", SAID.format(one=one, two="none.log"))
     assert endings([log]) == {(one,): "\n".join(map(str, range(10, 30)))}
     assert endings([]) == {}
+
+
+def test_who_did_its_work_in_a_group_that_failed_says_nothing(tmp_path):
+    end = "INFO slice took 1.20 s, 1.00 s of them of the processor, and at most 90 MB\n"
+    one, two = write(tmp_path / "one.log", end), write(tmp_path / "two.log", "killed")
+    log = write(tmp_path / "snakemake.log", SAID.format(one=one, two=two))
+    assert endings([log]) == {(two,): "killed"}
+    assert not took_part([one, "none.log"]) and took_part([one, two])
 
 
 def test_jobs_with_several_logs_are_matched(tmp_path):

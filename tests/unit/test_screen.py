@@ -54,7 +54,7 @@ class Run:
 
     def fails(self, number: int, rule: str, why: str | None = None, **aux) -> None:
         told = {"jobid": number, "rule_name": rule, "rule_msg": why, "log": ["a.log"], "aux": aux}
-        self.says(f"Error in rule {rule}", "job_error", logging.ERROR, **told)
+        self.says(f"Error in rule {rule}", "job_error", logging.ERROR, indent=False, **told)
 
     @property
     def shown(self) -> list[str]:
@@ -115,6 +115,18 @@ def test_a_job_that_failed_is_named_with_its_log_and_without_its_command():
     run.starts(1, "train", "Training base of demo")  # Snakemake tries again
     assert "  0/2  " in run.shown[-1] and run.screen.pace.total == 2
     run.screen.close()
+
+
+def test_of_a_group_those_jobs_are_told_of_that_failed(tmp_path):
+    """Snakemake tells of all of them; some were done before, others had not begun."""
+    run, done, failed = Run(), tmp_path / "done.log", tmp_path / "failed.log"
+    done.write_text("INFO slice took 1.20 s, 1.00 s of them of the processor, and at most 90 MB\n")
+    failed.write_text("INFO update 3 of 9\n")
+    run.says("Error in group data", "group_error", logging.ERROR, aux_logs=[])
+    for rule, log in (("slice", done), ("train", failed), ("score", tmp_path / "none.log")):
+        told = {"jobid": 1, "rule_name": rule, "rule_msg": None, "log": [str(log)], "aux": {}}
+        run.says(f"Error in rule {rule}", "job_error", logging.ERROR, indent=True, **told)
+    assert run.shown == [f"Failed: rule train; log {failed}"]
 
 
 def test_another_exception_is_shown_whole():

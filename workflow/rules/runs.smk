@@ -256,6 +256,19 @@ def retry_what_may_end_otherwise():
     workflow.scheduler._handle_error = handle_error
 
 
+def tell_why_groups_fail():
+    """Snakemake drops what its executor says of a group that failed (9.27, GroupJob.log_error)."""
+    executor = workflow.scheduler._executor
+    tell = executor.print_job_error
+
+    def print_job_error(info, msg=None, **further):
+        if info.job.is_group() and (why := failures.reason(msg)):
+            logger.error(f"Failed: a group of {len(info.job.jobs)} jobs; {why}")
+        tell(info, msg, **further)
+
+    executor.print_job_error = print_job_error
+
+
 def start_warm():
     """On this machine steps are started from a process that has imported the packages already; it
     ends with this one."""

@@ -9,6 +9,8 @@ from pathlib import Path
 MOST_LINES = 20
 LOG = re.compile(r"^\s+log: (.+) \(check log file", flags=re.MULTILINE)
 PROBLEM = re.compile(r"palimpsest \w+: \d+ problems? found")
+# how the log of a step ends that did its work (cli.py)
+DONE = re.compile(r" took \S+ s, \S+ s of them of the processor, and at most \d+ MB\s*$")
 # Problems of this attempt alone, as errors.problem_of_system tells them: another one, with more
 # memory or on another node, may do.
 OF_SYSTEM = ("there is not enough memory", "the system refused")
@@ -25,13 +27,14 @@ PHRASES = re.compile(
 
 def endings(logs: Iterable[str]) -> dict[tuple[str, ...], str]:
     """Logs of failed jobs, which Snakemake's own logs name, -> how they end: the last problems that
-    a step reported, or else the last lines. Jobs with the same ending share an entry."""
+    a step reported, or else the last lines. Jobs with the same ending share an entry. Jobs of a
+    group count as failed when one of them has; those that did their work have nothing to say."""
     text = "\n".join(_read(path) for path in logs)
     said: dict[str, list[str]] = {}
     named = (path for some in LOG.findall(text) for path in some.split(", "))
     for path in dict.fromkeys(named):
         ending = _ending(path)
-        if ending:
+        if ending and not DONE.search(ending):
             said.setdefault(ending, []).append(path)
     return {tuple(paths): ending for ending, paths in said.items()}
 
@@ -46,6 +49,12 @@ def _ending(path: str) -> str:
     lines = text.split("\n")
     heads = [number for number, line in enumerate(lines) if PROBLEM.match(line)]
     return "\n".join(lines[heads[-1] if heads else -MOST_LINES :])
+
+
+def took_part(logs: Iterable[str]) -> bool:
+    """Whether a job of a group that failed, by its logs, had begun and not done its work."""
+    found = [_read(path) for path in logs if Path(path).is_file()]
+    return any(not DONE.search(text) for text in found)
 
 
 def of_the_user(logs: Iterable[str], since: float) -> bool:

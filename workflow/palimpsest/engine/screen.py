@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from palimpsest.engine.failures import reason
+from palimpsest.engine.failures import reason, took_part
 
 SILENCE, LONGEST_SILENCE = 30.0, 300.0  # seconds without a line, after which one tells of long jobs
 MOST_RULES = 6  # of which it is told how many jobs they have
@@ -224,6 +224,8 @@ class Screen(logging.Handler):
         if self.settings.show_failed_logs:
             self.own.handle(record)
             return
+        if record.indent and not took_part(record.log):
+            return  # of a group, in which another job failed
         what = f"{job.message} (rule {record.rule_name})" if job else f"rule {record.rule_name}"
         further = [f"{name} {value}" for name, value in record.aux.items()]
         logs = [f"log {', '.join(record.log)}"] if record.log else []
@@ -231,7 +233,7 @@ class Screen(logging.Handler):
         self._say_error(f"Failed: {'; '.join([what, *why, *logs, *further])}")
 
     def _group_error(self, record) -> None:
-        """Each of its jobs is told of besides."""
+        """Those of its jobs that failed are told of besides."""
         if self.settings.show_failed_logs:
             self.own.handle(record)
         elif record.aux_logs:
