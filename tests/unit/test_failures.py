@@ -53,7 +53,7 @@ def test_jobs_with_several_logs_are_matched(tmp_path):
     """On Slurm, with its own, of which those lines count that say why it ended the job."""
     own = write(tmp_path / "own.log", "step 1/9")
     (tmp_path / "slurm_logs").mkdir()
-    killed = "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0."
+    killed = "slurmstepd-n7: error: Detected 1 oom_kill event in StepId=7.0."
     text = (
         f"Building DAG of jobs...\n{killed}\nsrun: error: node: task 0: Out Of Memory\n{killed}\n"
     )

@@ -163,7 +163,7 @@ def test_a_study_of_each_track_gives_the_bytes_of_one_machine(track, run, whole,
     """Reports of data hold the dates of the sources, so both have the very same."""
     local = whole
     if track == "causal":
-        local = Clone.make(tmp_path / "local", forget="r1 author03", **CAUSAL)
+        local = Clone.make(tmp_path / "local", forget="r1 p0003", **CAUSAL)
         assert local.snakemake() == 0, local.output
     clone = local.copy(tmp_path / "clone")
     for name in ("results", ".snakemake"):

@@ -15,7 +15,7 @@ DONE = re.compile(r" took \S+ s, \S+ s of them of the processor, and at most \d+
 # memory or on another node, may do.
 OF_SYSTEM = ("there is not enough memory", "the system refused")
 # Slurm's log of a job repeats what Snakemake says in it; why Slurm ended the job is in these lines.
-OF_SLURM = re.compile(r"^slurmstepd: error: .*$", flags=re.MULTILINE)
+OF_SLURM = re.compile(r"^slurmstepd\S*: error: .*$", flags=re.MULTILINE)
 SLURM_LOGS = "/slurm_logs/"
 # What executors add to the reason why a job failed.
 PHRASES = re.compile(
