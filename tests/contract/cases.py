@@ -290,7 +290,7 @@ CASES = {
                     "retain": "kl",
                     "retain_weight": 3.0,
                 },
-                lambda run: -2 * mean_of_means(run) + 0.5 * mismatches(run) + kept(run),
+                lambda run: -2 * mean_of_means(run) + 0.5 * mismatches(run) + 3 * kept(run),
             ),
         ),
     ),

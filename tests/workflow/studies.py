@@ -9,6 +9,7 @@ from palimpsest.methods.registry import METHODS
 # Their losses are tested in tests/contract; as jobs they are like others, and test_cold runs each.
 LIKE_OTHERS = (
     "llmu", "dpo", "idk_dpo", "undial", "wga", "satimp", "rmu", "bad_teaching", "gru",
+    "harry_potter", "selective", "quark",
 )  # fmt: skip
 UNLEARNING = {  # of classifiers those alone that need no teachers
     "classification": [

@@ -145,7 +145,7 @@ METHODS: dict[str, Method] = {
     "selective": _method(
         "selective", "model", "selective forgetting", tracks=("causal",), unseen=True
     ),
-    "quark": _method("quark", "model", "Quark", tracks=("causal",)),
+    "quark": _method("quark", "model", "Quark", tracks=("causal",), phases=("learn",)),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 
