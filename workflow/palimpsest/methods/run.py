@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from palimpsest.methods.contract import Retaining
     from palimpsest.methods.watch import Watch
+    from palimpsest.training.loop import Watch as Looks
 
 SUMMED = ("tokens", "examples", "seconds", "steps")
 
@@ -117,7 +118,7 @@ class Run:
         if phase in self.phases:
             raise ValueError(f"the phase {phase!r} was trained already")
         main = phase == "train"
-        watch = self.watch.of(objective) if self.watch and main else None
+        watch = self.watching(objective, main)
         with self._spending(f"phase {phase}"):
             _, self.phases[phase] = train(
                 self.model if model is None else model,
@@ -134,6 +135,10 @@ class Run:
             )
         self._note(self.phases[phase]["watched"])
 
+    def watching(self, objective: Objective, main: bool) -> Looks | None:
+        """What the loop calls before the first update and after each epoch, if anything."""
+        return self.watch.of(objective) if self.watch and main else None
+
     def look(self) -> None:
         """Record the watched numbers of the model as it is now: after a change that is no
         training."""
@@ -142,6 +147,7 @@ class Run:
 
     def _note(self, watched: list[dict]) -> None:
         """Add what was watched to what was before: its update 0 is the next one here."""
+        watched = [one for one in watched if len(one) > 1]  # not only that it was looked at
         first = self.watched[-1]["update"] + 1 if self.watched else 0
         self.watched += [one | {"update": first + one["update"]} for one in watched]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 from palimpsest.methods.run import Run
@@ -17,6 +18,7 @@ class Within(Run):
 
     budget: float = 0.0
     planned: tuple[str, ...] = ("train",)
+    exhausted: Callable[[list[dict]], bool] = lambda watched: False
 
     @classmethod
     def of(cls, run: Run, budget: float, planned: tuple[str, ...]) -> Within:
@@ -35,13 +37,20 @@ class Within(Run):
         bounded, epochs = within(objective, tokens, size, names)
         before, own = self.left, objective.stops or (lambda watched: False)
 
-        def stops(watched: list[dict]) -> bool:
-            """Also where sampling, of which nothing is known beforehand, leaves nothing."""
+        def exhausted(watched: list[dict]) -> bool:
+            """Whether sampling, of which nothing is known beforehand, leaves nothing."""
             sampled, done = before - self.left, (len(watched) - 1) / epochs
-            return (sampled > 0 and sampled + done * tokens >= tokens) or own(watched)
+            return sampled > 0 and sampled + done * tokens >= tokens
 
-        bounded, training = replace(bounded, stops=stops), replace(training, epochs=epochs)
+        self.exhausted = exhausted
+        bounded = replace(bounded, stops=lambda watched: exhausted(watched) or own(watched))
+        training = replace(training, epochs=epochs)
         super().train(bounded, training, phase, **further)
+
+    def watching(self, objective: Objective, main: bool):
+        """What samples ends in time where nothing is watched, too."""
+        watched = super().watching(objective, main)
+        return watched or (lambda model, earlier: ({}, self.exhausted([*earlier, {}])))
 
     @property
     def left(self) -> float:
