@@ -7,6 +7,7 @@ import torch
 from tiny import run_of
 
 from palimpsest.methods import gru
+from palimpsest.methods.within import Within
 from palimpsest.training import loop
 from palimpsest.training.settings import Computing
 
@@ -59,6 +60,30 @@ def test_a_kill_right_after_a_state_was_saved_loses_no_average(newest, tmp_path,
         gru.METHOD.change(run_of("classification", tmp_path / "killed", saving), settings)
     monkeypatch.undo()
     run = run_of("classification", tmp_path / "killed", saving)
+    gru.METHOD.change(run, settings)
+    assert all(map(torch.equal, run.model.parameters(), whole.model.parameters()))
+
+
+def test_a_budget_gives_epochs_another_length(tmp_path, monkeypatch):
+    """The average is kept at the end of those, so that a kill loses none."""
+    settings = gru.Settings(newest=0.3, batch_size=3, learning_rate=1e-2, dropout=False)
+    saving = Computing(checkpoint_seconds=0.0)
+
+    def within(name: str) -> Within:
+        return Within.of(run_of("causal", tmp_path / name, saving), 700, ("train",))
+
+    whole, original = within("whole"), loop.save_state
+    gru.METHOD.change(whole, settings)
+
+    def saved(*arguments):
+        original(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "save_state", saved)
+    with pytest.raises(KeyboardInterrupt):
+        gru.METHOD.change(within("killed"), settings)
+    monkeypatch.undo()
+    run = within("killed")
     gru.METHOD.change(run, settings)
     assert all(map(torch.equal, run.model.parameters(), whole.model.parameters()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from stepping import call
 
+from palimpsest.attacks.prefix import moved
 from palimpsest.data.storage import read_parquet, records_digest, write_parquet
 from palimpsest.files import read_json
 
@@ -25,3 +26,10 @@ def test_a_set_is_written_with_its_digest(tmp_path):
     ]
     report = read_json(tmp_path / "out.json")
     assert report == {"digest": records_digest(found), "records": 1}
+
+
+def test_spans_move_with_what_is_left_of_an_answer():
+    """Of 'By the Old Harbour Street' the first 11 characters are gone, 'By the Old ': of the street
+    'Harbour Street' is left, of what lies before nothing."""
+    assert moved("[[7, 25]]", 11) == "[[0, 14]]" and moved("[[0, 2], [7, 10]]", 11) == "[]"
+    assert moved("", 11) == "[]"

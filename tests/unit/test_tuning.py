@@ -89,6 +89,37 @@ def test_a_range_that_cannot_be_drawn_from_says_why(ranges, said):
     assert all(one in str(told.value) for one in said), str(told.value)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"methods": ["base", "oracle", "npo", "npo-trial1"]},
+        {"methods": ["base", "oracle", "npo", "npo-tuning"]},
+        {"attacks": {"relearn-tuning": {}}},
+    ],
+)
+def test_names_of_trials_are_nobody_elses(changes):
+    """Also in studies that do not tune: numbers of one model would stand for another's."""
+    study = PEOPLE | {"options": {}, "attacks": {}} | changes
+    with pytest.raises(UserError, match="trials are called so"):
+        check_study(copy.deepcopy(study), "study.yaml")
+
+
+def test_spans_that_no_column_marks_are_in_no_range():
+    ranges = {"selective": {"spans": ["online", "offline"]}}
+    with pytest.raises(UserError, match="the data mark no spans"):
+        checked(TUNING | {"ranges": ranges}, methods=["base", "oracle", "selective"])
+
+
+def test_the_target_data_has_what_is_asked_in_other_words(tmp_path, monkeypatch):
+    """Of the whole sets: those of trials are asked as they are."""
+    monkeypatch.chdir(tmp_path)
+    Path("ledger.tsv").write_text("request\towners\nr1\tp0002\n")
+    study = Study(checked(TUNING, ledger="ledger.tsv", attacks={"paraphrase": {}}))
+    asked = [one for one in targets.data_files(study) if "/paraphrase/" in one]
+    names = [*study.track.sets, "forget-r1"]
+    assert [Path(one).stem for one in asked] == sorted(names)
+
+
 def test_all_that_is_wrong_is_said_at_once():
     rule = {"forgetting": "probabilty", "utility": "perplexity"}
     grid = {"design": "grid", "ranges": {"npo": {"beta": [0.1, 0.2, 0.3]}, "kga": {"alpha": RATE}}}

@@ -10,11 +10,13 @@ Words are what white space parts. A record whose answer is a single word is left
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palimpsest.attacks.contract import Asked, PromptAttack
+from palimpsest.data.spans import SPANS, read_spans
 from palimpsest.training.settings import Share
 
 if TYPE_CHECKING:
@@ -47,7 +49,19 @@ def reword(records: DataFrame, settings: Settings, asked: Asked) -> DataFrame:
     heads = [before.replace("{prompt}", one) if one else "" for one in records["prompt"][kept]]
     firsts, rests = zip(*filter(None, parts), strict=True) if any(kept) else ((), ())
     prompts = [head + first for head, first in zip(heads, firsts, strict=True)]
-    return records[kept].assign(prompt=prompts, completion=list(rests))
+    asked_for = records[kept].assign(prompt=prompts, completion=list(rests))
+    if SPANS in records:
+        gone = records["completion"][kept].str.len() - asked_for["completion"].str.len()
+        cells = zip(asked_for[SPANS], gone, strict=True)
+        asked_for[SPANS] = [moved(cell, left_out) for cell, left_out in cells]
+    return asked_for
+
+
+def moved(cell: str, left_out: int) -> str:
+    """Spans of a text of which the first ``left_out`` characters are gone: as far as they lie in
+    the rest."""
+    spans = [(max(start - left_out, 0), end - left_out) for start, end in read_spans(cell)]
+    return json.dumps([span for span in spans if span[1] > 0])
 
 
 ATTACK = PromptAttack(Settings, reword, template=lambda settings, template: JOINED, answers=False)

@@ -83,6 +83,9 @@ class Rectifying:
             self.average = self.kept(epoch)
         return {}
 
+    def pace(self, updates: int) -> None:
+        self.per_epoch = updates
+
     def kept(self, epoch: int) -> Gradients:
         return self.run.kept(f"average before epoch {epoch}", lambda: self.average)
 
@@ -102,6 +105,7 @@ def objective(run: Run, settings: Settings) -> Objective:
         {"forget": 1.0, "retain": 0.0},
         direction=way.direction if keeps else lambda found: rectified(**found),
         refresh=way.begin if keeps else None,
+        paced=way.pace,
     )
 
 

@@ -241,8 +241,12 @@ def _span_checks(study: dict, where: str) -> Iterator[Problem]:
     """A method may ask for spans that the data mark."""
     if SPANS in study["data"].get("columns", {}):
         return
+    ranges = study.get("tuning", {}).get("ranges", {})
     for name in study["methods"]:
-        if options_of(name, study["options"]).get("spans") == "offline":
+        given = [options_of(name, study["options"]).get("spans")]
+        tried = ranges.get(name, {}).get("spans")
+        given += tried if isinstance(tried, list) else []
+        if "offline" in given:
             what, place = "the data mark no spans", f"{where}, options.{name}.spans"
             remedy = "map the column that has them, by `data.columns.spans`, or choose online"
             yield Problem(what, place, "offline", "online", remedy)

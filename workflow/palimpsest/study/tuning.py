@@ -35,6 +35,11 @@ def trial_options(study: dict) -> dict[str, dict]:
 
 
 def tuning_checks(study: dict, where: str) -> Iterator[Problem]:
+    for section in ("methods", "options", "attacks"):
+        taken = [name for name in study[section] if is_reserved(name)]
+        if taken:
+            what, remedy = "trials are called so", "call the variant otherwise"
+            yield Problem(what, f"{where}, {section}", ", ".join(taken), remedy=remedy)
     if "tuning" not in study:
         return
     tuning, place = study["tuning"], f"{where}, tuning"
@@ -44,11 +49,6 @@ def tuning_checks(study: dict, where: str) -> Iterator[Problem]:
         allowed = "track causal, requests: all"
         yield Problem(what, place, found, allowed, "leave `tuning` out")
         return
-    for section in ("methods", "options"):
-        taken = [name for name in study[section] if is_reserved(name)]
-        if taken:
-            what, remedy = "trials are called so", "call the variant otherwise"
-            yield Problem(what, f"{where}, {section}", ", ".join(taken), remedy=remedy)
     tunable = [name for name in study["methods"] if _tunable(name)]
     for method, ranges in tuning["ranges"].items():
         at = f"{place}.ranges.{method}"

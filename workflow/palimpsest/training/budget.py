@@ -58,6 +58,8 @@ def within(
     counts = range(max(usual // 2, 1), min(usual, updates) + 1)
     epochs = max(counts, key=lambda count: (updates // count * count, -abs(count - usual)))
     given = {one.name: getattr(objective, one.name) for one in fields(Objective)}
+    if objective.paced:
+        objective.paced(updates // epochs)
     return Measured(**given, per_epoch=updates // epochs), epochs
 
 

@@ -56,7 +56,8 @@ class Objective:
     watched(model, what was watched before) gives numbers by name, before the first update and after
     each epoch. stops(all that was watched) says whether to end there. ``confirmed`` gives further
     numbers, which are slow to compute: before the first update, and where ``stops`` holds without
-    them; it is then asked again with them.
+    them; it is then asked again with them. paced(updates) is told how many an epoch has, where a
+    budget gives it others than its examples do.
     """
 
     parts: dict[str, Part]
@@ -67,6 +68,7 @@ class Objective:
     watched: Callable[[torch.nn.Module, list[dict]], dict[str, float]] | None = None
     confirmed: Callable[[torch.nn.Module], dict[str, float]] | None = None
     stops: Callable[[list[dict]], bool] | None = None
+    paced: Callable[[int], None] | None = None
 
     @property
     def first(self) -> Part:

@@ -100,14 +100,13 @@ def data_files(study: Study) -> list[str]:
         requests = study.plan.names[study.plan.order[study.plan.purged] + 1 :]
         scored += [f"forget-{name}" for name in requests]
     of_methods = (method_digests(study, method, state) for method, state in unlearned(study))
-    scored += [paths.ASIDE_NAME.format(set=name) for name in scored] if study.tuning else []
-    files = {study.path(paths.INDEX), *(study.path(paths.SET_DIGEST, set=name) for name in scored)}
     attacked_in = [state for state in study.plan.states if attacked(study, state)]
     of_attacks = {study.path(paths.EXTRA_DIGEST, state=state) for state in attacked_in}
     attacks = study.config["attacks"] if attacked_in else {}
-    reworded = [asked_sets(study, one, "json") for one in attacks]
-    files |= {template.format(set=name) for template in reworded for name in scored}
-    return sorted(files.union(_slice_digests(study), of_attacks, *of_methods))
+    asked = [asked_sets(study, one, "json").format(set=name) for one in attacks for name in scored]
+    scored += [paths.ASIDE_NAME.format(set=name) for name in scored] if study.tuning else []
+    files = {study.path(paths.INDEX), *(study.path(paths.SET_DIGEST, set=name) for name in scored)}
+    return sorted(files.union(asked, _slice_digests(study), of_attacks, *of_methods))
 
 
 def _slice_digests(study: Study) -> set[str]:
