@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from palimpsest.engine import provenance
+from palimpsest.tracks import TRACKS, module_of
 
 
 def forget() -> None:
@@ -235,3 +236,21 @@ def test_of_a_module_that_settings_name_its_entries_count(package, module):
 def test_a_module_of_no_kind_counts_whole(package):
     before = package("train", "palimpsest.errors")
     assert package("train", "palimpsest.errors", errors=lambda text: text + ONE) != before
+
+
+@pytest.mark.parametrize(
+    ("step", "module", "taken"),
+    [
+        *(
+            ("tabulate", module_of(track, "summary"), (module_of(track, "findings"), "findings"))
+            for track in TRACKS
+        ),
+        (
+            "score",
+            module_of("causal", "score_spans"),
+            (module_of("causal", "score_spans"), "score"),
+        ),
+    ],
+)
+def test_what_a_step_takes_of_a_module_that_is_named_counts(step, module, taken):
+    assert taken in provenance.reached(f"palimpsest.steps.{step}", module)

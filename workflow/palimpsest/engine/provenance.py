@@ -38,9 +38,9 @@ ENTRIES = {
     r"data\.\w+": ("lexicon",),
     r"plots\.\w+": ("select", "draw", "told"),
     r"tracks\.\w+\.model": ("make", "load", "encode", "predict", "subset", "GENERATES"),
-    r"tracks\.\w+\.score": ("texts", "KEPT", "score"),
+    r"tracks\.\w+\.score(?:_\w+)?": ("texts", "KEPT", "score"),
     r"tracks\.\w+\.memory": ("memory", "extractable", "MEMORIZATION_METRICS"),
-    r"tracks\.\w+\.summary": ("SCOPE", "ATTACKED", "sections"),
+    r"tracks\.\w+\.summary": ("SCOPE", "ATTACKED", "findings", "sections"),
     r"tracks\.\w+\.\w+": ("measure",),
 }
 # Names that stand for any name of a module.
