@@ -81,6 +81,8 @@ def trained(tmp_path):
         }
         call(
             "train",
+            "--code",
+            "c",
             "--slice",
             *slices,
             *options,

@@ -41,10 +41,14 @@ def fingerprint(tmp_path, monkeypatch):
     def fingerprint(model="m", frames=FRAMES, code="c", models=None, others=None, **given) -> str:
         write_json(tmp_path / model / "training.json", {})
         args = Namespace(
-            settings=GIVEN | given, model=tmp_path / model, output=tmp_path, checkpoint_seconds=1.0
+            settings=GIVEN | given,
+            model=tmp_path / model,
+            output=tmp_path,
+            code=code,
+            checkpoint_seconds=1.0,
         )
         told = {name: frame(names) for name, names in frames.items()}
-        return prepare.prepare(args, told, ("s",), code, models, others).fingerprint
+        return prepare.prepare(args, told, ("s",), models, others).fingerprint
 
     return fingerprint
 

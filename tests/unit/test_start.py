@@ -547,7 +547,8 @@ def train_from(model: dict, output: Path, *arguments, checkpoint: str = "base") 
     write_parquet(frame, Path("slice.parquet"))
     write_json(Path("slice.json"), {"digest": records_digest(frame)})
     settings = WANTS["train"](study).settings(job)
-    call("train", "--slice", "slice.parquet", "--output", output, *arguments, **settings)
+    given = ("--code", "c", "--slice", "slice.parquet", "--output", output)
+    call("train", *given, *arguments, **settings)
     return read_reports(output)
 
 

@@ -22,6 +22,7 @@ from palimpsest.models.folder import check_model
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import seed_of
+from palimpsest.training import resume
 from palimpsest.training.examples import Examples
 from palimpsest.training.report import installed_versions, write_reports
 from palimpsest.training.settings import Computing
@@ -38,12 +39,7 @@ def add_arguments(parser) -> None:
         parser.add_argument(
             f"--{name}", type=Path, nargs="+", required=True, help=f"records {what}"
         )
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=Computing.checkpoint_seconds,
-        help="how often the state is saved, to resume from",
-    )
+    resume.add_arguments(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
@@ -63,7 +59,6 @@ def prepare(
     args,
     frames: Mapping[str, pd.DataFrame],
     names: tuple,
-    code: str,
     models: Mapping[str, Path] | None = None,
     others: Mapping[str, str] | None = None,
 ) -> Run:
@@ -71,7 +66,7 @@ def prepare(
     the study's `model`, `ngram`, `threads`, `gpus`, `precision`.
 
     frames: records by set; models: folders of further models, by name; others: digests of whatever
-    else the result depends on. names seed every draw; code is the digest of the step's code.
+    else the result depends on. names seed every draw.
     """
     given, models = args.settings, models or {}
     track, memory = (importlib.import_module(given[name]) for name in ("track", "memory"))
@@ -100,7 +95,7 @@ def prepare(
         load=lambda: load(args.model),
         folder=args.output,
         previous=previous,
-        fingerprint=str(seed_of(*parts, previous, code)),
+        fingerprint=str(seed_of(*parts, previous, args.code)),
         records=dict(frames),
         tokenizer=tokenizer,
         encode=encode,
@@ -126,7 +121,7 @@ def changing(run: Run, change: Callable, settings) -> tuple[Any, str]:
         return None, str(reason)
 
 
-def finish(run: Run, args, options, code: str, unchanged: str, **more) -> None:
+def finish(run: Run, args, options, unchanged: str, **more) -> None:
     """Write the model and its report, with the ``options`` of the method or attack; ``unchanged``
     says why the model stays as it is."""
     files = save_model_folder(run.model, run.tokenizer, args.output)
@@ -135,7 +130,7 @@ def finish(run: Run, args, options, code: str, unchanged: str, **more) -> None:
         "names": [str(name) for name in run.names],
         "previous": run.previous,
         "versions": installed_versions(),
-        "code": code,
+        "code": args.code,
         "records": {name: len(frame) for name, frame in run.records.items()},
         "options": dataclasses.asdict(options),
         "unseen": run.watch.unseen,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib
 
-from palimpsest.engine.provenance import code_digest
 from palimpsest.methods import prepare
 from palimpsest.training.settings import settings_of
 
@@ -27,8 +26,7 @@ def run(args) -> None:
     frames = {name: prepare.records(getattr(args, name)) for name in ("forget", "retain", "extra")}
     gone = frames["retain"]["record_id"].isin(frames["forget"]["record_id"])
     frames["retain"] = frames["retain"][~gone].reset_index(drop=True)
-    code = code_digest(__name__, given["implementation"], given["track"], given["memory"])
     names = (given["study"], given["seed"], given["attack"], given["attacked"], given["state"])
-    attacked = prepare.prepare(args, frames, names, code)
+    attacked = prepare.prepare(args, frames, names)
     shown, unchanged = prepare.changing(attacked, attack.change, settings)
-    prepare.finish(attacked, args, settings, code, unchanged, shown=shown or [])
+    prepare.finish(attacked, args, settings, unchanged, shown=shown or [])

@@ -11,7 +11,6 @@ import numpy as np
 
 from palimpsest.data.corpus import lines
 from palimpsest.data.identity import identities
-from palimpsest.engine.provenance import code_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.models.causal import make_causal
 from palimpsest.models.folder import check_tokenizer
@@ -20,22 +19,18 @@ from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import numpy_generator, seed_of
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.model import predict
+from palimpsest.training import resume
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.predictions import negative_log_likelihood
 from palimpsest.training.report import installed_versions, write_reports
-from palimpsest.training.settings import Computing, OfRecipe, settings_from
+from palimpsest.training.settings import OfRecipe, settings_from
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder")
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=Computing.checkpoint_seconds,
-        help="how often the state is saved, to resume from",
-    )
+    resume.add_arguments(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
@@ -63,13 +58,13 @@ def run(args) -> None:
     given = settings["training"] | {"epochs": epochs, "checkpoint_seconds": args.checkpoint_seconds}
     given |= {key: settings[key] for key in ("threads", "gpus", "precision")}
     training, computing = settings_from(given, OfRecipe)
-    digests, code = sorted(digest for *_, digest in sources.values()), code_digest(__name__)
+    digests = sorted(digest for *_, digest in sources.values())
     fingerprint = str(
-        seed_of(sorted(settings.items()), digests, start, code, sorted(versions.items()))
+        seed_of(sorted(settings.items()), digests, start, args.code, sorted(versions.items()))
     )
     objective = Objective({"train": Part(examples, negative_log_likelihood(predict))})
-    resume = args.output / "resume"
-    model, report = train(model, objective, training, computing, names, resume, fingerprint)
+    states = args.output / "resume"
+    model, report = train(model, objective, training, computing, names, states, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
         "names": list(names),
@@ -77,11 +72,11 @@ def run(args) -> None:
         "blocks": len(chosen),
         "sources": sources,
         "versions": versions,
-        "code": code,
+        "code": args.code,
         "sha256": files.pop("model.safetensors"),
         "files": files,
     }
-    write_reports(args.output, report | details, resume)
+    write_reports(args.output, report | details, states)
 
 
 def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.ndarray:

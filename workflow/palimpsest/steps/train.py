@@ -10,7 +10,6 @@ import pandas as pd
 
 from palimpsest.data.identity import identities
 from palimpsest.data.storage import read_parquet, records_digest
-from palimpsest.engine.provenance import code_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
 from palimpsest.models.folder import check_model, check_tokenizer, loaded_files
@@ -18,12 +17,13 @@ from palimpsest.models.making import check_context, save_model_folder
 from palimpsest.models.start import fetched_start, start_name, weights_digest
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import seed_of
+from palimpsest.training import resume
 from palimpsest.training.loop import train
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.predictions import negative_log_likelihood
 from palimpsest.training.report import installed_versions, write_reports
 from palimpsest.training.schedule import stage_epochs
-from palimpsest.training.settings import Computing, OfStudy, settings_from
+from palimpsest.training.settings import OfStudy, settings_from
 
 
 def add_arguments(parser) -> None:
@@ -39,12 +39,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--tokenizer", type=Path, help="folder; without it the tokenizer of model.init"
     )
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=Computing.checkpoint_seconds,
-        help="how often the state is saved, to resume from",
-    )
+    resume.add_arguments(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder")
 
 
@@ -84,25 +79,24 @@ def run(args) -> None:
     versions = installed_versions()
     # All that the weights depend on: a state saved by other code or packages would not lead to the
     # same bits.
-    code = code_digest(__name__, settings["track"])
     fingerprint = str(
-        seed_of(sorted(settings.items()), digests, start, code, sorted(versions.items()))
+        seed_of(sorted(settings.items()), digests, start, args.code, sorted(versions.items()))
     )
     objective = Objective({"train": Part(examples, negative_log_likelihood(track.predict))})
-    resume = args.output / "resume"
+    states = args.output / "resume"
     given = {"checkpoint_seconds": args.checkpoint_seconds, "epochs": epochs}
     training, computing = settings_from(settings["training"] | given, OfStudy)
-    model, report = train(model, objective, training, computing, names, resume, fingerprint)
+    model, report = train(model, objective, training, computing, names, states, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
     details = {
         "seed": settings["seed"], "names": [str(name) for name in names], "epochs": epochs,
         "records": len(records), "cut": cut, "slices": digests, "previous": args.previous and start,
         "start": start_name(model_settings), "sources": sources, "versions": versions,
         "start_sha256": _pretrained(args, start, init, sources),
-        "code": code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "code": args.code, "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "sha256": files.pop("model.safetensors"), "files": files,
     }  # fmt: skip
-    write_reports(args.output, report | details, resume)
+    write_reports(args.output, report | details, states)
 
 
 def _start(args, sources: dict[str, list]) -> str:

@@ -15,7 +15,6 @@ import torch
 from palimpsest.data.records import name_rows
 from palimpsest.data.shards import parse_sharding, place
 from palimpsest.data.storage import read_parquet, whole_texts
-from palimpsest.engine.provenance import code_digest
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.errors import Problem, UserError
 from palimpsest.methods import prepare
@@ -59,12 +58,10 @@ def run(args) -> None:
     frames = sets_of(args, given)
     auxiliaries = dict(zip(given["auxiliaries"], args.auxiliaries, strict=True))
     teachers = {f"teacher {number}": folder for number, folder in enumerate(args.teachers, 1)}
-    code = code_digest(__name__, given["implementation"], given["track"], given["memory"])
     request = prepare.prepare(
         args,
         frames,
         (given["study"], given["seed"], given["method"], given["state"]),
-        code,
         auxiliaries,
         {name: check_model(folder) for name, folder in teachers.items()},
     )
@@ -72,7 +69,7 @@ def run(args) -> None:
         load = prepare.loader(given, request.tokenizer)
         request.teachers = teachers_of(args, given, frames, method.asks_teachers(settings), load)
     _, unchanged = prepare.changing(request, method.change, settings)
-    prepare.finish(request, args, settings, code, unchanged)
+    prepare.finish(request, args, settings, unchanged)
 
 
 def sets_of(args, given: dict) -> dict[str, pd.DataFrame]:

@@ -8,7 +8,6 @@ import logging
 from pathlib import Path
 
 from palimpsest.data.aside import in_part
-from palimpsest.engine.provenance import code_digest
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
 from palimpsest.methods import prepare
@@ -42,10 +41,9 @@ def run(args) -> None:
     frames = unlearn.sets_of(args, given)
     auxiliaries = dict(zip(given["auxiliaries"], args.auxiliaries, strict=True))
     teachers = {f"teacher {number}": folder for number, folder in enumerate(args.teachers, 1)}
-    code = code_digest(__name__, given["implementation"], given["track"], given["memory"])
     names = (given["study"], given["seed"], given["method"], given["state"])
     others = {name: check_model(folder) for name, folder in teachers.items()}
-    request = prepare.prepare(args, frames, names, code, auxiliaries, others)
+    request = prepare.prepare(args, frames, names, auxiliaries, others)
     watch_the_rest(request, given["aside"])
     more = {}
     if "budget" in given:
@@ -59,7 +57,7 @@ def run(args) -> None:
         request.teachers = unlearn.teachers_of(args, given, frames, leaves_out, load)
     change = forgiving(method, more) if given.get("trial") else method.change
     _, unchanged = prepare.changing(request, change, settings)
-    prepare.finish(request, args, settings, code, unchanged, **more)
+    prepare.finish(request, args, settings, unchanged, **more)
 
 
 def watch_the_rest(run: Run, aside: dict) -> None:

@@ -12,6 +12,22 @@ import torch
 from safetensors.torch import load_file, load_model, save_file, save_model
 
 from palimpsest.files import file_digests, naming
+from palimpsest.training.settings import Computing
+
+
+def add_arguments(parser) -> None:
+    """Arguments of a step that trains, and goes on from a state that it saved."""
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=Computing.checkpoint_seconds,
+        help="how often the state is saved, to resume from",
+    )
+    parser.add_argument(
+        "--code",
+        required=True,
+        help="digest of the code: a state saved by other code would not lead to the same bits",
+    )
 
 
 def save_state(folder: Path, step: int, fingerprint: str, model, optimizer, totals: dict) -> None:

@@ -13,7 +13,6 @@ from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.data import content, located, source_template, to_fetch
 from palimpsest.study.wants.methods import attack_folder, attacked, model_folder, with_text
-from palimpsest.study.wants.shared import saving
 from palimpsest.study.wants.train import reports_of, slice_files
 from palimpsest.study.wants.want import Files, Want, argument
 from palimpsest.training.settings import settings_of
@@ -97,7 +96,7 @@ class Attack(Want):
         }
 
     def arguments(self, w):
-        return f"{argument('model', [str(Path(self.model(w)).parent)])} {saving(self.study)}"
+        return f"{argument('model', [str(Path(self.model(w)).parent)])} {self.resuming(w)}"
 
 
 class Reword(Want):

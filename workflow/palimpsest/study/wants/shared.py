@@ -136,12 +136,7 @@ class Pretrain(OfCorpus):
 
     def arguments(self, w):
         start = argument("tokenizer", [tokenizer_folder(self.study)])
-        return f"{super().arguments(w)} {start} {saving(self.study)}"
-
-
-def saving(study: Study) -> str:
-    """How often a training saves its state: no bit of the model depends on it."""
-    return f"--checkpoint-seconds {study.config['training']['checkpoint_seconds']}"
+        return f"{super().arguments(w)} {start} {self.resuming(w)}"
 
 
 # --- who owns them --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.study import paths
 from palimpsest.study.plan import Checkpoint
 from palimpsest.study.study import Study
-from palimpsest.study.wants.shared import recipe_folder, saving, tokenizer_folder
+from palimpsest.study.wants.shared import recipe_folder, tokenizer_folder
 from palimpsest.study.wants.want import Files, Want, argument
 
 REPORTS = {paths.WEIGHTS: paths.REPORT, paths.TOKENIZER_FILE: paths.CORPUS_REPORT}
@@ -121,6 +121,6 @@ class Train(Want):
     def arguments(self, w):
         previous = self.checkpoint(w).previous
         if not previous:
-            return f"{fresh_option(self.study)} {saving(self.study)}"
+            return f"{fresh_option(self.study)} {self.resuming(w)}"
         folder = self.path(paths.CHECKPOINT, seed=w.seed, checkpoint=previous)
-        return f"{argument('previous', [folder])} {saving(self.study)}"
+        return f"{argument('previous', [folder])} {self.resuming(w)}"

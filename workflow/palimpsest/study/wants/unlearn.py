@@ -10,7 +10,6 @@ from palimpsest.methods.registry import method_of
 from palimpsest.methods.settings import options_of
 from palimpsest.study import paths
 from palimpsest.study.wants import methods
-from palimpsest.study.wants.shared import saving
 from palimpsest.study.wants.train import (
     fresh_option,
     fresh_start,
@@ -96,7 +95,7 @@ class Unlearn(Want):
             "earlier": further["earlier"],
         }
         given = [argument(name, folder) for name, folder in folders.items() if folder]
-        return " ".join([*given, saving(self.study)])
+        return " ".join([*given, self.resuming(w)])
 
 
 class Auxiliary(Want):
@@ -137,4 +136,4 @@ class Auxiliary(Want):
     def arguments(self, w):
         folders = [str(Path(path).parent) for path in self.previous(w)]
         start = argument("previous", folders) if folders else fresh_option(self.study)
-        return f"{start} {saving(self.study)}"
+        return f"{start} {self.resuming(w)}"

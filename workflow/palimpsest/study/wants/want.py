@@ -55,11 +55,20 @@ class Want:
         """The settings as the text of the command."""
         return as_json(self.settings(w))
 
-    def counts(self, w) -> str:
-        """All reasons to run a job again besides settings and inputs: its marks, and a digest of
-        the code of the step and of the modules that its settings name."""
+    def code(self, w) -> str:
+        """Digest of the code of the step and of the modules that its settings name."""
         modules = modules_named(self.settings_json(w)) if self.names_modules else ()
-        return ", ".join([digest_of(self.step, *modules), *self.marks(w)])
+        return digest_of(self.step, *modules)
+
+    def resuming(self, w) -> str:
+        """Arguments of a training: how often it saves its state, which no bit of the model depends
+        on, and the code by which alone a state leads to the same bits."""
+        seconds = self.config["training"]["checkpoint_seconds"]
+        return f"--checkpoint-seconds {seconds} --code {self.code(w)}"
+
+    def counts(self, w) -> str:
+        """All reasons to run a job again besides settings and inputs: its code and its marks."""
+        return ", ".join([self.code(w), *self.marks(w)])
 
     @classmethod
     def counts_alike(cls) -> str | None:
