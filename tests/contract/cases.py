@@ -100,6 +100,11 @@ def refusals(answers=REFUSALS) -> list[str]:
     return [answers[number] for number in drawn]
 
 
+def refused(run: Run) -> float:
+    """-log p of not knowing, the mean over the forgotten prompts."""
+    return float(answered(run, run.model, ["I don't know."] * 5).mean())
+
+
 def preferred(run: Run, answers: list[str], beta: float = 0.1) -> float:
     """Mean over texts of (2 / beta) log(1 + (ratio_l / ratio_w)^beta), ratios of p to p_ref."""
     ratios_l = np.divide(likelihoods(run, run.model), likelihoods(run, run.reference))
@@ -409,6 +414,8 @@ CASES = {
         lambda run: best_of_first(run),
         options={"length": 4, "quantiles": 2, "entropy_weight": 0.0, "learning_rate": 3e-3},
     ),
+    "fine_tuning": Case(refused),
+    "fine_tuning-lora": Case(refused, options={"tune": "lora", "learning_rate": 1e-2}),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }
 

@@ -14,6 +14,7 @@ from palimpsest.metrics import COST, DATA, METRICS, TUNING, truth
 from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls
 from palimpsest.metrics import divergence as div
+from palimpsest.metrics import editing as edit
 from palimpsest.metrics import fairness as fair
 from palimpsest.metrics import fluency as flu
 from palimpsest.metrics import membership as mia
@@ -158,6 +159,9 @@ CALLS = {
     "probability": memorization(mem.probability),
     "memorization_accuracy": memorization(mem.memorization_accuracy),
     "exact_memorization": memorization(mem.exact_memorization),
+    "reliability": memorization(edit.reliability),
+    "generality": memorization(edit.generality),
+    "locality": lambda s, w: edit.locality(s.labels, s.decisions[:, 1], w),
     "extraction_strength": memorization(mem.extraction_strength),
     "truth_ratio_indifference": truth_ratio(truth.truth_ratio_indifference),
     "truth_ratio_preference": truth_ratio(truth.truth_ratio_preference),

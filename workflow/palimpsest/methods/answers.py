@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from palimpsest.errors import Problem, UserError
+from palimpsest.methods.contract import Unchanged
 from palimpsest.randomness import numpy_generator
 
 if TYPE_CHECKING:
+    from palimpsest.methods.contract import Answering
     from palimpsest.methods.run import Run
     from palimpsest.training.examples import Examples
 
@@ -46,6 +48,17 @@ def answered(run: Run, answers: Sequence[str], places: np.ndarray | None = None)
     if places is not None:
         records = records.iloc[places].reset_index(drop=True)
     return run.encode(records.assign(completion=list(answers)))
+
+
+def replaced(run: Run, settings: Answering) -> Examples:
+    """The forget set with the answers that the settings name."""
+    records = run.records["forget"]
+    if settings.answers == "one":
+        return run.encode(records.assign(completion=settings.answer))
+    told = records[records["new_answer"] != ""].reset_index(drop=True)
+    if told.empty:
+        raise Unchanged("no record of the request has a new answer")
+    return run.encode(told.assign(completion=told["new_answer"]))
 
 
 def drawn(answers: Sequence[str], count: int, *names: object) -> list[str]:

@@ -62,6 +62,16 @@ class Adapted:
 
 
 @dataclass(frozen=True)
+class Answering:
+    """Settings of a method that learns other answers to the forgotten prompts. answers: `one`, the
+    ``answer``, to all of them; `new`, those of the data, in the column new_answer: records without
+    one are not learnt."""
+
+    answers: Literal["one", "new"] = "one"
+    answer: str = "I don't know."
+
+
+@dataclass(frozen=True)
 class Sampling:
     """Settings of a method with ``sampled`` auxiliaries. sample: the share of the retained data
     that they learn with their set."""

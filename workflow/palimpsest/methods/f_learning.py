@@ -4,10 +4,11 @@
     theta' = theta - scale * delta          forgetting
     theta* = FT(theta', K_new)              learning
 
-K_old is D_f. In the paper K_new has the same prompts with new answers; here they all get one
-answer, that nothing is known (`answer`). Each stage tunes all weights or only adapters: `forget:
-lora` and `learn: full` is the paper's F-Learning_LoRA-FT. With adapters delta is (alpha / r) B A,
-and those of the second stage are merged into the weights.
+K_old is D_f. K_new has the same prompts with new answers: with `answers: new`, as in the paper,
+those that the data give (`data.edits`); else all get one answer, that nothing is known. Each stage
+tunes all weights or only adapters: `forget: lora` and `learn: full` is the paper's
+F-Learning_LoRA-FT. With adapters delta is (alpha / r) B A, and those of the second stage are merged
+into the weights.
 
 The paper's full text and code were not available: search scale (about 0.1 to 0.7 for all weights,
 up to 3 for adapters) and the learning rates of both stages.
@@ -18,8 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from palimpsest.methods.contract import Adapted, Method, Trained
-from palimpsest.training.objective import Objective, Part
+from palimpsest.methods.contract import Adapted, Answering, Method, Trained
 from palimpsest.training.settings import Count, Factor, Rate
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Settings(Adapted, Trained):
+class Settings(Answering, Adapted, Trained):
     """learning_rate and epochs are those of the second stage; those of the first begin with
     forget_."""
 
@@ -36,28 +36,20 @@ class Settings(Adapted, Trained):
     learn: Literal["full", "lora"] = "full"
     forget_learning_rate: Rate = 1e-5
     forget_epochs: Count = 10
-    answer: str = "I don't know."
 
 
 def unlearn(run: Run, settings: Settings) -> None:
-    from palimpsest.methods.tuning import adapted, learnt
-    from palimpsest.models.adapters import taken_off
+    from palimpsest.methods.answers import replaced
+    from palimpsest.methods.tuning import learnt, teach
     from palimpsest.models.arithmetic import add
 
+    answers = replaced(run, settings)
     first = replace(
         settings, learning_rate=settings.forget_learning_rate, epochs=settings.forget_epochs
     )
     adapters = settings if settings.forget == "lora" else None
     add(run.model, learnt(run, run.sets["forget"], "forget", first, adapters), -settings.scale)
-
-    answers = run.encode(run.records["forget"].assign(completion=settings.answer))
-    objective = Objective({"learn": Part(answers, run.likelihood)})
-    if settings.learn == "full":
-        run.train(objective, settings)
-    else:
-        model = adapted(run, settings, "learn")
-        run.train(objective, settings, model=model)
-        add(run.model, taken_off(model), 1.0)
+    teach(run, answers, settings, settings.learn)
 
 
 METHOD = Method(Settings, unlearn=unlearn)

@@ -1,13 +1,13 @@
-"""What fine-tuning adds to a model, all of its weights or by adapters: for methods that subtract
+"""Fine-tuning of all weights or by adapters, and what it adds to a model, for methods that subtract
 it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from palimpsest.models.arithmetic import assign, difference, weights_of
+from palimpsest.models.arithmetic import add, assign, difference, weights_of
 from palimpsest.training.objective import Objective, Part
 
 if TYPE_CHECKING:
@@ -42,3 +42,17 @@ def learnt(
     vector = difference(run.model, before)
     assign(run.model, before)
     return vector
+
+
+def teach(run: Run, examples: Examples, settings: Adapted, tune: Literal["full", "lora"]) -> None:
+    """Fine-tune the model on examples, in the phase `train`; adapters are merged into its
+    weights."""
+    from palimpsest.models.adapters import taken_off
+
+    objective = Objective({"learn": Part(examples, run.likelihood)})
+    if tune == "full":
+        run.train(objective, settings)
+        return
+    model = adapted(run, settings, "learn")
+    run.train(objective, settings, model=model)
+    add(run.model, taken_off(model), 1.0)

@@ -16,6 +16,8 @@ said. A bootstrap is a matrix of weights.
                      utility
     exposure         how far a planted secret stands out among those that could stand in its place
     sensitive        what it knows by heart of the sensitive spans of a text
+    editing          whether a causal model says the new answers that it was taught, and nothing
+                     else anew
     extraction       what a causal model gives away in the text that it generates
     fluency          how natural that text is
     divergence       how far apart the outputs of two models are
@@ -131,6 +133,12 @@ METRICS: dict[str, Metric] = {
         Metric("sensitive_extraction_likelihood", "match", 0, 1,
                "Wang et al. 2024; the normalisation is defined here",
                "mean share of the n-grams of sensitive spans that the model writes itself"),
+        Metric("reliability", "up", 0, 1, "Yao et al. 2023; Ni et al. 2024",
+               "mean share of a new answer's tokens that are the likeliest"),
+        Metric("generality", "up", 0, 1, "Yao et al. 2023; Ni et al. 2024",
+               "the same where the prompt is in other words"),
+        Metric("locality", "up", 0, 1, "Yao et al. 2023; Ni et al. 2024",
+               "share of other prompts after which the model writes what the base does"),
         Metric("rouge_l_recall", "match", 0, 1, "Lin 2004; Maini et al. 2024",
                "mean ROUGE-L recall of what is written after a prompt"),
         Metric("rouge_l_f1", "match", 0, 1, "Lin 2004; Shi et al. 2025 (MUSE)",

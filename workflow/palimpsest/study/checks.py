@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
+from palimpsest.data.facts import has_new_answers
 from palimpsest.data.names import name_problems
 from palimpsest.data.prompts import CHAT, OTHER_TEMPLATE
 from palimpsest.data.shards import parse_sharding
@@ -156,6 +157,7 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
     yield from _attack_checks(study, where)
     yield from _unseen_checks(study, where)
     yield from _span_checks(study, where)
+    yield from _answer_checks(study, where)
     yield from _valid_checks(study, where)
     trained = [name for name in METHODS if METHODS[name].trains and not METHODS[name].others]
     for name, options in study["options"].items():
@@ -252,6 +254,17 @@ def _span_checks(study: dict, where: str) -> Iterator[Problem]:
             yield Problem(what, place, "offline", "online", remedy)
 
 
+def _answer_checks(study: dict, where: str) -> Iterator[Problem]:
+    """A method may teach new answers that the data have."""
+    if has_new_answers(study["data"]):
+        return
+    for name in study["methods"]:
+        if options_of(name, study["options"]).get("answers") == "new":
+            what, place = "the data have no new answers", f"{where}, options.{name}.answers"
+            remedy = "keep the column `new_answer`, by `data.keep`, or teach one answer to all"
+            yield Problem(what, place, "new", "one", remedy)
+
+
 def _key_of_unseen(data: dict) -> str:
     """The key of `data` that gives records of split extra, where none does; readers that make them
     need none."""
@@ -261,6 +274,7 @@ def _key_of_unseen(data: dict) -> str:
         "table": ("split_shares", "extra"),
         "tofu": ("authors", "extra"),
         "canaries": ("articles", "extra"),
+        "facts": ("facts", "extra"),
     }
     if data["reader"] in ("forum", "hatexplain"):
         return "data.extra_share"
@@ -297,7 +311,7 @@ def _valid_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _splits_given(data: dict) -> set[str] | None:
     """The splits that records can have, as far as the study alone tells; None where it does not."""
-    section = {"tofu": "authors", "canaries": "articles"}.get(data["reader"])
+    section = {"tofu": "authors", "canaries": "articles", "facts": "facts"}.get(data["reader"])
     if section:
         return {split for split, some in data.get(section, {}).items() if some}
     if data["reader"] != "table":
@@ -367,6 +381,7 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         "people": ["owners", "records", "seed"],
         "tofu": ["sources", "authors"],
         "canaries": ["sources", "articles", "words", "canaries"],
+        "facts": ["sources", "facts", "edits"],
     }.get(data["reader"], ["sources"])
     for key in needed:
         if key not in data:

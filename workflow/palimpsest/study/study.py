@@ -7,6 +7,7 @@ from pathlib import Path
 
 from palimpsest.data.canaries import Canaries
 from palimpsest.data.details import read_details
+from palimpsest.data.facts import has_new_answers
 from palimpsest.data.ledger import START, read_ledger
 from palimpsest.data.sources import locate_all
 from palimpsest.data.spans import SPANS
@@ -89,6 +90,11 @@ class Study:
     def has_spans(self) -> bool:
         """Whether its data mark spans of texts."""
         return SPANS in self.config["data"].get("columns", {})
+
+    @property
+    def has_new_answers(self) -> bool:
+        """Whether its data have answers that changed."""
+        return has_new_answers(self.config["data"])
 
     @cached_property
     def head(self) -> dict:

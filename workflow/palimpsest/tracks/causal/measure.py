@@ -69,6 +69,7 @@ def measure(given: Given, settings: dict) -> Measured:
         if given["base/forget"]:
             base = same(forget, read("base/forget"), given["base/forget"])
             measured += numbers.distance(divergence.pdlp, forget, base)
+            measured += numbers.edits("forget", forget, base)
     if "attack" not in settings:  # an attacked oracle is not like itself
         check(settings, measured)
     return Measured(measured, truth_ratios(sets, settings))

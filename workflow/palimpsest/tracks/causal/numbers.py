@@ -10,7 +10,7 @@ import pandas as pd
 
 from palimpsest.data.canaries import PART
 from palimpsest.data.shards import SINGLE
-from palimpsest.metrics import divergence, exposure, membership, memorization, truth
+from palimpsest.metrics import divergence, editing, exposure, membership, memorization, truth
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.classification import can_tell
 from palimpsest.metrics.divergence import DIVERGENCES
@@ -22,8 +22,11 @@ from palimpsest.report.tables import row
 from palimpsest.tracks.causal.stored import (
     ALTERNATIVE,
     ANSWER,
+    EDITED,
     PARAPHRASE,
     PERTURBED,
+    REWORDED,
+    UNRELATED,
     token_scores_of,
 )
 from palimpsest.tracks.measured import whose
@@ -59,6 +62,8 @@ WRITTEN = {
     "sensitive_extraction_likelihood": "sensitive_extraction_likelihood",
 }
 EXTRACTED = {"beam_extracted": "beam_extraction", "sampling_hit_rate": "sampling_extraction"}
+# metric -> texts that it is of
+EDITS = {editing.reliability: EDITED, editing.generality: REWORDED, editing.locality: UNRELATED}
 # attack -> (scores, bytes of each text compressed) -> (n,); a member has low scores
 ATTACKS: dict[str, Callable[[TokenScores, np.ndarray], np.ndarray]] = {
     "": lambda scores, sizes: membership.loss_score(scores),
@@ -126,6 +131,28 @@ class Numbers:
                 len(scores),
                 lambda w: memorization.probability(scores, w),
             )
+
+    def edits(self, name: str, rows: pd.DataFrame, before: pd.DataFrame) -> Iterator[dict]:
+        """Numbers of the records with new answers, of all and of each source; ``before``: the same
+        rows of the base."""
+        if "said" not in rows:
+            return
+        rows = rows.assign(before=before["said"].to_numpy())
+        sources = list(rows.groupby("source"))
+        several = [(f"source={source}", part) for source, part in sources if len(sources) > 1]
+        for group, part in [("", rows), *several]:
+            for function, kind in EDITS.items():
+                asked = part[part["kind"] == kind]
+                if asked.empty:
+                    continue
+                given = [asked["said"].tolist(), asked["before"].tolist()]
+                given = given if kind == UNRELATED else [token_scores_of(asked)]
+                yield self._row(
+                    name,
+                    function.__name__,
+                    len(asked),
+                    lambda w, f=function, g=given: f(*g, w),
+                ) | {"group": group}
 
     def truth(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """Numbers of the items that have false answers."""

@@ -21,6 +21,8 @@ WRITTEN = (
 )  # fmt: skip
 # Kinds of scored texts: the record's completion, or another one (palimpsest.data.candidates).
 ANSWER, PARAPHRASE, PERTURBED, ALTERNATIVE = "", "paraphrase", "perturbed", "alternative"
+# Of records with a new answer: it, it after the prompt in other words, and another prompt's answer.
+EDITED, REWORDED, UNRELATED = "edited", "reworded", "unrelated"
 
 
 def read_token_rows(paths: list[Path]) -> pd.DataFrame:
