@@ -11,7 +11,8 @@ from cases import parameters
 from peft.tuners.lora import LoraLayer
 from tiny import nll, run_of
 
-from palimpsest.methods import f_learning, task_vector
+from palimpsest.methods import f_learning, fine_tuning, task_vector
+from palimpsest.methods.contract import Unchanged
 from palimpsest.methods.tuning import adapted, learnt
 from palimpsest.models.adapters import taken_off, with_adapters
 from palimpsest.models.arithmetic import add, difference, weights_of
@@ -172,3 +173,43 @@ def test_what_f_learning_learns_are_the_same_prompts_with_the_new_answer(tmp_pat
     (new,) = seen
     assert new["completion"].tolist() == ["no"] * 5
     assert new["prompt"].tolist() == run.records["forget"]["prompt"].tolist()
+
+
+def test_new_answers_are_those_of_the_records_that_have_one(tmp_path):
+    """K_new: the same prompts with these; K_old stays all of the forget set. Plain fine-tuning
+    learns the same."""
+    run = run_of("causal", tmp_path)
+    run.records["forget"]["new_answer"] = ["a page", "", "a nun", "", "a fool"]
+    seen, encode = [], run.encode
+    run.encode = lambda frame: seen.append(frame) or encode(frame)
+    f_learning.unlearn(run, f_learning.Settings(answers="new", epochs=1, forget_epochs=1))
+    assert run.phases["forget"]["examples"] == 5 and run.phases["train"]["examples"] == 3
+    other = run_of("causal", tmp_path / "other")
+    other.records, other.encode = run.records, run.encode
+    fine_tuning.unlearn(other, fine_tuning.Settings(answers="new", epochs=1))
+    for told in seen:
+        assert told["completion"].tolist() == ["a page", "a nun", "a fool"]
+        assert told["prompt"].tolist() == run.records["forget"]["prompt"].tolist()[::2]
+    assert len(seen) == 2 and list(other.phases) == ["train"]
+
+
+@pytest.mark.parametrize("method", [f_learning, fine_tuning])
+def test_without_a_new_answer_nothing_is_changed(method, tmp_path):
+    run = run_of("causal", tmp_path)
+    run.records["forget"]["new_answer"] = ""
+    before = parameters(run.model)
+    with pytest.raises(Unchanged, match="no record of the request has a new answer"):
+        method.unlearn(run, method.Settings(answers="new"))
+    assert all(map(torch.equal, before, run.model.parameters())) and not run.phases
+
+
+@pytest.mark.parametrize("tune", ["full", "lora"])
+def test_f_learning_that_takes_nothing_away_is_plain_fine_tuning(tune, tmp_path):
+    """With the least scale there is the second stage is all that is left."""
+    one, other = run_of("causal", tmp_path / "a"), run_of("causal", tmp_path / "b")
+    learning = {"answer": "no", **TRAINING}
+    fine_tuning.unlearn(one, fine_tuning.Settings(tune=tune, **learning))
+    settings = f_learning.Settings(scale=1e-12, learn=tune, forget_epochs=1, **learning)
+    f_learning.unlearn(other, settings)
+    for mine, theirs in zip(one.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.allclose(mine, theirs, rtol=0, atol=1e-9)

@@ -267,6 +267,8 @@ REMEMBERED = {
     ("forget", "kl"): (3.0, 0.0), ("forget", "forget_quality"): (0.001, 0.99),
     ("retain", "probability"): (0.95, 0.94), ("retain", "perplexity"): (1.1, 1.2),
     ("holdout", "probability"): (0.22, 0.21), ("holdout", "perplexity"): (8.0, 8.5),
+    ("forget", "reliability"): (0.1, 0.2), ("forget", "generality"): (0.1, 0.2),
+    ("forget", "locality"): (1.0, 0.8),
     ("test", "perplexity"): (8.1, 8.4), ("test", "truth_ratio_preference"): (0.6, 0.58),
 }  # fmt: skip
 
@@ -588,6 +590,15 @@ def test_exposure_is_shown_by_repetitions_of_both_kinds_of_secrets():
         "forget",
         "controls",
     ]
+
+
+def test_edits_are_shown_of_all_sources_by_number_and_method():
+    metrics, watched = causal()
+    shown = SELECTIONS["edits"](metrics, watched, SETTINGS).set_index(["metric", "method"])
+    where = {"set": "forget", "method": "kga"}
+    assert shown.loc[("locality", "kga"), "value"] == value((metrics, None), "locality", **where)
+    order = ["reliability", "generality", "locality"]
+    assert shown.index.is_unique and list(shown.index.get_level_values(0).unique()) == order
 
 
 def test_truth_ratios_are_quantiles_over_items():

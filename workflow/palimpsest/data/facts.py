@@ -53,14 +53,15 @@ def read_facts(paths: Iterable[Path], *, facts: dict[str, list], edits: list) ->
 
     - a record of each fact, prompt and answer, whose owner it is: zsre-0001
     - one of its prompt in other words, zsre-0001-reworded, of the same owner, unless it is edited
-    - one of the prompt about something else, zsre-0001-unrelated, an owner of its own
+    - one of the prompt about something else, zsre-0001-unrelated, an owner of its own, if the fact
+      is edited
 
     ``facts`` gives splits to facts by position, {split: entries such as 7 or "1-200"}
-    (``split_positions``), the same in every file; the others are UNLISTED. Those at ``edits`` have
-    ASKED: what they are in other words is not among the records, so that it can be asked. A fact
-    is UNUSABLE where a text of it is blank, where the new answer is the old one, and where its
-    prompt or what it is in other words stood before. A prompt about something else that is that of
-    a fact, or stood before, is left out.
+    (``split_positions``), the same in every file; the others are UNLISTED. Those at ``edits`` are
+    edited and have ASKED: what they are in other words is no record, so that it can be asked. A
+    fact is UNUSABLE where a text of it is blank, where the new answer is the old one, and where its
+    prompt or what it is in other words stood before. A prompt about something else is not asked
+    where it is that of a fact, and stands once where it is that of several edits.
 
     Raises UserError for files of another form, two of one kind, and what ``split_positions``
     refuses.
@@ -104,7 +105,7 @@ def _first(cell: object) -> str:
 
 def _rows(source: str, frame: DataFrame, splits: list[str], edited: list[bool]) -> list[dict]:
     rows, asked = [], set()
-    theirs = {*frame["prompt"], *frame["rephrase"]}
+    of_facts = {*frame["prompt"], *frame["rephrase"]}
     for number, (fact, split, edit) in enumerate(
         zip(frame.to_dict("records"), splits, edited, strict=True), 1
     ):
@@ -115,16 +116,19 @@ def _rows(source: str, frame: DataFrame, splits: list[str], edited: list[bool]) 
             rows.append(one | {"record_id": owner, "prompt": fact["prompt"], "split": left_out})
             continue
         asked |= {fact["prompt"], fact["rephrase"]}
-        own = fact["unrelated"] not in theirs
-        if own and fact["unrelated"] not in asked:
-            asked.add(fact["unrelated"])
-            apart = {"record_id": f"{owner}-unrelated", "owner": f"{owner}-unrelated"}
-            said = {"prompt": fact["unrelated"], "completion": fact["unrelated_answer"]}
-            rows.append(one | apart | said)
-        told = {name: fact[name] for name in ASKED if own or not name.startswith("unrelated")}
-        rows.append(one | {"record_id": owner, "prompt": fact["prompt"]} | (told if edit else {}))
+        rows.append(one | {"record_id": owner, "prompt": fact["prompt"]})
         if not edit:
             rows.append(one | {"record_id": f"{owner}-reworded", "prompt": fact["rephrase"]})
+            continue
+        rows[-1] |= {"new_answer": fact["new_answer"], "rephrase": fact["rephrase"]}
+        if fact["unrelated"] in of_facts:
+            continue
+        rows[-1] |= {name: fact[name] for name in ("unrelated", "unrelated_answer")}
+        if fact["unrelated"] not in asked:
+            asked.add(fact["unrelated"])
+            other = f"{owner}-unrelated"
+            said = {"prompt": fact["unrelated"], "completion": fact["unrelated_answer"]}
+            rows.append(one | {"record_id": other, "owner": other} | said)
     return rows
 
 

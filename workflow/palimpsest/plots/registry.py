@@ -63,6 +63,7 @@ FIGURES: dict[str, Figure] = {
         "exposure",
         least=3,
     ),
+    "edits": Figure("New answers that were taught, and what else changed", "reliability"),
     "recovery": Figure(
         "What comes back of the forgotten while an attack trains on other text",
         "memorization_accuracy",

@@ -48,6 +48,7 @@ def figure_names(study: Study) -> list[str]:
         ),
         "truth_ratio": config["data"]["reader"] in ("people", "tofu") and bool(truth_files(study)),
         "canaries": compared and study.space > 0,
+        "edits": compared and study.has_new_answers,
         "curves": bool(watched_files(study)),
         "recovery": bool(attack_reports(study)),
         "depth": bool(attacked(study, latest, START)),

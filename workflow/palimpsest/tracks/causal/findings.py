@@ -36,6 +36,7 @@ def findings(metrics: pd.DataFrame, settings: dict) -> Iterator[str]:
     yield from closest(forgotten, retained)
     yield from by_other_measures(now)
     yield from utility(retained)
+    yield from edits(now)
     yield from after_attacks(now, forgotten, settings["attacks"])
     yield from cost(now, state)
 
@@ -118,6 +119,21 @@ def utility(retained: Numbers) -> Iterator[str]:
         yield (
             f"Retained answers are less likely than the oracle's ({oracle}) under "
             f"{share(lost, methods.values(), 'method')}: {spanned(methods.values())}."
+        )
+
+
+def edits(now: pd.DataFrame) -> Iterator[str]:
+    """Which methods say the new answers that were taught, and leave everything else as it was."""
+    said = {
+        metric: of_methods(found(now, "forget", metric))
+        for metric in ("reliability", "generality", "locality")
+    }
+    if all(said.values()):
+        best = {metric: leading(numbers.values(), 1.0) for metric, numbers in said.items()}
+        yield (
+            f"New answers are said most after the prompts that were taught under: "
+            f"{best['reliability']}. In other words: {best['generality']}. What is said about "
+            f"something else stays most as it was under: {best['locality']}."
         )
 
 

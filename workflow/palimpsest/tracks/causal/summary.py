@@ -53,6 +53,9 @@ def sections(metrics: pd.DataFrame, settings: dict) -> Iterator[Section]:
     now = newest(metrics, settings)
     warnings = doubts(metrics[metrics["request"] == settings["states"][-1]])
     yield Section("Memorization", MEMORIZATION, memorization(now), (*warnings, *too_few(now)))
+    edits = edited(now)
+    if len(edits):
+        yield Section("New answers", EDITED, edits)
     secrets = planted(now)
     if len(secrets):
         yield Section("Planted secrets", PLANTED, secrets)
@@ -76,6 +79,33 @@ def memorization(now: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.Data
             }
         )
     return pd.DataFrame(rows).loc[:, lambda frame: (frame != NONE).any()]
+
+
+EDITED = (
+    "Reliability: share of a new answer's tokens that are the likeliest after the prompt that was "
+    "taught; generality: after the prompt in other words; locality: share of prompts about "
+    "something else after which the model writes what the base writes. Base and oracle were never "
+    "taught the new answers."
+)
+EDITS = ("reliability", "generality", "locality")
+
+
+def edited(now: pd.DataFrame) -> pd.DataFrame:
+    """One row per method, one column for each number of new answers, of all and by source; empty
+    where none were taught."""
+    chosen = now[now["metric"].isin(EDITS) & (now["set"] == "forget")]
+    numbers = lookup(chosen, "forget")
+    rows = []
+    for method in in_method_order(chosen["method"]):
+        row = {"method": method_of(method).label}
+        for group in sorted(chosen["group"].unique()):
+            before = f"{group.removeprefix('source=')}: " if group else ""
+            row |= {
+                f"{before}{metric}": shown(numbers, method, SINGLE, group, metric)
+                for metric in EDITS
+            }
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 PLANTED = (
