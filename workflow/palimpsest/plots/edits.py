@@ -10,11 +10,7 @@ from palimpsest.plots.choice import over_seeds
 from palimpsest.report.rows import in_order, newest
 from palimpsest.report.shown import in_method_order, method_of
 
-TITLES = {
-    "reliability": "Reliability: new answers",
-    "generality": "Generality: in other words",
-    "locality": "Locality: about else, as before",
-}
+TITLES = {"reliability": "Reliability", "generality": "Generality", "locality": "Locality"}
 
 
 def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.DataFrame:
