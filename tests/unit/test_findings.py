@@ -293,3 +293,25 @@ def test_pages_open_with_the_findings():
     assert f"<li>{first}</li>" in part and "<table" not in part
     warnings = [one for section in sections for one in section.warnings]
     assert warnings and part.count('class="warning"') == len(warnings)
+
+
+def test_new_answers_that_were_taught_are_told_of():
+    """Reliability: both learnt them; generality: one, told apart; locality: the other."""
+    told = {
+        "f_learning": (0.99, 0.6, 0.3), "fine_tuning": (0.98, 0.4, 0.5),
+        "base": (0.1, 0.1, 1.0), "oracle": (0.1, 0.1, 0.7),
+    }  # fmt: skip
+    metrics = ("reliability", "generality", "locality")
+    rows = [
+        one(method, "forget", metric, value)
+        for method, values in told.items()
+        for metric, value in zip(metrics, values, strict=True)
+    ]
+    (found,) = [point for point in points(of_causal, rows) if point.startswith("New answers")]
+    assert found == (
+        "New answers are said most after the prompts that were taught under: F-Learning, 0.990 "
+        "[0.980, 1.000]; not told apart from it: plain fine-tuning. In other words: F-Learning, "
+        "0.600 [0.590, 0.610]. What is said about something else stays most as it was under: plain "
+        "fine-tuning, 0.500 [0.490, 0.510]."
+    )
+    assert not [point for point in points(of_causal, rows[:2]) if point.startswith("New answers")]
