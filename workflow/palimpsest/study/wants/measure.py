@@ -21,6 +21,7 @@ from palimpsest.study.wants.methods import (
     auxiliary_folder,
     before,
     choice_files,
+    compared_across,
     frozen,
     method_folder,
     methods_in,
@@ -29,7 +30,7 @@ from palimpsest.study.wants.methods import (
     tuning_numbers_in,
     tuning_seed,
 )
-from palimpsest.study.wants.scores import ensemble_scores, scored_as, state_scores
+from palimpsest.study.wants.scores import FORGET, ensemble_scores, scored_as, state_scores
 from palimpsest.study.wants.tuning import part_of
 from palimpsest.study.wants.want import Files, Want, argument
 
@@ -57,7 +58,18 @@ def metric_files(study: Study) -> list[str]:
         for of in (numbers_in, *([tuning_numbers_in] if seed == first else []))
         for name in of(study, state, START)
     }
-    return still_there(study, files)
+    return [*still_there(study, files), *across_files(study)]
+
+
+def across_files(study: Study) -> list[str]:
+    """Files of numbers of all seeds together; of purged states those that exist."""
+    across = study.track.across
+    files = {
+        study.path(paths.ACROSS, across=across, state=state): compared_across(study, state)
+        for state in study.plan.shown
+        if compared_across(study, state, START)
+    }
+    return [path for path, made in files.items() if made or Path(path).is_file()]
 
 
 class Numbers(OfState):
@@ -88,6 +100,15 @@ class Measured(Numbers):
     def arguments(self, w):
         given = (argument("given", [name, *files]) for name, files in self.given(w).items())
         return " ".join(filter(None, [*given, super().arguments(w)]))
+
+
+def aside(study: Study, part: str, **how) -> dict:
+    """Settings by which a module of the track measures the records that count, in a study that
+    tunes."""
+    if not study.tuning:
+        return {}
+    which = {"aside": {**part_of(study), **how}, "measures": study.module(part)}
+    return {"measurer": "palimpsest.tracks.aside", **which}
 
 
 class Measure(Measured):
@@ -127,13 +148,9 @@ class Measure(Measured):
 
     def aside(self, w) -> dict:
         """Which records count, in a study that tunes."""
-        if not self.study.tuning:
-            return {}
         chooses = is_reserved(w.method)
         called = {"called": off_part(w.method), "base": is_trial(w.method)} if chooses else {}
-        part = {**part_of(self.study), "chooses": chooses, **called}
-        module = self.study.module("measure")
-        return {"measurer": "palimpsest.tracks.aside", "measures": module, "aside": part}
+        return aside(self.study, "measure", chooses=chooses, **called)
 
     def attack(self, w) -> list[str]:
         """The report of the attack, where the model is measured after one on its weights."""
@@ -184,6 +201,26 @@ class MeasureAround(Measured):
 
     def settings(self, w):
         return {**self.of_module(w, w.around), "method": self.method(w)}
+
+
+class MeasureAcross(Measured):
+    """Numbers of all methods that the models of all seeds have together."""
+
+    def given(self, w) -> Files:
+        return {
+            f"{method}/seed{seed}": state_scores(self.study, seed, method, w.state, FORGET)
+            for method in ("oracle", *compared_across(self.study, w.state))
+            for seed in self.plan.seeds
+        }
+
+    def labels(self, w) -> dict:
+        labels = {"state": w.state, "seeds": self.plan.seeds}
+        return {"study": self.study.name, "model": self.study.model_name, **labels}
+
+    def settings(self, w):
+        methods = compared_across(self.study, w.state)
+        records = aside(self.study, w.across, chooses=False)
+        return {**self.of_module(w, w.across), **records, "methods": methods}
 
 
 class Cost(Numbers):
