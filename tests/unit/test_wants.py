@@ -507,6 +507,26 @@ def test_an_attack_learns_what_was_forgotten_of_the_model_as_it_is(make):
     assert "npo+relearn/r1" in methods.numbers_in(study, "r1", "r0")
 
 
+def test_attacked_models_may_be_scored_on_answers_alone(make):
+    """No held-out set and no other answers then; models that are not attacked are scored as ever."""
+    study = make(PEOPLE, "r1 p0002", methods=["base", "oracle", "npo"], attacks={"relearn": {}},
+                 evaluation={"after_attacks": "answers"})  # fmt: skip
+    attacked, plain = (
+        inputs(study, "score", seed=1, model=name, state="r1") for name in ("npo+relearn", "npo")
+    )
+    assert attacked["sets"] == ["sets/trained.parquet", "sets/forget-r1.parquet"]
+    assert "candidates" not in attacked and "sets/heldout.parquet" in plain["sets"]
+    command = want(study, "score").arguments(job(seed=1, model="npo+relearn", state="r1"))
+    assert command.startswith("--records  --records ")
+    told = [
+        want(study, "measure").settings(job(seed=1, method=name, state="r1"))
+        for name in ("npo+relearn", "npo")
+    ]
+    assert [one.get("answers_alone", False) for one in told] == [True, False]
+    given = inputs(study, "measure", seed=1, method="npo+relearn", state="r1")["given"]
+    assert given and not any("heldout" in path for path in given)
+
+
 def test_an_attack_on_prompts_makes_sets_and_no_model(make):
     """The models as they are, on reworded sets, beside an oracle that was asked the same; of an
     answer that is begun no other ones are scored."""

@@ -30,7 +30,14 @@ from palimpsest.study.wants.methods import (
     tuning_numbers_in,
     tuning_seed,
 )
-from palimpsest.study.wants.scores import FORGET, ensemble_scores, scored_as, state_scores
+from palimpsest.study.wants.scores import (
+    FORGET,
+    HELDOUT,
+    briefly,
+    ensemble_scores,
+    scored_as,
+    state_scores,
+)
 from palimpsest.study.wants.tuning import part_of
 from palimpsest.study.wants.want import Files, Want, argument
 
@@ -124,6 +131,8 @@ class Measure(Measured):
             if not other or other in methods_in(self.study, w.state):
                 model = f"{other}{asked}" if other else off_part(w.method)
                 files[name] = self.of_file(w, model, file)
+        if briefly(self.study, w.method):
+            files = {name: paths for name, paths in files.items() if not name.endswith(HELDOUT)}
         return {name: paths for name, paths in files.items() if paths}
 
     def of_file(self, w, model: str, file: str) -> list[str]:
@@ -143,6 +152,7 @@ class Measure(Measured):
         further = {name: of_study[name] for name in self.study.track.measuring}
         method, attack = split(w.method)
         attacked = {"attack": attack} if attack else {}
+        attacked |= {"answers_alone": True} if briefly(self.study, w.method) else {}
         module = {**self.of_module(w, "measure"), **self.aside(w)}
         return {**module, "method": method, **attacked, **further}
 
