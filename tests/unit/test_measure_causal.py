@@ -653,6 +653,25 @@ def run(files, given: dict[str, str], *more, **settings) -> pd.DataFrame:
     return read_parquet(files / "out")
 
 
+def test_an_attacked_model_may_be_asked_for_its_answers_alone(files):
+    """Then it has no number of held-out text or of false answers, and the others are the same."""
+    whole = measured(files, attack="relearn")
+    frame = read_parquet(files / "forget-npo")
+    write_parquet(frame[frame["kind"] == ""], files / "forget-answers")
+    write_parquet(pd.DataFrame({"record_id": []}), files / "heldout-none")
+    given = {"trained": "trained", "forget": "forget-answers", "heldout": "heldout-none",
+             "oracle/forget": "forget-oracle", "base/forget": "forget-base"}  # fmt: skip
+    more = {"attack": "relearn", "answers_alone": True, "method": "npo"}
+    brief = run(files, given, "--ledger", files / "ledger", **more)
+    keys = ["set", "metric", "group"]
+    both = whole.merge(brief, on=keys, suffixes=("", "_brief"))
+    pd.testing.assert_series_equal(both["value"], both["value_brief"], check_names=False)
+    assert {("forget", "probability"), ("retain", "probability"), ("forget", "kl"),
+            ("forget", "lpd")} <= set(zip(both["set"], both["metric"], strict=True))  # fmt: skip
+    missing = set(whole["metric"]) - set(brief["metric"])
+    assert {"membership_auroc", "truth_ratio_indifference", "model_utility"} <= missing
+
+
 def test_the_step_by_hand(files):
     """Forgotten: mean losses 1 and 3 nats; under the oracle 2 and 3, under the base 0.5 and 3. So
     LPD = mean(1 - e^-1, 0), and of the two one is less likely than under the base. R of both is

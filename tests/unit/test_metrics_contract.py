@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from palimpsest.metrics import COST, DATA, METRICS, TUNING, truth
+from palimpsest.metrics import COST, DATA, METRICS, TUNING, margins, truth
 from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls
 from palimpsest.metrics import divergence as div
@@ -175,6 +175,9 @@ CALLS = {
     "written_perplexity": lambda s, w: flu.written_perplexity(s.losses, w),
     "lpd": perplexities(div.lpd),
     "pdlp": perplexities(div.pdlp),
+    "klom": lambda s, w: margins.klom(
+        np.stack([s.losses, s.losses + 1]), np.stack([s.losses, s.probabilities[:, 1]]), w
+    ),
 }
 NOT_OVER_RECORDS = {
     # A text's own number, whose mean is `weighted_mean`, as probability's is: their hand values are

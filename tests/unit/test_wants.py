@@ -303,6 +303,21 @@ def test_the_table_and_the_targets_of_a_study_that_compares(demo):
 # --- methods that train ---------------------------------------------------------------------------
 
 
+def test_numbers_of_all_seeds_are_of_causal_studies_with_several(people, make):
+    """Of the oracle and of what is compared with it, in each state that a request made."""
+    assert not [one for one in inputs(people, "tabulate")["metrics"] if "across" in one]
+    several = make(PEOPLE, "r1 p0002; r2 p0005", methods=["base", "oracle", "npo"], seeds=[1, 2])
+    found = [one for one in inputs(several, "tabulate")["metrics"] if "across" in one]
+    assert found == ["metrics/across/r1.parquet", "metrics/across/r2.parquet"]
+    assert inputs(several, "measure_across", across="across", state="r2")["given"] == [
+        f"seed{seed}/scores/{model}/r2/forget.parquet"
+        for model in ("oracle", "base", "npo")
+        for seed in (1, 2)
+    ]
+    asked, about = want(several, "measure_across"), job(across="across", state="r2")
+    assert modules_named(asked.settings_json(about)) and asked.names_modules
+
+
 def test_a_method_starts_from_its_last_model_or_from_the_base(people):
     def start(method, state):
         return inputs(people, "unlearn", seed=1, method=method, state=state)["model"]
@@ -490,6 +505,26 @@ def test_an_attack_learns_what_was_forgotten_of_the_model_as_it_is(make):
     assert "attack" not in want(study, "measure").settings(job(seed=1, method="npo", state="r2"))
     assert "npo+relearn/r2" in methods.numbers_in(study, "r2")
     assert "npo+relearn/r1" in methods.numbers_in(study, "r1", "r0")
+
+
+def test_attacked_models_may_be_scored_on_answers_alone(make):
+    """No held-out set and no other answers then; models that are not attacked are scored as ever."""
+    study = make(PEOPLE, "r1 p0002", methods=["base", "oracle", "npo"], attacks={"relearn": {}},
+                 evaluation={"after_attacks": "answers"})  # fmt: skip
+    attacked, plain = (
+        inputs(study, "score", seed=1, model=name, state="r1") for name in ("npo+relearn", "npo")
+    )
+    assert attacked["sets"] == ["sets/trained.parquet", "sets/forget-r1.parquet"]
+    assert "candidates" not in attacked and "sets/heldout.parquet" in plain["sets"]
+    command = want(study, "score").arguments(job(seed=1, model="npo+relearn", state="r1"))
+    assert command.startswith("--records  --records ")
+    told = [
+        want(study, "measure").settings(job(seed=1, method=name, state="r1"))
+        for name in ("npo+relearn", "npo")
+    ]
+    assert [one.get("answers_alone", False) for one in told] == [True, False]
+    given = inputs(study, "measure", seed=1, method="npo+relearn", state="r1")["given"]
+    assert given and not any("heldout" in path for path in given)
 
 
 def test_an_attack_on_prompts_makes_sets_and_no_model(make):
@@ -868,7 +903,7 @@ def test_modules_that_settings_name_count(rule, demo, people, make):
     wildcards |= {"attack": "paraphrase" if rule == "reword" else "relearn"}
     model = "kga" if causal else "teachers-3x2"
     about = job(**wildcards, model=model, figure="tradeoff", file="")
-    if rule.startswith("fetch") or rule == "pretrain":
+    if rule.startswith("fetch") or rule in ("pretrain", "measure_across"):
         return
     asked = want(study, rule)
     assert bool(modules_named(asked.settings_json(about))) == asked.names_modules

@@ -104,6 +104,7 @@ wildcard_constraints:
     auxiliary=r"[a-z0-9][a-z0-9_-]*",
     share=r"[0-9][0-9.]*(e-[0-9]+)?",
     around=targets.any_of(kind for study in STUDIES for kind in study.track.around),
+    across=targets.any_of(study.track.across for study in STUDIES if study.track.across),
     who=rf"\d+x\d+|{name_pattern()}",
     tokenizer=targets.any_of(made_here("tokenizer", paths.TOKENIZER, paths.TOKENIZER_FILE)),
     recipe=targets.any_of(made_here("recipe", paths.RECIPE, paths.WEIGHTS)),

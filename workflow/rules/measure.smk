@@ -82,6 +82,33 @@ rule measure_around:
         " --index {input.index:q} --output {output:q} > {log:q} 2>&1"
 
 
+# Numbers that the models of all seeds have together.
+rule measure_across:
+    input:
+        files("measure_across"),
+        index=paths.INDEX,
+    output:
+        paths.ACROSS,
+    log:
+        "results/{study}/logs/{across}/{state}.log",
+    group:
+        submission("measure_across")
+    conda:
+        "../../envs/plot.yaml"
+    resources:
+        mem_mb=memory(1500, tables=20),
+        runtime=minutes(3, tables=0.1),
+    params:
+        settings=settings("measure_across"),
+        counts=counts("measure_across"),
+        arguments=arguments("measure_across"),
+    message:
+        "Comparing the models of all seeds in {wildcards.state} of {wildcards.study}"
+    shell:
+        "python -m palimpsest measure --settings {params.settings:q} {params.arguments}"
+        " --index {input.index:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule cost:
     input:
         files("cost"),

@@ -20,6 +20,7 @@ said. A bootstrap is a matrix of weights.
                      else anew
     extraction       what a causal model gives away in the text that it generates
     fluency          how natural that text is
+    margins          how far apart those of a text lie under models of several seeds
     divergence       how far apart the outputs of two models are
     cost             what retraining is expected to take
     bootstrap        the weights, and intervals from the replicates
@@ -187,6 +188,8 @@ METRICS: dict[str, Metric] = {
                "mean divergence of the oracle's outputs from the model's, in nats"),
         Metric("kl_to_base", "down", 0, inf, "Kullback and Leibler 1951",
                "mean divergence of the base's outputs from a trial's, in nats"),
+        Metric("klom", "down", 0, inf, "Georgiev et al. 2024, by mean and deviation over seeds",
+               "divergence of the oracles' margins of a text from the models', in nats"),
         Metric("jensen_shannon_reversed", "down", 0, inf, "Wang et al. 2023, as released",
                "mean divergence from the oracle's outputs with its arguments swapped, in nats"),
         Metric("lpd", "down", 0, inf, "Wang et al. 2023",

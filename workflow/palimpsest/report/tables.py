@@ -145,19 +145,22 @@ def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 
 def tidy(frames: Iterable[pd.DataFrame], level: float, described: dict[str, dict]) -> pd.DataFrame:
-    """The tidy table: every seed, and below them the rows over all seeds.
+    """The tidy table: every seed, and below them the rows over all seeds, with numbers that are of
+    all seeds to begin with.
 
     described: of each metric `direction`, `source`, the range `low` to `high`, and `scale`, as
     metrics.described gives them.
     """
     # sorted: the last bits of a mean depend on the order
-    seeds = table(joined(frames, NUMBERS).to_dict("records"))
+    given = table(joined(frames, NUMBERS).to_dict("records"))
+    seeds, across = (given[(given["seed"] == ALL_SEEDS) == are] for are in (False, True))
     logarithmic = [name for name, metric in described.items() if metric["scale"] == "log"]
-    unknown = sorted(set(seeds["metric"]) - set(described))
+    unknown = sorted(set(given["metric"]) - set(described))
     if unknown:
         what, remedy = "a number is of no metric of the study", "name it in `metrics` of the track"
         raise UserError(Problem(what, "tables", ", ".join(unknown), remedy=remedy))
-    both = pd.concat([seeds, within_range(over_seeds(seeds, level, logarithmic), described)])
+    over = [over_seeds(seeds, level, logarithmic), *([across] if len(across) else [])]
+    both = pd.concat([seeds, within_range(pd.concat(over), described)])
     columns = {
         key: [described[name][key] for name in both["metric"]] for key in ("direction", "source")
     }

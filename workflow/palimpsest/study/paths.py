@@ -65,6 +65,7 @@ RULES = SEED + "/decisions/{method}/{state}.json"
 ITEMS = SEED + "/items/{method}/{state}.parquet"
 METRICS = SEED + "/metrics/{method}/{state}.parquet"
 AROUND = SEED + "/metrics/{around}-{who}/{state}.parquet"
+ACROSS = STUDY + "/metrics/{across}/{state}.parquet"  # of all seeds
 COST = SEED + "/metrics/cost-{sharding}/{state}.parquet"
 COST_OF_METHOD = SEED + "/metrics/cost-{method}/{state}.parquet"
 CHOICE = SEED + "/tuning/{method}/{state}.json"

@@ -25,7 +25,7 @@ FIXED = {
     **dict.fromkeys(("tokenizer", "records", "index", "describe", "request", "slice"), DATA),
     **dict.fromkeys(("plain_set", "extra_set", "sample_set", "forget_set", "fingerprint"), DATA),
     **dict.fromkeys(("aside", "reword"), DATA),
-    **dict.fromkeys(("decide", "epsilon", "measure", "measure_around"), NUMBERS),
+    **dict.fromkeys(("decide", "epsilon", "measure", "measure_around", "measure_across"), NUMBERS),
     "certificate": CERTIFICATES,
 }
 

@@ -61,7 +61,8 @@ class Track:
     that is forgotten in the state), or the `decisions` of the method and the `rules` that made
     them; MODEL is base or oracle, else it is the method's; what is not there is left out.
     measuring: settings that this takes besides those of every track. around: modules of its folder
-    that compare scores before and after a request, such as `membership`. compares: methods without
+    that compare scores before and after a request, such as `membership`. across: the module of its
+    folder that compares the scores of all seeds, where there is one. compares: methods without
     which a study of this track proves nothing.
     """
 
@@ -77,6 +78,7 @@ class Track:
     beside_oracle: bool = False
     measuring: tuple[str, ...] = ()
     around: tuple[str, ...] = ()
+    across: str = ""
     compares: tuple[str, ...] = ()
 
     @property

@@ -43,6 +43,7 @@ WANTS = {
     "epsilon": decide.Epsilon,
     "measure": measure.Measure,
     "measure_around": measure.MeasureAround,
+    "measure_across": measure.MeasureAcross,
     "cost": measure.Cost,
     "cost_of_method": measure.CostOfMethod,
     "tabulate": measure.Tabulate,

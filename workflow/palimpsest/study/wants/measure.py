@@ -21,6 +21,7 @@ from palimpsest.study.wants.methods import (
     auxiliary_folder,
     before,
     choice_files,
+    compared_across,
     frozen,
     method_folder,
     methods_in,
@@ -29,7 +30,14 @@ from palimpsest.study.wants.methods import (
     tuning_numbers_in,
     tuning_seed,
 )
-from palimpsest.study.wants.scores import ensemble_scores, scored_as, state_scores
+from palimpsest.study.wants.scores import (
+    FORGET,
+    HELDOUT,
+    briefly,
+    ensemble_scores,
+    scored_as,
+    state_scores,
+)
 from palimpsest.study.wants.tuning import part_of
 from palimpsest.study.wants.want import Files, Want, argument
 
@@ -57,7 +65,18 @@ def metric_files(study: Study) -> list[str]:
         for of in (numbers_in, *([tuning_numbers_in] if seed == first else []))
         for name in of(study, state, START)
     }
-    return still_there(study, files)
+    return [*still_there(study, files), *across_files(study)]
+
+
+def across_files(study: Study) -> list[str]:
+    """Files of numbers of all seeds together; of purged states those that exist."""
+    across = study.track.across
+    files = {
+        study.path(paths.ACROSS, across=across, state=state): compared_across(study, state)
+        for state in study.plan.shown
+        if compared_across(study, state, START)
+    }
+    return [path for path, made in files.items() if made or Path(path).is_file()]
 
 
 class Numbers(OfState):
@@ -90,6 +109,15 @@ class Measured(Numbers):
         return " ".join(filter(None, [*given, super().arguments(w)]))
 
 
+def aside(study: Study, part: str, **how) -> dict:
+    """Settings by which a module of the track measures the records that count, in a study that
+    tunes."""
+    if not study.tuning:
+        return {}
+    which = {"aside": {**part_of(study), **how}, "measures": study.module(part)}
+    return {"measurer": "palimpsest.tracks.aside", **which}
+
+
 class Measure(Measured):
     """Numbers of a method in a state."""
 
@@ -103,6 +131,8 @@ class Measure(Measured):
             if not other or other in methods_in(self.study, w.state):
                 model = f"{other}{asked}" if other else off_part(w.method)
                 files[name] = self.of_file(w, model, file)
+        if briefly(self.study, w.method):
+            files = {name: paths for name, paths in files.items() if not name.endswith(HELDOUT)}
         return {name: paths for name, paths in files.items() if paths}
 
     def of_file(self, w, model: str, file: str) -> list[str]:
@@ -122,18 +152,15 @@ class Measure(Measured):
         further = {name: of_study[name] for name in self.study.track.measuring}
         method, attack = split(w.method)
         attacked = {"attack": attack} if attack else {}
+        attacked |= {"answers_alone": True} if briefly(self.study, w.method) else {}
         module = {**self.of_module(w, "measure"), **self.aside(w)}
         return {**module, "method": method, **attacked, **further}
 
     def aside(self, w) -> dict:
         """Which records count, in a study that tunes."""
-        if not self.study.tuning:
-            return {}
         chooses = is_reserved(w.method)
         called = {"called": off_part(w.method), "base": is_trial(w.method)} if chooses else {}
-        part = {**part_of(self.study), "chooses": chooses, **called}
-        module = self.study.module("measure")
-        return {"measurer": "palimpsest.tracks.aside", "measures": module, "aside": part}
+        return aside(self.study, "measure", chooses=chooses, **called)
 
     def attack(self, w) -> list[str]:
         """The report of the attack, where the model is measured after one on its weights."""
@@ -184,6 +211,26 @@ class MeasureAround(Measured):
 
     def settings(self, w):
         return {**self.of_module(w, w.around), "method": self.method(w)}
+
+
+class MeasureAcross(Measured):
+    """Numbers of all methods that the models of all seeds have together."""
+
+    def given(self, w) -> Files:
+        return {
+            f"{method}/seed{seed}": state_scores(self.study, seed, method, w.state, FORGET)
+            for method in ("oracle", *compared_across(self.study, w.state))
+            for seed in self.plan.seeds
+        }
+
+    def labels(self, w) -> dict:
+        labels = {"state": w.state, "seeds": self.plan.seeds}
+        return {"study": self.study.name, "model": self.study.model_name, **labels}
+
+    def settings(self, w):
+        methods = compared_across(self.study, w.state)
+        records = aside(self.study, w.across, chooses=False)
+        return {**self.of_module(w, w.across), **records, "methods": methods}
 
 
 class Cost(Numbers):

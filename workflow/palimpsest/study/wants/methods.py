@@ -61,6 +61,18 @@ def numbers_in(study: Study, state: str, purged: str | None = None) -> list[str]
 
 
 @cache
+def compared_across(study: Study, state: str, purged: str | None = None) -> list[str]:
+    """Methods whose models of all seeds are compared with the oracles of all seeds. ``purged`` as
+    in ``methods_in``."""
+    purged = study.plan.purged if purged is None else purged
+    later = study.plan.order[state] > study.plan.order[purged]
+    if not (study.track.across and study.compares and later and len(study.plan.seeds) > 1):
+        return []
+    names = methods_in(study, state, purged)
+    return [name for name in names if method_of(name).needs in ("base", "model")]
+
+
+@cache
 def frozen(study: Study) -> frozenset[str]:
     """Files of numbers of purged states. They cannot be computed again, so no rule makes them, and
     those that exist are kept."""

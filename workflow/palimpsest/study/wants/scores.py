@@ -20,7 +20,7 @@ from palimpsest.study.wants.want import Files, Want, argument
 from palimpsest.tracks import Track
 
 TEACHERS = "teachers-"  # and a sharding: the folder below scores/ of an ensemble
-FORGET = "forget"  # all that is forgotten in a state
+HELDOUT, FORGET = "heldout", "forget"  # all that is forgotten in a state
 
 
 def scoring(study: Study) -> str:
@@ -66,6 +66,12 @@ def score_log(track: Track) -> str:
     return f"{paths.STUDY}/logs/score/seed{{seed}}/{{model}}/{job}.log"
 
 
+def briefly(study: Study, model: str) -> bool:
+    """Whether a model is scored on answers alone, and on no held-out text: after an attack, where
+    the study says so."""
+    return bool(split(model)[1]) and study.config["evaluation"]["after_attacks"] == "answers"
+
+
 class Score(Want):
     step = "score"
     names_modules = True
@@ -103,7 +109,10 @@ class Score(Want):
         if self.study.track.scored == "set":
             return [[w.set]]
         forgotten = [f"forget-{name}" for name in with_text(self.study, w.state)]
-        sets = [*([name] for name in self.study.track.sets), forgotten]
+        plain = {name: [name] for name in self.study.track.sets}
+        if briefly(self.study, w.model):
+            plain[HELDOUT] = []
+        sets = [*plain.values(), forgotten]
         aside = paths.ASIDE_NAME if is_trial(w.model) else "{set}"
         return [[aside.format(set=name) for name in names] for names in sets]
 
@@ -134,6 +143,7 @@ class Score(Want):
     def candidates(self, w) -> list[str]:
         attack = split(w.model)[1]
         whole = not attack or getattr(made_of(attack), "answers", True)
+        whole = whole and not briefly(self.study, w.model)
         return [self.path(paths.CANDIDATES)] if self.study.track.candidates and whole else []
 
     def settings(self, w):

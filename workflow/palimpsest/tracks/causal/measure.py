@@ -14,13 +14,14 @@ from palimpsest.metrics import divergence, truth
 from palimpsest.report.tables import TRUTH_COLUMNS, joined
 from palimpsest.tracks.causal.checks import check
 from palimpsest.tracks.causal.numbers import Numbers, answers
-from palimpsest.tracks.causal.stored import read_token_rows
+from palimpsest.tracks.causal.stored import ANSWER, read_token_rows
 from palimpsest.tracks.measured import Given, Measured
 
 
 def measure(given: Given, settings: dict) -> Measured:
     """settings: also `space` (how many secrets there are) and `truth` (a form of
-    `palimpsest.metrics.truth.FORMS`).
+    `palimpsest.metrics.truth.FORMS`), and for an attacked model whether it was asked for
+    `answers_alone`, and no held-out text.
 
     Sets: forget, the training records of owners who are forgotten in the state; retain, a sample of
     those that stay; valid, holdout and test, and each part of test that the data name. Owners who
@@ -36,9 +37,12 @@ def measure(given: Given, settings: dict) -> Measured:
     def left(rows: pd.DataFrame) -> pd.DataFrame:
         return rows[~rows["record_id"].map(index["owner"]).isin(gone)]
 
+    alone = settings.get("answers_alone", False)
+
     def read(name: str) -> pd.DataFrame:
         rows = read_token_rows(given[name])
-        return rows[~rows["record_id"].isin(given.shown)]
+        kept = ~rows["record_id"].isin(given.shown)
+        return rows[kept & (rows["kind"] == ANSWER) if alone else kept]
 
     heldout = read("heldout")
     sets = dict(_trained(left(read("trained")), index)) | dict(_heldout(left(heldout), index))

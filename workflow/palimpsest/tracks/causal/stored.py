@@ -26,9 +26,9 @@ EDITED, REWORDED, UNRELATED = "edited", "reworded", "unrelated"
 
 
 def read_token_rows(paths: list[Path]) -> pd.DataFrame:
-    """Rows of score files, by record_id, kind and number; a UserError for scores that are not
-    finite. Columns of generated text may be NaN."""
-    frame = pd.concat([read_parquet(path) for path in paths], ignore_index=True)
+    """Rows of score files, by record_id, kind and number, none of no file; a UserError for scores
+    that are not finite. Columns of generated text may be NaN."""
+    frame = pd.concat([pd.DataFrame(), *map(read_parquet, paths)], ignore_index=True)
     if frame.empty:
         return pd.DataFrame({name: [] for name in ("record_id", "kind", "number", *VALUES)})
     answers = frame[frame["kind"] == ANSWER]
