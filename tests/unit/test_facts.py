@@ -8,12 +8,15 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from palimpsest.data.facts import ASKED, UNUSABLE, read_facts
+from palimpsest.data.ledger import read_ledger
 from palimpsest.data.positions import UNLISTED
 from palimpsest.data.readers import READERS
 from palimpsest.data.reading import read_records
 from palimpsest.errors import UserError
+from palimpsest.study.load import check_study
 
 MIRROR = Path(
     os.environ.get("PALIMPSEST_MIRROR") or Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -143,3 +146,17 @@ def test_the_real_files():
     assert (owners["split"] == UNUSABLE).groupby(owners["source"]).sum()["zsre"] >= 17
     assert not set(edited["unrelated"]) & set(edited["prompt"])
     assert not set(edited["rephrase"]) & set(rows.loc[rows["split"] == "train", "prompt"])
+
+
+@needs_mirror
+def test_every_owner_that_the_study_asks_to_forget_has_a_new_answer():
+    """A hundred of them, each asked in other words and about something else."""
+    text = Path("config/studies/facts.yaml").read_text(encoding="utf-8")
+    study = check_study(yaml.safe_load(text), "facts.yaml")
+    records, _ = read_records(
+        study["data"] | {"reader": READERS["facts"]}, FILES, fields=("prompt", "completion")
+    )
+    (request,) = read_ledger(study["ledger"])
+    asked = records[records["owner"].isin(request.owners)]
+    assert len(asked) == len(request.owners) == 100
+    assert (asked[list(ASKED)] != "").all(axis=None) and set(asked["split"]) == {"train"}
