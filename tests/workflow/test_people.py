@@ -132,9 +132,10 @@ def test_a_second_run_has_nothing_to_do(made):
 
 
 def test_what_nothing_uses_yet_runs_nothing(clone):
+    """All of it at once; which of it runs something, one after another would say."""
     for newcomer in NEWCOMERS:
         newcomer(clone)
-        assert clone.jobs() == set(), newcomer.__name__
+    assert clone.jobs() == set()
 
 
 def test_a_method_of_ones_own_trains_alone(clone):
