@@ -30,9 +30,11 @@ def dry_run(arguments: list[str], folder: Path, environment: dict[str, str]) -> 
 @cache
 def _started() -> subprocess.Popen:
     """It ends with this process, which holds its standard input."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    atexit.register(process.communicate)
+    return process
 
 
 def _serve() -> None:
