@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from forking import dry_run
+from forking import forked
 from palimpsest.data.secret import FILE as SECRET
 from palimpsest.data.secret import VARIABLE
 from palimpsest.study.load import check_study
@@ -137,7 +137,7 @@ class Clone:
         ``start``; without any, a dry run is a fork of a Snakemake that is there."""
         if {"--dry-run", "-n"} & set(arguments) and not options:
             command, environment = self._command(arguments, cores, study), self._environment({})
-            status, self.output = dry_run(command, self.folder, environment)
+            status, self.output = forked("snakemake", command, self.folder, environment)
             return status
         started = self.start(
             *arguments,
@@ -188,18 +188,9 @@ class Clone:
         }
         for name in ("OMP_NUM_THREADS", VARIABLE):
             environment.pop(name, None)
-        command = [sys.executable, "-m", "palimpsest", *arguments, "--configfile", "study.yaml"]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-        )
-        self.output = done.stdout
-        return done.returncode
+        command = [*arguments, "--configfile", "study.yaml"]
+        status, self.output = forked("palimpsest", command, self.folder, environment)
+        return status
 
     def jobs(self, *arguments: str) -> set[str]:
         """The jobs that would run, by the names of their logs: 'train/seed1/base'."""
