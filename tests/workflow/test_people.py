@@ -190,7 +190,8 @@ def test_settings_of_one_method_train_that_method_alone(clone):
 def test_the_next_request_starts_from_the_last_model_or_from_the_base(clone):
     """npo forgets r2 alone, from its model of r1; npo-batch both from the base. After the first
     request they were the same."""
-    clone.change_study(methods=["base", "oracle", "npo", "npo-batch"], sharding=["1x1"])
+    methods = ["base", "oracle", "npo", "npo-batch"]
+    clone.change_study(methods=methods, sharding=["1x1"], attacks={})
     clone.write_ledger("r1 p0002 p0003; r2 p0005")
     assert steps(clone.run(), "train", "unlearn") == {
         "train/seed1/oracle/r2",
