@@ -27,6 +27,11 @@ def test_what_looks_the_same_is_one_name(spelling):
     assert normalized(spelling) == normalized(JOSE) == "jos\u00e9"
 
 
+def test_plain_letters_are_read_as_any_others():
+    """A full-width letter and a blank without a shape, beside a name of ASCII."""
+    assert normalized(" ANA \tLi ") == normalized("\uff21na\u200b  Li") == "ana li"
+
+
 def test_other_names_are_others():
     names = ["jose", "jos\u00e9", "ana", "anna", "a na", "u1", "u11"]
     assert len(set(map(normalized, names))) == len(names)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from forking import forked
 from palimpsest.data.secret import FILE as SECRET
 from palimpsest.data.secret import VARIABLE
 from palimpsest.study.load import check_study
@@ -133,7 +134,11 @@ class Clone:
         self, *arguments: str, cores: int | None = 2, study: str | None = "study.yaml", **options
     ) -> int:
         """Exit status; stdout and stderr together are kept in ``output``. ``options`` are those of
-        ``start``."""
+        ``start``; without any, a dry run is a fork of a Snakemake that is there."""
+        if {"--dry-run", "-n"} & set(arguments) and not options:
+            command, environment = self._command(arguments, cores, study), self._environment({})
+            status, self.output = forked("snakemake", command, self.folder, environment)
+            return status
         started = self.start(
             *arguments,
             cores=cores,
@@ -155,25 +160,24 @@ class Clone:
     ) -> subprocess.Popen:
         """The same, not waited for. ``variables`` stand in its environment, None for one that does
         not; ``options`` are those of Popen."""
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            *(["--cores", str(cores)] if cores else []),
-            "--nocolor",
-            *arguments,
-        ]
-        if study:
-            command += ["--configfile", study]
-        without = ("PYTHONPATH", VARIABLE)
+        command = [sys.executable, "-m", "snakemake", *self._command(arguments, cores, study)]
+        environment = self._environment(variables or {})
+        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **options)
+
+    @staticmethod
+    def _command(arguments: tuple[str, ...], cores: int | None, study: str | None) -> list[str]:
+        command = [*(["--cores", str(cores)] if cores else []), "--nocolor", *arguments]
+        return command + (["--configfile", study] if study else [])
+
+    def _environment(self, variables: dict[str, str | None]) -> dict[str, str]:
+        without = ("PYTHONPATH", "OMP_NUM_THREADS", VARIABLE)  # the tests' own
         environment = {name: value for name, value in os.environ.items() if name not in without}
         environment["PATH"] = os.pathsep.join(
             [str(Path(sys.executable).parent), environment.get("PATH", "")]
         )
         environment |= {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(self.folder / ".cache")}
-        environment |= variables or {}
-        environment = {name: value for name, value in environment.items() if value is not None}
-        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **options)
+        environment |= variables
+        return {name: value for name, value in environment.items() if value is not None}
 
     def palimpsest(self, *arguments: str) -> int:
         """Exit status of `palimpsest ...`, by the code of this clone; what it said is kept in
@@ -182,19 +186,11 @@ class Clone:
             "PYTHONPATH": str(self.folder / "workflow"),
             "HF_HOME": str(self.folder / ".cache"),
         }
-        environment.pop(VARIABLE, None)
-        command = [sys.executable, "-m", "palimpsest", *arguments, "--configfile", "study.yaml"]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-        )
-        self.output = done.stdout
-        return done.returncode
+        for name in ("OMP_NUM_THREADS", VARIABLE):
+            environment.pop(name, None)
+        command = [*arguments, "--configfile", "study.yaml"]
+        status, self.output = forked("palimpsest", command, self.folder, environment)
+        return status
 
     def jobs(self, *arguments: str) -> set[str]:
         """The jobs that would run, by the names of their logs: 'train/seed1/base'."""

@@ -1,15 +1,15 @@
-"""What makes the tiny study one of approximate methods, on each track: all that the registry lists,
-with rates at which they forget."""
+"""What makes the tiny study one of approximate methods, on each track: each kind that the registry
+lists, with rates at which they forget."""
 
 from __future__ import annotations
 
 from harness import STUDY
 from palimpsest.methods.registry import METHODS
 
-# Their losses are tested in tests/contract; as jobs they are like others, and test_cold runs each.
+# Tests in tests/contract show that they forget; as jobs they are like others: test_cold runs each.
 LIKE_OTHERS = (
-    "llmu", "dpo", "idk_dpo", "undial", "wga", "satimp", "rmu", "bad_teaching", "gru",
-    "harry_potter", "selective", "quark",
+    "gradient_ascent", "simnpo", "localised", "f_learning", "llmu", "dpo", "idk_dpo", "undial",
+    "wga", "satimp", "rmu", "bad_teaching", "gru", "harry_potter", "selective", "quark",
 )  # fmt: skip
 UNLEARNING = {  # of classifiers those alone that need no teachers
     "classification": [
@@ -34,10 +34,7 @@ CLASSIFICATION = {
         name: {"learning_rate": 1.0e-2} | ({"portion": 0.2} if name == "kga" else {})
         for name in FORGETTING["classification"]
     }
-    | {
-        "simnpo": {"learning_rate": 1.0e-2, "forget_weight": 2.0},
-        "mollm": {"learning_rate": 5.0e-2},
-    },
+    | {"mollm": {"learning_rate": 5.0e-2}},
     "sharding": ["1x1", "2x1"],
     "training": {"epochs": 8, "learning_rate": 0.01},
     "fairness": {},
@@ -60,14 +57,10 @@ CAUSAL = {
     "sharding": ["1x1", "3x1"],
     "methods": ["base", "oracle", *UNLEARNING["causal"]],
     "options": {
-        "gradient_ascent": {"learning_rate": 3.0e-4},
         "gradient_difference": {"learning_rate": 1.0e-3}, "npo": {"learning_rate": 1.0e-3},
         "npo-batch": {"order": "batch"}, "loo_ensemble": {"learning_rate": 1.0e-3},
         "kga": {"learning_rate": 1.0e-3},
-        "simnpo": {"learning_rate": 1.0e-3, "forget_weight": 1.0},
-        "mollm": {"learning_rate": 1.0e-3}, "localised": {"learning_rate": 1.0e-3},
-        "task_vector": {"learning_rate": 1.0e-3, "scale": 3.0},
-        "f_learning": {"learning_rate": 1.0e-3, "forget_learning_rate": 1.0e-3},
+        "mollm": {"learning_rate": 1.0e-3}, "task_vector": {"learning_rate": 1.0e-3, "scale": 3.0},
         "depn": {"erase": 150, "points": 5}, "llmu": {"epochs": 2, "updates": 2},
     },
     "evaluation": {"bootstrap": 20, "batch_size": 64, "ngram": 4, "written": 6},

@@ -14,17 +14,20 @@ import pytest
 import counting
 from faults import kept
 from harness import Clone
+from palimpsest.attacks.registry import ATTACKS
 from palimpsest.engine import provenance
 from palimpsest.engine.warm import ONE_THREAD
 from palimpsest.methods.registry import METHODS
 from palimpsest.tracks import module_of
 from studies import CAUSAL, CLASSIFICATION
 
+# Whatever a model learns, the same code runs: two epochs of each training do.
+SHORT = {"epochs": 2}
 CLASSIFIERS = CLASSIFICATION | {
     "methods": ["base", "oracle", "sisa_vote", "fairsisa_aggregate_first", "npo", "kga"],
-    "options": {name: CLASSIFICATION["options"][name] for name in ("npo", "kga")},
+    "options": {name: CLASSIFICATION["options"][name] | SHORT for name in ("npo", "kga")},
     "fairness": {"groups": ["town"], "epsilon_curve": [0.0, 0.5]},
-    "training": {"epochs": 2, "learning_rate": 0.01},
+    "training": {"learning_rate": 0.01} | SHORT,
 }
 PRETRAINED = CAUSAL | {
     "tokenizers": {
@@ -35,8 +38,8 @@ PRETRAINED = CAUSAL | {
     },
     "pretraining": {
         "small": {
-            "architecture": "gpt2", "config": CAUSAL["model"]["config"], "tokenizer": "words",
-            "tokens": 1000, "block": 96,
+            "architecture": "gpt2", "config": CAUSAL["model"]["config"] | {"n_embd": 48},
+            "tokenizer": "words", "tokens": 1000, "block": 96,
         },
     },
     "model": {
@@ -44,7 +47,9 @@ PRETRAINED = CAUSAL | {
         "prompt": "{prompt} {completion}",
     },
     "methods": ["base", "oracle", "loo_ensemble", "sham"],
-    "options": {"loo_ensemble": {"learning_rate": 1.0e-3}},
+    "options": {"loo_ensemble": {"learning_rate": 1.0e-3} | SHORT},
+    # the base must know what it is to forget, else nothing is measured
+    "training": CAUSAL["training"] | {"epochs": 20, "learning_rate": 1.0e-2},
 }  # fmt: skip
 # What the studies above leave out of a track: the models and decisions of all other methods.
 FURTHER = {
@@ -61,7 +66,14 @@ FURTHER = {
     },
 }
 PARTS = ("model", "score", "memory", "measure", "summary")  # of a track
-ATTACKED = {"causal": ("attacks/relearn/base/r1/model.safetensors",), "classification": ()}
+ATTACKED = {
+    "causal": tuple(
+        f"attacks/{name}/base/r1/model.safetensors"
+        for name, attack in ATTACKS.items()
+        if attack.on == "weights"
+    ),
+    "classification": (),
+}
 EVERY = {
     "records",
     "index",
@@ -81,6 +93,8 @@ EVERY = {
     "certify",
     "page",
 }
+# No module of a track or a reader is in these: what one track has shown of them, the other has.
+ALIKE = {"index", "request", "fingerprint", "slice", "subset", "cost", "page"}
 KINDS = {
     "classification": (
         CLASSIFIERS,
@@ -89,6 +103,7 @@ KINDS = {
     ),
     "causal": (PRETRAINED, "p0002", EVERY | {"pretrain"}),
 }
+ATTACK_OPTIONS = {"relearn": SHORT, "quantize": {}, "soft_prompt": SHORT}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -113,13 +128,17 @@ def made(request, tmp_path_factory) -> Clone:
 
 
 def run_further(clone: Clone, study: dict, track: str) -> None:
-    """Each method that the study leaves out, and the attack; nothing is scored for it."""
+    """Each method that the study leaves out, and each attack; nothing is scored for it."""
     clone.track, further = track, FURTHER[track]
     options = {"classification": CLASSIFICATION, "causal": CAUSAL}[track]["options"]
     clone.change_study(
         methods=[*study["methods"], *further],
-        options={name: options[name] for name in options if name in METHODS},
-        **({"attacks": {"relearn": {"learning_rate": 1.0e-3}}} if ATTACKED[track] else {}),
+        options={
+            name: options.get(name, {}) | (SHORT if name != "depn" else {})
+            for name in (*study["methods"], *further)
+            if METHODS[name].trains and name != "sham"
+        },
+        **({"attacks": ATTACK_OPTIONS} if ATTACKED[track] else {}),
     )
     clone.run(*(f"results/tiny/seed1/{one}" for one in (*further.values(), *ATTACKED[track])))
 
@@ -144,7 +163,10 @@ def again(made) -> Clone:
         name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"
     } | ONE_THREAD
     environment |= {"PYTHONPATH": str(made.path("workflow"))}
+    shown = ALIKE if made.track == "causal" else set()
     for step, (command, _) in made.commands.items():
+        if step in shown:
+            continue
         option = {"records": "--records", "tabulate": "--parquet"}.get(step, "--output")
         written = made.path(command[command.index(option) + 1])
         for path in [

@@ -76,13 +76,14 @@ def test_a_training_that_is_killed_goes_on_from_there(whole, clone):
     assert kept(clone) == whole.files
 
 
-def test_snakemake_killed_ten_times(whole, clone):
+@pytest.mark.parametrize("times", [4, pytest.param(10, marks=pytest.mark.slow)])
+def test_snakemake_is_killed_again_and_again(times, whole, clone):
     """At random moments, by turns with all its jobs and alone. Nothing has to be typed: the next
     run goes on, to the same bytes."""
     for name in ("results", ".snakemake"):
         shutil.rmtree(clone.path(name))
     draw, killed = random.Random(6), 0
-    while killed < 10:
+    while killed < times:
         started = clone.start(
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )

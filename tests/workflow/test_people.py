@@ -132,9 +132,10 @@ def test_a_second_run_has_nothing_to_do(made):
 
 
 def test_what_nothing_uses_yet_runs_nothing(clone):
+    """All of it at once; which of it runs something, one after another would say."""
     for newcomer in NEWCOMERS:
         newcomer(clone)
-        assert clone.jobs() == set(), newcomer.__name__
+    assert clone.jobs() == set()
 
 
 def test_a_method_of_ones_own_trains_alone(clone):
@@ -189,7 +190,8 @@ def test_settings_of_one_method_train_that_method_alone(clone):
 def test_the_next_request_starts_from_the_last_model_or_from_the_base(clone):
     """npo forgets r2 alone, from its model of r1; npo-batch both from the base. After the first
     request they were the same."""
-    clone.change_study(methods=["base", "oracle", "npo", "npo-batch"], sharding=["1x1"])
+    methods = ["base", "oracle", "npo", "npo-batch"]
+    clone.change_study(methods=methods, sharding=["1x1"], attacks={})
     clone.write_ledger("r1 p0002 p0003; r2 p0005")
     assert steps(clone.run(), "train", "unlearn") == {
         "train/seed1/oracle/r2",

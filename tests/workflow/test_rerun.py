@@ -120,10 +120,10 @@ def test_the_target_data_ends_at_what_models_hang_on(tmp_path, study):
 
 
 def test_what_nothing_uses_yet_runs_nothing(clone):
-    """One after another, so that each has the house as the ones before it left it."""
+    """All of it at once; which of it runs something, one after another would say."""
     for newcomer in NEWCOMERS:
         newcomer(clone)
-        assert clone.jobs() == set(), newcomer.__name__
+    assert clone.jobs() == set()
 
 
 def test_editing_a_metric_runs_numbers_alone(clone, finished):
