@@ -21,13 +21,17 @@ Before the totals, what both compute is compared: plain.py's metrics of the base
 with (a)'s table, within 1e-3; and the probability of the forget set under both bases, which were
 trained in another order, within 0.05.
 
-How to read it: seconds of the processor, of children that ended and were waited for, by kind of
-work; ``ratio`` is (b) over (a). ``at work`` leaves out of (b) what each process takes to start:
-until its model was loaded (measuring), or a training of one update (training); it is what (b) would
-cost if starting were free. ``a process a model`` starts once for all metrics of a model. Small
-samples are mostly starts, for (b): the larger ones tell more. With ``--each N``, of models that are
-trained alike, and of those that are measured on the same texts, N are done in (b), and the others
-counted with their mean.
+How to read it: seconds of the processor by kind of work; ``ratio`` is (b) over (a). ``at work``
+leaves out of (b) what each process takes to start: until its model was loaded (measuring), or a
+training of one update (training); it is what (b) would cost if starting were free. ``a process a
+model`` starts once for all metrics of a model. Small samples are mostly starts, for (b): larger
+ones tell more. With ``--each N``, of models that are trained alike, and of those that are measured
+on the same texts, N are done in (b), and the others counted with their mean.
+
+``--results results/tofu-small`` takes (a) from a run that is there, whole or not, instead of the
+sample: seconds of the processor as the steps' logs tell them, of all seeds, attacks and methods
+(but training by others than those of the sample is left out on both sides); Snakemake itself is not
+among them. Give it ``--each 1``, and ``--study`` with the file that the run was made from.
 """
 
 from __future__ import annotations
@@ -35,18 +39,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import mean
+from typing import NamedTuple
 
 import pandas as pd
 import torch
 import yaml
-from demo import steps, used
+from demo import SAID, used
 from graph import clone
 from plain import MEASURES, load, measured
 from targets import verdict
@@ -58,7 +64,8 @@ from palimpsest.study.recipes import recipe_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAIN = Path(__file__).with_name("plain.py")
-STUDY, STATE, TARGET = "sample", "forget", 3.0
+TARGET = 3.0
+STUDY, STATE = "sample", "forget"
 METHODS = ("gradient_difference", "npo")
 FORGOTTEN = ("author-199", "author-200")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -147,11 +154,34 @@ def snakemake(folder: Path, *targets: str) -> float:
     return spent([*command, "--configfile", "study.yaml"], folder)
 
 
+class Job(NamedTuple):
+    """A job of (a): its step, the model that it was about, the state, and processor seconds."""
+
+    step: str
+    model: str
+    state: str
+    seconds: float
+
+
+def jobs_of(results: Path) -> list[Job]:
+    """Those whose logs are there."""
+    found = []
+    for path in results.glob("logs/**/*.log"):
+        for step, *_, seconds, _ in SAID.findall(path.read_text(encoding="utf-8")):
+            where = path.relative_to(results / "logs").with_suffix("").parts
+            model = where[2] if len(where) > 2 else ""
+            if step == "attack":
+                model = f"{where[3]}+{where[2]}"
+            found.append(Job(step, model, where[-1], float(seconds)))
+    return found
+
+
 class Usual:
     """(b), in a folder of its own, after (a)."""
 
-    def __init__(self, of_workflow: Path, folder: Path, start: Path):
+    def __init__(self, of_workflow: Path, state: str, folder: Path, start: Path):
         self.seed, self.folder, self.start = of_workflow / "seed1", folder, start
+        self.state = state
         self.records = read_parquet(of_workflow / "data/records.parquet").set_index("record_id")
         candidates = read_parquet(of_workflow / "data/candidates.parquet")
         self.texts = candidates.set_index(["record_id", "kind", "number"])["completion"]
@@ -168,7 +198,7 @@ class Usual:
         """The texts that (a)'s numbers of a model are of."""
         frames = []
         for name in ("forget", "trained", "heldout"):
-            frame = read_parquet(self.seed / f"scores/{model}/{STATE}/{name}.parquet")
+            frame = read_parquet(self.seed / f"scores/{model}/{self.state}/{name}.parquet")
             frames.append(frame.assign(set={"forget": "forget", "trained": "retain"}.get(name, "")))
         rows = pd.concat(frames)
         if "-trial" not in model:
@@ -195,7 +225,7 @@ class Usual:
         """training.json of a model of (a)."""
         name, _, attack = model.partition("+")
         where = f"attacks/{attack}/{name}" if attack else f"methods/{name}"
-        return json.loads((self.seed / where / STATE / "training.json").read_text("utf-8"))
+        return json.loads((self.seed / where / self.state / "training.json").read_text("utf-8"))
 
     def shown(self, model: str) -> list[str]:
         return self.report(model)["shown"] if "+" in model else []
@@ -217,7 +247,8 @@ class Usual:
     def train_all(self, training: dict, models: list[str]) -> None:
         """models: the base and the oracle among them, those that others start from first."""
         records = self.records[self.records["split"] == "train"]
-        goes = records["owner"].isin(FORGOTTEN)
+        forgotten = read_parquet(self.seed / f"scores/base/{self.state}/forget.parquet")
+        goes = records.index.isin(forgotten["record_id"])
         forget, retain = records.index[goes], records.index[~goes]
         sets = {"forget": self.learns(forget), "retain": self.learns(retain)}
         for model in models:
@@ -257,21 +288,26 @@ class Usual:
 
 def of_training(model: str) -> str:
     """Models of one kind are trained alike: as many updates, of the same loss."""
-    return "relearn" if "+" in model else model.partition("-")[0]
+    name, _, attack = model.partition("+")
+    return attack or re.sub(r"-trial\d+$", "", name)
 
 
 def of_texts(model: str) -> str:
     """Models of one kind are measured on as many texts."""
-    return "attacked" if "+" in model else "trial" if "-trial" in model else "whole"
+    if "+" in model:
+        return "attacked"
+    return "trial" if re.search(r"[-_]trial\d+$", model) else "whole"
 
 
-def some(models: list[str], kind, each: int | None) -> dict[str, float]:
+def some(models: list[str], kind, counts: dict[str, int], each: int | None) -> dict[str, float]:
     """The first models of each kind -> how many models each of them stands for."""
     groups: dict[str, list[str]] = defaultdict(list)
     for model in models:
         groups[kind(model)].append(model)
     return {
-        model: len(group) / len(group[:each]) for group in groups.values() for model in group[:each]
+        model: counts[name] / len(group[:each])
+        for name, group in groups.items()
+        for model in group[:each]
     }
 
 
@@ -279,7 +315,7 @@ def check_numbers(usual: Usual, base: Path, oracle: Path) -> None:
     """SystemExit where a metric of (a)'s base is another in (b)."""
     model, tokenizer = load(base), AutoTokenizer.from_pretrained(base)
     rows = usual.rows("base")
-    table = read_parquet(usual.seed / f"metrics/base/{STATE}.parquet")
+    table = read_parquet(usual.seed / f"metrics/base/{usual.state}.parquet")
     told = table.set_index(["set", "metric"])["value"]
     print(f"\nOf the base of (a): {'forget, here':>30}{'table':>10}{'sets':>6}")
     for name, metric in SAME.items():
@@ -292,7 +328,8 @@ def check_numbers(usual: Usual, base: Path, oracle: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--mirror", type=Path, required=True)
+    parser.add_argument("--mirror", type=Path)
+    parser.add_argument("--results", type=Path, help="of a run, instead of a sample")
     parser.add_argument("--pretrained", type=Path, help="results/pretrained of another run")
     default = REPOSITORY / "config/studies/tofu-small.yaml"
     parser.add_argument("--study", type=Path, default=default)
@@ -303,63 +340,79 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=20_000)
     parser.add_argument("--each", type=int, help="models of a kind that (b) measures; all")
     wanted = parser.parse_args()
+    if not (wanted.mirror or wanted.results):
+        parser.error("give --mirror, or --results")
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         compare(Path(scratch), wanted)
 
 
 def compare(scratch: Path, wanted) -> None:
-    folder = clone(scratch / "workflow")
-    mirror = write_mirror(scratch / "mirror", wanted.mirror, wanted.questions)
-    write_study(folder, mirror, wanted)
-    study = check_study(yaml.safe_load((folder / "study.yaml").read_text("utf-8")), "study.yaml")
-    shared = folder / "results/pretrained"
-    if wanted.pretrained:
-        shutil.copytree(wanted.pretrained, shared)
-    start = f"results/pretrained/{recipe_of(study)}"
-    snakemake(folder, f"{start}/model.safetensors")
-    results = folder / "results" / STUDY
-    total = snakemake(folder, f"results/{STUDY}/tables/metrics.parquet")
-    jobs = {
-        name: (len(found), sum(cpu for _, cpu, _ in found))
-        for name, found in steps(results.parent.parent, 0).items()
-        if name not in ("pretrain", "tokenizer")
-    }
+    if wanted.results:
+        results, total = wanted.results.resolve(), None
+        study = yaml.safe_load(wanted.study.read_text(encoding="utf-8"))
+        study = check_study(study, str(wanted.study))
+    else:
+        results, total, study = sampled(scratch, wanted)
+    start = results.parent / "pretrained" / recipe_of(study)
+    jobs = jobs_of(results)
+    (state,) = {job.state for job in jobs if job.step == "score"} - {"r0"}
+    known = {"base", "oracle", *METHODS, "relearn"}
+    trainings = [job for job in jobs if job.step in TRAINING and of_training(job.model) in known]
+    scorings = [job for job in jobs if job.step == "score" and job.state == state]
 
-    usual = Usual(results, scratch, folder / start)
-    base, oracle = (next(results.glob(f"seed1/{name}/**/model.safetensors")).parent
-                    for name in ("base", "oracle"))  # fmt: skip
-    check_numbers(usual, base, oracle)
-    models = sorted(path.parent.name for path in results.glob(f"seed1/scores/*/{STATE}"))
-    models.sort(key=lambda name: ("+" in name, name not in ("base", "oracle")))
-    training, measuring = (some(models, kind, wanted.each) for kind in (of_training, of_texts))
+    usual = Usual(results, state, scratch, start)
+    check_numbers(usual, results / "seed1/base", results / "seed1/oracle" / state)
+    models = [path.parent.name for path in results.glob(f"seed1/scores/*/{state}")]
+    models = [model for model in models if of_training(model) in known]
+    models.sort(key=lambda name: ("+" in name, name not in ("base", "oracle"), name))
+    training, measuring = (
+        some(models, kind, Counter(kind(job.model) for job in found), wanted.each)
+        for kind, found in ((of_training, trainings), (of_texts, scorings))
+    )
     usual.train_all(study["training"], list(training))
     values = {model: usual.measure(model) for model in measuring}
     bases = [
-        read_parquet(usual.seed / f"metrics/base/{STATE}.parquet")
+        read_parquet(usual.seed / f"metrics/base/{state}.parquet")
         .set_index(["set", "metric"])
         .loc[("forget", "probability"), "value"],
         values["base"]["probability"]["forget"],
     ]
-    print(f"\nprobability of the forget set under the bases of (a) and (b): {bases}")
+    print("\nprobability of the forget set under the bases: {:.4f} (a), {:.4f} (b)".format(*bases))
     if abs(bases[0] - bases[1]) > 0.05:
         sys.exit("the bases differ")
-    show(total, jobs, usual, training, measuring)
+
+    ours = {"training": trainings, "measuring": [job for job in jobs if job.step in MEASURING]}
+    ours["all else"] = [job for job in jobs if job.step not in TRAINING + MEASURING]
+    show(ours, total, usual, training, measuring)
+
+
+def sampled(scratch: Path, wanted) -> tuple[Path, float, dict]:
+    """Run (a) -> its results, its processor seconds, the study."""
+    folder = clone(scratch / "workflow")
+    mirror = write_mirror(scratch / "mirror", wanted.mirror, wanted.questions)
+    write_study(folder, mirror, wanted)
+    study = check_study(yaml.safe_load((folder / "study.yaml").read_text("utf-8")), "study.yaml")
+    if wanted.pretrained:
+        shutil.copytree(wanted.pretrained, folder / "results/pretrained")
+    snakemake(folder, f"results/pretrained/{recipe_of(study)}/model.safetensors")
+    results = folder / "results" / STUDY
+    return results, snakemake(folder, f"results/{STUDY}/tables/metrics.parquet"), study
 
 
 def show(
-    total: float,
-    jobs: dict[str, tuple[int, float]],
+    jobs: dict[str, list[Job]],
+    total: float | None,
     usual: Usual,
     training: dict[str, float],
     measuring: dict[str, float],
 ) -> None:
-    """The tables. training, measuring: for how many models each stands that (b) did."""
-    ours = {
-        "training": sum(jobs[name][1] for name in TRAINING if name in jobs),
-        "measuring": sum(jobs[name][1] for name in MEASURING if name in jobs),
-    }
-    ours["all else"] = total - sum(ours.values())
+    """The tables. jobs: of (a), by kind of work; total: all of (a), Snakemake too; training,
+    measuring: for how many models each stands that (b) did."""
+    ours = {name: sum(job.seconds for job in found) for name, found in jobs.items()}
+    if total is None:
+        total = sum(ours.values())
+    ours["all else"] = total - ours["training"] - ours["measuring"]
     parts = {"training": (training, usual.trained)}
     parts |= {name: (measuring, taken) for name, taken in usual.measured.items()}
     sums = {}
@@ -376,9 +429,12 @@ def show(
         "measuring": theirs["measuring"] - starting * processes,
         "all else": 0.0,
     }
+    by_step: dict[str, list[float]] = defaultdict(list)
+    for job in (job for found in jobs.values() for job in found):
+        by_step[job.step].append(job.seconds)
     print(f"\n{'(a), seconds a job':34}{'jobs':>10}{'mean':>8}{'sum':>9}")
-    for name, (count, taken) in sorted(jobs.items(), key=lambda item: -item[1][1]):
-        print(f"{name:34}{count:>10}{taken / count:>8.1f}{taken:>9.1f}")
+    for name, taken in sorted(by_step.items(), key=lambda item: -sum(item[1])):
+        print(f"{name:34}{len(taken):>10}{mean(taken):>8.1f}{sum(taken):>9.1f}")
     print(f"\n{'processor seconds':24}{'(a)':>9}{'(b)':>9}{'ratio':>8}{'at work':>9}{'ratio':>8}")
     for name in (*ours, "total"):
         a, b, c = (sum(one.values()) if name == "total" else one[name]
