@@ -27,13 +27,13 @@ cross entropy is of flattened logits: quicker than of transposed ones, as the re
 Directions are compared step by step with the plain step of gradient_difference on batches of as
 many texts: so ``ratio`` is how many times as long a step takes (tokens are counted as if each text
 were read once), and ``target`` that it is at most 3.3 times. mollm reads the retained text three
-times, once under the reference, which its weighted sum does too. Two more gradients, what they are
-joined to and products in float64 stay in memory. Then, of each way to join the losses, how the
-updates of a run go that starts from a model which learnt all texts: the largest cosine between an
-update and the gradient of a loss on its batch
-(above 0 that loss grows, to first order), and in what share of the updates it is above 1e-6, for
-the direction itself and for what AdamW makes of it. The first update is left out, at which KL has
-no gradient.
+times, once under the reference, as its weighted sum does, too. In memory are the gradients of its
+three losses and what they are joined to, each as large as the weights, where the plain step has
+one; and the reference. Then, of each way to join the losses, how the updates of a run go that
+starts from a model which learnt all texts: the largest cosine between an update and the gradient of
+a loss on its batch (above 0 that loss grows, to first order), and in what share of the updates it
+is above 1e-6; for the direction itself, and for what AdamW makes of it. The first update is left
+out, at which KL has no gradient.
 
 Of the scores, ``the same values`` gives whether each token is the likeliest, and the mean and the
 deviation of what could stand there, as token scores do; ``log-probabilities`` gives those alone,
