@@ -129,10 +129,10 @@ def write_study(folder: Path, mirror: Path, wanted) -> None:
     )
 
 
-def spent(command: list[str], folder: Path, cold: bool = False) -> float:
+def spent(command: list[str], folder: Path) -> float:
     """Processor seconds of a command and what it started."""
     began = used()
-    environment = os.environ | ONE_THREAD | ({"PALIMPSEST_WARM": "0"} if cold else {})
+    environment = os.environ | ONE_THREAD
     environment["PATH"] = os.pathsep.join(
         [str(Path(sys.executable).parent), environment.get("PATH", "")]
     )
