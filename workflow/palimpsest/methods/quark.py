@@ -129,20 +129,24 @@ def prompts(run: Run) -> list[tuple[list[int], list[int]]]:
 def explored(run: Run, settings: Settings, known: int, epoch: int) -> dict[str, list]:
     """A response to each prompt, by sampling, and its reward; JSON values. The model as it is at
     the start of the epoch; before the first, that before the request."""
+    import torch
+
     from palimpsest.methods.quantile_tokens import Without
     from palimpsest.methods.rewards import REWARDS
-    from palimpsest.models.generation import sample
+    from palimpsest.models.generation import sample_each
     from palimpsest.randomness import torch_generator
 
     model, end = Without(run.model, known), getattr(run.tokenizer, "eos_token_id", None)
-    responses, rewards = [], []
-    for number, (prompt, truth) in enumerate(prompts(run)):
+    asked, numbers = prompts(run), []
+    for number, (_, truth) in enumerate(asked):
         size, draw = min(len(truth), settings.length), (*run.names, "explore", epoch, number)
-        (ids,) = sample(model, prompt, size, 1, torch_generator(*draw))
-        ids = ids[: ids.index(end) + 1] if end in ids else ids
-        responses.append(ids)
-        rewards.append(REWARDS[settings.reward](ids, truth))
-        run.spent(len(prompt) + len(ids))
+        numbers.append(torch.rand(size, dtype=torch.float64, generator=torch_generator(*draw)))
+    responses = sample_each(model, [prompt for prompt, _ in asked], numbers, end)
+    run.spent(sum(len(prompt) for prompt, _ in asked) + sum(map(len, responses)))
+    rewards = [
+        REWARDS[settings.reward](ids, truth)
+        for ids, (_, truth) in zip(responses, asked, strict=True)
+    ]
     return {"responses": responses, "rewards": rewards}
 
 
