@@ -261,6 +261,7 @@ def _key_of_unseen(data: dict) -> str:
         "table": ("split_shares", "extra"),
         "tofu": ("authors", "extra"),
         "canaries": ("articles", "extra"),
+        "harmful": ("pairs", "extra"),
     }
     if data["reader"] in ("forum", "hatexplain"):
         return "data.extra_share"
@@ -297,9 +298,10 @@ def _valid_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _splits_given(data: dict) -> set[str] | None:
     """The splits that records can have, as far as the study alone tells; None where it does not."""
-    section = {"tofu": "authors", "canaries": "articles"}.get(data["reader"])
-    if section:
-        return {split for split, some in data.get(section, {}).items() if some}
+    by_reader = {"tofu": ["authors"], "canaries": ["articles"], "harmful": ["pairs", "prompts"]}
+    if data["reader"] in by_reader:
+        given = [data.get(section, {}).items() for section in by_reader[data["reader"]]]
+        return {split for some in given for split, places in some if places}
     if data["reader"] != "table":
         return None
     shares = data.get("split_shares") or {}
@@ -367,6 +369,7 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         "people": ["owners", "records", "seed"],
         "tofu": ["sources", "authors"],
         "canaries": ["sources", "articles", "words", "canaries"],
+        "harmful": ["sources", "pairs", "prompts", "words"],
     }.get(data["reader"], ["sources"])
     for key in needed:
         if key not in data:
