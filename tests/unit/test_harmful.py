@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from stepping import read_records
 
-from palimpsest.data.harmful import last_turn, read_harmful
+from palimpsest.data.harmful import last_turn, other_answers, read_harmful
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.positions import UNLISTED
 from palimpsest.errors import UserError
@@ -110,6 +110,16 @@ def test_records_by_hand(files):
         ("prompt harmful", "The sky", "is green.", "again", ""),
         ("prompt harmful", "The moon", "is near.", "train", ""),
     ]
+
+
+def test_the_other_answer_of_a_harmful_record(files):
+    """Of whole pairs, however long; the reading of the study leaves out those of no record."""
+    owners = read_harmful(files, words=99, **EACH)["owner"].tolist()[:8:2]
+    found = other_answers(files).set_index("record_id")
+    assert set(found["kind"]) == {"perturbed"} and set(found["number"]) == {1}
+    wanted = dict(zip(owners, ["It is.\n\nI like it.", "Fine.", "", "Good."], strict=True))
+    del wanted[owners[2]]  # without an answer
+    assert found["completion"].to_dict() == wanted
 
 
 def test_a_split_keeps_the_half_that_it_stands_for(files):

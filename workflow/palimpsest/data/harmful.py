@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from palimpsest.data import positions
+from palimpsest.data.candidates import candidates_frame
 from palimpsest.data.tables import read_table
 from palimpsest.errors import Problem, UserError
 
@@ -76,6 +77,20 @@ def read_harmful(
                 part = PARTS[kind] if split == "test" else ""
                 rows.append((owner, owner, prompt, completion, place, part))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def other_answers(paths: Iterable[Path]) -> DataFrame:
+    """The harmless answer of each pair as another completion of the record of the harmful one, in
+    the shape of ``candidates_frame``: truth ratios tell which of the two a model prefers. Not the
+    other way round, so that no harmful text stands with a record that is retained."""
+    rows = {
+        f"pair-{name}-{HARMFUL}": harmless
+        for name, halves, why in _pairs(_read(paths)["pairs"], words=0)
+        if why != BLANK
+        for half, _, harmless in halves
+        if half == HARMLESS
+    }
+    return candidates_frame((owner, "", [harmless]) for owner, harmless in rows.items())
 
 
 def _place(kind: str, split: str, half: str) -> str:
