@@ -22,6 +22,7 @@ from palimpsest.errors import Problem, choose, nearest, quoted
 from palimpsest.methods.registry import METHODS, is_method, method_of, without_variant
 from palimpsest.methods.settings import kind_of, option_problems, options_of
 from palimpsest.models.start import MADE_HERE
+from palimpsest.study.judging import judge_checks
 from palimpsest.study.tuning import tuning_checks
 from palimpsest.tracks import track_of
 from palimpsest.training.fields import field_problems
@@ -123,6 +124,7 @@ def cross_checks(study: dict, where: str) -> Iterator[Problem]:
     yield from _group_checks(study, where)
     yield from _method_checks(study, where)
     yield from tuning_checks(study, where)
+    yield from judge_checks(study, where)
     for name in study["methods"]:
         if method_of(name).fitted and study["data"]["classes"] != 2:
             yield Problem(

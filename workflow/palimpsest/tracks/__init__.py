@@ -52,6 +52,8 @@ class Track:
     head, encoding, evaluation: keys of the study's sections `data`, `model` and `evaluation` by
     which heads are made, texts are encoded, and models are scored.
 
+    judged: whether its models write texts, which judges judge.
+
     sets: what models are scored on besides what is forgotten. scored: a job scores one `set`, so
     that models which a request does not change keep their scores, or all sets of a `state`.
     beside_oracle: whether the oracle is loaded there, to compare models with.
@@ -69,6 +71,7 @@ class Track:
     metrics: tuple[str, ...]
     measured: tuple[str, ...]
     candidates: bool = False
+    judged: bool = False
     head: tuple[str, ...] = ()
     encoding: tuple[str, ...] = ("max_length",)
     evaluation: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from palimpsest.methods.trials import is_trial
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.attacks import asked_sets, encoding, made_of
+from palimpsest.study.wants.judges import judge_argument, judge_files, named
 from palimpsest.study.wants.methods import attack_folder, method_folder, model_folder, with_text
 from palimpsest.study.wants.train import reports_of
 from palimpsest.study.wants.want import Files, Want, argument
@@ -62,7 +63,7 @@ def score_log(track: Track) -> str:
 class Score(Want):
     step = "score"
     names_modules = True
-    undated = frozenset({"models", "sets", "reference"})
+    undated = frozenset({"models", "sets", "reference", "judges"})
 
     def sharding(self, w) -> str:
         return w.model.removeprefix(TEACHERS) if w.model.startswith(TEACHERS) else SINGLE
@@ -122,6 +123,7 @@ class Score(Want):
             "sets": [found.format(set=name) for name in sets],
             "candidates": self.candidates(w),
             "reference": reference,
+            **judge_files(self.study, self.study.judges),
         }
 
     def candidates(self, w) -> list[str]:
@@ -139,7 +141,13 @@ class Score(Want):
             "model": encoding(self.study, split(w.model)[1]),
             **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),
             **self.study.chosen("training", "threads", "gpus"),
+            **self.judged(),
         }
+
+    def judged(self) -> dict:
+        """The judges, and how many samples they see."""
+        judges = named(list(self.study.judges))
+        return judges and judges | self.study.chosen("evaluation", "judged")
 
     def arguments(self, w):
         found = asked_sets(self.study, split(w.model)[1], "parquet")
@@ -148,6 +156,7 @@ class Score(Want):
         options = [
             *(f"--records {shlex.join(files)}" for files in sets),
             argument("candidates", self.candidates(w)),
+            judge_argument(self.study, self.study.judges),
             *(
                 argument(name, (str(Path(path).parent) for path in files))
                 for name, files in folders.items()
