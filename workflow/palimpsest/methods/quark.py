@@ -134,7 +134,7 @@ def explored(run: Run, settings: Settings, known: int, epoch: int) -> dict[str, 
     import torch
 
     from palimpsest.methods.quantile_tokens import Without
-from palimpsest.methods.rewards import rewarded
+    from palimpsest.methods.rewards import rewarded
     from palimpsest.models.generation import sample_each
     from palimpsest.randomness import torch_generator
 
