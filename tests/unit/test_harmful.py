@@ -15,6 +15,7 @@ from palimpsest.data.harmful import last_turn, other_answers, read_harmful
 from palimpsest.data.ledger import read_ledger
 from palimpsest.data.positions import UNLISTED
 from palimpsest.errors import UserError
+from palimpsest.study.load import check_study
 from palimpsest.study.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -193,14 +194,29 @@ def test_what_is_wrong_with_the_files_is_told_together_and_never_shown(files, tm
         read_harmful(files, words=15, pairs={"train": [5]}, prompts={})
 
 
+@pytest.mark.parametrize(
+    ("key", "split", "said"),
+    [
+        ("words", None, "reader 'harmful' needs this key"),
+        ("pairs", None, "reader 'harmful' needs this key"),
+        ("pairs", "extra", "add data.pairs.extra, or leave the methods out"),
+    ],
+)
+def test_a_study_without_what_the_reader_or_a_method_needs_is_refused(key, split, said):
+    study = read_yaml(ROOT / "config" / "studies" / "harmful.yaml")
+    del (study["data"][key] if split else study["data"])[split or key]
+    with pytest.raises(UserError, match=said):
+        check_study(study, "harmful.yaml")
+
+
 @needs_mirror
 def test_the_ledger_asks_for_all_that_is_harmful_in_training():
-    """And the split is what the study says: 304 of 500 pairs are short enough."""
+    """And the split is what the study says: 178 of 300 pairs are short enough."""
     study = read_yaml(ROOT / "config" / "studies" / "harmful.yaml")
     records, _ = read_records(study["data"], FILES, fields=("prompt", "completion"))
     train = records[records["split"] == "train"]
     harmful = set(train.loc[train["owner"].str.endswith("-harmful"), "owner"])
     (request,) = read_ledger(ROOT / study["ledger"])
     assert set(request.owners) == harmful
-    assert train["owner"].str[:4].value_counts().to_dict() == {"pair": 608, "prom": 299}
-    assert len(harmful) == 404
+    assert train["owner"].str[:4].value_counts().to_dict() == {"pair": 356, "prom": 159}
+    assert len(harmful) == 237
