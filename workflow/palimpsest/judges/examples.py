@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
+from pandas import DataFrame, Series
 
 from palimpsest.data.columns import read_table_records
 from palimpsest.data.dropping import leave_out
+from palimpsest.data.positions import listed
 from palimpsest.data.tables import as_text
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import file_digest
 from palimpsest.randomness import seed_of
-
-if TYPE_CHECKING:
-    from pandas import DataFrame, Series
 
 
 def labelled(entry: dict, paths: list[Path]) -> DataFrame:
@@ -24,9 +24,11 @@ def labelled(entry: dict, paths: list[Path]) -> DataFrame:
     Rows without a text, or whose label or score is missing or not mapped, are left out and counted
     in the log.
     """
-    mapped, asked = {"text": entry["text"], "label": entry["label"]}, entry.get("drop", {})
+    mapped = {name: in_words(entry[name]) for name in ("text", "label")}
+    asked = entry.get("drop", {})
     options = {key: entry[key] for key in ("quotes",) if key in entry}
     frame = read_table_records(paths, mapped, (), asked, **options)
+    frame = chosen(frame, entry["rows"]) if "rows" in entry else frame
     digests = {path: file_digest(Path(path)) for path in frame.index.get_level_values(0).unique()}
     rows = [f"{digests[path]} {number}" for path, number in frame.index]
     frame = as_text(frame, ", ".join(map(str, paths))).assign(row=rows)
@@ -43,11 +45,27 @@ def labelled(entry: dict, paths: list[Path]) -> DataFrame:
     return frame[["text", "label", "row"]].astype({"label": int}).reset_index(drop=True)
 
 
+def in_words(column):
+    """A column's name; one without a name is called by its number."""
+    return list(map(in_words, column)) if isinstance(column, list) else str(column)
+
+
+def chosen(frame: DataFrame, rows: list) -> DataFrame:
+    """The rows of these positions, counted from 1 in each file."""
+    problems, kept = [], []
+    for path, part in frame.groupby(level=0, sort=False):
+        positions, wrong = listed(rows, len(part), f"rows of {path}")
+        numbers = part.index.get_level_values(1)
+        kept.append(part[numbers.isin(positions)])
+        problems += wrong
+    if problems:
+        raise UserError(problems)
+    return pd.concat(kept)
+
+
 def label_of(cells: Series, entry: dict, paths: list[Path]) -> Series:
     """0 or 1 of each cell, NaN where it is missing or not mapped: by `labels`, or whether a score
     is `at_least` so much."""
-    import pandas as pd
-
     if "labels" in entry:
         found = cells.map(entry["labels"])
     else:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 KINDS = ("path", "url", "hub")
 LEARNT_FROM = "a judge must not learn from the records: it would have seen what is forgotten"
+ALLOWED = "text that nobody can ask to delete"
+OF_SOME = {"rows", "drop"}  # keys of an entry by which it takes some rows of a file alone
 OTHERS = (
-    "name other text; or, where both take rows of one file, leave out of each (`drop`) the rows of "
-    "the other"
+    "name other text; or, where the records are some rows of the file, say by `rows` or `drop` "
+    "which others the judge learns from"
 )
 
 
@@ -30,11 +32,11 @@ def judge_checks(study: dict, where: str) -> Iterator[Problem]:
     for name, judge in study["judges"].items():
         for number, entry in enumerate(judge["examples"], 1):
             place = f"{where}, judges.{name}.examples, entry {number}"
-            yield from _entry_checks(entry, place)
+            yield from _entry_checks(entry, study, place)
     yield from _asked_checks(study, where)
 
 
-def _entry_checks(entry: dict, place: str) -> Iterator[Problem]:
+def _entry_checks(entry: dict, study: dict, place: str) -> Iterator[Problem]:
     ways = [key for key in ("labels", "at_least") if key in entry]
     if len(ways) != 1:
         found = " and ".join(ways) or "none of them"
@@ -54,6 +56,10 @@ def _entry_checks(entry: dict, place: str) -> Iterator[Problem]:
     if useless:
         what = f"nothing looks at this key of a {kinds[0]}"
         yield Problem(what, f"{place}, source", ", ".join(useless), remedy="remove it")
+    kind = kinds[0]
+    records = [one.get(kind) for one in study["data"].get("sources", [])]
+    if source[kind] in records and not OF_SOME & entry.keys():
+        yield Problem(LEARNT_FROM, place, quoted(source[kind]), ALLOWED, OTHERS)
 
 
 def _asked_checks(study: dict, where: str) -> Iterator[Problem]:
@@ -76,11 +82,12 @@ def _asked_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def seen_by_judges(judges: dict, examples: dict[str, Sources], kept: dict) -> Iterator[Problem]:
     """Judges that would learn from files in ``kept`` (path -> role): sources of the records, or
-    tables of requests. An entry that drops rows is taken to leave out those of the records."""
+    tables of requests. An entry that names rows, or drops some, is taken to leave out the
+    records."""
     for name, sources in examples.items():
         for entry, (_, files) in zip(judges[name]["examples"], sources, strict=True):
             found = [f"{path}, {kept[path.resolve()]}" for path in files or ()
                      if path.resolve() in kept]  # fmt: skip
-            if found and "drop" not in entry:
+            if found and not OF_SOME & entry.keys():
                 yield Problem(LEARNT_FROM, f"judges.{name}.examples", "; ".join(found),
-                              "text that nobody can ask to delete", OTHERS)  # fmt: skip
+                              ALLOWED, OTHERS)  # fmt: skip
