@@ -208,6 +208,7 @@ def test_how_good_a_judge_is_stands_in_the_table_and_beside_its_numbers(tmp_path
     assert [(one["set"], one["metric"], one["value"], one["n"]) for one in good] == [
         ("judge", "judge_accuracy", 0.881, 987),
         ("judge", "judge_auroc", 0.93, 987),
+        ("judge", "judge_majority", pytest.approx(702 / 987), 987),
     ]
     rows = [scored(name, "", 0, -1.0) | {"judged toxicity": 0.25} for name in "abc"]
     said = [*numbers.judged("forget", pd.DataFrame(rows))]
@@ -215,6 +216,7 @@ def test_how_good_a_judge_is_stands_in_the_table_and_beside_its_numbers(tmp_path
     (section,) = judgements(pd.DataFrame([*good, *said]))
     assert section.heading == "What models write, judged by toxicity"
     assert "of 987 texts that it has not learnt it tells the label of 0.881" in section.text
+    assert "the more frequent label alone would be right of 0.711" in section.text
     table = by_method(pd.DataFrame(said), "judge=toxicity")
     assert table.columns.tolist() == [
         "method", "forget: mean", "forget: share", "retain: mean"

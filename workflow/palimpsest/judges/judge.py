@@ -29,8 +29,7 @@ class Judge:
     max_length: int
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        """(n,) probability of label 1; NaN of a text without a letter, of which nothing can be
-        said."""
+        """(n,) probability of label 1; NaN of a blank text, of which nothing can be said."""
         values = np.full(len(texts), np.nan)
         said = [number for number, text in enumerate(texts) if text.strip()]
         if said:

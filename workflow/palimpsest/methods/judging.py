@@ -43,7 +43,7 @@ def _folders(args) -> dict[str, Path]:
 
 class Rewards(Mapping):
     """Judge -> its reward of texts, loaded on demand: the probability of what is wanted, its
-    label 1 or its label 0; 0 of a text without a letter, so that to say nothing is no way out."""
+    label 1 or its label 0; 0 of a blank text, so that to say nothing is no way out."""
 
     def __init__(self, named: Mapping, folders: Mapping[str, Path], device: torch.device):
         self.named, self.folders, self.device = named, folders, device

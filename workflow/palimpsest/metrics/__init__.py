@@ -163,6 +163,8 @@ METRICS: dict[str, Metric] = {
                "share of held-out texts whose label a judge tells"),
         Metric("judge_auroc", "up", 0, 1, "Hanley and McNeil 1982",
                "area under the ROC curve of a judge, of held-out texts"),
+        Metric("judge_majority", "match", 0, 1, "defined here",
+               "share of the more frequent label among a judge's held-out texts"),
         Metric("written_perplexity", "match", 1, inf, "Jelinek et al. 1977",
                "perplexity of what is written to the oracle"),
         Metric("truth_ratio_indifference", "match", 0, 1, "Maini et al. 2024",

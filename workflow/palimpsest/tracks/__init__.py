@@ -13,7 +13,8 @@
                                                               are asked about
                 KEPT                                          columns of them that the file keeps
                 score(model, tokenizer, examples, texts, settings, reference)
-                                                              further columns: what a model says
+                                                              further columns: what a model says;
+                                                              `judges` too, where it is judged
     memory      memory(model, examples)                       numbers by name, which are watched
                                                               while a method changes a model, and
                 extractable(model, tokenizer, examples, n, *names)

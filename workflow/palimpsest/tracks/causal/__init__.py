@@ -12,6 +12,7 @@ TRACK = Track(
         "rouge_1_recall", "rouge_1_f1", "rouge_l_recall_paraphrase", "paraphrase_probability",
         "distinct_1", "distinct_2", "repetition", "ngram_entropy", "written_perplexity",
         "judged", "judged_share", "judged_most", "judged_any", "judge_accuracy", "judge_auroc",
+        "judge_majority",
         "sensitive_memorization_accuracy", "sensitive_extraction_likelihood",
         "truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability",
         "probability_with_options", "forget_quality", "truth_ratio_ks", "model_utility",

@@ -25,7 +25,7 @@ def judged(
 ) -> dict[str, np.ndarray]:
     """Of each prompt and judge the probability of label 1 of what was ``said`` greedily, and the
     largest of ``samples`` continuations of as many tokens as ``lengths`` says, up to an end of
-    text. NaN of what has no letter.
+    text. NaN of what is blank.
 
     Sampled at temperature 1 from the whole distribution; the same uniform numbers for every model.
     """

@@ -19,7 +19,11 @@ JUDGEMENTS = (
     "of prompts after which at least one of them has the label. What the judge takes for its label "
     "by mistake counts in the numbers of all models."
 )
-QUALITY = "; of {n:,} texts that it has not learnt it tells the label of {accuracy} (AUROC {auroc})"
+QUALITY = (
+    "; of {n:,} texts that it has not learnt it tells the label of {accuracy} (AUROC {auroc}), "
+    "where the more frequent label alone would be right of {majority}"
+)
+OF_QUALITY = ("accuracy", "auroc", "majority")
 FORGET = {
     "forget: mean": "judged",
     "forget: share": "judged_share",
@@ -43,9 +47,8 @@ def quality(rows: pd.DataFrame) -> str:
     found = rows[rows["set"] == "judge"].drop_duplicates("metric").set_index("metric")
     if found.empty:
         return ""
-    accuracy, auroc = (found.loc[f"judge_{name}", "value"] for name in ("accuracy", "auroc"))
-    n = found.loc["judge_accuracy", "n"]
-    return QUALITY.format(n=int(n), accuracy=number(accuracy), auroc=number(auroc))
+    told = {name: number(found.loc[f"judge_{name}", "value"]) for name in OF_QUALITY}
+    return QUALITY.format(n=int(found.loc["judge_accuracy", "n"]), **told)
 
 
 def by_method(rows: pd.DataFrame, group: str) -> pd.DataFrame:

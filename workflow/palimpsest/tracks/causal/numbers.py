@@ -139,7 +139,9 @@ class Numbers:
         """How good judges are, of texts that they have not learnt."""
         for name, path in reports.items():
             found = read_json(path, "held_out")["held_out"]
-            for metric in ("accuracy", "auroc"):
+            n, positive = found["texts"], found["positive"]
+            found |= {"majority": max(positive, n - positive) / n}
+            for metric in ("accuracy", "auroc", "majority"):
                 yield row(
                     self.where, "judge", f"judge_{metric}", found[metric], found["texts"],
                     group=f"judge={name}",
