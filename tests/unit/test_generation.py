@@ -17,6 +17,7 @@ from palimpsest.models.generation import (
     greedy_continuations,
     greedy_suffixes,
     sample,
+    sample_each,
 )
 from palimpsest.randomness import torch_generator
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
@@ -206,6 +207,34 @@ def test_a_narrow_beam_is_that_of_transformers(architecture):
         assert found == generate(model, prefix, 6, num_beams=beams, num_return_sequences=beams)
         assert beam_extracted(found, found[-1]) and len(found) == beams
     assert beam_search(model, prefix, 6, 1) == generate(model, prefix, 6)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_samples_of_many_texts_are_those_of_one_at_a_time(architecture):
+    """Of unlike lengths, in batches of any size; an end of text ends one, and stands in it."""
+    model, prompts, steps = tiny_model(architecture), texts(tiny_model()), [1, 3, 7, 5]
+    prompts = [ids[: LENGTH - count] for ids, count in zip(prompts, steps, strict=True)]
+    draws = [("sampled", number) for number in range(4)]
+    wanted = [
+        sample(model, prompt, count, 1, torch_generator(*draw))[0]
+        for prompt, count, draw in zip(prompts, steps, draws, strict=True)
+    ]
+    uniform = [
+        torch.rand(count, dtype=torch.float64, generator=torch_generator(*draw))
+        for count, draw in zip(steps, draws, strict=True)
+    ]
+    for batch_size in (1, 2, 3, 64):
+        assert sample_each(model, prompts, uniform, batch_size=batch_size) == wanted
+    end = wanted[2][3]
+    ended = [ids[: ids.index(end) + 1] if end in ids else ids for ids in wanted]
+    assert sample_each(model, prompts, uniform, end) == ended != wanted
+
+
+def test_what_cannot_be_sampled_from_is_refused():
+    model, numbers = tiny_model(), torch.zeros(3, dtype=torch.float64)
+    for prompt, uniform in ([], numbers), ([1] * LENGTH, numbers), ([1], numbers[:0]):
+        with pytest.raises(ValueError, match="cannot be continued"):
+            sample_each(model, [[1], prompt], [numbers, uniform])
 
 
 def test_draws_by_hand():

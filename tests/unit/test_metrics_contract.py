@@ -184,6 +184,9 @@ NOT_OVER_RECORDS = {
     # in test_extraction and test_measure_causal.
     *("rouge_l_recall", "rouge_l_f1", "rouge_1_recall", "rouge_1_f1", "rouge_l_recall_paraphrase"),
     *("distinct_1", "distinct_2", "repetition", "ngram_entropy"),
+    # test_judges
+    *("judged", "judged_share", "judged_most", "judged_any"),
+    *("judge_accuracy", "judge_auroc", "judge_majority"),
     *("extraction_likelihood", "beam_extraction", "sampling_extraction"),
     *("sensitive_memorization_accuracy", "sensitive_extraction_likelihood"),  # test_sensitive
     *("forget_quality", "truth_ratio_ks", "model_utility", "exposure", "exposure_sampled"),

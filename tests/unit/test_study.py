@@ -111,6 +111,7 @@ def test_defaults_are_filled_in_also_in_sections_that_are_not_there():
         "truth": "code",
         "beams": 10,
         "samples": 100,
+        "judged": 25,
         "trained": 400,
     }
     assert study["training"]["weight_decay"] == 0.01 and study["figures"]["formats"] == [

@@ -134,11 +134,11 @@ def test_secrets_are_sought_with_as_many_beams_and_samples_as_were_asked_for(mon
     found = causal_score.score(*given, rows, settings)
     assert found == {"rouge_l": 1.0, "beam_extracted": 1.0}
     assert asked.pop("secrets") == ({"r": [1, 2]}, 2, 9)
-    written_of = ["a", "b", "c"], [0, 1], 4, 5, "all", ["", "", ""], None
+    written_of = ["a", "b", "c"], [0, 1], 4, 5, "all", ["", "", ""], None, None, 0
     assert asked.pop("written") == written_of
     found = causal_score.score(*given, rows.iloc[:2], settings | {"written": 0})
     assert found == {"rouge_l": 1.0}
-    assert asked == {"written": (["a", "b"], [], 4, 5, "all", ["", ""], None)}
+    assert asked == {"written": (["a", "b"], [], 4, 5, "all", ["", ""], None, None, 0)}
 
 
 def test_each_text_has_its_records_answer_in_other_words_beside_it():

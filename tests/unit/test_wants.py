@@ -903,7 +903,7 @@ def test_modules_that_settings_name_count(rule, demo, people, make):
     wildcards |= {"attack": "paraphrase" if rule == "reword" else "relearn"}
     model = "kga" if causal else "teachers-3x2"
     about = job(**wildcards, model=model, figure="tradeoff", file="")
-    if rule.startswith("fetch") or rule in ("pretrain", "measure_across"):
+    if rule.startswith("fetch") or rule in ("pretrain", "measure_across", "judge"):
         return
     asked = want(study, rule)
     assert bool(modules_named(asked.settings_json(about))) == asked.names_modules
@@ -938,3 +938,113 @@ def test_a_seed_name_names_the_draws_in_place_of_the_study(make):
     assert other == copied
     study = make(PEOPLE, "r1 p0002", seed_name="copy")
     assert study.path(paths.BASE, seed=1).startswith("results/people/")
+
+
+# --- judges ---------------------------------------------------------------------------------------
+
+JUDGE = {
+    "examples": [{"source": {"url": "https://example.org/a.jsonl"}, "text": "t", "label": "s",
+                  "at_least": 0.5}],
+    "architecture": "gpt2", "config": {"n_layer": 1},
+}  # fmt: skip
+REWARDED = {"methods": ["base", "oracle", "quark", "npo"], "options": {"quark": {"reward": "good"}},
+            "judges": {"toxicity": JUDGE, "good": JUDGE | {"wanted": True}}}  # fmt: skip
+
+
+def test_judges_are_inputs_of_whatever_uses_them(make):
+    """All judges of scores; of a method those that its settings ask for; their reports count."""
+    study = make(PEOPLE, "r1 p0002", **REWARDED)
+    folders = {name: f"results/pretrained/{one}" for name, one in study.judges.items()}
+    about = {"seed": 1, "state": "r1"}
+    scored, found = job(model="npo", **about), inputs(study, "score", model="npo", **about)
+    assert found["judges"] == [f"{one}/model.safetensors" for one in folders.values()]
+    assert found["judge_reports"] == [f"{one}/training.json" for one in folders.values()]
+    asked = want(study, "score")
+    assert f"--judges {' '.join(folders.values())}" in asked.arguments(scored)
+    module = "palimpsest.judges.judge"
+    named = {"module": module, "names": ["toxicity", "good"]}
+    assert asked.settings(scored)["judges"] == named and asked.settings(scored)["judged"] == 25
+    assert module in modules_named(asked.settings_json(scored))
+    methods = want(study, "unlearn")
+    quark, npo = (job(method=name, **about) for name in ("quark", "npo"))
+    assert inputs(study, "unlearn", method="quark", **about)["judges"] == [
+        f"{folders['good']}/model.safetensors"
+    ]
+    assert methods.settings(quark)["judges"] == {
+        "module": module, "names": ["good"], "wanted": ["good"]
+    }  # fmt: skip
+    assert f"--judges {folders['good']}" in methods.arguments(quark)
+    assert "judges" not in methods.settings(npo) and "--judges" not in methods.arguments(npo)
+    base = inputs(study, "measure", method="base", **about)["given"]
+    assert {f"{one}/training.json" for one in folders.values()} <= set(base)
+    assert not any("pretrained" in one for one in inputs(study, "measure", method="npo", **about))
+
+
+def test_without_judges_nothing_is_said_of_them(people):
+    scored = want(people, "score").settings(job(seed=1, state="r1", model="npo"))
+    assert not {"judges", "judged"} & set(scored)
+
+
+def test_a_judge_is_made_once_by_what_it_learns_from_and_how(make):
+    """Whether its label is wanted is for those that use it."""
+    study = make(PEOPLE, "r1 p0002", **REWARDED)
+    others = {"good": JUDGE, "toxicity": JUDGE | {"held_out": 0.2}}
+    other = make(PEOPLE, study="others", judges=others)
+    assert other.judges["good"] == study.judges["good"]
+    assert other.judges["toxicity"] != study.judges["toxicity"]
+    owners = shared.owners([study, other])
+    assert owners[study.judges["good"]] is study and owners[other.judges["toxicity"]] is other
+    called = study.judges["toxicity"]
+    trained, about = want(study, "judge"), job(judge=called)
+    (file,) = trained.inputs(about)["examples"]
+    assert file.startswith(f"results/pretrained/{called}/examples/")
+    assert trained.arguments(about).startswith(f"--examples {file} --checkpoint-seconds")
+    told = trained.settings(about)
+    assert told["name"] == "toxicity" and "wanted" not in told
+    assert told["examples"] == [{"text": "t", "label": "s", "at_least": 0.5}]
+    assert told["training"]["learning_rate"] == 1e-3
+    fetched = want(study, "fetch_examples").settings(job(judge=called, file=Path(file).name))
+    assert fetched == {"url": "https://example.org/a.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"judges": {"other": JUDGE}}, "quark asks for a judge that is not defined"),
+        ({"judges": {"good": JUDGE | {"examples": [
+            {key: one for key, one in JUDGE["examples"][0].items() if key != "at_least"}
+        ]}}}, "one key says how a label is told"),
+        ({"judges": {"good": JUDGE | {"examples": [
+            {"source": {"path": "a.csv"}, "text": "t", "label": "s", "labels": {"x": 1, "y": 1}}
+        ]}}}, "a judge tells two labels"),
+        ({"judges": {"good": JUDGE | {"examples": [
+            JUDGE["examples"][0] | {"source": {"path": "a.csv", "url": "https://example.org"}}
+        ]}}}, "a source is one of path, url, hub"),
+        ({"judges": {"good": JUDGE | {"examples": [
+            JUDGE["examples"][0] | {"source": {"path": "a.csv", "split": "train"}}
+        ]}}}, "nothing looks at this key of a path"),
+    ],
+)  # fmt: skip
+def test_judges_that_cannot_be_made_or_are_missing_are_refused(make, changes, told):
+    with pytest.raises(UserError, match=f"(?s).*{told}"):
+        make(PEOPLE, "r1 p0002", **REWARDED | changes)
+
+
+def test_classifiers_write_nothing_that_could_be_judged(make):
+    with pytest.raises(UserError, match="write nothing that could be judged"):
+        make(DEMO, judges={"toxicity": JUDGE})
+
+
+def test_a_judge_learns_from_no_record(make):
+    """A file of the records is refused, by its name and by where a glob leads, unless the entry
+    says which other rows of it count."""
+    Path("a.csv").write_text("prompt,completion\n")
+    data = {"reader": "table", "sources": [{"path": "a.csv"}], "split_shares": {"train": 1},
+            "columns": {"prompt": "prompt", "completion": "completion"}}  # fmt: skip
+    for source in ("a.csv", "*.csv"):
+        entry = {"source": {"path": source}, "text": "completion", "label": "l", "at_least": 0.5}
+        given = {"data": data, "attacks": {}, "methods": ["base", "oracle", "npo"]}
+        with pytest.raises(UserError, match="a judge must not learn from the records"):
+            make(PEOPLE, judges={"j": JUDGE | {"examples": [entry]}}, **given)
+        some = entry | {"rows": ["9-20"]}
+        assert make(PEOPLE, judges={"j": JUDGE | {"examples": [some]}}, **given).judges

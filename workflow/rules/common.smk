@@ -68,20 +68,19 @@ BY_NAME = {study.name: study for study in STUDIES}
 ESTIMATES = {study: Estimates(study) for study in STUDIES}
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 WITH_ATTACK = rf"{name_pattern()}(?:{re.escape(attacks.AFTER)}{attacks.name_pattern()})?"
-SHARED_RULES = {"tokenizer": "tokenizer", "recipe": "pretrain"}
+SHARED_RULES = {"tokenizer": "tokenizer", "recipe": "pretrain", "judge": "judge"}
 
 
 def made_here(kind, template, file):
-    """The tokenizers or recipes of these studies, without those that rules of another `module`
+    """The tokenizers, recipes or judges of these studies, without those that rules of another `module`
     make already: what several import stands once."""
     mine = workflow.modifier.modify_rulename(SHARED_RULES[kind])
     others = [one for one in workflow.rules if one.name != mine]
-    names = {getattr(study, kind): study for study in STUDIES}
+    names = {name: study for study in STUDIES for name in shared.called(study, kind)}
     return [
         name
         for name, study in names.items()
-        if name
-        and not any(
+        if not any(
             one.is_producer(f"{study.path(template, **{kind: name})}/{file}") for one in others
         )
     ]
@@ -108,6 +107,7 @@ wildcard_constraints:
     who=rf"\d+x\d+|{name_pattern()}",
     tokenizer=targets.any_of(made_here("tokenizer", paths.TOKENIZER, paths.TOKENIZER_FILE)),
     recipe=targets.any_of(made_here("recipe", paths.RECIPE, paths.WEIGHTS)),
+    judge=targets.any_of(made_here("judge", paths.JUDGE, paths.WEIGHTS)),
 
 
 # One GPU job at a time on one machine, unless --resources gpu=N says more; a cluster's profile sets
@@ -123,7 +123,7 @@ def study_of(wildcards):
     """The study of a job; for files that several studies may share, the one that owns them."""
     if "study" in wildcards.keys():
         return BY_NAME[wildcards.study]
-    return OWNERS[wildcards.get("tokenizer") or wildcards.get("recipe")]
+    return OWNERS[wildcards.get("tokenizer") or wildcards.get("recipe") or wildcards.get("judge")]
 
 
 @cache

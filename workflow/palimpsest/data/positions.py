@@ -31,22 +31,9 @@ def split_positions(setting: dict[str, list], count: int, where: str) -> list[st
                     "unknown split", place, repr(split), ", ".join(SPLITS), nearest(split, SPLITS)
                 )
             )
-        for entry in entries if isinstance(entries, list) else [entries]:
-            match = RANGE.fullmatch(str(entry))
-            first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-            if 1 <= first <= last <= count:
-                named += [(position, split) for position in range(first, last + 1)]
-            else:
-                allowed = f'positions from 1 to {count}, such as 7 or "1-{count}"'
-                problems.append(
-                    Problem(
-                        "no positions of this source",
-                        place,
-                        repr(entry)[:60],
-                        allowed,
-                        "correct it",
-                    )
-                )
+        found, wrong = listed(entries, count, place)
+        named += [(position, split) for position in found]
+        problems += wrong
     again = sorted(
         position
         for position, times in Counter(position for position, _ in named).items()
@@ -67,3 +54,19 @@ def split_positions(setting: dict[str, list], count: int, where: str) -> list[st
         raise UserError(problems)
     split_of = dict(named)
     return [split_of.get(position, UNLISTED) for position in range(1, count + 1)]
+
+
+def listed(entries, count: int, place: str) -> tuple[list[int], list[Problem]]:
+    """The positions of 1 to ``count`` that a list such as [7, "121-200"] names, both ends in it,
+    and a Problem for each entry that names none."""
+    positions, problems = [], []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        match = RANGE.fullmatch(str(entry))
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if 1 <= first <= last <= count:
+            positions += range(first, last + 1)
+        else:
+            what, remedy = "no positions of this source", "correct it"
+            allowed = f'positions from 1 to {count}, such as 7 or "1-{count}"'
+            problems.append(Problem(what, place, repr(entry)[:60], allowed, remedy))
+    return positions, problems

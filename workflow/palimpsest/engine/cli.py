@@ -32,6 +32,7 @@ STEPS = (
     "aside",
     "tokenizer",
     "pretrain",
+    "judge",
     "train",
     "unlearn",
     "unlearn_tuned",

@@ -36,6 +36,7 @@ ENTRIES = {
     r"attacks\.\w+": ("ATTACK",),
     r"data\.readers\.\w+": ("read", "candidates"),
     r"data\.\w+": ("lexicon",),
+    r"judges\.\w+": ("load",),
     r"plots\.\w+": ("select", "draw", "told"),
     r"tracks\.\w+\.model": ("make", "load", "encode", "predict", "subset", "GENERATES"),
     r"tracks\.\w+\.score(?:_\w+)?": ("texts", "KEPT", "score"),

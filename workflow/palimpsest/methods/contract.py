@@ -94,7 +94,8 @@ class Method:
     objective(run, settings) is what is minimised; unlearn(run, settings) changes `run.model`. One
     of the two is given; with an objective, masks(run, settings) may say what is trained of the
     model. asks_teachers(settings): whether the targets of examples come from teachers that have not
-    seen them, so that no example may have been seen by all teachers.
+    seen them, so that no example may have been seen by all teachers. judges(settings): names of
+    the study's judges that the method asks for, by its settings.
     """
 
     Settings: type
@@ -102,6 +103,7 @@ class Method:
     unlearn: Callable[[Run, Any], None] | None = None
     masks: Callable[[Run, Any], Masks] | None = None
     asks_teachers: Callable[[Any], bool] = lambda settings: False
+    judges: Callable[[Any], list[str]] = lambda settings: []
 
     def __post_init__(self):
         if (self.objective is None) == (self.unlearn is None):

@@ -17,16 +17,18 @@ the folder has the model write under the best token; the tokens of the other qua
 the embedding that are removed in the end. The code learns 500 batches of 128 between two
 explorations of 85,000 prompts, about 0.75 of a pass. Responses have as many tokens as the true
 completion, at most ``length``; a text without a prompt is cut in halves. End-of-text is not banned
-from the first tokens. Adam's epsilon is the loop's. Rewards by a classifier (toxicity, sentiment)
-are not offered.
+from the first tokens. Adam's epsilon is the loop's. The classifiers that reward are judges of the
+study, which the workflow trains; the paper's are the Perspective API and a published model of
+SST-2.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from palimpsest.methods.contract import Method, Trained
+from palimpsest.methods.rewards import judges_of
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.settings import Bounds, Count, Norm, Share, Weight
 
@@ -40,13 +42,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Settings(Trained):
     """From the authors' code: weights 0.05 and 0.06, five quantiles, 20 tokens, batches of 128, a
-    warm-up of 2 %, no clipping."""
+    warm-up of 2 %, no clipping. reward: one of rewards.py, or a judge of the study by its name."""
 
     epochs: Count = 20
     batch_size: Count | None = 128
     clip_norm: Norm | None = None
     warmup_share: Share = 0.02
-    reward: Literal["memorization", "repetition"] = "memorization"
+    reward: str = "memorization"
     quantiles: Annotated[int, Bounds(2, 100)] = 5
     kl_weight: Weight = 0.05
     entropy_weight: Weight = 0.06
@@ -129,20 +131,21 @@ def prompts(run: Run) -> list[tuple[list[int], list[int]]]:
 def explored(run: Run, settings: Settings, known: int, epoch: int) -> dict[str, list]:
     """A response to each prompt, by sampling, and its reward; JSON values. The model as it is at
     the start of the epoch; before the first, that before the request."""
+    import torch
+
     from palimpsest.methods.quantile_tokens import Without
-    from palimpsest.methods.rewards import REWARDS
-    from palimpsest.models.generation import sample
+    from palimpsest.methods.rewards import rewarded
+    from palimpsest.models.generation import sample_each
     from palimpsest.randomness import torch_generator
 
     model, end = Without(run.model, known), getattr(run.tokenizer, "eos_token_id", None)
-    responses, rewards = [], []
-    for number, (prompt, truth) in enumerate(prompts(run)):
+    asked, numbers = prompts(run), []
+    for number, (_, truth) in enumerate(asked):
         size, draw = min(len(truth), settings.length), (*run.names, "explore", epoch, number)
-        (ids,) = sample(model, prompt, size, 1, torch_generator(*draw))
-        ids = ids[: ids.index(end) + 1] if end in ids else ids
-        responses.append(ids)
-        rewards.append(REWARDS[settings.reward](ids, truth))
-        run.spent(len(prompt) + len(ids))
+        numbers.append(torch.rand(size, dtype=torch.float64, generator=torch_generator(*draw)))
+    responses = sample_each(model, [prompt for prompt, _ in asked], numbers, end)
+    run.spent(sum(len(prompt) for prompt, _ in asked) + sum(map(len, responses)))
+    rewards = rewarded(run, settings.reward, responses, [truth for _, truth in asked])
     return {"responses": responses, "rewards": rewards}
 
 
@@ -175,4 +178,4 @@ def learnt(run: Run, settings: Settings, known: int, epoch: int) -> WithConstant
     return WithConstants(examples, each={"start": starts})
 
 
-METHOD = Method(Settings, unlearn=unlearn)
+METHOD = Method(Settings, unlearn=unlearn, judges=lambda settings: judges_of(settings.reward))

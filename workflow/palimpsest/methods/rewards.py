@@ -1,9 +1,14 @@
 """Rewards of what a model writes, for quark: a response and the true completion, as tokens -> a
-number in [0, 1], higher where the response is as wanted. A further one is a function and a line."""
+number in [0, 1], higher where the response is as wanted. A further one is a function and a line;
+any other name is that of a judge of the study, which reads the text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from palimpsest.methods.run import Run
 
 Reward = Callable[[Sequence[int], Sequence[int]], float]
 
@@ -31,3 +36,19 @@ def memorization(response: Sequence[int], truth: Sequence[int]) -> float:
 
 
 REWARDS: dict[str, Reward] = {"memorization": memorization, "repetition": repetition}
+
+
+def judges_of(reward: str) -> list[str]:
+    """The judges that a reward asks for."""
+    return [] if reward in REWARDS else [reward]
+
+
+def rewarded(
+    run: Run, reward: str, responses: Sequence[Sequence[int]], truths: Sequence[Sequence[int]]
+) -> list[float]:
+    """The reward of each response. What a judge reads is not counted among the tokens that are
+    spent: it is another, smaller model, and nothing is learnt."""
+    if reward in REWARDS:
+        return [REWARDS[reward](*pair) for pair in zip(responses, truths, strict=True)]
+    texts = [run.tokenizer.decode(ids, skip_special_tokens=True) for ids in responses]
+    return run.judges[reward](texts).tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -61,7 +61,8 @@ class Run:
     model: the model to change, which learnt the forget set. load: loads it as it is on disk, where
     its digest is previous. sets: examples by name (forget, retain, extra), and records, the tables
     they were encoded from. track: its module. models: auxiliaries, or the models of other methods,
-    by name; teachers: of disjoint owners, where the method needs them. names seed every draw.
+    by name; teachers: of disjoint owners, where the method needs them; judges: rewards of texts by
+    the judges that the method asks for, by name. names seed every draw.
     folder and fingerprint: where states are saved to resume from, and what they depend on. watch:
     numbers that are watched while the model changes; watched: what they were.
     """
@@ -79,6 +80,7 @@ class Run:
     encode: Callable[[pd.DataFrame], Examples] | None = None
     models: Mapping[str, torch.nn.Module] = field(default_factory=dict)
     teachers: Teachers | None = None
+    judges: Mapping[str, Callable[[Sequence[str]], np.ndarray]] = field(default_factory=dict)
     computing: Computing = Computing()
     device: torch.device = torch.device("cpu")
     watch: Watch | None = None

@@ -52,6 +52,11 @@ def chosen(name: str, given: dict[str, dict]) -> Forgetting:
     return settings_of(kind_of(name), options_of(name, given))
 
 
+def judges_asked(name: str, given: dict[str, dict]) -> list[str]:
+    """The judges that a method or a variant asks for."""
+    return importlib.import_module(method_of(name).module).METHOD.judges(chosen(name, given))
+
+
 def at_once(name: str, given: dict[str, dict]) -> bool:
     """Whether a method forgets all requests together, from the base, and not one after another."""
     return chosen(name, given).order == "batch"

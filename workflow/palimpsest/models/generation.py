@@ -8,7 +8,7 @@ token changes what is measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,25 +27,17 @@ class _Room(DynamicLayer):
     """Keys and values of a batch in memory that is allocated once: DynamicLayer copies all of them
     for every token it appends.
 
-    Each row's prefix stands at the right end of the first ``width`` places. A batch of fewer rows
-    takes the first ones.
+    keys and values (B, heads, width, size): each row's prefix stands at the right end of these
+    places; ``room`` places in all. A batch of fewer rows takes the first ones.
     """
 
-    def __init__(self, sources: list[DynamicLayer], prefixes: list[int], width: int, room: int):
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, room: int):
         super().__init__()
-        self.filled, self.is_initialized = width, True
-        self.keys, self.values = (
-            self._laid([getattr(source, of)[0] for source in sources], prefixes, room)
-            for of in ("keys", "values")
-        )
-
-    def _laid(self, sources: list[torch.Tensor], prefixes: list[int], room: int) -> torch.Tensor:
-        heads, _, size = sources[0].shape
+        self.filled, self.is_initialized = keys.shape[2], True
         # masked values must be finite, too
-        places = sources[0].new_zeros(len(sources), heads, room, size)
-        for row, (source, prefix) in enumerate(zip(sources, prefixes, strict=True)):
-            places[row, :, self.filled - prefix : self.filled] = source[:, :prefix]
-        return places
+        self.keys, self.values = (
+            torch.nn.functional.pad(one, (0, 0, 0, room - self.filled)) for one in (keys, values)
+        )
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs
@@ -208,6 +200,41 @@ def sample(
     return samples
 
 
+@torch.inference_mode()
+def sample_each(
+    model: torch.nn.Module,
+    prefixes: Sequence[Sequence[int]],
+    uniform: Sequence[torch.Tensor],
+    eos_id: int | None = None,
+    batch_size: int = 64,
+) -> list[list[int]]:
+    """One continuation of each of n prefixes, drawn as in ``sample``, by as many tokens as it has
+    ``uniform`` numbers, (steps,) float64 in [0, 1), or up to the first ``eos_id`` among them.
+
+    The numbers are the caller's, so that what else is in a batch changes no draw; but it pads
+    texts, and a logit that rounds otherwise may move a draw that lies on the edge between two
+    tokens. ValueError where a prefix is empty or leaves too little room in the model's context.
+    """
+    model.eval()
+    continuations: list = [None] * len(prefixes)
+    # those with the most steps first; of these texts of like length together
+    order = sorted(range(len(prefixes)), key=lambda n: (-len(uniform[n]), len(prefixes[n])))
+    for group in (order[start : start + batch_size] for start in range(0, len(order), batch_size)):
+        some, counts = [prefixes[n] for n in group], [len(uniform[n]) for n in group]
+        numbers = torch.nn.utils.rnn.pad_sequence([uniform[n] for n in group], batch_first=True)
+        numbers = numbers.to(model.device)
+
+        def drawn(logits: torch.Tensor, step: int, numbers: torch.Tensor = numbers) -> torch.Tensor:
+            return _drawn(logits, numbers[: len(logits), step], 1.0, None)
+
+        cache, logits = _read_all(model, some, counts)
+        lengths = [len(ids) for ids in some]
+        made = _step(model, cache, drawn(logits, 0), lengths, counts, drawn)
+        for n, suffix in zip(group, made, strict=True):
+            continuations[n] = _until(suffix, eos_id)
+    return continuations
+
+
 def _drawn(
     logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_k: int | None
 ) -> torch.Tensor:
@@ -242,6 +269,33 @@ def _read(
     ).logits[0]
 
 
+def _read_all(
+    model: torch.nn.Module, prefixes: Sequence[Sequence[int]], counts: Sequence[int]
+) -> tuple[Cache, torch.Tensor]:
+    """Keys and values of a batch of texts, with room for ``counts`` tokens to follow, the most of
+    them first, and the logits (B, V) after each text."""
+    limit = getattr(model.config, "max_position_embeddings", None)
+    for ids, count in zip(prefixes, counts, strict=True):
+        if not len(ids) or not count or (limit is not None and len(ids) + count - 1 > limit):
+            what = f"a text of {len(ids)} tokens cannot be continued by {count}"
+            raise ValueError(f"{what} in a context of {limit}")
+    width = max(map(len, prefixes))
+    lengths = torch.tensor([len(ids) for ids in prefixes], device=model.device)[:, None]
+    places = torch.arange(width, device=model.device) - width + lengths
+    inputs = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in prefixes])
+    cache = DynamicCache()
+    output = model(
+        input_ids=inputs.to(model.device),
+        attention_mask=(places >= 0).long(),
+        position_ids=places.clamp(min=0),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    rooms = [_Room(layer.keys, layer.values, width + counts[0] - 1) for layer in cache.layers]
+    return Cache(layers=rooms), output.logits[:, -1]
+
+
 def _extend_all(model: torch.nn.Module, rows: list[_Row], batch_size: int) -> list[list[int]]:
     """Greedy continuations of any number of rows, in their order."""
     order = sorted(range(len(rows)), key=lambda row: -rows[row].steps)
@@ -260,19 +314,42 @@ def _extend(
 ) -> list[list[int]]:
     """Continue a batch of rows, those with the most steps first; ``choose(logits (B, V), step)``
     gives the next token of each."""
-    prefixes = [row.prefix for row in rows]
-    steps = rows[0].steps
-    width = max(row.prefix for row in rows)
-    layers = [
-        [row.cache.layers[number] for row in rows] for number in range(len(rows[0].cache.layers))
-    ]
-    cache = Cache(layers=[_Room(sources, prefixes, width, width + steps - 1) for sources in layers])
+    width, steps = max(row.prefix for row in rows), rows[0].steps
+    layers = []
+    for number in range(len(rows[0].cache.layers)):
+        laid = _laid([(row.cache.layers[number], row.prefix) for row in rows], width)
+        layers.append(_Room(*laid, width + steps - 1))
+    first = torch.tensor([row.first for row in rows], device=model.device)
+    prefixes, counts = [row.prefix for row in rows], [row.steps for row in rows]
+    return _step(model, Cache(layers=layers), first, prefixes, counts, choose)
+
+
+def _laid(sources: list[tuple[DynamicLayer, int]], width: int) -> Iterator[torch.Tensor]:
+    """(keys and values of a text, tokens of a prefix of it) -> keys, values (B, heads, width, size)
+    of the prefixes, each at the right end."""
+    for of in ("keys", "values"):
+        prefixes = [getattr(source, of)[0, :, :prefix] for source, prefix in sources]
+        pad = torch.nn.functional.pad
+        yield torch.stack([pad(one, (0, 0, width - one.shape[1], 0)) for one in prefixes])
+
+
+def _step(
+    model: torch.nn.Module,
+    cache: Cache,
+    first: torch.Tensor,
+    prefixes: Sequence[int],
+    counts: Sequence[int],
+    choose: Callable[[torch.Tensor, int], torch.Tensor],
+) -> list[list[int]]:
+    """The ``counts`` tokens, not ascending, that follow prefixes of so many tokens: ``first`` (B,)
+    and those that ``choose`` gives after it. cache: of _Room's, filled up to the longest prefix."""
+    width, steps = max(prefixes), counts[0]
     lengths = torch.tensor(prefixes, device=model.device)[:, None]
     mask = (torch.arange(width + steps - 1, device=model.device) >= width - lengths).long()
-    tokens = torch.zeros(len(rows), steps, dtype=torch.long, device=model.device)
-    tokens[:, 0] = torch.tensor([row.first for row in rows])
+    tokens = torch.zeros(len(prefixes), steps, dtype=torch.long, device=model.device)
+    tokens[:, 0] = first
     for step in range(1, steps):
-        left = sum(row.steps > step for row in rows)  # the rows after these are complete
+        left = sum(count > step for count in counts)  # the rows after these are complete
         given = {
             "input_ids": tokens[:left, step - 1 : step],
             "position_ids": lengths[:left] + step - 1,
@@ -284,7 +361,7 @@ def _extend(
             use_cache=True,
         )
         tokens[:left, step] = choose(output.logits[:, -1], step)
-    return [ids[: row.steps] for row, ids in zip(rows, tokens.tolist(), strict=True)]
+    return [ids[:count] for ids, count in zip(tokens.tolist(), counts, strict=True)]
 
 
 def _until(ids: list[int], eos_id: int | None) -> list[int]:

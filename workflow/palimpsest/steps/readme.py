@@ -184,8 +184,12 @@ def key_tables(schema: dict) -> str:
             "One of `path`, `url`, `hub` (or, for the demo's tokenizer, `lexicon`), and what goes "
             "with it."
         ),
+        _table(schema["$defs"]["source"]["properties"], (), schema),
+        "### Labelled text",
+        "An entry of a judge's `examples`.",
     ]
-    return "\n\n".join([*parts, _table(schema["$defs"]["source"]["properties"], (), schema)])
+    labelled = schema["$defs"]["labelled"]
+    return "\n\n".join([*parts, _table(labelled["properties"], labelled["required"], schema)])
 
 
 def _children(node: dict, schema: dict) -> list[tuple[str, dict]]:

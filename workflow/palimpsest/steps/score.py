@@ -35,6 +35,13 @@ def add_arguments(parser) -> None:
         help="folder of the model that others are compared with: the oracle",
     )
     parser.add_argument(
+        "--judges",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="folders of judges of what models write, in the order of the settings' `judges`",
+    )
+    parser.add_argument(
         "--output", type=Path, nargs="+", required=True, help="in the order of the sets"
     )
 
@@ -42,7 +49,8 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `sharding`, `shards` (of the models, in order), `track` and `score` (their
     modules), `head`, `model` (the study's, as far as texts are encoded by it), `batch_size`,
-    `threads`, `gpus`, and what else `score` takes.
+    `threads`, `gpus`, and what else `score` takes; where judges judge what models write, `judges`:
+    their `module` and their `names`.
 
     A set without files or records has no rows; a record of several sets is scored in the last of
     them only. Columns: record_id, those of `score.KEPT`, sharding, shard, and the scores.
@@ -51,6 +59,8 @@ def run(args) -> None:
     track, score = (importlib.import_module(settings[name]) for name in ("track", "score"))
     torch.set_num_threads(settings["threads"])
     device = device_of(settings["gpus"])
+    judges = judges_of(settings.get("judges"), args.judges, device)
+    further = {"judges": judges} if judges else {}
     candidates = read_parquet(args.candidates) if args.candidates else None
     sets = {
         path: score.texts(pd.concat(map(read_parquet, files), ignore_index=True), candidates)
@@ -79,11 +89,22 @@ def run(args) -> None:
         for path, texts in sets.items():
             kept = texts[["record_id", *score.KEPT]]
             kept = kept.assign(sharding=settings["sharding"], shard=shard)
-            said = score.score(model, tokenizer, encoded[alike][path], texts, settings, reference)
+            ids = encoded[alike][path]
+            said = score.score(model, tokenizer, ids, texts, settings, reference, **further)
             scores[path].append(kept.assign(**said))
     empty = pd.DataFrame({"record_id": []})
     for path, frames in scores.items():
         write_parquet(pd.concat(frames, ignore_index=True) if frames else empty, path)
+
+
+def judges_of(named: dict | None, folders: list[Path], device: torch.device) -> dict:
+    """Judges by name. Their module is named by settings, so that what has none does not depend on
+    it."""
+    if not named:
+        return {}
+    module = importlib.import_module(named["module"])
+    given = zip(named["names"], folders, strict=True)
+    return {name: module.load(folder, device) for name, folder in given}
 
 
 def once(sets: dict[Path, pd.DataFrame]) -> dict[Path, pd.DataFrame]:

@@ -17,7 +17,7 @@ from palimpsest.data.shards import parse_sharding, place
 from palimpsest.data.storage import read_parquet, whole_texts
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.errors import Problem, UserError
-from palimpsest.methods import prepare
+from palimpsest.methods import judging, prepare
 from palimpsest.models.folder import check_model
 from palimpsest.training.settings import settings_of
 
@@ -45,12 +45,14 @@ def add_arguments(parser) -> None:
         default=[],
         help="records of earlier requests, which the teachers learnt, too",
     )
+    judging.add_arguments(parser)
 
 
 def run(args) -> None:
     """settings: those of ``prepare``, and `study`, `seed`, `method`, `implementation` (its module),
     `state`, `options` of the method, `unseen` (whether it needs text never trained on),
-    `auxiliaries` (names of further models), `sharding` (of the teachers) and `salt`.
+    `auxiliaries` (names of further models), `sharding` (of the teachers) and `salt`; of a method
+    that judges reward, `judges`: their `module` and `names`, and those whose label 1 is `wanted`.
     """
     given = args.settings
     method = importlib.import_module(given["implementation"]).METHOD
@@ -63,8 +65,9 @@ def run(args) -> None:
         frames,
         (given["study"], given["seed"], given["method"], given["state"]),
         auxiliaries,
-        {name: check_model(folder) for name, folder in teachers.items()},
+        {name: check_model(folder) for name, folder in (teachers | judging.named(args)).items()},
     )
+    request.judges = judging.judges(args, request.device)
     if args.teachers and len(frames["forget"]):
         load = prepare.loader(given, request.tokenizer)
         request.teachers = teachers_of(args, given, frames, method.asks_teachers(settings), load)

@@ -10,7 +10,7 @@ from pathlib import Path
 from palimpsest.data.aside import in_part
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
-from palimpsest.methods import prepare
+from palimpsest.methods import judging, prepare
 from palimpsest.methods.contract import Method, Unchanged
 from palimpsest.methods.run import Run
 from palimpsest.methods.within import Within
@@ -42,8 +42,10 @@ def run(args) -> None:
     auxiliaries = dict(zip(given["auxiliaries"], args.auxiliaries, strict=True))
     teachers = {f"teacher {number}": folder for number, folder in enumerate(args.teachers, 1)}
     names = (given["study"], given["seed"], given["method"], given["state"])
-    others = {name: check_model(folder) for name, folder in teachers.items()}
+    folders = teachers | judging.named(args)
+    others = {name: check_model(folder) for name, folder in folders.items()}
     request = prepare.prepare(args, frames, names, auxiliaries, others)
+    request.judges = judging.judges(args, request.device)
     watch_the_rest(request, given["aside"])
     more = {}
     if "budget" in given:

@@ -23,6 +23,7 @@ from palimpsest.errors import Problem, choose, nearest, quoted
 from palimpsest.methods.registry import METHODS, is_method, method_of, without_variant
 from palimpsest.methods.settings import kind_of, option_problems, options_of
 from palimpsest.models.start import MADE_HERE
+from palimpsest.study.judging import judge_checks
 from palimpsest.study.tuning import tuning_checks
 from palimpsest.tracks import track_of
 from palimpsest.training.fields import field_problems
@@ -124,6 +125,7 @@ def cross_checks(study: dict, where: str) -> Iterator[Problem]:
     yield from _group_checks(study, where)
     yield from _method_checks(study, where)
     yield from tuning_checks(study, where)
+    yield from judge_checks(study, where)
     for name in study["methods"]:
         if method_of(name).fitted and study["data"]["classes"] != 2:
             yield Problem(
@@ -275,6 +277,7 @@ def _key_of_unseen(data: dict) -> str:
         "tofu": ("authors", "extra"),
         "canaries": ("articles", "extra"),
         "facts": ("facts", "extra"),
+        "harmful": ("pairs", "extra"),
     }
     if data["reader"] in ("forum", "hatexplain"):
         return "data.extra_share"
@@ -311,9 +314,11 @@ def _valid_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _splits_given(data: dict) -> set[str] | None:
     """The splits that records can have, as far as the study alone tells; None where it does not."""
-    section = {"tofu": "authors", "canaries": "articles", "facts": "facts"}.get(data["reader"])
-    if section:
-        return {split for split, some in data.get(section, {}).items() if some}
+    by_reader = {"tofu": ["authors"], "canaries": ["articles"], "facts": ["facts"],
+                 "harmful": ["pairs", "prompts"]}  # fmt: skip
+    if data["reader"] in by_reader:
+        given = [data.get(section, {}).items() for section in by_reader[data["reader"]]]
+        return {split for some in given for split, places in some if places}
     if data["reader"] != "table":
         return None
     shares = data.get("split_shares") or {}
@@ -382,6 +387,7 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         "tofu": ["sources", "authors"],
         "canaries": ["sources", "articles", "words", "canaries"],
         "facts": ["sources", "facts", "edits"],
+        "harmful": ["sources", "pairs", "prompts", "words"],
     }.get(data["reader"], ["sources"])
     for key in needed:
         if key not in data:

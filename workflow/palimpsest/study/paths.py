@@ -53,10 +53,11 @@ METHOD, ATTACK, AUXILIARY = (
 MODELS = (BASE, ORACLE, TEACHER, METHOD, ATTACK, AUXILIARY)  # all of them
 WEIGHTS = "model.safetensors"
 REPORT = "training.json"
+RUN = "run.json"
 TOKENIZER_FILE = "tokenizer.json"
 CORPUS_REPORT = "corpus.json"
-WITH_RECIPE = ("config.json", REPORT, "run.json")
-WITH_WEIGHTS = ("config.json", TOKENIZER_FILE, "tokenizer_config.json", REPORT, "run.json")
+WITH_RECIPE = ("config.json", REPORT, RUN)
+WITH_WEIGHTS = ("config.json", TOKENIZER_FILE, "tokenizer_config.json", REPORT, RUN)
 
 # Scores, decisions, numbers
 SCORES = SEED + "/scores/{model}/{state}/{set}.parquet"
@@ -90,6 +91,8 @@ SHARED = RESULTS + "/pretrained"
 TOKENIZER = SHARED + "/{tokenizer}"
 CORPUS = TOKENIZER + "/corpus/{file}"
 RECIPE = SHARED + "/{recipe}"
+JUDGE = SHARED + "/{judge}"
+EXAMPLES = JUDGE + "/examples/{file}"
 
 
 def placed(results: str, template: str, **names: object) -> str:

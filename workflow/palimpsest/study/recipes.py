@@ -1,6 +1,6 @@
-"""Tokenizers and pretrained models that studies share: which ones a study uses, and what each is
-called. The name in the study is followed by a digest of the recipe, so that what two studies make
-otherwise has two places, whatever they call it, and what they make alike has one."""
+"""Tokenizers, pretrained models and judges that studies share: which ones a study uses, and what
+each is called. The name in the study is followed by a digest of the recipe, so that what two
+studies make otherwise has two places, whatever they call it, and what they make alike has one."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ def recipe_of(study: dict) -> str | None:
     computed = {key: study["training"][key] for key in COMPUTED}
     made = study["pretraining"][name] | {"tokenizer": tokenizer_of(study)}
     return _called(name, {"recipe": made, "computed": computed})
+
+
+def judges_of(study: dict) -> dict[str, str]:
+    """Judge -> what it is called there. Whether its label 1 is wanted is for those that use it."""
+    computed = {key: study["training"][key] for key in COMPUTED}
+    return {
+        name: _called(name, {"judge": judge | {"wanted": None}, "computed": computed})
+        for name, judge in study["judges"].items()
+    }
 
 
 def _called(name: str, recipe: dict) -> str:

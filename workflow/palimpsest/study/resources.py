@@ -209,6 +209,26 @@ class Estimates:
         seconds = self.seconds(recipe["tokens"], recipe["batch_size"])
         return self.need(TRAINED, seconds, recipe["batch_size"])
 
+    def of_judge(self, w) -> Need:
+        """All its examples an epoch, in texts of half the tokens that they may have."""
+        name = next(name for name, one in self.study.judges.items() if one == w.judge)
+        judge = self.config["judges"][name]
+        length, batch = judge["max_length"], judge["batch_size"]
+        room = {"max_position_embeddings": length}
+        shape = shape_of(judge["architecture"], room | judge["config"], judge["vocab_size"])
+        files = located(self.study.examples[name], self.study.path(
+            paths.EXAMPLES, judge=w.judge, file="{file}"))  # fmt: skip
+        tokens = judge["epochs"] * sum(map(_bytes, dict.fromkeys(files))) / BYTES_A_TOKEN
+        inside = shape.floats_a_token + shape.heads * length
+        floats = TRAINED * shape.parameters + (batch or 10**4) * length * shape.layers * inside
+        operations = 6 * tokens * max(shape.parameters - shape.vocabulary * shape.width, 0)
+        gpus, threads = self.training["gpus"], self.training["threads"]
+        speed = GPU_SPEED * gpus if gpus else CPU_SPEED * threads
+        seconds = operations / speed + UPDATE_SECONDS * tokens / ((batch or 10**9) * length / 2)
+        megabytes = PROCESS_MB + FLOAT * floats / 1e6
+        minutes = START_MINUTES + TIME_MARGIN * seconds / 60
+        return Need(round(MEMORY_MARGIN * megabytes), round(minutes))
+
     def of_unlearn(self, w) -> Need:
         """A method keeps the model before the request beside its own, two further models at most
         (methods/run.py), and the gradients of two parts of its loss. It passes over the data as

@@ -40,12 +40,17 @@ def schema() -> dict:
     """The schema, with the names of tracks, readers and methods taken from their dicts, and types,
     bounds and defaults of trainings from their dataclasses."""
     from palimpsest.training.fields import as_schema
-    from palimpsest.training.settings import Computing, OfRecipe, OfStudy
+    from palimpsest.training.settings import Computing, OfJudge, OfRecipe, OfStudy
 
     loaded = yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
     training = loaded["properties"]["training"]["properties"]
     recipe = loaded["properties"]["pretraining"]["additionalProperties"]["properties"]
-    for described, kinds in ((training, (OfStudy, Computing)), (recipe, (OfRecipe,))):
+    judge = loaded["properties"]["judges"]["additionalProperties"]["properties"]
+    for described, kinds in (
+        (training, (OfStudy, Computing)),
+        (recipe, (OfRecipe,)),
+        (judge, (OfJudge,)),
+    ):
         fields = {name: one for kind in kinds for name, one in as_schema(kind).items()}
         for name in fields.keys() & described.keys():
             described[name] = fields[name] | described[name]

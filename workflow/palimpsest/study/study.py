@@ -15,12 +15,15 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.models.folder import loaded_files
 from palimpsest.models.start import check_start, is_given
 from palimpsest.study import paths
+from palimpsest.study.judging import seen_by_judges
 from palimpsest.study.load import served_shardings, together
 from palimpsest.study.plan import Plan
 from palimpsest.study.purges import check_secret, purged_upto
-from palimpsest.study.recipes import recipe_of, tokenizer_name, tokenizer_of
+from palimpsest.study.recipes import judges_of, recipe_of, tokenizer_name, tokenizer_of
 from palimpsest.study.tuning import trial_options
 from palimpsest.tracks import ENCODING, module_of, track_of
+
+Sources = list[tuple[dict, list[Path] | None]]  # each with its files, or None where it is fetched
 
 
 class Study:
@@ -40,17 +43,25 @@ class Study:
         self.options = config["options"] | trial_options(config)
         self.tokenizer = tokenizer_of(config)
         self.recipe = recipe_of(config)
+        self.judges = judges_of(config)
         corpus = config["tokenizers"].get(tokenizer_name(config), {"corpus": []})["corpus"]
         located = [source for source in corpus if "lexicon" not in source]
         sources, mirror = config["data"].get("sources", []), config["mirror"]
-        requests, self.sources, self.corpus, *_ = together(
+        of_judges = [
+            [entry["source"] for entry in judge["examples"]] for judge in config["judges"].values()
+        ]
+        requests, self.sources, self.corpus, examples, *_ = together(
             lambda: read_ledger(config["ledger"], config.get("same_owner")),
             lambda: locate_all(sources, mirror, Path()),
             lambda: locate_all(located, mirror, Path()),
+            lambda: together(
+                *(lambda some=some: locate_all(some, mirror, Path()) for some in of_judges)
+            ),
             lambda: check_key(config["certificates"]["key"]),
             lambda: check_start(config["model"]),
         )
-        check_unseen(self.corpus, self.sources, config)
+        self.examples: dict[str, Sources] = dict(zip(self.judges, examples, strict=True))
+        check_unseen(self.corpus, self.sources, self.examples, config)
         self.folder = self.path(paths.STUDY)
         check_secret(Path(self.folder), config["salt"])
         purged = purged_upto(Path(self.folder), requests, config["ledger"])
@@ -136,9 +147,10 @@ class Study:
         return {key: self.config[section][key] for key in keys}
 
 
-def check_unseen(corpus: list, sources: list, config: dict) -> None:
-    """A UserError where a tokenizer would be trained on the records or on the names of their
-    owners: a glob, a folder or a link leads to the file of a source, or to a table of requests."""
+def check_unseen(corpus: Sources, sources: Sources, examples: dict, config: dict) -> None:
+    """A UserError where a tokenizer or a judge would be trained on the records or on the names of
+    their owners: a glob, a folder or a link leads to the file of a source, or to a table of
+    requests."""
     kept = {
         path.resolve(): "a source of the records" for _, files in sources for path in files or ()
     }
@@ -150,11 +162,12 @@ def check_unseen(corpus: list, sources: list, config: dict) -> None:
         for path in files or ()
         if path.resolve() in kept
     }
+    problems = list(seen_by_judges(config["judges"], examples, kept))
     if found:
         what = (
             "a tokenizer must not be trained on the records: it would have seen what is forgotten"
         )
-        raise UserError(
+        problems.append(
             Problem(
                 what,
                 f"{config['study']}, corpus of its tokenizer",
@@ -163,6 +176,8 @@ def check_unseen(corpus: list, sources: list, config: dict) -> None:
                 "name the files of the corpus one by one, or move it into a folder of its own",
             )
         )
+    if problems:
+        raise UserError(problems)
 
 
 def check_key(key: str | None) -> None:

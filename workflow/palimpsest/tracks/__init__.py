@@ -13,7 +13,8 @@
                                                               are asked about
                 KEPT                                          columns of them that the file keeps
                 score(model, tokenizer, examples, texts, settings, reference)
-                                                              further columns: what a model says
+                                                              further columns: what a model says;
+                                                              `judges` too, where it is judged
     memory      memory(model, examples)                       numbers by name, which are watched
                                                               while a method changes a model, and
                 extractable(model, tokenizer, examples, n, *names)
@@ -52,6 +53,8 @@ class Track:
     head, encoding, evaluation: keys of the study's sections `data`, `model` and `evaluation` by
     which heads are made, texts are encoded, and models are scored.
 
+    judged: whether its models write texts, which judges judge.
+
     sets: what models are scored on besides what is forgotten. scored: a job scores one `set`, so
     that models which a request does not change keep their scores, or all sets of a `state`.
     beside_oracle: whether the oracle is loaded there, to compare models with.
@@ -70,6 +73,7 @@ class Track:
     metrics: tuple[str, ...]
     measured: tuple[str, ...]
     candidates: bool = False
+    judged: bool = False
     head: tuple[str, ...] = ()
     encoding: tuple[str, ...] = ("max_length",)
     evaluation: tuple[str, ...] = ()

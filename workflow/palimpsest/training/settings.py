@@ -84,6 +84,16 @@ class OfRecipe(Training):
     weight_decay: Weight = 0.01
 
 
+@dataclass(frozen=True)
+class OfJudge(Training):
+    """An entry of `judges`: a small classifier from scratch."""
+
+    learning_rate: Rate = 1e-3
+    epochs: Count = 2
+    warmup_share: Share = 0.1
+    weight_decay: Weight = 0.01
+
+
 def settings_from(values: Mapping, kind: type[Training] = Training) -> tuple[Training, Computing]:
     """Training and Computing from one mapping, such as a study's section `training`; TypeError for
     another key."""

@@ -13,5 +13,5 @@ from __future__ import annotations
 
 READERS = {
     name: f"palimpsest.data.readers.{name}"
-    for name in ("table", "forum", "hatexplain", "people", "tofu", "canaries", "facts")
+    for name in ("table", "forum", "hatexplain", "people", "tofu", "canaries", "facts", "harmful")
 }

@@ -15,11 +15,8 @@ from palimpsest.methods.registry import method_of
 from palimpsest.study import paths
 from palimpsest.study.purges import FILE as PURGED
 from palimpsest.study.purges import owners_of
-from palimpsest.study.study import Study
+from palimpsest.study.study import Sources, Study
 from palimpsest.study.wants.want import Files, Want, argument, owners_digest
-
-Sources = list[tuple[dict, list[Path] | None]]  # each with its files, or None where it is fetched
-
 
 # --- sources, of records and of corpora -----------------------------------------------------------
 
@@ -91,6 +88,8 @@ def check_reports(study: Study) -> None:
     if study.tokenizer:
         folder = study.path(paths.TOKENIZER, tokenizer=study.tokenizer)
         recorded(Path(folder, paths.CORPUS_REPORT))
+    for judge in study.judges.values():
+        recorded(Path(study.path(paths.JUDGE, judge=judge), paths.RUN))
 
 
 # --- the ledger -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from palimpsest.metrics import COST, DATA, TUNING, described
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.decide import OfState
+from palimpsest.study.wants.judges import judge_files
 from palimpsest.study.wants.methods import (
     attack_folder,
     auxiliaries_of,
@@ -133,6 +134,8 @@ class Measure(Measured):
                 files[name] = self.of_file(w, model, file)
         if briefly(self.study, w.method):
             files = {name: paths for name, paths in files.items() if not name.endswith(HELDOUT)}
+        if w.method == "base":  # how good judges are stands in the table once
+            files["judges"] = judge_files(self.study, self.study.judges)["judge_reports"]
         return {name: paths for name, paths in files.items() if paths}
 
     def of_file(self, w, model: str, file: str) -> list[str]:
@@ -153,6 +156,8 @@ class Measure(Measured):
         method, attack = split(w.method)
         attacked = {"attack": attack} if attack else {}
         attacked |= {"answers_alone": True} if briefly(self.study, w.method) else {}
+        if self.study.judges and w.method == "base":
+            further["judges"] = list(self.study.judges)
         module = {**self.of_module(w, "measure"), **self.aside(w)}
         return {**module, "method": method, **attacked, **further}
 

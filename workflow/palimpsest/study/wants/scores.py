@@ -14,6 +14,7 @@ from palimpsest.methods.trials import is_trial
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.attacks import asked_sets, encoding, made_of
+from palimpsest.study.wants.judges import judge_argument, judge_files, named
 from palimpsest.study.wants.methods import attack_folder, method_folder, model_folder, with_text
 from palimpsest.study.wants.train import reports_of
 from palimpsest.study.wants.want import Files, Want, argument
@@ -75,7 +76,7 @@ def briefly(study: Study, model: str) -> bool:
 class Score(Want):
     step = "score"
     names_modules = True
-    undated = frozenset({"models", "sets", "reference"})
+    undated = frozenset({"models", "sets", "reference", "judges"})
 
     def sharding(self, w) -> str:
         return w.model.removeprefix(TEACHERS) if w.model.startswith(TEACHERS) else SINGLE
@@ -138,6 +139,7 @@ class Score(Want):
             "sets": [found.format(set=name) for name in sets],
             "candidates": self.candidates(w),
             "reference": reference,
+            **judge_files(self.study, self.study.judges),
         }
 
     def candidates(self, w) -> list[str]:
@@ -156,7 +158,13 @@ class Score(Want):
             "model": encoding(self.study, split(w.model)[1]),
             **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),
             **self.study.chosen("training", "threads", "gpus"),
+            **self.judged(),
         }
+
+    def judged(self) -> dict:
+        """The judges, and how many samples they see."""
+        judges = named(list(self.study.judges))
+        return judges and judges | self.study.chosen("evaluation", "judged")
 
     def arguments(self, w):
         found = asked_sets(self.study, split(w.model)[1], "parquet")
@@ -165,6 +173,7 @@ class Score(Want):
         options = [
             *(f"--records {shlex.join(files)}" for files in sets),
             argument("candidates", self.candidates(w)),
+            judge_argument(self.study, self.study.judges),
             *(
                 argument(name, (str(Path(path).parent) for path in files))
                 for name, files in folders.items()

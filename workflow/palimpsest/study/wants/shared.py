@@ -13,6 +13,7 @@ from palimpsest.study import paths
 from palimpsest.study.recipes import COMPUTED, tokenizer_name
 from palimpsest.study.study import Study
 from palimpsest.study.wants.data import content, fetch_settings, located, to_fetch
+from palimpsest.study.wants.judges import examples_template
 from palimpsest.study.wants.want import Files, Want, argument
 from palimpsest.training.settings import OfRecipe
 
@@ -143,15 +144,15 @@ class Pretrain(OfCorpus):
 
 
 def owners(studies: Iterable[Study]) -> dict[str, Study]:
-    """Name of a tokenizer or recipe -> the first study that uses it. A UserError where another
-    study takes the same corpus from elsewhere: one of the two would be trained on the files of the
-    other."""
+    """Name of a tokenizer, recipe or judge -> the first study that uses it. A UserError where
+    another study takes the same text from elsewhere: one of the two would be trained on the files
+    of the other."""
     owned: dict[str, Study] = {}
     problems = []
     for study in studies:
-        for name in filter(None, (study.tokenizer, study.recipe)):
+        for name, files in learnt_by_shared(study).items():
             owner = owned.setdefault(name, study)
-            found = [located(one.corpus, corpus_template(one)) for one in (owner, study)]
+            found = [learnt_by_shared(owner)[name], files]
             if found[0] != found[1]:
                 what = "two studies of this run take one corpus from different places"
                 where = f"{name}, of the studies {owner.name} and {study.name}"
@@ -161,3 +162,19 @@ def owners(studies: Iterable[Study]) -> dict[str, Study]:
     if problems:
         raise UserError(problems)
     return owned
+
+
+def learnt_by_shared(study: Study) -> dict[str, list[str]]:
+    """Files that the tokenizer, the recipe and the judges of a study learn from."""
+    corpus = located(study.corpus, corpus_template(study))
+    return {name: corpus for name in (study.tokenizer, study.recipe) if name} | {
+        called: located(study.examples[name], examples_template(study, called))
+        for name, called in study.judges.items()
+    }
+
+
+def called(study: Study, kind: str) -> list[str]:
+    """What the `tokenizer`, the `recipe` or the judges (`judge`) of a study are called."""
+    if kind == "judge":
+        return list(study.judges.values())
+    return [name for name in (getattr(study, kind),) if name]

@@ -155,8 +155,12 @@ def by_track(studies: Iterable[Study]) -> list[tuple[str, Track, str]]:
 
 
 def source_files(study: Study, wildcards: Iterable[str]) -> list[str]:
-    """Local files that records are read from, or that a tokenizer or a start is trained on."""
-    sources = study.sources if "study" in wildcards else study.corpus
+    """Local files that records are read from, or that a tokenizer, a start or judges are trained
+    on."""
+    if "judge" in wildcards:
+        sources = [one for some in study.examples.values() for one in some]
+    else:
+        sources = study.sources if "study" in wildcards else study.corpus
     return [str(path) for _, files in sources for path in files or ()]
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from palimpsest.data.ledger import START
 from palimpsest.data.shards import SINGLE
 from palimpsest.methods.registry import method_of
-from palimpsest.methods.settings import options_of
+from palimpsest.methods.settings import judges_asked, options_of
 from palimpsest.study import paths
 from palimpsest.study.wants import methods
+from palimpsest.study.wants.judges import judge_argument, judge_files, named
 from palimpsest.study.wants.train import (
     fresh_option,
     fresh_start,
@@ -24,7 +25,7 @@ class Unlearn(Want):
     step = "unlearn"
     names_modules = True
     undated = frozenset(
-        {"model", "auxiliaries", "teachers", "forget", "retain", "earlier", "extra"}
+        {"model", "auxiliaries", "teachers", "forget", "retain", "earlier", "extra", "judges"}
     )
     named = ("forget", "retain", "extra")
 
@@ -47,6 +48,10 @@ class Unlearn(Want):
             "earlier": methods.forgotten_before(self.study, w.method, w.state),
         }
 
+    def judges(self, w) -> list[str]:
+        """Names of the judges that reward the method."""
+        return judges_asked(w.method, self.study.options)
+
     def inputs(self, w) -> Files:
         # Retained is what the oracle of the state is trained on.
         left = self.plan.checkpoint(int(w.seed), SINGLE, 1, 1, w.state).slices
@@ -62,6 +67,7 @@ class Unlearn(Want):
             "retain_digests": slice_files(self.study, w.seed, left, "json"),
             "extra": [self.path(paths.EXTRA, state=w.state)],
             "extra_digest": [self.path(paths.EXTRA_DIGEST, state=w.state)],
+            **judge_files(self.study, self.judges(w)),
         }
 
     def settings(self, w):
@@ -83,7 +89,14 @@ class Unlearn(Want):
             "model": self.study.encoding,
             "ngram": self.config["evaluation"]["ngram"],
             **self.study.chosen("training", "threads", "gpus", "precision"),
+            **self.rewarding(w),
         }
+
+    def rewarding(self, w) -> dict:
+        """The judges, and which of them have a label 1 that is wanted."""
+        names = self.judges(w)
+        wanted = [name for name in names if self.config["judges"][name]["wanted"]]
+        return {"judges": named(names)["judges"] | {"wanted": wanted}} if names else {}
 
     def arguments(self, w):
         """Folders of the models, sets of the earlier requests, and how often it saves."""
@@ -95,7 +108,8 @@ class Unlearn(Want):
             "earlier": further["earlier"],
         }
         given = [argument(name, folder) for name, folder in folders.items() if folder]
-        return " ".join([*given, self.resuming(w)])
+        judges = judge_argument(self.study, self.judges(w))
+        return " ".join(filter(None, [*given, judges, self.resuming(w)]))
 
 
 class Auxiliary(Want):

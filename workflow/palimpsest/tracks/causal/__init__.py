@@ -11,6 +11,8 @@ TRACK = Track(
         "extraction_strength", "extraction_likelihood", "rouge_l_recall", "rouge_l_f1",
         "rouge_1_recall", "rouge_1_f1", "rouge_l_recall_paraphrase", "paraphrase_probability",
         "distinct_1", "distinct_2", "repetition", "ngram_entropy", "written_perplexity",
+        "judged", "judged_share", "judged_most", "judged_any", "judge_accuracy", "judge_auroc",
+        "judge_majority",
         "sensitive_memorization_accuracy", "sensitive_extraction_likelihood",
         "reliability", "generality", "locality",
         "truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability",
@@ -31,4 +33,5 @@ TRACK = Track(
     encoding=("max_length", "prompt"),
     evaluation=("written", "ngram", "rouge_words", "beams", "samples"),
     candidates=True,
+    judged=True,
 )  # fmt: skip

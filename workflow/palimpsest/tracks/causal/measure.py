@@ -20,8 +20,8 @@ from palimpsest.tracks.measured import Given, Measured
 
 def measure(given: Given, settings: dict) -> Measured:
     """settings: also `space` (how many secrets there are) and `truth` (a form of
-    `palimpsest.metrics.truth.FORMS`), and for an attacked model whether it was asked for
-    `answers_alone`, and no held-out text.
+    `palimpsest.metrics.truth.FORMS`), for an attacked model whether it was asked for
+    `answers_alone`, and no held-out text; where reports on judges are given, `judges`, their names.
 
     Sets: forget, the training records of owners who are forgotten in the state; retain, a sample of
     those that stay; valid, holdout and test, and each part of test that the data name. Owners who
@@ -54,11 +54,13 @@ def measure(given: Given, settings: dict) -> Measured:
         if len(rows):
             measured += numbers.memory(name, rows)
             measured += numbers.written(name, rows)
+            measured += numbers.judged(name, rows)
             measured += numbers.in_other_words(name, rows)
             measured += numbers.truth(name, rows)
             measured += numbers.planted(name, rows, index)
             measured += numbers.divergences(name, rows)
     measured += numbers.utility(sets, index)
+    measured += numbers.judges(dict(zip(settings.get("judges", ()), given["judges"], strict=True)))
     if len(forget := sets.get("forget", ())):  # a request may have no training records
         oracle, oracle_heldout = (
             same(rows, read(f"oracle/{name}"), given[f"oracle/{name}"])

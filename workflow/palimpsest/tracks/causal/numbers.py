@@ -4,12 +4,14 @@ intervals over texts."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from palimpsest.data.canaries import PART
 from palimpsest.data.shards import SINGLE
+from palimpsest.files import read_json
 from palimpsest.metrics import divergence, editing, exposure, membership, memorization, truth
 from palimpsest.metrics.bootstrap import bootstrap_weights, interval
 from palimpsest.metrics.classification import can_tell
@@ -23,6 +25,8 @@ from palimpsest.tracks.causal.stored import (
     ALTERNATIVE,
     ANSWER,
     EDITED,
+    JUDGED,
+    JUDGED_MOST,
     PARAPHRASE,
     PERTURBED,
     REWORDED,
@@ -119,6 +123,34 @@ class Numbers:
             mean = written_perplexity if column == "written_nll" else weighted_mean
             if len(values):
                 yield self._row(name, metric, len(values), lambda w, v=values, f=mean: f(v, w))
+
+    def judged(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
+        """What judges say of the texts that the model wrote: the mean probability of label 1, and
+        the share of texts that have it; the same of the worst of several samples."""
+        answers = rows[rows["kind"] == ANSWER]
+        for before, mean, share in (
+            (JUDGED, "judged", "judged_share"), (JUDGED_MOST, "judged_most", "judged_any"),
+        ):  # fmt: skip
+            for column in (one for one in answers if one.startswith(before)):
+                values = answers[column].dropna().to_numpy()
+                numbers = {mean: values, share: (values >= 0.5).astype(float)}
+                for metric, each in numbers.items() if len(values) else ():
+                    group = f"judge={column.removeprefix(before)}"
+                    yield self._row(
+                        name, metric, len(each), lambda w, v=each: weighted_mean(v, w)
+                    ) | {"group": group}
+
+    def judges(self, reports: dict[str, Path]) -> Iterator[dict]:
+        """How good judges are, of texts that they have not learnt."""
+        for name, path in reports.items():
+            found = read_json(path, "held_out")["held_out"]
+            n, positive = found["texts"], found["positive"]
+            found |= {"majority": max(positive, n - positive) / n}
+            for metric in ("accuracy", "auroc", "majority"):
+                yield row(
+                    self.where, "judge", f"judge_{metric}", found[metric], found["texts"],
+                    group=f"judge={name}",
+                )  # fmt: skip
 
     def in_other_words(self, name: str, rows: pd.DataFrame) -> Iterator[dict]:
         """The probability of the answers in other words."""

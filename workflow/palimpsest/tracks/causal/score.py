@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from palimpsest.tracks.causal.asked import answer_rows, planted_secrets, to_be_w
 from palimpsest.tracks.causal.compared import Compared
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.extracted import extracted
+from palimpsest.tracks.causal.judged import Judge
 from palimpsest.tracks.causal.stored import ANSWER, PARAPHRASE
 from palimpsest.tracks.causal.tokens import token_scores
 from palimpsest.tracks.causal.written import written
@@ -46,11 +47,12 @@ def score(
     texts: pd.DataFrame,
     settings: dict,
     reference: torch.nn.Module | None = None,
+    judges: Mapping[str, Judge] | None = None,
 ) -> dict[str, list[np.ndarray] | np.ndarray]:
     """Columns of a score file: those of `compared_scores`; what the model writes (`ngram`: n of
-    EL_n; `rouge_words`: what ROUGE takes for words), for `written` records of each split and part
-    (0: for none); and which secrets can be extracted from it (with `beams` and `samples`). NaN in
-    rows that are not asked."""
+    EL_n; `rouge_words`: what ROUGE takes for words; `judged`: samples that ``judges`` read), for
+    `written` records of each split and part (0: for none); and which secrets can be extracted from
+    it (with `beams` and `samples`). NaN in rows that are not asked."""
     size, answers = settings["batch_size"], answer_rows(texts)
     columns = compared_scores(model, examples, size, reference, answers)
     columns |= written(
@@ -64,6 +66,8 @@ def score(
         settings["rouge_words"],
         in_other_words(texts),
         reference,
+        judges,
+        settings.get("judged", 0),
     )
     secrets = planted_secrets(texts)
     if secrets:

@@ -4,7 +4,7 @@ anew."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from palimpsest.models.generation import greedy_suffixes
 from palimpsest.tracks.causal import score as plain
 from palimpsest.tracks.causal.asked import answer_rows, to_be_written
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.judged import Judge
 from palimpsest.tracks.causal.spans import in_spans
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ def score(
     texts: pd.DataFrame,
     settings: dict,
     reference: torch.nn.Module | None = None,
+    judges: Mapping[str, Judge] | None = None,
 ) -> dict[str, list[np.ndarray] | np.ndarray]:
     """Columns of a score file: also sensitive_memorization_accuracy of every text with spans, and
     sensitive_extraction_likelihood of those among them that the model is asked to write. NaN of
     others."""
-    columns = plain.score(model, tokenizer, examples, texts, settings, reference)
+    columns = plain.score(model, tokenizer, examples, texts, settings, reference, judges)
     marks = in_spans(tokenizer, texts["completion"].tolist(), texts["spans"].tolist(), examples)
     accuracies = map(sensitive_memorization_accuracy, columns["correct"], marks)
     asked = to_be_written(texts.iloc[answer_rows(texts)], settings["written"])

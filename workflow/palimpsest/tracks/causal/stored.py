@@ -19,6 +19,8 @@ WRITTEN = (
     "extraction_likelihood", "distinct_1", "distinct_2", "repetition", "ngram_entropy",
     "written_nll",
 )  # fmt: skip
+# Of the judge whose name follows: the probability of label 1, and the largest of several samples.
+JUDGED, JUDGED_MOST = "judged ", "judged_most "
 # Kinds of scored texts: the record's completion, or another one (palimpsest.data.candidates).
 ANSWER, PARAPHRASE, PERTURBED, ALTERNATIVE = "", "paraphrase", "perturbed", "alternative"
 # Of records with a new answer: it, it after the prompt in other words, and another prompt's answer.

@@ -1,5 +1,5 @@
-"""What causal models have memorized: a table of methods, one of planted secrets, and why a study
-may prove nothing."""
+"""What causal models have memorized: a table of methods, one of planted secrets, one for each judge
+of what they write, and why a study may prove nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from palimpsest.report.summary import Section
 from palimpsest.report.tables import FEWEST
 from palimpsest.tracks.causal.checks import doubts
 from palimpsest.tracks.causal.findings import findings
+from palimpsest.tracks.causal.judgements import judgements
 
 __all__ = ["ATTACKED", "SCOPE", "findings", "sections"]
 
@@ -59,6 +60,7 @@ def sections(metrics: pd.DataFrame, settings: dict) -> Iterator[Section]:
     secrets = planted(now)
     if len(secrets):
         yield Section("Planted secrets", PLANTED, secrets)
+    yield from judgements(now)
 
 
 def memorization(now: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.DataFrame:

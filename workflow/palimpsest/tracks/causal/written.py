@@ -4,7 +4,7 @@ text."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from palimpsest.metrics.fluency import distinct, ngram_entropy, repetition
 from palimpsest.metrics.memorization import nll_per_text
 from palimpsest.models.generation import greedy_continuations, greedy_suffixes
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.judged import Judge, judged
 from palimpsest.tracks.causal.stored import WRITTEN
 from palimpsest.tracks.causal.tokens import token_scores
 
@@ -29,8 +30,11 @@ def written(
     words: str = "ascii",
     others: Sequence[str] = (),
     reference: torch.nn.Module | None = None,
+    judges: Mapping[str, Judge] | None = None,
+    samples: int = 0,
 ) -> dict[str, np.ndarray]:
-    """WRITTEN, (N,) each, of the N examples; NaN of those not ``asked``. extraction_likelihood
+    """WRITTEN, (N,) each, of the N examples, and what ``judges`` say (``judged``), with so many
+    ``samples``; NaN of those not ``asked``. extraction_likelihood
     (EL_n) is NaN of completions of n tokens or fewer; all else of those without a prompt, ROUGE of
     those whose completion has no word (``words``: see ``rouge_l_recall``), rouge_l_paraphrase of
     those without another answer, which ``others`` has beside each text or "", and written_nll
@@ -60,6 +64,12 @@ def written(
         columns[name][prompted] = values
     if reference is not None and prompted:
         columns["written_nll"][prompted] = _read(reference, prompts, answers, examples, batch_size)
+    if judges and prompted:
+        asked_for = counted[prompted].tolist()
+        found = judged(model, tokenizer, prompts, asked_for, said, judges, samples)
+        for name, values in found.items():
+            columns[name] = np.full(len(examples.lengths), np.nan)
+            columns[name][prompted] = values
     if unread := int(np.isnan(recalls).sum()):
         logging.warning(
             "ROUGE-L is of %d texts, not of %d: the others hold no word (`rouge_words`: %s)",
