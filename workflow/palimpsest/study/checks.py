@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
 from palimpsest.data.names import name_problems
 from palimpsest.data.prompts import CHAT, OTHER_TEMPLATE
+from palimpsest.data.readers import NAMING
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.spans import SPANS
 from palimpsest.data.storage import MAY_BE_EMPTY
@@ -32,6 +33,8 @@ RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a 
 NOT_TEXT = {*(f"data.{section}" for section in RAW), "data.drop.where"}  # of any keys
 # keys of `data` by which nothing but a user's own table is read
 OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes", "span_unit")
+# reader -> the section of `data` that gives splits by position
+BY_POSITION = {"tofu": "authors", "canaries": "articles", "novels": "passages"}
 BY_COLUMN = ("none", "fine", "values")  # keys of a group family that say how to read its column
 
 
@@ -239,7 +242,7 @@ def _unseen_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _span_checks(study: dict, where: str) -> Iterator[Problem]:
     """A method may ask for spans that the data mark."""
-    if SPANS in study["data"].get("columns", {}):
+    if SPANS in study["data"].get("columns", {}) or study["data"]["reader"] in NAMING:
         return
     ranges = study.get("tuning", {}).get("ranges", {})
     for name in study["methods"]:
@@ -257,24 +260,19 @@ def _key_of_unseen(data: dict) -> str:
     need none."""
     if "extra_share" in data or data.get("canaries", {}).get("unseen"):
         return ""
-    by_reader = {
-        "table": ("split_shares", "extra"),
-        "tofu": ("authors", "extra"),
-        "canaries": ("articles", "extra"),
-    }
     if data["reader"] in ("forum", "hatexplain"):
         return "data.extra_share"
-    section, name = by_reader.get(data["reader"], ("", ""))
+    section = {"table": "split_shares", **BY_POSITION}.get(data["reader"], "")
     given = data.get(section, {})
     parts = [given, *(part for part in given.values() if isinstance(part, dict))]
-    if not section or any(part.get(name) for part in parts):
+    if not section or any(part.get("extra") for part in parts):
         return ""
     raw = [source["split"] for source in data.get("sources", []) if "split" in source]
     if data["reader"] == "table" and ("split" in data.get("columns", {}) or raw):
         mapped = data.get("splits", {"extra": "extra"})
         found = [mapped.get(one) for one in raw] or mapped.values()
         return "" if "extra" in found else "data.extra_share, or a split in data.splits"
-    return f"data.{section}.{name}"
+    return f"data.{section}.extra"
 
 
 def _valid_checks(study: dict, where: str) -> Iterator[Problem]:
@@ -297,7 +295,7 @@ def _valid_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _splits_given(data: dict) -> set[str] | None:
     """The splits that records can have, as far as the study alone tells; None where it does not."""
-    section = {"tofu": "authors", "canaries": "articles"}.get(data["reader"])
+    section = BY_POSITION.get(data["reader"])
     if section:
         return {split for split, some in data.get(section, {}).items() if some}
     if data["reader"] != "table":
@@ -367,6 +365,7 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         "people": ["owners", "records", "seed"],
         "tofu": ["sources", "authors"],
         "canaries": ["sources", "articles", "words", "canaries"],
+        "novels": ["sources", "passages", "words", "prompt_words"],
     }.get(data["reader"], ["sources"])
     for key in needed:
         if key not in data:

@@ -8,6 +8,7 @@ from pathlib import Path
 from palimpsest.data.canaries import Canaries
 from palimpsest.data.details import read_details
 from palimpsest.data.ledger import START, read_ledger
+from palimpsest.data.readers import NAMING
 from palimpsest.data.sources import locate_all
 from palimpsest.data.spans import SPANS
 from palimpsest.errors import Problem, UserError
@@ -86,9 +87,12 @@ class Study:
         return self.plan.purged != START
 
     @property
-    def has_spans(self) -> bool:
-        """Whether its data mark spans of texts."""
-        return SPANS in self.config["data"].get("columns", {})
+    def score(self) -> str:
+        """The module of its track that scores texts."""
+        if self.config["data"]["reader"] in NAMING:
+            return self.module("score_names")
+        spans = SPANS in self.config["data"].get("columns", {})
+        return self.module("score_spans" if spans else "score")
 
     @cached_property
     def head(self) -> dict:

@@ -13,5 +13,7 @@ from __future__ import annotations
 
 READERS = {
     name: f"palimpsest.data.readers.{name}"
-    for name in ("table", "forum", "hatexplain", "people", "tofu", "canaries")
+    for name in ("table", "forum", "hatexplain", "people", "tofu", "canaries", "novels")
 }
+# Their records have the columns `spans`, where names stand, and `names`, all that may stand there.
+NAMING = ("novels",)

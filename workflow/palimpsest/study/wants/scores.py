@@ -134,7 +134,7 @@ class Score(Want):
             "sharding": self.sharding(w),
             "shards": list(self.folders(w)),
             "track": self.study.module("model"),
-            "score": self.study.module("score_spans" if self.study.has_spans else "score"),
+            "score": self.study.score,
             "head": self.study.head,
             "model": encoding(self.study, split(w.model)[1]),
             **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),

@@ -12,6 +12,8 @@ TRACK = Track(
         "rouge_1_recall", "rouge_1_f1", "rouge_l_recall_paraphrase", "paraphrase_probability",
         "distinct_1", "distinct_2", "repetition", "ngram_entropy", "written_perplexity",
         "sensitive_memorization_accuracy", "sensitive_extraction_likelihood",
+        "sensitive_probability", "rest_memorization_accuracy", "rest_probability",
+        "familiarity_completion", "familiarity_probability",
         "truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability",
         "probability_with_options", "forget_quality", "truth_ratio_ks", "model_utility",
         "exposure", "exposure_sampled", "beam_extraction", "sampling_extraction", "kl",

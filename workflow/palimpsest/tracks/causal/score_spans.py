@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from palimpsest.metrics.sensitive import (
+    probability_within,
     sensitive_extraction_likelihood,
     sensitive_memorization_accuracy,
 )
@@ -35,17 +36,27 @@ def score(
     settings: dict,
     reference: torch.nn.Module | None = None,
 ) -> dict[str, list[np.ndarray] | np.ndarray]:
-    """Columns of a score file: also sensitive_memorization_accuracy of every text with spans, and
-    sensitive_extraction_likelihood of those among them that the model is asked to write. NaN of
-    others."""
+    """Columns of a score file: also what is known by heart of every text with spans, in them and of
+    the rest, and sensitive_extraction_likelihood of those among them that the model is asked to
+    write. NaN of others."""
     columns = plain.score(model, tokenizer, examples, texts, settings, reference)
     marks = in_spans(tokenizer, texts["completion"].tolist(), texts["spans"].tolist(), examples)
-    accuracies = map(sensitive_memorization_accuracy, columns["correct"], marks)
+    rest = [~one & one.any() for one in marks]
     asked = to_be_written(texts.iloc[answer_rows(texts)], settings["written"])
-    extracted = _extracted(model, tokenizer, examples, marks, asked, settings)
+    of_texts = {
+        "sensitive_memorization_accuracy": (sensitive_memorization_accuracy, "correct", marks),
+        "rest_memorization_accuracy": (sensitive_memorization_accuracy, "correct", rest),
+        "sensitive_probability": (probability_within, "logp", marks),
+        "rest_probability": (probability_within, "logp", rest),
+    }
     return columns | {
-        "sensitive_memorization_accuracy": np.array(list(accuracies)),
-        "sensitive_extraction_likelihood": extracted,
+        "sensitive_extraction_likelihood": _extracted(
+            model, tokenizer, examples, marks, asked, settings
+        ),
+        **{
+            name: np.array(list(map(function, columns[values], chosen)))
+            for name, (function, values, chosen) in of_texts.items()
+        },
     }
 
 
