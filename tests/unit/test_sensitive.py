@@ -23,10 +23,11 @@ from palimpsest.metrics.sensitive import (
     sensitive_memorization_accuracy,
 )
 from palimpsest.models.bpe import train_bpe
-from palimpsest.tracks.causal import score_spans
+from palimpsest.tracks.causal import score, score_spans
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.numbers import Numbers
 from palimpsest.tracks.causal.spans import in_spans
+from palimpsest.tracks.causal.stored import WRITTEN
 
 TEXT = "Ann Lee lives in Köln, Domplatz 1."
 
@@ -237,6 +238,9 @@ def test_scores_of_spans_are_beside_the_others(bpe):
         shares.append(np.mean([token in so_far[place:] for token in wanted]))
     assert columns["sensitive_extraction_likelihood"][0] == pytest.approx(np.mean(shares))
     assert len(marks) == examples.counted[0]
+    plainly = score.score(model, bpe, examples, texts, settings)
+    for name in WRITTEN:  # EL of both texts among them
+        np.testing.assert_array_equal(columns[name], plainly[name])
     of_spans = [name for name in columns if name.startswith(("sensitive_", "rest_"))]
     assert len(of_spans) == 5
     for name in of_spans:
