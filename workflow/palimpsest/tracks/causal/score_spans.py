@@ -69,11 +69,12 @@ def _extracted(
     asked: Sequence[int],
     settings: dict,
 ) -> dict[str, np.ndarray]:
-    """(n,) EL_n of the texts ``asked`` that are longer, and S-EL_n of those with spans. The first
-    prefix is all that stands before the completion, or for EL_n its first token, too."""
+    """(n,) EL_n of the texts ``asked`` that are longer, and S-EL_n of those with a span of n. The
+    first prefix is all that stands before the completion, or for EL_n its first token, too."""
     found, sensitive_found = np.full((2, len(marks)), np.nan)
     n = settings["ngram"]
-    chosen = [i for i in asked if marks[i].any() or len(marks[i]) > n]
+    long = [bool((np.convolve(mark, np.ones(n)) >= n).any()) for mark in marks]  # n in one span
+    chosen = [i for i in asked if long[i] or len(marks[i]) > n]
     before = [int(examples.lengths[i] - examples.counted[i]) for i in chosen]
     suffixes = greedy_suffixes(
         model,
