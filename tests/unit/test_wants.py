@@ -577,6 +577,16 @@ def test_a_recipe_trains_with_what_it_names_and_nothing_else_is_written_down_aga
     assert set(told) == {"name", "training", "columns"} | rest | computing
 
 
+@pytest.mark.parametrize(
+    ("study", "module"),
+    [("novel", "score_names"), ("pii", "score_spans"), ("tofu-small", "score")],
+)
+def test_what_texts_have_decides_how_they_are_scored(make, study, module):
+    made = make(yaml.safe_load((STUDIES / f"{study}.yaml").read_text()))
+    told = want(made, "score").settings(job(seed=1, model="base", state="r0"))
+    assert told["score"] == f"palimpsest.tracks.causal.{module}"
+
+
 def test_a_causal_model_is_scored_on_all_sets_beside_the_oracle(people):
     found = inputs(people, "score", seed=1, model="npo", state="r2")
     assert found["models"] == ["seed1/methods/npo/r2/model.safetensors"]
