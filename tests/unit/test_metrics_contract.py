@@ -189,6 +189,8 @@ NOT_OVER_RECORDS = {
     *("judge_accuracy", "judge_auroc", "judge_majority"),
     *("extraction_likelihood", "beam_extraction", "sampling_extraction"),
     *("sensitive_memorization_accuracy", "sensitive_extraction_likelihood"),  # test_sensitive
+    *("sensitive_probability", "rest_memorization_accuracy", "rest_probability"),
+    *("familiarity_completion", "familiarity_probability"),  # test_familiarity
     *("forget_quality", "truth_ratio_ks", "model_utility", "exposure", "exposure_sampled"),
     # of two values of membership_auroc
     *("privleak", "relative_auroc"),

@@ -245,10 +245,9 @@ def test_a_module_of_no_kind_counts_whole(package):
             ("tabulate", module_of(track, "summary"), (module_of(track, "findings"), "findings"))
             for track in TRACKS
         ),
-        (
-            "score",
-            module_of("causal", "score_spans"),
-            (module_of("causal", "score_spans"), "score"),
+        *(
+            ("score", module_of("causal", name), (module_of("causal", name), "score"))
+            for name in ("score_spans", "score_names")
         ),
     ],
 )

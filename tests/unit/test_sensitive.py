@@ -18,14 +18,16 @@ from palimpsest.data.spans import in_characters, read_spans
 from palimpsest.errors import UserError
 from palimpsest.metrics.extraction import extraction_likelihood
 from palimpsest.metrics.sensitive import (
+    probability_within,
     sensitive_extraction_likelihood,
     sensitive_memorization_accuracy,
 )
 from palimpsest.models.bpe import train_bpe
-from palimpsest.tracks.causal import score_spans
+from palimpsest.tracks.causal import score, score_spans
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.numbers import Numbers
 from palimpsest.tracks.causal.spans import in_spans
+from palimpsest.tracks.causal.stored import WRITTEN
 
 TEXT = "Ann Lee lives in Köln, Domplatz 1."
 
@@ -52,6 +54,16 @@ def test_likelihood_is_over_prefixes_before_and_in_a_span():
 
 def test_a_repetition_counts_once_and_never_more_than_all():
     assert sensitive_extraction_likelihood([[2, 2, 2]], [1, 2], [False, True], 1) == 1.0
+
+
+def test_probability_of_chosen_tokens_by_hand():
+    """The geometric mean of 0.9 and 0.4; of the rest 0.25."""
+    logp, marks = np.log([0.9, 0.25, 0.4]), [True, False, True]
+    assert probability_within(logp, marks) == pytest.approx(0.6)
+    assert probability_within(logp, np.invert(marks)) == pytest.approx(0.25)
+    assert math.isnan(probability_within(logp, [False] * 3))
+    with pytest.raises(ValueError):
+        probability_within(logp, marks[:2])
 
 
 def test_where_all_is_sensitive_it_is_the_extraction_likelihood():
@@ -211,6 +223,11 @@ def test_scores_of_spans_are_beside_the_others(bpe):
         likeliest = model(torch.tensor([row])).logits[0].argmax(-1).tolist()
     right = [likeliest[place - 1] == row[place] for place in range(first, first + 3)]
     assert columns["sensitive_memorization_accuracy"][0] == sum(right) / 3
+    others = [likeliest[place - 1] == row[place] for place in (first - 2, first - 1, first + 3)]
+    assert columns["rest_memorization_accuracy"][0] == sum(others) / 3
+    logp = columns["logp"][0]
+    assert columns["sensitive_probability"][0] == pytest.approx(np.exp(logp[2:5].mean()))
+    assert columns["rest_probability"][0] == pytest.approx(np.exp(logp[[0, 1, 5]].mean()))
     shares = []
     for place in range(first, first + 3):
         so_far = list(row[:place])
@@ -221,7 +238,12 @@ def test_scores_of_spans_are_beside_the_others(bpe):
         shares.append(np.mean([token in so_far[place:] for token in wanted]))
     assert columns["sensitive_extraction_likelihood"][0] == pytest.approx(np.mean(shares))
     assert len(marks) == examples.counted[0]
-    for name in ("sensitive_memorization_accuracy", "sensitive_extraction_likelihood"):
+    plainly = score.score(model, bpe, examples, texts, settings)
+    for name in WRITTEN:  # EL of both texts among them
+        np.testing.assert_array_equal(columns[name], plainly[name])
+    of_spans = [name for name in columns if name.startswith(("sensitive_", "rest_"))]
+    assert len(of_spans) == 5
+    for name in of_spans:
         assert np.isnan(columns[name][1:]).all()
 
 

@@ -12,10 +12,12 @@ from palimpsest.errors import UserError
 from palimpsest.study.load import check_study
 
 TOFU = yaml.safe_load((ROOT / "config/studies/tofu-small.yaml").read_text(encoding="utf-8"))
+NOVEL = yaml.safe_load((ROOT / "config/studies/novel.yaml").read_text(encoding="utf-8"))
 HATE = yaml.safe_load((ROOT / "config/studies/hatexplain.yaml").read_text(encoding="utf-8"))
 WORDS = {"algorithm": "wordpiece", "vocab_size": 99, "corpus": [{"path": "words"}]}
 SOURCES = [{"path": "a.csv", "split": "train"}, {"path": "b.csv", "split": "test"}]
 SPLIT = {"columns": {"text": "t", "label": "l", "split": "s"}, "split_shares": None}
+OFFLINE = {"spans": "offline"}
 KGA = ["base", "oracle", "sham", "kga"]  # one of them needs text that nothing is trained on
 PLAIN = {"groups": {}, "fairness": {}, "methods": ["base", "sisa_vote"]}
 
@@ -125,6 +127,11 @@ EDGES = [
     (TOFU, {"methods": KGA, "options": {}},
      {"methods": KGA, "options": {}, "data__authors": {"train": ["1-20"], "valid": ["21"]}},
      "add data.authors.extra"),
+    (NOVEL, {"data__passages__test": None}, {"data__passages__extra": None},
+     "add data.passages.extra"),
+    (NOVEL, {}, {"data__prompt_words": None}, "reader 'novels' needs this key"),
+    (NOVEL, {"methods": ["base", "oracle", "selective"], "options": {"selective": OFFLINE}},
+     {"data__columns": {"completion": "text"}}, "does not look at this key"),
     (HATE, {}, {"tokenizers__w": WORDS | {"corpus": HATE["data"]["sources"][:1]}},
      "seen what is forgotten"),
 ]  # fmt: skip

@@ -508,7 +508,7 @@ def test_an_attack_learns_what_was_forgotten_of_the_model_as_it_is(make):
 
 
 def test_attacked_models_may_be_scored_on_answers_alone(make):
-    """No held-out set and no other answers then; models that are not attacked are scored as ever."""
+    """No held-out set and no other answers then; models before an attack are scored as ever."""
     study = make(PEOPLE, "r1 p0002", methods=["base", "oracle", "npo"], attacks={"relearn": {}},
                  evaluation={"after_attacks": "answers"})  # fmt: skip
     attacked, plain = (
@@ -610,6 +610,16 @@ def test_a_recipe_trains_with_what_it_names_and_nothing_else_is_written_down_aga
     rest = {"architecture", "config", "tokenizer", "tokens", "block"}
     computing = {"threads", "gpus", "precision"}
     assert set(told) == {"name", "training", "columns"} | rest | computing
+
+
+@pytest.mark.parametrize(
+    ("study", "module"),
+    [("novel", "score_names"), ("pii", "score_spans"), ("tofu-small", "score")],
+)
+def test_what_texts_have_decides_how_they_are_scored(make, study, module):
+    made = make(yaml.safe_load((STUDIES / f"{study}.yaml").read_text()))
+    told = want(made, "score").settings(job(seed=1, model="base", state="r0"))
+    assert told["score"] == f"palimpsest.tracks.causal.{module}"
 
 
 def test_a_causal_model_is_scored_on_all_sets_beside_the_oracle(people):

@@ -15,9 +15,10 @@ said. A bootstrap is a matrix of weights.
     truth            whether it prefers a true answer to false ones; forget quality and model
                      utility
     exposure         how far a planted secret stands out among those that could stand in its place
-    sensitive        what it knows by heart of the sensitive spans of a text
     editing          whether a causal model says the new answers that it was taught, and nothing
                      else anew
+    sensitive        what it knows by heart of the sensitive spans of a text, and of the rest
+    familiarity      whether it knows the people and places of a text's source
     extraction       what a causal model gives away in the text that it generates
     fluency          how natural that text is
     margins          how far apart those of a text lie under models of several seeds
@@ -140,6 +141,16 @@ METRICS: dict[str, Metric] = {
                "the same where the prompt is in other words"),
         Metric("locality", "up", 0, 1, "Yao et al. 2023; Ni et al. 2024",
                "share of other prompts after which the model writes what the base does"),
+        Metric("sensitive_probability", "match", 0, 1, "after Maini et al. 2024",
+               "mean length-normalised probability of the tokens of sensitive spans"),
+        Metric("rest_probability", "match", 0, 1, "after Maini et al. 2024",
+               "mean length-normalised probability of the other tokens of texts with spans"),
+        Metric("rest_memorization_accuracy", "match", 0, 1, "after Jang et al. 2023",
+               "mean share of the other tokens of texts with spans that are the likeliest"),
+        Metric("familiarity_completion", "match", 0, 1, "after Eldan and Russinovich 2023",
+               "share of what is written after a prompt that has a new name of its source"),
+        Metric("familiarity_probability", "match", 0, 1, "after Eldan and Russinovich 2023",
+               "mean probability of the names of the source, where they stand in a text"),
         Metric("rouge_l_recall", "match", 0, 1, "Lin 2004; Maini et al. 2024",
                "mean ROUGE-L recall of what is written after a prompt"),
         Metric("rouge_l_f1", "match", 0, 1, "Lin 2004; Shi et al. 2025 (MUSE)",

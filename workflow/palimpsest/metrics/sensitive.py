@@ -1,5 +1,5 @@
 """How much a causal model knows by heart of the sensitive spans of a text (Wang et al. 2024), such
-as names. Numbers of one text; the mean is over texts that have any.
+as names, and how well of the rest of it. Numbers of one text; the mean is over texts that have any.
 
 The paper gives no normalisation. Here S-MA is over the tokens of all spans of a text together, and
 S-EL_n over prefixes after which a span begins or goes on. Spans that touch are one.
@@ -8,7 +8,7 @@ S-EL_n over prefixes after which a span begins or goes on. Spans that touch are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import nan
+from math import exp, nan
 
 
 def sensitive_memorization_accuracy(correct: Sequence[bool], sensitive: Sequence[bool]) -> float:
@@ -19,6 +19,13 @@ def sensitive_memorization_accuracy(correct: Sequence[bool], sensitive: Sequence
     """
     of_spans = [one for one, inside in zip(correct, sensitive, strict=True) if inside]
     return sum(map(bool, of_spans)) / len(of_spans) if of_spans else nan
+
+
+def probability_within(logp: Sequence[float], chosen: Sequence[bool]) -> float:
+    """exp of the mean log probability of the chosen tokens, such as those of spans, or all others;
+    [0, 1], match; nan where none is. ValueError where they are not equally many."""
+    within = [one for one, inside in zip(logp, chosen, strict=True) if inside]
+    return exp(sum(within) / len(within)) if within else nan
 
 
 def sensitive_extraction_likelihood(

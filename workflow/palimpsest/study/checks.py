@@ -15,6 +15,7 @@ from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
 from palimpsest.data.facts import has_new_answers
 from palimpsest.data.names import name_problems
 from palimpsest.data.prompts import CHAT, OTHER_TEMPLATE
+from palimpsest.data.readers import NAMING
 from palimpsest.data.shards import parse_sharding
 from palimpsest.data.spans import SPANS
 from palimpsest.data.storage import MAY_BE_EMPTY
@@ -34,6 +35,11 @@ RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a 
 NOT_TEXT = {*(f"data.{section}" for section in RAW), "data.drop.where"}  # of any keys
 # keys of `data` by which nothing but a user's own table is read
 OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes", "span_unit")
+# reader -> the section of `data` that gives splits by position
+BY_POSITION = {
+    "tofu": ("authors",), "canaries": ("articles",), "novels": ("passages",), "facts": ("facts",),
+    "harmful": ("pairs", "prompts"),
+}  # fmt: skip
 BY_COLUMN = ("none", "fine", "values")  # keys of a group family that say how to read its column
 
 
@@ -243,7 +249,7 @@ def _unseen_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _span_checks(study: dict, where: str) -> Iterator[Problem]:
     """A method may ask for spans that the data mark."""
-    if SPANS in study["data"].get("columns", {}):
+    if SPANS in study["data"].get("columns", {}) or study["data"]["reader"] in NAMING:
         return
     ranges = study.get("tuning", {}).get("ranges", {})
     for name in study["methods"]:
@@ -272,26 +278,19 @@ def _key_of_unseen(data: dict) -> str:
     need none."""
     if "extra_share" in data or data.get("canaries", {}).get("unseen"):
         return ""
-    by_reader = {
-        "table": ("split_shares", "extra"),
-        "tofu": ("authors", "extra"),
-        "canaries": ("articles", "extra"),
-        "facts": ("facts", "extra"),
-        "harmful": ("pairs", "extra"),
-    }
     if data["reader"] in ("forum", "hatexplain"):
         return "data.extra_share"
-    section, name = by_reader.get(data["reader"], ("", ""))
+    section, *_ = {"table": ("split_shares",), **BY_POSITION}.get(data["reader"], [""])
     given = data.get(section, {})
     parts = [given, *(part for part in given.values() if isinstance(part, dict))]
-    if not section or any(part.get(name) for part in parts):
+    if not section or any(part.get("extra") for part in parts):
         return ""
     raw = [source["split"] for source in data.get("sources", []) if "split" in source]
     if data["reader"] == "table" and ("split" in data.get("columns", {}) or raw):
         mapped = data.get("splits", {"extra": "extra"})
         found = [mapped.get(one) for one in raw] or mapped.values()
         return "" if "extra" in found else "data.extra_share, or a split in data.splits"
-    return f"data.{section}.{name}"
+    return f"data.{section}.extra"
 
 
 def _valid_checks(study: dict, where: str) -> Iterator[Problem]:
@@ -314,10 +313,8 @@ def _valid_checks(study: dict, where: str) -> Iterator[Problem]:
 
 def _splits_given(data: dict) -> set[str] | None:
     """The splits that records can have, as far as the study alone tells; None where it does not."""
-    by_reader = {"tofu": ["authors"], "canaries": ["articles"], "facts": ["facts"],
-                 "harmful": ["pairs", "prompts"]}  # fmt: skip
-    if data["reader"] in by_reader:
-        given = [data.get(section, {}).items() for section in by_reader[data["reader"]]]
+    if data["reader"] in BY_POSITION:
+        given = [data.get(section, {}).items() for section in BY_POSITION[data["reader"]]]
         return {split for some in given for split, places in some if places}
     if data["reader"] != "table":
         return None
@@ -388,6 +385,7 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         "canaries": ["sources", "articles", "words", "canaries"],
         "facts": ["sources", "facts", "edits"],
         "harmful": ["sources", "pairs", "prompts", "words"],
+        "novels": ["sources", "passages", "words", "prompt_words"],
     }.get(data["reader"], ["sources"])
     for key in needed:
         if key not in data:

@@ -9,6 +9,7 @@ from palimpsest.data.canaries import Canaries
 from palimpsest.data.details import read_details
 from palimpsest.data.facts import has_new_answers
 from palimpsest.data.ledger import START, read_ledger
+from palimpsest.data.readers import NAMING
 from palimpsest.data.sources import locate_all
 from palimpsest.data.spans import SPANS
 from palimpsest.errors import Problem, UserError
@@ -98,9 +99,14 @@ class Study:
         return self.plan.purged != START
 
     @property
-    def has_spans(self) -> bool:
-        """Whether its data mark spans of texts."""
-        return SPANS in self.config["data"].get("columns", {})
+    def score(self) -> str:
+        """The module of its track that scores texts."""
+        if self.config["data"]["reader"] in NAMING:
+            return self.module("score_names")
+        if self.has_new_answers:
+            return self.module("score_facts")
+        spans = SPANS in self.config["data"].get("columns", {})
+        return self.module("score_spans" if spans else "score")
 
     @property
     def has_new_answers(self) -> bool:

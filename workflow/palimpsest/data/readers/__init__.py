@@ -13,5 +13,17 @@ from __future__ import annotations
 
 READERS = {
     name: f"palimpsest.data.readers.{name}"
-    for name in ("table", "forum", "hatexplain", "people", "tofu", "canaries", "facts", "harmful")
+    for name in (
+        "table",
+        "forum",
+        "hatexplain",
+        "people",
+        "tofu",
+        "canaries",
+        "facts",
+        "harmful",
+        "novels",
+    )
 }
+# Their records have the columns `spans`, where names stand, and `names`, all that may stand there.
+NAMING = ("novels",)

@@ -24,13 +24,6 @@ TEACHERS = "teachers-"  # and a sharding: the folder below scores/ of an ensembl
 HELDOUT, FORGET = "heldout", "forget"  # all that is forgotten in a state
 
 
-def scoring(study: Study) -> str:
-    """The module that scores: what all texts are asked, and what its data can be asked besides."""
-    if study.has_spans:
-        return "score_spans"
-    return "score_facts" if study.has_new_answers else "score"
-
-
 def scored_as(sharding: str, state: str) -> str:
     """Folder below scores/ of the teachers of a sharding."""
     if sharding != SINGLE:
@@ -153,7 +146,7 @@ class Score(Want):
             "sharding": self.sharding(w),
             "shards": list(self.folders(w)),
             "track": self.study.module("model"),
-            "score": self.study.module(scoring(self.study)),
+            "score": self.study.score,
             "head": self.study.head,
             "model": encoding(self.study, split(w.model)[1]),
             **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),

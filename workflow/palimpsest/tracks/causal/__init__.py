@@ -15,6 +15,8 @@ TRACK = Track(
         "judge_majority",
         "sensitive_memorization_accuracy", "sensitive_extraction_likelihood",
         "reliability", "generality", "locality",
+        "sensitive_probability", "rest_memorization_accuracy", "rest_probability",
+        "familiarity_completion", "familiarity_probability",
         "truth_ratio_indifference", "truth_ratio_preference", "truth_ratio_probability",
         "probability_with_options", "forget_quality", "truth_ratio_ks", "model_utility",
         "exposure", "exposure_sampled", "beam_extraction", "sampling_extraction", "kl",

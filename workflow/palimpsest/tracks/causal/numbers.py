@@ -64,6 +64,12 @@ WRITTEN = {
     # of texts with spans; scores of other studies lack the columns
     "sensitive_memorization_accuracy": "sensitive_memorization_accuracy",
     "sensitive_extraction_likelihood": "sensitive_extraction_likelihood",
+    "sensitive_probability": "sensitive_probability",
+    "rest_memorization_accuracy": "rest_memorization_accuracy",
+    "rest_probability": "rest_probability",
+    # of texts whose spans are names
+    "familiarity_completion": "familiarity_completion",
+    "familiarity_probability": "familiarity_probability",
 }
 EXTRACTED = {"beam_extracted": "beam_extraction", "sampling_hit_rate": "sampling_extraction"}
 # metric -> texts that it is of

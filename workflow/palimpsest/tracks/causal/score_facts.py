@@ -5,6 +5,7 @@ such texts are not scored anew."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from palimpsest.metrics.membership import zlib_sizes
 from palimpsest.models.generation import greedy_continuations
 from palimpsest.tracks.causal import score as plain
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
+from palimpsest.tracks.causal.judged import Judge
 from palimpsest.tracks.causal.stored import EDITED, REWORDED, UNRELATED
 
 if TYPE_CHECKING:
@@ -50,10 +52,11 @@ def score(
     texts: pd.DataFrame,
     settings: dict,
     reference: torch.nn.Module | None = None,
+    judges: Mapping[str, Judge] | None = None,
 ) -> dict[str, list[np.ndarray] | np.ndarray]:
     """Columns of a score file: also said, a digest of what the model writes about something else,
     at most as many tokens as the answer has; "" in other rows."""
-    columns = plain.score(model, tokenizer, examples, texts, settings, reference)
+    columns = plain.score(model, tokenizer, examples, texts, settings, reference, judges)
     asked = np.flatnonzero(texts["kind"] == UNRELATED).tolist()
     before = examples.lengths - examples.counted
     written = greedy_continuations(

@@ -57,6 +57,10 @@ def sections(metrics: pd.DataFrame, settings: dict) -> Iterator[Section]:
     edits = edited(now)
     if len(edits):
         yield Section("New answers", EDITED, edits)
+    if len(spans := table(now, SPAN_COLUMNS)):
+        yield Section("Spans", SPANS, spans)
+    if len(names := table(now, name_columns(now))):
+        yield Section("Names", NAMES, names)
     secrets = planted(now)
     if len(secrets):
         yield Section("Planted secrets", PLANTED, secrets)
@@ -108,6 +112,70 @@ def edited(now: pd.DataFrame) -> pd.DataFrame:
             }
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+SPANS = (
+    "Of texts with sensitive spans, such as names: what is known of the tokens of spans, and of "
+    "the rest of the same texts, the end of text among them. S-MA, accuracy: share of tokens that "
+    "are the likeliest; S-EL: share of the spans' n-grams that models write themselves."
+)
+SPAN_COLUMNS = {
+    f"{set_}, {what}": (set_, metric)
+    for set_ in ("forget", "retain")
+    for what, metric in (
+        ("spans: probability", "sensitive_probability"),
+        ("spans: S-MA", "sensitive_memorization_accuracy"),
+        ("spans: S-EL", "sensitive_extraction_likelihood"),
+        ("rest: probability", "rest_probability"),
+        ("rest: accuracy", "rest_memorization_accuracy"),
+    )
+}
+NAMES = (
+    "Familiarity with people and places. Said: mean probability of a name where it stands in the "
+    "text; written: share of continuations of a prompt with a name that the prompt has not. "
+    "ROUGE-L: recall of the true continuation. Forget: what was read and asked to be deleted; the "
+    "other columns: texts of each source that were never read."
+)
+
+
+def name_columns(now: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Of the forgotten and of each part that has names, in order."""
+    named = now.loc[now["metric"] == "familiarity_probability", "set"]
+    parts = sorted({*named} - {"forget", "retain", "valid", "test", "holdout"})
+    metrics = {
+        "said": "familiarity_probability",
+        "written": "familiarity_completion",
+        "ROUGE-L": "rouge_l_recall",
+        "perplexity": "perplexity",
+    }
+    of_forgotten = {f"forget: {what}": ("forget", one) for what, one in metrics.items()}
+    of_parts = {
+        f"{part}: {what}": (part, metrics[what])
+        for part in parts
+        for what in ("said", "written", "perplexity")
+    }
+    return (of_forgotten if len(named) else {}) | of_parts
+
+
+def table(now: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> pd.DataFrame:
+    """One row per method, one column per (set, metric) that any of them has; empty where there is
+    none."""
+    kept = [
+        title
+        for title, (set_, metric) in columns.items()
+        if ((now["set"] == set_) & (now["metric"] == metric)).any()
+    ]
+    by_set = {set_: lookup(now, set_) for set_, _ in columns.values()}
+    rows = [
+        {"method": method_of(method).label}
+        | {
+            title: shown(by_set[set_], method, SINGLE, "", metric)
+            for title in kept
+            for set_, metric in [columns[title]]
+        }
+        for method in in_method_order(now["method"])
+    ]
+    return pd.DataFrame(rows if kept else [])
 
 
 PLANTED = (
