@@ -18,7 +18,7 @@ from palimpsest.engine import provenance
 from palimpsest.engine.warm import ONE_THREAD
 from palimpsest.methods.registry import METHODS
 from palimpsest.tracks import module_of
-from studies import CAUSAL, CLASSIFICATION
+from studies import CAUSAL, CLASSIFICATION, JUDGES, write_judged
 
 CLASSIFIERS = CLASSIFICATION | {
     "methods": ["base", "oracle", "sisa_vote", "fairsisa_aggregate_first", "npo", "kga"],
@@ -44,7 +44,10 @@ PRETRAINED = CAUSAL | {
         "prompt": "{prompt} {completion}",
     },
     "methods": ["base", "oracle", "loo_ensemble", "sham"],
-    "options": {"loo_ensemble": {"learning_rate": 1.0e-3}},
+    "options": {
+        "loo_ensemble": {"learning_rate": 1.0e-3}, "quark": {"reward": "vile", "epochs": 1},
+    },
+    "judges": JUDGES,
 }  # fmt: skip
 # What the studies above leave out of a track: the models and decisions of all other methods.
 FURTHER = {
@@ -87,7 +90,7 @@ KINDS = {
         "owner00",
         EVERY | {"decide", "epsilon", "membership"},
     ),
-    "causal": (PRETRAINED, "p0002", EVERY | {"pretrain"}),
+    "causal": (PRETRAINED, "p0002", EVERY | {"pretrain", "judge"}),
 }
 
 
@@ -100,6 +103,7 @@ def made(request, tmp_path_factory) -> Clone:
     counting.trace(clone)
     corpus = clone.path("corpus.txt")
     corpus.write_text(corpus.read_text() * 40)
+    write_judged(clone.folder)
     clone.run()
     clone.commands = {}
     for command, log in sorted(
@@ -116,6 +120,7 @@ def run_further(clone: Clone, study: dict, track: str) -> None:
     """Each method that the study leaves out, and the attack; nothing is scored for it."""
     clone.track, further = track, FURTHER[track]
     options = {"classification": CLASSIFICATION, "causal": CAUSAL}[track]["options"]
+    options = options | study["options"]
     clone.change_study(
         methods=[*study["methods"], *further],
         options={name: options[name] for name in options if name in METHODS},
@@ -150,7 +155,7 @@ def again(made) -> Clone:
         for path in [
             path
             for path in (written, *written.glob("*"))
-            if path.is_file() and step not in ("tokenizer", "pretrain")
+            if path.is_file() and step not in ("tokenizer", "pretrain", "judge")
         ]:
             path.unlink()
         done = subprocess.run(
