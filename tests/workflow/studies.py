@@ -53,6 +53,7 @@ JUDGES = {
         ],
         "held_out": 0.25, "vocab_size": 200, "architecture": "gpt2", "max_length": 12,
         "config": {"n_layer": 1, "n_embd": 16, "n_head": 2},
+        "epochs": 8, "batch_size": 16, "learning_rate": 0.01,
     }
 }  # fmt: skip
 
