@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -37,8 +39,8 @@ def texts(records, candidates):
     return records
 
 
-def score(model, tokenizer, examples, texts, settings, reference=None):
-    ASKED.append(settings["batch_size"])
+def score(model, tokenizer, examples, texts, settings, reference=None, **judging):
+    ASKED.append(judging.get("judges", settings["batch_size"]))
     return {"said": [f"{model.name} of {example}" for example in examples]}
 
 
@@ -85,6 +87,22 @@ def test_each_shard_is_scored_by_its_own_model_with_that_models_tokenizer(run):
     assert ASKED == [5] * 4
 
 
+def test_judges_are_loaded_by_the_module_that_settings_name(run, monkeypatch):
+    """Once for all sets and models."""
+    loaded = []
+
+    def load(folder, device) -> str:
+        loaded.append(folder.name)
+        return f"judge of {folder.name}"
+
+    monkeypatch.setitem(sys.modules, "judging_here", SimpleNamespace(load=load))
+    named = {"module": "judging_here", "names": ["toxicity", "sentiment"]}
+    folders = [run.folder / "t-0123", run.folder / "s-0123"]
+    run([[records("a")]], "--judges", *folders, judges=named)
+    assert ASKED == [{"toxicity": "judge of t-0123", "sentiment": "judge of s-0123"}] * 2
+    assert loaded == ["t-0123", "s-0123"]
+
+
 def test_candidates_stand_below_the_records_and_only_own_texts_are_compared(run, monkeypatch):
     """c holds a secret, with two others that could stand there. One record of each split is asked
     to be written. What the `score` module of causal models then does is noted."""
@@ -94,8 +112,10 @@ def test_candidates_stand_below_the_records_and_only_own_texts_are_compared(run,
         return {}
 
     def written(
-        model, tokenizer, examples, texts, chosen, ngram, batch_size, words, others, reference
-    ):
+        model, tokenizer, examples, texts, chosen, ngram, batch_size, words, others, reference,
+        judges, samples,
+    ):  # fmt: skip
+        assert (judges, samples) == (None, 0)
         assert others == [""] * 6 and reference is not None, "perturbed is no paraphrase"
         ASKED.append((texts, chosen, ngram, batch_size, words))
         return {"told": [tokenizer] * len(examples)}

@@ -990,6 +990,20 @@ def test_judges_are_inputs_of_whatever_uses_them(make):
     assert not any("pretrained" in one for one in inputs(study, "measure", method="npo", **about))
 
 
+def test_a_method_that_is_tuned_has_the_judges_of_its_trials(make):
+    """What is chosen is known only after the graph is built."""
+    rewards = {"reward": ["toxicity", "repetition"]}
+    tuning = {"budget": 9000, "trials": 2, "design": "grid", "ranges": {"quark": rewards}}
+    study = make(PEOPLE, "r1 p0002", **REWARDED | {"tuning": tuning, "options": {}})
+    asked = {
+        name: want(study, "unlearn_tuned").judges(job(seed=1, state="r1", method=name))
+        for name in ("quark", "quark-trial1", "quark-trial2", "npo")
+    }
+    toxic = ["toxicity"]
+    assert asked["quark"] == toxic and asked["npo"] == []
+    assert sorted([asked["quark-trial1"], asked["quark-trial2"]]) == [[], toxic]
+
+
 def test_without_judges_nothing_is_said_of_them(people):
     scored = want(people, "score").settings(job(seed=1, state="r1", model="npo"))
     assert not {"judges", "judged"} & set(scored)
@@ -1057,4 +1071,7 @@ def test_a_judge_learns_from_no_record(make):
         with pytest.raises(UserError, match="a judge must not learn from the records"):
             make(PEOPLE, judges={"j": JUDGE | {"examples": [entry]}}, **given)
         some = entry | {"rows": ["9-20"]}
+        requests = some | {"source": {"path": "ledger.tsv"}}
+        with pytest.raises(UserError, match="a judge must not learn from the records"):
+            make(PEOPLE, judges={"j": JUDGE | {"examples": [requests]}}, **given)
         assert make(PEOPLE, judges={"j": JUDGE | {"examples": [some]}}, **given).judges

@@ -3,6 +3,8 @@ lists, with rates at which they forget."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness import STUDY
 from palimpsest.methods.registry import METHODS
 
@@ -39,6 +41,29 @@ CLASSIFICATION = {
     "training": {"epochs": 8, "learning_rate": 0.01},
     "fairness": {},
 }
+# A judge of texts with the word `vile`, and the texts that teach it.
+JUDGES = {
+    "vile": {
+        "examples": [
+            {"source": {"path": "judged.csv"}, "text": "text", "label": "label",
+             "labels": {"bad": 1, "good": 0}},
+        ],
+        "held_out": 0.25, "vocab_size": 200, "architecture": "gpt2", "max_length": 12,
+        "config": {"n_layer": 1, "n_embd": 16, "n_head": 2},
+        "epochs": 8, "batch_size": 16, "learning_rate": 0.01,
+    }
+}  # fmt: skip
+
+
+def write_judged(folder: Path) -> None:
+    rows = [
+        f"a {word} word {number} of theirs,{label}\n"
+        for number in range(80)
+        for word, label in (("vile", "bad"), ("kind", "good"))
+    ]
+    (folder / "judged.csv").write_text("text,label\n" + "".join(rows))
+
+
 CAUSAL = {
     "track": "causal", "groups": {}, "fairness": {},
     "data": {"reader": "people", "owners": 20, "records": 12, "seed": 7},

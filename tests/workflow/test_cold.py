@@ -19,7 +19,7 @@ from palimpsest.engine import provenance
 from palimpsest.engine.warm import ONE_THREAD
 from palimpsest.methods.registry import METHODS
 from palimpsest.tracks import module_of
-from studies import CAUSAL, CLASSIFICATION
+from studies import CAUSAL, CLASSIFICATION, JUDGES, write_judged
 
 # Whatever a model learns, the same code runs: two epochs of each training do.
 SHORT = {"epochs": 2}
@@ -47,9 +47,12 @@ PRETRAINED = CAUSAL | {
         "prompt": "{prompt} {completion}",
     },
     "methods": ["base", "oracle", "loo_ensemble", "sham"],
-    "options": {"loo_ensemble": {"learning_rate": 1.0e-3} | SHORT},
+    "options": {
+        "loo_ensemble": {"learning_rate": 1.0e-3} | SHORT, "quark": {"reward": "vile"} | SHORT,
+    },
     # the base must know what it is to forget, else nothing is measured
     "training": CAUSAL["training"] | {"epochs": 20, "learning_rate": 1.0e-2},
+    "judges": JUDGES,
 }  # fmt: skip
 # What the studies above leave out of a track: the models and decisions of all other methods.
 FURTHER = {
@@ -101,7 +104,7 @@ KINDS = {
         "owner00",
         EVERY | {"decide", "epsilon", "membership"},
     ),
-    "causal": (PRETRAINED, "p0002", EVERY | {"pretrain"}),
+    "causal": (PRETRAINED, "p0002", EVERY | {"pretrain", "judge"}),
 }
 ATTACK_OPTIONS = {"relearn": SHORT, "quantize": {}, "soft_prompt": SHORT}
 
@@ -115,6 +118,7 @@ def made(request, tmp_path_factory) -> Clone:
     counting.trace(clone)
     corpus = clone.path("corpus.txt")
     corpus.write_text(corpus.read_text() * 40)
+    write_judged(clone.folder)
     clone.run()
     clone.commands = {}
     for command, log in sorted(
@@ -131,6 +135,7 @@ def run_further(clone: Clone, study: dict, track: str) -> None:
     """Each method that the study leaves out, and each attack; nothing is scored for it."""
     clone.track, further = track, FURTHER[track]
     options = {"classification": CLASSIFICATION, "causal": CAUSAL}[track]["options"]
+    options = options | study["options"]
     clone.change_study(
         methods=[*study["methods"], *further],
         options={
@@ -172,7 +177,7 @@ def again(made) -> Clone:
         for path in [
             path
             for path in (written, *written.glob("*"))
-            if path.is_file() and step not in ("tokenizer", "pretrain")
+            if path.is_file() and step not in ("tokenizer", "pretrain", "judge")
         ]:
             path.unlink()
         done = subprocess.run(

@@ -11,7 +11,7 @@ import pytest
 
 from harness import Clone, steps
 from newcomers import NEWCOMERS, trained_method
-from studies import CAUSAL, FORGETTING, UNLEARNING
+from studies import CAUSAL, FORGETTING, JUDGES, UNLEARNING, write_judged
 
 ATTACKS = {"relearn": {"learning_rate": 1.0e-3}}
 
@@ -216,6 +216,35 @@ def test_the_next_request_starts_from_the_last_model_or_from_the_base(clone):
     assert Told.value(clone, "npo-batch", "forget", "perplexity", "r2") > Told.value(
         clone, "base", "forget", "perplexity", "r2"
     )
+
+
+def test_a_judge_is_trained_once_and_judges_and_rewards(clone):
+    """What it says stands in the table with how good it is, and it has no part in the models that
+    it does not reward."""
+    write_judged(clone.folder)
+    clone.change_study(
+        methods=["base", "oracle", "quark"], attacks={}, sharding=["1x1"], judges=JUDGES,
+        options={"quark": {"reward": "vile", "epochs": 1, "batch_size": 8}},
+    )  # fmt: skip
+    jobs = clone.run()
+    (judge,) = (job for job in jobs if job.startswith("vile-"))
+    assert judge.endswith("/judge") and steps(jobs, "train", "unlearn") == {
+        "unlearn/seed1/quark/r1"
+    }
+    table = pd.read_parquet(clone.path("results/tiny/tables/metrics.parquet"))
+    said = table[table["group"] == "judge=vile"]
+    judged = said[said["metric"] == "judged"]
+    assert set(judged["method"]) == {"base", "oracle", "quark"}
+    assert judged["value"].between(0, 1).all() and judged["n"].max() == 6
+    (good,) = said.loc[
+        (said["metric"] == "judge_accuracy") & (said["request"] == "r1") & (said["seed"] == "1"),
+        "value",
+    ]
+    report = clone.path(f"results/pretrained/{judge.partition('/')[0]}/training.json")
+    assert good == json.loads(report.read_text())["held_out"]["accuracy"] > 0.5
+    summary = clone.path("results/tiny/tables/summary.md").read_text()
+    assert "What models write, judged by vile" in summary
+    assert clone.jobs() == set()
 
 
 def test_settings_are_chosen_among_trials_by_records_that_nothing_else_counts(clone):

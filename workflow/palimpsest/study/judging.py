@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KINDS = ("path", "url", "hub")
 LEARNT_FROM = "a judge must not learn from the records: it would have seen what is forgotten"
 ALLOWED = "text that nobody can ask to delete"
+RECORDS = "a source of the records"
 OF_SOME = {"rows", "drop"}  # keys of an entry by which it takes some rows of a file alone
 OTHERS = (
     "name other text; or, where the records are some rows of the file, say by `rows` or `drop` "
@@ -86,8 +87,9 @@ def seen_by_judges(judges: dict, examples: dict[str, Sources], kept: dict) -> It
     records."""
     for name, sources in examples.items():
         for entry, (_, files) in zip(judges[name]["examples"], sources, strict=True):
-            found = [f"{path}, {kept[path.resolve()]}" for path in files or ()
-                     if path.resolve() in kept]  # fmt: skip
-            if found and not OF_SOME & entry.keys():
+            roles = {str(path): kept.get(path.resolve()) for path in files or ()}
+            may = {None, RECORDS} if OF_SOME & entry.keys() else {None}
+            found = [f"{path}, {role}" for path, role in roles.items() if role not in may]
+            if found:
                 yield Problem(LEARNT_FROM, f"judges.{name}.examples", "; ".join(found),
                               ALLOWED, OTHERS)  # fmt: skip

@@ -16,7 +16,7 @@ from palimpsest.errors import Problem, UserError
 from palimpsest.models.folder import loaded_files
 from palimpsest.models.start import check_start, is_given
 from palimpsest.study import paths
-from palimpsest.study.judging import seen_by_judges
+from palimpsest.study.judging import RECORDS, seen_by_judges
 from palimpsest.study.load import served_shardings, together
 from palimpsest.study.plan import Plan
 from palimpsest.study.purges import check_secret, purged_upto
@@ -157,9 +157,7 @@ def check_unseen(corpus: Sources, sources: Sources, examples: dict, config: dict
     """A UserError where a tokenizer or a judge would be trained on the records or on the names of
     their owners: a glob, a folder or a link leads to the file of a source, or to a table of
     requests."""
-    kept = {
-        path.resolve(): "a source of the records" for _, files in sources for path in files or ()
-    }
+    kept = {path.resolve(): RECORDS for _, files in sources for path in files or ()}
     tables = {"ledger": config["ledger"], "certificates.details": config["certificates"]["details"]}
     kept |= {Path(path).resolve(): f"the table `{key}`" for key, path in tables.items() if path}
     found = {

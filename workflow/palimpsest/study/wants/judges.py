@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 
+from palimpsest.errors import Problem, UserError
 from palimpsest.study import paths
 from palimpsest.study.recipes import COMPUTED
 from palimpsest.study.study import Sources, Study
@@ -19,6 +20,11 @@ LEARNT = ("examples", "held_out", "vocab_size", "lowercase", "architecture", "co
 
 
 def judge_folders(study: Study, names: Iterable[str]) -> list[str]:
+    missing = [name for name in names if name not in study.judges]
+    if missing:
+        what, allowed = "a trial asks for a judge that is not defined", ", ".join(study.judges)
+        remedy = "define it under `judges`"
+        raise UserError(Problem(what, "tuning.ranges", ", ".join(missing), allowed, remedy))
     return [study.path(paths.JUDGE, judge=study.judges[name]) for name in names]
 
 
@@ -67,7 +73,8 @@ class Judge(Want):
 
     def inputs(self, w) -> Files:
         template = examples_template(self.study, w.judge)
-        return {"examples": to_fetch(examples_of(self.study, w.judge), template)}
+        fetched = to_fetch(examples_of(self.study, w.judge), template)
+        return {"examples": list(dict.fromkeys(fetched))}  # entries may be of one file
 
     def settings(self, w):
         """All but where the examples are, and whether label 1 is wanted, which is for those that

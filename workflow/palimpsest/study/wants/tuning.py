@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from palimpsest.methods.registry import method_of
+from palimpsest.methods.settings import judges_asked
 from palimpsest.methods.trials import at_edges, is_trial, on_part, tried
 from palimpsest.study import paths
 from palimpsest.study.study import Study
@@ -39,6 +40,12 @@ class UnlearnTuned(Unlearn):
             return []
         names = {"seed": tuning_seed(self.study), "method": w.method, "state": w.state}
         return [self.path(paths.CHOICE, **names)]
+
+    def judges(self, w) -> list[str]:
+        """Those of its trials, too: whose settings are chosen is not known yet."""
+        names = [w.method, *methods.trials_of(self.study, w.method)]
+        asked = [one for name in names for one in judges_asked(name, self.study.options)]
+        return list(dict.fromkeys(asked))
 
     def inputs(self, w) -> Files:
         return super().inputs(w) | {"choice": self.choice(w)}
