@@ -200,7 +200,7 @@ def written(block: str, folder: Path, name: str) -> Path:
 def with_the_other_start(page: str) -> tuple[dict, dict]:
     """The study of a walkthrough, and the same with the pretrained start that the page offers in
     place of its own."""
-    first, instead = map(yaml.safe_load, blocks(page, "yaml"))
+    first, instead, *_ = map(yaml.safe_load, blocks(page, "yaml"))
     return check_study(first, where=page), check_study({**first, **instead}, where=page)
 
 

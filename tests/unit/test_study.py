@@ -111,6 +111,7 @@ def test_defaults_are_filled_in_also_in_sections_that_are_not_there():
         "truth": "code",
         "beams": 10,
         "samples": 100,
+        "after_attacks": "all",
         "judged": 25,
         "trained": 400,
     }
@@ -379,7 +380,7 @@ def test_a_result_among_the_files_of_configfile_is_told_for_a_target(tmp_path, m
 
 
 def test_a_wrong_study_name_lists_the_studies():
-    with pytest.raises(UserError, match="canaries, demo, hatexplain") as told:
+    with pytest.raises(UserError, match="canaries, demo, facts") as told:
         load_study({"study": "hatexplan"}, ROOT / "config")
     assert "did you mean 'hatexplain'?" in str(told.value)
 
