@@ -1,6 +1,7 @@
 """What it takes to unlearn and to score: this project's loop next to a plain transformers.Trainer
-that minimises the same loss, its token scores next to a plain loop over texts, and one pass for all
-metrics of single tokens next to a pass for each.
+that minimises the same loss, a direction that no loss grows on next to the gradient of a sum, token
+scores next to a plain loop over texts, and one pass for all metrics of single tokens next to a pass
+for each.
 
 Run by hand on a quiet machine: ``OMP_NUM_THREADS=1 PYTHONPATH=workflow python
 tests/benchmarks/unlearning.py --mirror FOLDER``, which takes TOFU's questions and the text of their
@@ -22,6 +23,17 @@ asks it in every step, for which it keeps a second model. ``reference once`` is 
 spared the latter. What is asked before the training is part of the time. Trainer's pairs of a text
 to forget and one to retain are the same in every epoch, its tensors are made beforehand, and its
 cross entropy is of flattened logits: quicker than of transposed ones, as the released code has it.
+
+Directions are compared step by step with the plain step of gradient_difference on batches of as
+many texts: so ``ratio`` is how many times as long a step takes (tokens are counted as if each text
+were read once), and ``target`` that it is at most 3.3 times. mollm reads the retained text three
+times, once under the reference, as its weighted sum does, too. In memory are the gradients of its
+three losses and what they are joined to, each as large as the weights, where the plain step has
+one; and the reference. Then, of each way to join the losses, how the updates of a run go that
+starts from a model which learnt all texts: the largest cosine between an update and the gradient of
+a loss on its batch (above 0 that loss grows, to first order), and in what share of the updates it
+is above 1e-6; for the direction itself, and for what AdamW makes of it. The first update is left
+out, at which KL has no gradient.
 
 Of the scores, ``the same values`` gives whether each token is the likeliest, and the mean and the
 deviation of what could stand there, as token scores do; ``log-probabilities`` gives those alone,
@@ -47,7 +59,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 import torch
-from targets import verdict
+from targets import verdict, within
 from texts import LONGEST, PIECES, questions
 from torch.nn.functional import cross_entropy, logsigmoid
 from torch.nn.utils.rnn import pad_sequence
@@ -59,7 +71,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from palimpsest.methods import gradient_difference, npo
+from palimpsest.methods import gradient_difference, gru, mollm, npo
 from palimpsest.methods.run import Run
 from palimpsest.metrics import memorization
 from palimpsest.metrics.membership import zlib_sizes
@@ -68,12 +80,16 @@ from palimpsest.tracks.causal import model as causal
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.numbers import ATTACKS, MEMORY
 from palimpsest.tracks.causal.tokens import token_scores
+from palimpsest.training.directions import combined
 from palimpsest.training.loop import train
-from palimpsest.training.objective import Objective
+from palimpsest.training.objective import Gradients, Objective, Part
+from palimpsest.training.predictions import negative_log_likelihood
 from palimpsest.training.settings import Computing, Training
 
 TARGET = 1.3  # for the loop and the scores
+AT_MOST = 3.3  # times a plain step, for a direction
 BATCH, RATE = 32, 1e-5
+LEARNT, MOVING = 10, 3e-4  # epochs of learning, and a rate that forgets, where updates are watched
 BETA = npo.Settings().beta
 SETS = ("forget", "retain")
 IMPORTED = [
@@ -114,24 +130,92 @@ class Work:
         return AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **self.config))
 
 
-def objective_of(method: str, model: torch.nn.Module, work: Work) -> tuple[Objective, Training]:
-    """A method's objective, the reference asked where it has one, and its settings."""
-    module = METHODS[method][0]
-    settings = module.Settings(learning_rate=RATE, epochs=work.epochs, batch_size=BATCH)
+def objective_of(
+    method: str, model: torch.nn.Module, work: Work, folder: str = "unused", **options
+) -> tuple[Objective, Training]:
+    """A method's objective, the reference asked where it has one, and its settings. folder: where
+    it keeps what a resume needs."""
+    module, common = MODULES[method], {"epochs": work.epochs, "batch_size": BATCH}
+    settings = module.Settings(**{"learning_rate": RATE} | common | options)
     start = copy.deepcopy(model)
-    run = Run(model, work.sets, causal, ("benchmark",), load=lambda: start, folder=Path("unused"))
+    run = Run(model, work.sets, causal, ("benchmark",), load=lambda: start, folder=Path(folder))
     return module.objective(run, settings), settings
 
 
 def loop(method: str, model: torch.nn.Module, work: Work) -> tuple[int, None]:
     """Unlearn by this project's loop -> tokens."""
     objective, settings = objective_of(method, model, work)
+    return trained(model, objective, settings)["tokens"], None
+
+
+def trained(model: torch.nn.Module, objective: Objective, settings: Training) -> dict:
+    """The report of a training."""
     computing = Computing(checkpoint_seconds=1e9)
     with tempfile.TemporaryDirectory() as folder:
-        _, report = train(
+        return train(
             model, objective, settings, computing, ("benchmark",), Path(folder), "benchmark"
-        )
-    return report["tokens"], None
+        )[1]
+
+
+def steps(method: str, options: dict, model: torch.nn.Module, work: Work) -> tuple[int, None]:
+    """As many steps of any method -> tokens of both sets, each text read once."""
+    with tempfile.TemporaryDirectory() as folder:
+        trained(model, *objective_of(method, model, work, folder, **options))
+    return work.epochs * int(work.texts.lengths.sum()), None
+
+
+def joined(method: str, options: dict) -> Callable[[Objective, dict[str, Gradients]], Gradients]:
+    """(objective, gradients of its parts) -> what an update goes against."""
+    if method == "mollm" and options["join"] == "weighted":
+        return lambda objective, found: combined(found, list(objective.weights.values()))
+    return lambda objective, found: objective.direction(found)
+
+
+class Watched(NamedTuple):
+    """Of each update but the first, the largest cosine between the way it goes and the gradient of
+    one of its losses: of the direction, and of what AdamW makes of it."""
+
+    directions: list[float]
+    updates: list[float]
+
+
+def watched(method: str, options: dict, learnt: dict, work: Work) -> Watched:
+    """Of a model that starts with the weights ``learnt``."""
+    model, found = work.model(), Watched([], [])
+    model.load_state_dict(learnt)
+    join, before = joined(method, options), {}
+
+    def moved() -> None:
+        """What the update before has made of the weights."""
+        if before:
+            way = {name: value - before["at"][name] for name, value in weights().items()}
+            found.updates.append(steepest(way, before["losses"]))
+
+    def weights() -> Gradients:
+        return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+    def watching(gradients: dict[str, Gradients]) -> Gradients:
+        moved()
+        chosen = join(objective, gradients)
+        way = {name: -value for name, value in chosen.items()}
+        found.directions.append(steepest(way, gradients))
+        before.update(at=weights(), losses=gradients)
+        return chosen
+
+    with tempfile.TemporaryDirectory() as folder:
+        objective, settings = objective_of(method, model, work, folder, **options)
+        trained(model, dataclasses.replace(objective, direction=watching), settings)
+    moved()
+    return Watched(*(values[1:] for values in found))
+
+
+def steepest(way: Gradients, losses: dict[str, Gradients]) -> float:
+    """The largest cosine between a way and the gradients of losses."""
+    way, *losses = (
+        torch.cat([value.flatten() for value in one.values()]).double()
+        for one in (way, *losses.values())
+    )
+    return max(float(way @ loss / (way.norm() * loss.norm())) for loss in losses)
 
 
 class GradientDifference(Trainer):
@@ -159,9 +243,19 @@ class NegativePreference(Trainer):
         )
 
 
-METHODS = {
-    "gradient_difference": (gradient_difference, GradientDifference),
-    "npo": (npo, NegativePreference),
+MODULES = {
+    "gradient_difference": gradient_difference,
+    "npo": npo,
+    "mollm": mollm,
+    "gru": gru,
+}
+TRAINERS = {"gradient_difference": GradientDifference, "npo": NegativePreference}
+# Ways to join what is lost: name -> method, options
+JOINS = {
+    "mollm, dual": ("mollm", {"join": "dual"}),
+    "mollm, mgda": ("mollm", {"join": "mgda"}),
+    "mollm, weighted sum": ("mollm", {"join": "weighted"}),
+    "gru": ("gru", {}),
 }
 
 
@@ -234,7 +328,7 @@ def trainer_of(method: str, model: torch.nn.Module, work: Work, once: bool = Fal
         dataloader_pin_memory=False,
         remove_unused_columns=False,
     )
-    trainer = METHODS[method][1](model, arguments, train_dataset=pairs, data_collator=collate)
+    trainer = TRAINERS[method](model, arguments, train_dataset=pairs, data_collator=collate)
     trainer.remove_callback(PrinterCallback)
     if method == "npo" and not once:
         trainer.frozen = copy.deepcopy(model).eval().requires_grad_(False)
@@ -356,6 +450,7 @@ def compare(
     rounds: int,
     target: float | None = None,
     tolerance: float = 0.0,
+    reached: Callable[[float, float], str] = verdict,
 ) -> None:
     """Print a line a contender. AssertionError where one computes other values than the first."""
     context, found = get_context("forkserver"), {name: [] for name in contenders}
@@ -383,13 +478,13 @@ def compare(
         ratios = [ours / theirs for ours, theirs in zip(first_rates, rates, strict=True)]
         walls = sorted(run.tokens / run.wall for run in runs)
         spread = f"{walls[0]:,.0f} - {walls[-1]:,.0f}"
-        reached = "" if name == first or target is None else verdict(ratios[0], target)
+        told = "" if name == first or target is None else reached(ratios[0], target)
         line = (
             f"{name:38}{median(run.wall for run in runs):>9.2f}{rates[0]:>10,.0f}{spread:>18}"
             f"{ratios[0]:>8.2f}{ratios[1]:>8.2f}"
         )
         print(
-            f"{line}{reached:>14}{median(run.mb for run in runs):>7,.0f}"
+            f"{line}{told:>14}{median(run.mb for run in runs):>7,.0f}"
             f"{median(run.above for run in runs):>7,.0f}",
             flush=True,
         )
@@ -403,6 +498,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=200, help="to forget, and as many to retain")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--of", nargs="+", choices=OF, default=OF, help="what is measured")
     wanted = parser.parse_args()
     torch.set_num_threads(1)
     shape = {
@@ -421,46 +517,66 @@ def main() -> None:
         f"{len(lengths)} texts of {lengths.mean():.0f} tokens (at most {lengths.max()}), "
         f"{counted.mean():.0f} of which count"
     )
-    check_losses(work)
-
     title = (
         f"GPT-2 {wanted.layers} x {wanted.width}, batches of {BATCH} and as many to retain, "
         f"{wanted.epochs} epochs"
     )
+    for measuring in wanted.of:
+        OF[measuring](work, title, wanted.rounds)
+
+
+def losses(work: Work, title: str, rounds: int) -> None:
+    check_losses(work)
     contenders = {
         "this loop": partial(loop, "gradient_difference"),
         "Trainer": partial(plain, "gradient_difference", False),
     }
-    compare(f"gradient_difference, {title}", contenders, work, wanted.rounds, TARGET)
+    compare(f"gradient_difference, {title}", contenders, work, rounds, TARGET)
     contenders = {
         "this loop": partial(loop, "npo"),
         "Trainer": partial(plain, "npo", False),
         "Trainer, reference once": partial(plain, "npo", True),
     }
-    compare(f"npo, {title}", contenders, work, wanted.rounds, TARGET)
+    compare(f"npo, {title}", contenders, work, rounds, TARGET)
+
+
+def directions(work: Work, title: str, rounds: int) -> None:
+    contenders = {"gradient_difference": partial(steps, "gradient_difference", {})}
+    contenders |= {name: partial(steps, *join) for name, join in JOINS.items()}
+    compare(f"Directions, {title}", contenders, work, rounds, AT_MOST, reached=within)
+    model = work.model()
+    texts = {"texts": Part(work.texts, negative_log_likelihood(causal.predict))}
+    trained(model, Objective(texts), Training(learning_rate=2e-3, epochs=LEARNT, batch_size=BATCH))
+    learnt = {name: value.clone() for name, value in model.state_dict().items()}
+    columns = f"{'direction':>14}{'rise':>8}{'AdamW':>14}{'rise':>8}"
+    print(f"\n{'Largest cosine with a loss':38}{columns}")
+    for name, (method, options) in JOINS.items():
+        found = watched(method, options | {"learning_rate": MOVING}, learnt, work)
+        told = (
+            f"{max(values):>14.1e}{sum(value > 1e-6 for value in values) / len(values):>8.0%}"
+            for values in found
+        )
+        print(f"{name:38}{''.join(told)}", flush=True)
+
+
+def of_tokens(work: Work, title: str, rounds: int) -> None:
+    count = len(work.completions)
     contenders = {
         "token scores": scores,
         "plain loop, log-probabilities": partial(plain_scores, False),
         "plain loop, the same values": partial(plain_scores, True),
     }
-    compare(
-        f"Scores of {len(lengths)} texts, batches of {BATCH}",
-        contenders,
-        work,
-        wanted.rounds,
-        TARGET,
-        1e-4,
-    )
+    title = f"Scores of {count} texts, batches of {BATCH}"
+    compare(title, contenders, work, rounds, TARGET, 1e-4)
     contenders = {
         "one pass for all": partial(metrics, True),
         "a pass for each": partial(metrics, False),
     }
-    compare(
-        f"{len(METRICS)} metrics of {len(lengths)} texts, batches of {BATCH}",
-        contenders,
-        work,
-        wanted.rounds,
-    )
+    title = f"{len(METRICS)} metrics of {count} texts, batches of {BATCH}"
+    compare(title, contenders, work, rounds)
+
+
+OF = {"losses": losses, "directions": directions, "scores": of_tokens}
 
 
 if __name__ == "__main__":
