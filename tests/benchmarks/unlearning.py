@@ -89,7 +89,7 @@ from palimpsest.training.settings import Computing, Training
 TARGET = 1.3  # for the loop and the scores
 AT_MOST = 3.3  # times a plain step, for a direction
 BATCH, RATE = 32, 1e-5
-LEARNT, MOVING = 20, 3e-4  # epochs of learning, and a rate that forgets, where updates are watched
+LEARNT, MOVING = 10, 3e-4  # epochs of learning, and a rate that forgets, where updates are watched
 BETA = npo.Settings().beta
 SETS = ("forget", "retain")
 IMPORTED = [
@@ -131,13 +131,14 @@ class Work:
 
 
 def objective_of(
-    method: str, model: torch.nn.Module, work: Work, **options
+    method: str, model: torch.nn.Module, work: Work, folder: str = "unused", **options
 ) -> tuple[Objective, Training]:
-    """A method's objective, the reference asked where it has one, and its settings."""
+    """A method's objective, the reference asked where it has one, and its settings. folder: where
+    it keeps what a resume needs."""
     module, common = MODULES[method], {"epochs": work.epochs, "batch_size": BATCH}
     settings = module.Settings(**{"learning_rate": RATE} | common | options)
     start = copy.deepcopy(model)
-    run = Run(model, work.sets, causal, ("benchmark",), load=lambda: start, folder=Path("unused"))
+    run = Run(model, work.sets, causal, ("benchmark",), load=lambda: start, folder=Path(folder))
     return module.objective(run, settings), settings
 
 
@@ -158,7 +159,8 @@ def trained(model: torch.nn.Module, objective: Objective, settings: Training) ->
 
 def steps(method: str, options: dict, model: torch.nn.Module, work: Work) -> tuple[int, None]:
     """As many steps of any method -> tokens of both sets, each text read once."""
-    trained(model, *objective_of(method, model, work, **options))
+    with tempfile.TemporaryDirectory() as folder:
+        trained(model, *objective_of(method, model, work, folder, **options))
     return work.epochs * int(work.texts.lengths.sum()), None
 
 
@@ -181,7 +183,6 @@ def watched(method: str, options: dict, learnt: dict, work: Work) -> Watched:
     """Of a model that starts with the weights ``learnt``."""
     model, found = work.model(), Watched([], [])
     model.load_state_dict(learnt)
-    objective, settings = objective_of(method, model, work, **options)
     join, before = joined(method, options), {}
 
     def moved() -> None:
@@ -201,7 +202,9 @@ def watched(method: str, options: dict, learnt: dict, work: Work) -> Watched:
         before.update(at=weights(), losses=gradients)
         return chosen
 
-    trained(model, dataclasses.replace(objective, direction=watching), settings)
+    with tempfile.TemporaryDirectory() as folder:
+        objective, settings = objective_of(method, model, work, folder, **options)
+        trained(model, dataclasses.replace(objective, direction=watching), settings)
     moved()
     return Watched(*(values[1:] for values in found))
 
