@@ -164,6 +164,6 @@ def test_a_wrong_study_lists_the_studies(fresh):
     said = told(fresh, "--dry-run", "--config", "study=hatexplane", study=None)
     assert (
         "'hatexplane'" in said
-        and "canaries, demo, hatexplain" in said
+        and "canaries, demo, facts" in said
         and "did you mean 'hatexplain'?" in said
     )
