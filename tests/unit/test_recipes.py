@@ -15,7 +15,7 @@ from palimpsest.study.recipes import recipe_of, tokenizer_of
 
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 TOFU = yaml.safe_load((STUDIES / "tofu-small.yaml").read_text())
-RECIPE, WORDS = TOFU["model"]["recipe"], "english-bpe-8k"
+RECIPE, WORDS = TOFU["model"]["recipe"], "english-bpe-4k"
 
 
 def called(**changes) -> tuple[str, str]:

@@ -111,7 +111,7 @@ EDGES = [
      {"methods": ["base", "npo"], "requests": "all", "options": {}}, "add oracle"),
     (TOFU, {}, {"model__recipe": None}, "init: pretrained and recipe go together"),
     (DEMO, {}, {"model__recipe": "small"}, "init: pretrained and recipe go together"),
-    (TOFU, {}, {"model__tokenizer": "english-bpe-8k"}, "only a model from scratch has this key"),
+    (TOFU, {}, {"model__tokenizer": "english-bpe-4k"}, "only a model from scratch has this key"),
     (DEMO, {}, {"model__init": "gpt2"}, "only a model from scratch has this key"),
     (DEMO, {}, {"model__architecture": None}, "a model from scratch needs this key"),
     (TOFU, {}, {"model__recipe": "small-gpt3"}, "there is none of this name"),
