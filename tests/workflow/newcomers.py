@@ -48,7 +48,9 @@ def metric(clone: Clone) -> None:
 
 def reader(clone: Clone) -> None:
     copy(clone, "data/readers/forum.py", "data/readers/market.py")
-    clone.edit(f"{PACKAGE}/data/readers/__init__.py", '"canaries")', '"canaries", "market")')
+    clone.edit(
+        f"{PACKAGE}/data/readers/__init__.py", '"novels",\n    )', '"novels", "market",\n    )'
+    )
 
 
 def loss(clone: Clone) -> None:
