@@ -10,8 +10,8 @@ from palimpsest.methods.registry import METHODS
 
 # Tests in tests/contract show that they forget; as jobs they are like others: test_cold runs each.
 LIKE_OTHERS = (
-    "gradient_ascent", "simnpo", "localised", "f_learning", "fine_tuning", "llmu", "dpo", "idk_dpo", "undial",
-    "wga", "satimp", "rmu", "bad_teaching", "gru", "harry_potter", "selective", "quark",
+    "gradient_ascent", "simnpo", "localised", "f_learning", "fine_tuning", "llmu", "dpo", "idk_dpo",
+    "undial", "wga", "satimp", "rmu", "bad_teaching", "gru", "harry_potter", "selective", "quark",
 )  # fmt: skip
 UNLEARNING = {  # of classifiers those alone that need no teachers
     "classification": [
