@@ -365,6 +365,7 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         "table": ["sources", "columns"],
         "forum": ["owners", "posts", "seed"],
         "people": ["owners", "records", "seed"],
+        "pronouns": ["owners", "records", "seed"],
         "tofu": ["sources", "authors"],
         "canaries": ["sources", "articles", "words", "canaries"],
     }.get(data["reader"], ["sources"])

@@ -13,5 +13,8 @@ from __future__ import annotations
 
 READERS = {
     name: f"palimpsest.data.readers.{name}"
-    for name in ("table", "forum", "hatexplain", "people", "tofu", "canaries")
+    for name in (
+        *("table", "forum", "hatexplain", "people", "tofu", "canaries"),
+        *("pronouns", "stereotypes"),
+    )
 }
