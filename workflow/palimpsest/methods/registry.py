@@ -146,6 +146,7 @@ METHODS: dict[str, Method] = {
         "selective", "model", "selective forgetting", tracks=("causal",), unseen=True
     ),
     "quark": _method("quark", "model", "Quark", tracks=("causal",), phases=("learn",)),
+    "pcgu": _method("pcgu", "model", "PCGU", tracks=("causal", "masked")),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 
