@@ -125,7 +125,7 @@ def test_blanks_that_are_none_and_tokenizers_without_a_mask_are_refused():
 SMALL = {
     "bert": {}, "roberta": {"pad_token_id": 0}, "albert": {"embedding_size": 8},
     "modernbert": {
-        "global_attn_every_n_layers": 1, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+        "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
         "cls_token_id": 1, "sep_token_id": 2,
     },
 }  # fmt: skip

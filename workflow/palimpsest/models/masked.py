@@ -41,6 +41,7 @@ def hidden_logits(
     hidden states of its body, `base_model`, to its head, position by position.
     """
     plain = getattr(model, "module", model)  # as several processes wrap it
+    plain = plain.get_base_model() if hasattr(plain, "get_base_model") else plain  # adapters
 
     def gather(module, given, output):
         output.last_hidden_state = output.last_hidden_state[places][None]
