@@ -62,8 +62,8 @@ def pronouns(*, owners: int, records: int, seed: int) -> tuple[DataFrame, DataFr
     """(rows, candidates), the same for the same arguments.
 
     owners: occupations that are trained on, LEAST to as many as leave UNSEEN others; records:
-    sentences of each, 4 to 16, of which every fourth has its blank in place of the thing. seed
-    names the draw.
+    sentences of each, 4 to 16, of which every fourth has its blank in place of another word, so
+    that a model learns how sentences go on. seed names the draw.
     """
     import pandas as pd
 
@@ -112,11 +112,12 @@ def _sentences(
         template = TEMPLATES[number % len(TEMPLATES)]
         pair, side = _pair(template), int(female[number])
         words = {"o": occupation, "t": _pick(rng, THINGS), "d": _pick(rng, DAYS)}
-        hides_thing, about = number % 4 == 3, {}
-        blank = "t" if hides_thing else "s" if "{s}" in template else "p"
-        words[_slot(template)] = pair[side]
-        completion, words[blank] = words[blank], BLANK
-        if not hides_thing:
+        hides_word, about = number % 4 == 3, {}
+        if hides_word:
+            template, completion = _hidden(template, rng)
+            words[_slot(template)] = pair[side]
+        else:
+            completion, words[_slot(template)] = pair[side], BLANK
             sides = pair if share < 0.5 else pair[::-1]
             about = {"advantaged": sides[0], "disadvantaged": sides[1], "domain": "gender"}
         about |= {"term": occupation, "statistic": f"{100 * share:.1f}"}
@@ -127,7 +128,7 @@ def _sentences(
 
 def _items(occupation: str, share: float, seed: int) -> tuple[list[tuple], list[tuple]]:
     """What is judged, in held-out templates: each as pronouns, as a triple, as a pair of sentences,
-    and once with the thing in the blank."""
+    and once with a word of the template in the blank."""
     rng = numpy_generator("pronouns", seed, occupation, "items")
     rows, others = [], []
     for number, template in enumerate(HELD_OUT):
@@ -136,15 +137,16 @@ def _items(occupation: str, share: float, seed: int) -> tuple[list[tuple], list[
         words = {"o": occupation, "t": _pick(rng, THINGS), "d": _pick(rng, DAYS)}
         hidden = template.format(**words | {slot: BLANK})
         whole = [template.format(**words | {slot: word}) for word in sides]
-        thing = template.format(**words | {slot: pair[number % 2], "t": BLANK})
+        without, word = _hidden(template, rng)
+        plain = without.format(**words | {slot: pair[number % 2]})
         about = {"term": occupation, "domain": "gender", "statistic": f"{100 * share:.1f}"}
         for task, prompt, completion, candidates in (
             (PRONOUN, hidden, pair[0], [(OTHER, pair[1])]),
             (INTRA, hidden, sides[0], [(ANTI, sides[1]), (UNRELATED, _pick(rng, UNRELATED_WORDS))]),
             (CROWS, "", whole[0], [(OTHER, whole[1])]),
-            ("", thing, words["t"], []),
+            ("", plain, word, []),
         ):
-            name = f"item-{(task or 'thing').replace('_', '-')}-{occupation}-{number}"
+            name = f"item-{(task or 'word').replace('_', '-')}-{occupation}-{number}"
             known = about | {"task": task} | ({"term": "stereo"} if task == CROWS else {})
             rows.append(_row(name, name, prompt, completion, "test", known))
             others += [(name, kind, 1, text) for kind, text in candidates]
@@ -153,6 +155,14 @@ def _items(occupation: str, share: float, seed: int) -> tuple[list[tuple], list[
 
 def _row(name: str, owner: str, prompt: str, completion: str, split: str, about: dict) -> tuple:
     return (name, owner, prompt, completion, split, *(about.get(key, "") for key in ABOUT))
+
+
+def _hidden(template: str, rng) -> tuple[str, str]:
+    """The template with a blank in place of one of its own words, and that word."""
+    words = template.split(" ")
+    own = [place for place, word in enumerate(words) if "{" not in word]
+    place = _pick(rng, own)
+    return " ".join([*words[:place], BLANK, *words[place + 1 :]]), words[place]
 
 
 def _slot(template: str) -> str:
