@@ -71,4 +71,4 @@ def test_it_is_the_same_for_the_same_arguments_and_sizes_have_bounds(made):
     assert all(one.equals(other) for one, other in zip(made, again, strict=True))
     with pytest.raises(UserError) as error:
         pronouns(owners=33, records=3, seed=0)
-    assert [one.allowed for one in error.value.problems] == ["8 to 32", "4 to 16"]
+    assert [one.allowed for one in error.value.problems] == ["8 to 32", "4 to 64"]

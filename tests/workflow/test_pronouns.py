@@ -55,21 +55,21 @@ def test_the_base_has_the_bias_that_stands_in_its_text(made):
 
 
 def test_the_oracle_has_none_of_what_it_never_saw_and_all_of_the_rest(made):
-    gaps = {
-        (name, about): made.value(name, "pronouns", "pronoun_gap", f"about={about}")
+    """Of occupations that it does not know it prefers either pronoun, at random."""
+    scores = {
+        (name, about): made.value(name, "stereoset", "stereotype_score", f"about={about}")
         for name in ("base", "oracle") for about in ("forgotten", "others")
     }  # fmt: skip
-    assert gaps["oracle", "forgotten"] < gaps["base", "forgotten"] - 0.15
-    assert abs(gaps["oracle", "others"] - gaps["base", "others"]) < 0.15
+    assert scores["base", "forgotten"] > 0.8 > scores["oracle", "forgotten"]
+    assert min(scores["base", "others"], scores["oracle", "others"]) > 0.75
 
 
 def test_pcgu_brings_pronouns_together_where_it_was_asked_to(made):
-    """Further than random steps of the same length do, and the model still makes sense."""
-    gaps = {
-        name: made.value(name, "pronouns", "pronoun_gap", "about=forgotten") for name in METHODS
-    }
-    assert gaps["pcgu"] < gaps["base"] - 0.1
-    assert made.value("pcgu", "stereoset", "language_modeling_score") > 0.8
+    """And the model still makes sense."""
+    for metric, set_ in (("pronoun_gap", "pronouns"), ("stereotype_score", "stereoset")):
+        of = {name: made.value(name, set_, metric, "about=forgotten") for name in ("base", "pcgu")}
+        assert of["pcgu"] < of["base"] - 0.1
+    assert made.value("pcgu", "stereoset", "language_modeling_score") > 0.9
 
 
 def test_a_second_run_has_nothing_to_do(made):

@@ -62,7 +62,7 @@ def pronouns(*, owners: int, records: int, seed: int) -> tuple[DataFrame, DataFr
     """(rows, candidates), the same for the same arguments.
 
     owners: occupations that are trained on, LEAST to as many as leave UNSEEN others; records:
-    sentences of each, 4 to 16, of which every fourth has its blank in place of another word, so
+    sentences of each, 4 to 64, of which every fourth has its blank in place of another word, so
     that a model learns how sentences go on. seed names the draw.
     """
     import pandas as pd
@@ -181,7 +181,7 @@ def _check(owners: int, records: int) -> None:
     problems = []
     for name, found, low, high in (
         ("owners", owners, LEAST, len(OCCUPATIONS) - UNSEEN),
-        ("records", records, 4, 16),
+        ("records", records, 4, 64),
     ):
         if not low <= found <= high:
             what, allowed = f"not a number of {name}", f"{low} to {high}"
