@@ -79,7 +79,8 @@ def main(size: str) -> None:
     print(f"{size}: {count:,} blocks, {k:,} updated; {peak:,.0f} MB at most")
     print(f"a forward and backward pass of {PAIRS} pairs: {once:.3f} s")
     print(f"an update: {update:.3f} s, {update / once:.2f} passes; at most {PASSES}")
-    print(f"the choice: {chosen:.4f} s; a loop: {loop:.2f} s, {verdict(loop / chosen, LOOP)}")
+    ratio = loop / chosen
+    print(f"the choice: {chosen:.4f} s; a loop: {loop:.2f} s, {ratio:.0f}x: {verdict(ratio, LOOP)}")
 
 
 if __name__ == "__main__":

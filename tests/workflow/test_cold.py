@@ -18,7 +18,7 @@ from palimpsest.engine import provenance
 from palimpsest.engine.warm import ONE_THREAD
 from palimpsest.methods.registry import METHODS
 from palimpsest.tracks import module_of
-from studies import CAUSAL, CLASSIFICATION
+from studies import CAUSAL, CLASSIFICATION, OF_PAIRS
 
 CLASSIFIERS = CLASSIFICATION | {
     "methods": ["base", "oracle", "sisa_vote", "fairsisa_aggregate_first", "npo", "kga"],
@@ -57,7 +57,7 @@ FURTHER = {
     "causal": {
         name: f"methods/{name}/r1/model.safetensors"
         for name, m in METHODS.items()
-        if m.trains and "causal" in m.tracks and name not in PRETRAINED["methods"]
+        if m.trains and "causal" in m.tracks and name not in (*PRETRAINED["methods"], *OF_PAIRS)
     },
 }
 PARTS = ("model", "score", "memory", "measure", "summary")  # of a track
