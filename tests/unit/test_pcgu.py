@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 
+from palimpsest.data.blanks import BLANK, filled
+from palimpsest.errors import UserError
 from palimpsest.methods import pcgu
 from palimpsest.methods.pcgu import Settings, block_cosines, block_counts, direction, lowest
+from palimpsest.tracks.masked import model as track
+from palimpsest.tracks.masked.examples import MaskedExamples
 
 # Of a matrix: rows agree and disagree; of a vector: at 60 degrees.
 ADVANTAGED = {"matrix": [[1.0, 0.0], [3.0, 4.0]], "vector": [1.0, 0.0]}
@@ -116,3 +123,48 @@ def test_pairs_differ_in_one_token_or_are_none():
     assert pcgu.differing([1, 2], [1, 2]) is None
     assert pcgu.differing([1, 2, 3], [1, 5]) is None
     assert pcgu.differing([1, 2, 3], [4, 5, 3]) is None
+
+
+def asked(*rows: tuple[str, str, str]) -> SimpleNamespace:
+    """A run that forgets records of (prompt, advantaged, disadvantaged), a letter a token."""
+
+    def encode(frame: pd.DataFrame) -> MaskedExamples:
+        texts = [filled(*one) for one in zip(frame["prompt"], frame["completion"], strict=True)]
+        ids = [[ord(letter) for letter in one.text] for one in texts]
+        marks = [[one.start <= n < one.end for n in range(len(one.text))] for one in texts]
+        return MaskedExamples(ids, marks, marks, 0, 1)
+
+    records = pd.DataFrame(rows, columns=["prompt", *pcgu.SIDES])
+    records = records.assign(completion="x", record_id=[f"r{n}" for n in range(len(rows))])
+    model = torch.nn.Linear(3, 2)
+    return SimpleNamespace(records={"forget": records}, encode=encode, track=track, model=model)
+
+
+def test_pairs_are_taken_once_and_only_the_token_that_differs_is_hidden(caplog):
+    """`him` and `hem` differ in one letter; `he` and `she` have other lengths; one has no words."""
+    run = asked(
+        (f"a {BLANK} b", "him", "hem"), (f"a {BLANK} b", "him", "hem"), (f"c {BLANK}", "he", "she"),
+        (f"d {BLANK}", "", ""), (f"e {BLANK}", "k", "q"),
+    )  # fmt: skip
+    with caplog.at_level(logging.WARNING):
+        sides = pcgu.pairs(run)
+    texts = {name: ["".join(map(chr, ids)) for ids in one.token_ids] for name, one in sides.items()}
+    assert texts == {"advantaged": ["a him b", "e k"], "disadvantaged": ["a hem b", "e q"]}
+    for side in sides.values():
+        assert [one.index(True) for one in side.hidden] == [3, 2]
+        assert side.counted.tolist() == [1, 1]
+    assert "1 record: 'r2'" in caplog.text and "she" not in caplog.text
+
+
+def test_too_few_pairs_and_too_many_blocks_are_refused():
+    few = asked((f"a {BLANK}", "he", "she"), (f"b {BLANK}", "k", "q"))
+    with pytest.raises(UserError, match="too few pairs are left"):
+        pcgu.pairs(few)
+    run = asked((f"a {BLANK}", "k", "q"), (f"b {BLANK}", "k", "q"))
+    with pytest.raises(UserError) as error:  # a matrix of two rows, and a vector
+        pcgu.objective(run, Settings(k=4))
+    assert error.value.problems[0].allowed == "1 to 3"
+    assert set(pcgu.objective(run, Settings(k=3)).parts) == set(pcgu.SIDES)
+    del run.records["forget"]["advantaged"]
+    with pytest.raises(UserError, match="no words to set against each other"):
+        pcgu.objective(run, Settings())
