@@ -64,11 +64,12 @@ def test_the_oracle_has_none_of_what_it_never_saw_and_all_of_the_rest(made):
     assert min(scores["base", "others"], scores["oracle", "others"]) > 0.75
 
 
-def test_pcgu_brings_pronouns_together_where_it_was_asked_to(made):
-    """And the model still makes sense."""
-    for metric, set_ in (("pronoun_gap", "pronouns"), ("stereotype_score", "stereoset")):
-        of = {name: made.value(name, set_, metric, "about=forgotten") for name in ("base", "pcgu")}
-        assert of["pcgu"] < of["base"] - 0.1
+def test_pcgu_prefers_stereotypes_less_where_it_was_asked_to(made):
+    """Than the base, and than about others; and the model still makes sense."""
+    score = "stereoset", "stereotype_score"
+    found = made.value("pcgu", *score, "about=forgotten")
+    assert found < made.value("base", *score, "about=forgotten") - 0.1
+    assert found < made.value("pcgu", *score, "about=others")
     assert made.value("pcgu", "stereoset", "language_modeling_score") > 0.9
 
 
