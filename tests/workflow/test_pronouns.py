@@ -12,7 +12,8 @@ from harness import REPOSITORY, Clone, steps
 STUDY = yaml.safe_load((REPOSITORY / "config/studies/pronouns.yaml").read_text(encoding="utf-8"))
 METHODS = ["base", "oracle", "npo", "pcgu", "pcgu-dynamic", "sham"]
 KEYS = ("track", "data", "tokenizers", "model", "training", "sharding")
-PRONOUNS = {key: STUDY[key] for key in KEYS} | {
+# Of the same name as the study itself: with other draws so short a training may learn no bias yet.
+PRONOUNS = {key: STUDY[key] for key in KEYS} | {"seed_name": STUDY["study"]} | {
     "groups": {}, "fairness": {}, "methods": METHODS,
     "options": {name: STUDY["options"][name] for name in METHODS if name in STUDY["options"]},
 }  # fmt: skip
