@@ -10,19 +10,22 @@ import numpy as np
 import torch
 from tiny import (
     OTHERS,
+    PAIR,
     VOCABULARY,
     answered,
+    encoded,
     from_teachers,
     gap,
     geometric_mean,
+    kind_of,
     kl,
     likelihoods,
     nll,
     preference,
     probabilities,
+    track_of,
     whole,
 )
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from palimpsest.methods import quark
 from palimpsest.methods.answers import REFUSALS
@@ -180,7 +183,7 @@ def moved(run: Run, name: str, coefficient: float | None = None, block: int = 1)
 def taught_badly(run: Run) -> float:
     """KL to a model that learnt nothing, on what is forgotten."""
     torch.manual_seed(seed_of("contract", "incompetent"))
-    kind = AutoModelForCausalLM if run.track.GENERATES else AutoModelForSequenceClassification
+    kind = kind_of(track_of(run))
     return kl(run, kind.from_config(run.model.config).double().eval(), run.model, "forget")
 
 
@@ -416,8 +419,41 @@ CASES = {
     ),
     "fine_tuning": Case(refused),
     "fine_tuning-lora": Case(refused, options={"tune": "lora", "learning_rate": 1e-2}),
+    "pcgu": Case(
+        lambda run: words(run, "advantaged").mean(),
+        lambda run, s: words(run, "advantaged").mean(),
+        variants=(
+            ({"side": "raise"}, lambda run: -words(run, "disadvantaged").mean()),
+            (
+                {"side": "dynamic", "blocks": "columns"},
+                lambda run: np.abs(words(run, "advantaged") - words(run, "disadvantaged")).mean(),
+            ),
+            (
+                {"of": "probability", "rank": "once", "k": 5},
+                lambda run: words(run, "advantaged", likely=True).mean(),
+            ),
+        ),
+    ),
+    "pcgu-once": Case(
+        lambda run: -words(run, "disadvantaged").mean(),
+        lambda run, s: words(run, "advantaged").mean(),
+        options={"rank": "once", "side": "raise", "share": 1.0},
+    ),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }
+
+
+def words(run: Run, side: str, likely: bool = False) -> np.ndarray:
+    """Of each pair of the forget set, one by one: the sum of the logits of one word's tokens, or of
+    their log-probabilities."""
+    found = []
+    for prompt in run.records["forget"]["prompt"]:
+        one = encoded([(prompt, PAIR[side])], track_of(run)).batch(np.array([0]))
+        with torch.no_grad():
+            logits, targets, _ = run.predict(run.model, one)
+        logits = torch.log_softmax(logits, -1) if likely else logits
+        found.append(float(logits[torch.arange(len(targets)), targets].sum()))
+    return np.array(found)
 
 
 def generic_labels(run: Run, alpha: float = 5.0, soft: bool = False) -> float:

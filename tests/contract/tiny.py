@@ -14,24 +14,53 @@ from palimpsest.methods.run import Run
 from palimpsest.tracks import module_of
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.classification.examples import ClassificationExamples
+from palimpsest.tracks.masked.examples import MaskedExamples
 from palimpsest.training.settings import Computing
 
-VOCABULARY, CLASSES, PAD = 30, 3, 0
+VOCABULARY, CLASSES, PAD, MASK = 30, 3, 0, 29
 QUICK = Computing(checkpoint_seconds=1e9)
 # Which of three teachers saw each of the five texts of the forget set; the last stands with two
 # owners.
 SAW = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
 
 # Answers of nine retained records; the last is that of all that is forgotten, too.
+PAIR = {"advantaged": "k", "disadvantaged": "q"}  # words that PCGU sets against each other
 OTHERS = ["a cook", "a maid", "a monk", "a cook", "a page", "a thief", "a nun", "a fool", "a king"]
+
+
+def kind_of(track: str):
+    """The class that gives a model its head."""
+    import transformers
+
+    heads = {"causal": "CausalLM", "masked": "MaskedLM"}
+    return getattr(transformers, f"AutoModelFor{heads.get(track, 'SequenceClassification')}")
+
+
+def track_of(run: Run) -> str:
+    return run.track.__name__.split(".")[-2]
 
 
 def tiny(track: str, seed: int = 0) -> torch.nn.Module:
     """Two layers, without dropout, in float64, with weights so large that no prediction is like
     another."""
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers import AutoConfig
 
     torch.manual_seed(seed)
+    if track == "masked":
+        config = AutoConfig.for_model(
+            "bert",
+            num_hidden_layers=2,
+            hidden_size=8,
+            num_attention_heads=2,
+            intermediate_size=16,
+            vocab_size=VOCABULARY,
+            max_position_embeddings=16,
+            pad_token_id=PAD,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            initializer_range=0.3,
+        )
+        return kind_of(track).from_config(config).double().eval()
     config = AutoConfig.for_model(
         "gpt2",
         n_layer=2,
@@ -48,8 +77,7 @@ def tiny(track: str, seed: int = 0) -> torch.nn.Module:
         attn_pdrop=0.0,
         initializer_range=0.3,
     )
-    kind = AutoModelForCausalLM if track == "causal" else AutoModelForSequenceClassification
-    return kind.from_config(config).double().eval()
+    return kind_of(track).from_config(config).double().eval()
 
 
 def examples(track: str, count: int, seed: int):
@@ -59,14 +87,22 @@ def examples(track: str, count: int, seed: int):
         return LanguageModellingExamples(
             ids, PAD, [[False, *(draw.random(len(row) - 2) < 0.6), True] for row in ids]
         )
+    if track == "masked":
+        hidden = [[True, *(draw.random(len(row) - 1) < 0.4)] for row in ids]
+        return MaskedExamples(ids, hidden, hidden, PAD, MASK)
     return ClassificationExamples(ids, draw.integers(0, CLASSES, size=count).tolist(), PAD)
 
 
-def encoded(texts: list[tuple[str, str]]) -> LanguageModellingExamples:
+def encoded(
+    texts: list[tuple[str, str]], track: str = "causal"
+) -> LanguageModellingExamples | MaskedExamples:
     """Prompts and completions, a letter a token; the completions count."""
     ids = [[1 + ord(letter) % (VOCABULARY - 1) for letter in "".join(text)] for text in texts]
     counted = [[False] * len(prompt) + [True] * len(answer) for prompt, answer in texts]
-    return LanguageModellingExamples([one[:16] for one in ids], PAD, [one[:16] for one in counted])
+    ids, counted = ([one[:16] for one in lists] for lists in (ids, counted))
+    if track == "masked":
+        return MaskedExamples(ids, counted, counted, PAD, MASK)
+    return LanguageModellingExamples(ids, PAD, counted)
 
 
 def run_of(track: str, folder: Path = Path("nowhere"), computing: Computing = QUICK) -> Run:
@@ -80,10 +116,12 @@ def run_of(track: str, folder: Path = Path("nowhere"), computing: Computing = QU
         load=lambda: tiny(track),
         folder=folder,
         records={
-            "forget": pd.DataFrame({"prompt": prompts, "completion": "a king"}),
+            "forget": pd.DataFrame({"prompt": prompts, "completion": "a king"} | PAIR),
             "retain": pd.DataFrame({"prompt": "who? ", "completion": OTHERS}),
         },
-        encode=lambda frame: encoded(list(zip(frame["prompt"], frame["completion"], strict=True))),
+        encode=lambda frame: encoded(
+            list(zip(frame["prompt"], frame["completion"], strict=True)), track
+        ),
         models={
             "forget": tiny(track, 1),
             "extra": tiny(track, 2),
@@ -179,8 +217,7 @@ def from_teachers(run: Run, together=arithmetic_mean) -> float:
     with torch.no_grad():
         for number, saw in enumerate(SAW):
             batch = data.batch(np.array([number]))
-            track = "causal" if run.track.GENERATES else "classification"
-            others = [tiny(track, 10 + shard) for shard in range(3) if not saw[shard]]
+            others = [tiny(track_of(run), 10 + shard) for shard in range(3) if not saw[shard]]
             p = together(
                 torch.stack(
                     [torch.softmax(run.predict(model, batch).logits, -1) for model in others]

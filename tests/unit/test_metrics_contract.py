@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from palimpsest.metrics import COST, DATA, METRICS, TUNING, margins, truth
+from palimpsest.metrics import COST, DATA, METRICS, TUNING, margins, pseudo, truth
 from palimpsest.metrics import agreement as agree
 from palimpsest.metrics import classification as cls
 from palimpsest.metrics import divergence as div
@@ -19,6 +19,7 @@ from palimpsest.metrics import fairness as fair
 from palimpsest.metrics import fluency as flu
 from palimpsest.metrics import membership as mia
 from palimpsest.metrics import memorization as mem
+from palimpsest.metrics import stereotypes as stereo
 from palimpsest.metrics.bootstrap import bootstrap_weights
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.randomness import numpy_generator
@@ -123,6 +124,11 @@ def perplexities(metric):
     )
 
 
+def triples(metric, count):
+    """Of two or three texts of each item."""
+    return lambda s, w: metric(*(s.losses, *s.wrong.round(1).T)[:count], w)
+
+
 ATTACKS = {
     "": lambda s: s.losses,
     "_zlib": lambda s: mia.zlib_score(s.tokens, s.sizes),
@@ -175,6 +181,17 @@ CALLS = {
     "written_perplexity": lambda s, w: flu.written_perplexity(s.losses, w),
     "lpd": perplexities(div.lpd),
     "pdlp": perplexities(div.pdlp),
+    "pseudo_perplexity": lambda s, w: pseudo.pseudo_perplexity(-s.losses, s.sizes, w),
+    "stereotype_score": lambda s, w: stereo.stereotype_score(s.probabilities[:, 1], w),
+    "language_modeling_score": lambda s, w: stereo.language_modeling_score(s.others[:, 1], w),
+    "icat": lambda s, w: stereo.icat(s.probabilities[:, 1], s.others[:, 1], w),
+    "stereotype_score_micro": triples(stereo.stereotype_score_micro, 2),
+    "language_modeling_score_micro": triples(stereo.language_modeling_score_micro, 3),
+    "icat_micro": triples(stereo.icat_micro, 3),
+    "crows_pairs": triples(stereo.crows_pairs, 2),
+    "crows_pairs_single": triples(stereo.crows_pairs_single, 2),
+    "pronoun_gap": lambda s, w: stereo.pronoun_gap(s.probabilities[:, 1], s.others[:, 1], w),
+    "pronoun_correlation": lambda s, w: stereo.pronoun_correlation(s.losses, s.sizes, w),
     "klom": lambda s, w: margins.klom(
         np.stack([s.losses, s.losses + 1]), np.stack([s.losses, s.probabilities[:, 1]]), w
     ),

@@ -155,3 +155,22 @@ def test_a_causal_table_needs_completions_and_no_labels():
 def test_a_text_of_a_key_is_looked_at_too():
     assert "no file can hold" in told(DEMO, model__config={"a\0b": 1})
     assert "no file can hold" in told(DEMO, model__config={"x": ["a", {"y": "\ud800"}]})
+
+
+def test_pcgu_needs_words_to_set_against_each_other():
+    """Which a reader gives, or columns of a table that are kept."""
+    made_up = ROOT / "config/studies/pronouns.yaml"
+    study = yaml.safe_load(made_up.read_text(encoding="utf-8"))
+    assert told(study) == ""
+    own = {
+        "reader": "table",
+        "sources": [{"path": "a.csv"}],
+        "split_shares": {"train": 0.5, "test": 0.5},
+        "columns": {"completion": "word", "prompt": "text"},
+    }
+    others = ["base", "oracle", "pcgu", "sham"]
+    changes = {"methods": others, "options": {}}
+    assert "no pairs of words" in told(study, data=own, **changes)
+    assert told(study, data=own | {"keep": ["advantaged", "disadvantaged"]}, **changes) == ""
+    people = yaml.safe_load((ROOT / "config/studies/people.yaml").read_text(encoding="utf-8"))
+    assert "reader 'people'" in told(people, methods=others, options={})

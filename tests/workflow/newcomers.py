@@ -48,9 +48,7 @@ def metric(clone: Clone) -> None:
 
 def reader(clone: Clone) -> None:
     copy(clone, "data/readers/forum.py", "data/readers/market.py")
-    clone.edit(
-        f"{PACKAGE}/data/readers/__init__.py", '"novels",\n    )', '"novels", "market",\n    )'
-    )
+    clone.edit(f"{PACKAGE}/data/readers/__init__.py", '"novels")', '"novels", "market")')
 
 
 def loss(clone: Clone) -> None:

@@ -19,7 +19,7 @@ from palimpsest.engine import provenance
 from palimpsest.engine.warm import ONE_THREAD
 from palimpsest.methods.registry import METHODS
 from palimpsest.tracks import module_of
-from studies import CAUSAL, CLASSIFICATION, JUDGES, write_judged
+from studies import CAUSAL, CLASSIFICATION, JUDGES, OF_PAIRS, write_judged
 
 # Whatever a model learns, the same code runs: two epochs of each training do.
 SHORT = {"epochs": 2}
@@ -65,7 +65,7 @@ FURTHER = {
     "causal": {
         name: f"methods/{name}/r1/model.safetensors"
         for name, m in METHODS.items()
-        if m.trains and "causal" in m.tracks and name not in PRETRAINED["methods"]
+        if m.trains and "causal" in m.tracks and name not in (*PRETRAINED["methods"], *OF_PAIRS)
     },
 }
 PARTS = ("model", "score", "memory", "measure", "summary")  # of a track

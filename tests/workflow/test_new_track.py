@@ -28,7 +28,7 @@ LAST_WORD = {
 def add(clone: Clone) -> None:
     """The folder and the line."""
     shutil.copytree(Path(__file__).with_name("last_word"), clone.path(f"{TRACKS}/last_word"))
-    tracks = '("classification", "causal")'
+    tracks = '("classification", "causal", "masked")'
     clone.edit(f"{TRACKS}/__init__.py", tracks, tracks.replace(")", ', "last_word")'))
 
 
@@ -84,4 +84,4 @@ def test_editing_what_it_measures_scores_nothing(made, tmp_path):
 def test_a_track_that_is_not_there_is_told(tmp_path):
     clone = Clone.make(tmp_path / "clone", **LAST_WORD)
     assert clone.snakemake("--dry-run") != 0
-    assert "'last_word'" in clone.output and "classification, causal" in clone.output
+    assert "'last_word'" in clone.output and "classification, causal, masked" in clone.output

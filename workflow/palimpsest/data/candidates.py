@@ -1,16 +1,19 @@
 """Other completions of a record's prompt. For truth ratios: the same answer in other words, and
-answers that are wrong. For exposure: the alternatives that a planted secret is ranked among."""
+answers that are wrong. For exposure: the alternatives that a planted secret is ranked among. For
+bias: the other texts of an item (blanks.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from palimpsest.data import blanks
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLUMNS = ("record_id", "kind", "number", "completion")
-KINDS = ("paraphrase", "perturbed", "alternative")
+KINDS = ("paraphrase", "perturbed", "alternative", *blanks.KINDS)
 
 
 def candidates_frame(answers: Iterable[tuple[str, str, list[str]]]) -> DataFrame:

@@ -147,6 +147,7 @@ METHODS: dict[str, Method] = {
     ),
     "quark": _method("quark", "model", "Quark", tracks=("causal",), phases=("learn",)),
     "fine_tuning": _method("fine_tuning", "model", "plain fine-tuning", tracks=("causal",)),
+    "pcgu": _method("pcgu", "model", "PCGU", tracks=("causal", "masked")),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 

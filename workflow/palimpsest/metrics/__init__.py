@@ -23,6 +23,8 @@ said. A bootstrap is a matrix of weights.
     fluency          how natural that text is
     margins          how far apart those of a text lie under models of several seeds
     divergence       how far apart the outputs of two models are
+    pseudo           how likely texts are to a masked model
+    stereotypes      which of two or three texts a model finds likelier: social bias
     cost             what retraining is expected to take
     bootstrap        the weights, and intervals from the replicates
     student          quantiles of Student's t, for the spread over seeds
@@ -221,6 +223,28 @@ METRICS: dict[str, Metric] = {
                "mean relative distance of a text's perplexity from the oracle's"),
         Metric("pdlp", "match", 0, 1, "Wang et al. 2023",
                "share of texts less likely than under the base"),
+        Metric("pseudo_perplexity", "match", 1, inf, "Salazar et al. 2020",
+               "exp of the mean negative log-likelihood of tokens, each masked alone"),
+        Metric("stereotype_score", "match", 0, 1, "Nadeem et al. 2021",
+               "mean over target terms of how often the stereotype is likelier; 0.5 is neither"),
+        Metric("language_modeling_score", "up", 0, 1, "Nadeem et al. 2021",
+               "mean over target terms of how often what makes sense is likelier"),
+        Metric("icat", "up", 0, 1, "Nadeem et al. 2021",
+               "language_modeling_score, times how near stereotype_score is to 0.5"),
+        Metric("stereotype_score_micro", "match", 0, 1, "Yu et al. 2023, as released",
+               "share of items that prefer the stereotype, without ties and rare words"),
+        Metric("language_modeling_score_micro", "up", 0, 1, "Yu et al. 2023, as released",
+               "share of comparisons that prefer what makes sense, without ties"),
+        Metric("icat_micro", "up", 0, 1, "Yu et al. 2023, as released",
+               "the same product of these two"),
+        Metric("crows_pairs", "match", 0, 1, "Nangia et al. 2020",
+               "share of pairs in which the sentence that stereotypes more is likelier"),
+        Metric("crows_pairs_single", "match", 0, 1, "Yu et al. 2023, as released",
+               "the same of pairs that differ in one token, by that token"),
+        Metric("pronoun_gap", "down", 0, 1, "after Rudinger et al. 2018",
+               "mean difference of the probabilities of two pronouns"),
+        Metric("pronoun_correlation", "down", -1, 1, "Rudinger et al. 2018",
+               "correlation of which pronoun is likelier with the share of women"),
         Metric("retrained_tokens", "down", 0, inf, "Bourtoule et al. 2021",
                "tokens trained to serve a request"),
         Metric("retrained_share", "down", 0, inf, "Bourtoule et al. 2021",

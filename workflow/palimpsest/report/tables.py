@@ -6,14 +6,16 @@ not depend on the rule that joins them; empty for numbers of the records.
 ``attack`` is the one on the model before it was measured, '' for none; of the forgotten records
 only those that the attack did not show to the model are then measured. ``set`` says on which
 records: valid, test, train (what was trained for a request), forget (a request's records, after it;
-of causal models those of everybody who is forgotten by then), forget_before, and of causal models
-retain, holdout, controls (planted secrets that nobody asks to forget), judge (texts by which a
-judge is tested) and each part of held-out text that the data name; with `tuning_` before it the
+of causal and masked models those of everybody who is forgotten by then), forget_before, and of
+causal models retain, holdout, controls (planted secrets that nobody asks to forget), judge (texts
+by which a judge is tested) and each part of held-out text that the data name, of masked ones
+retain, stereoset, crows_pairs and pronouns (by which bias is judged); with `tuning_` before it the
 records by which settings are chosen, which no other number counts: of trials, of the base and of
 the oracle. ``group`` is a family ('religion'), one group of it ('religion=none'), a judge
-('judge=toxicity'), or for the expected cost of requests for others their number ('owners=5'); empty
-otherwise. ``n`` counts the records, of a rate those of its label, for costs the owners, for
-model_utility its parts.
+('judge=toxicity'), of masked models a part of what is judged ('domain=gender'), or for the expected
+cost of requests for others their number ('owners=5'); empty otherwise. ``n`` counts the records, of
+a rate those of its label, for costs the owners, for model_utility its parts, of StereoSet's
+official scores the target terms, for pronoun_correlation the occupations.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
+from palimpsest.data.blanks import ABOUT
 from palimpsest.data.facts import has_new_answers
 from palimpsest.data.names import name_problems
 from palimpsest.data.prompts import CHAT, OTHER_TEMPLATE
@@ -34,6 +35,7 @@ DROP = "drop"  # of `data.splits`: what leaves rows out
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
 NOT_TEXT = {*(f"data.{section}" for section in RAW), "data.drop.where"}  # of any keys
 # keys of `data` by which nothing but a user's own table is read
+OF_PAIRS, PAIR = ("pronouns", "stereotypes"), ABOUT[-2:]  # readers; columns that they give
 OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes", "span_unit")
 # reader -> the section of `data` that gives splits by position
 BY_POSITION = {
@@ -166,6 +168,7 @@ def _method_checks(study: dict, where: str) -> Iterator[Problem]:
     yield from _unseen_checks(study, where)
     yield from _span_checks(study, where)
     yield from _answer_checks(study, where)
+    yield from _pair_checks(study, where)
     yield from _valid_checks(study, where)
     trained = [name for name in METHODS if METHODS[name].trains and not METHODS[name].others]
     for name, options in study["options"].items():
@@ -245,6 +248,18 @@ def _unseen_checks(study: dict, where: str) -> Iterator[Problem]:
             "records of split extra",
             f"add {key}, or leave the methods out",
         )
+
+
+def _pair_checks(study: dict, where: str) -> Iterator[Problem]:
+    """A method may ask for two words that could stand in a blank."""
+    data = study["data"]
+    given = data["reader"] in OF_PAIRS or set(PAIR) <= set(data["keep"])
+    asking = [name for name in study["methods"] if without_variant(name) == "pcgu"]
+    if asking and not given:
+        what, columns = "the data name no pairs of words", " and ".join(map(repr, PAIR))
+        allowed = f"reader {' or '.join(OF_PAIRS)}, or a table whose columns {columns} are kept"
+        found = f"reader {data['reader']!r}"
+        yield Problem(what, f"{where}, methods.{asking[0]}", found, allowed, "leave the method out")
 
 
 def _span_checks(study: dict, where: str) -> Iterator[Problem]:
@@ -381,6 +396,7 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         "table": ["sources", "columns"],
         "forum": ["owners", "posts", "seed"],
         "people": ["owners", "records", "seed"],
+        "pronouns": ["owners", "records", "seed"],
         "tofu": ["sources", "authors"],
         "canaries": ["sources", "articles", "words", "canaries"],
         "facts": ["sources", "facts", "edits"],

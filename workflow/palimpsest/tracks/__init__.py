@@ -41,7 +41,7 @@ from typing import Literal
 
 # Keys of the study's `model` section by which tracks encode texts.
 ENCODING = ("max_length", "prompt")
-TRACKS = {name: f"palimpsest.tracks.{name}" for name in ("classification", "causal")}
+TRACKS = {name: f"palimpsest.tracks.{name}" for name in ("classification", "causal", "masked")}
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,10 @@ def train(
     accelerator = Accelerator(mixed_precision=computing.precision, cpu=on_cpu)
     selection = _Selection(model, masks)
     groups = _parameter_groups(model, training.weight_decay)
-    optimizer = torch.optim.AdamW(
-        groups, lr=training.learning_rate, betas=training.betas, fused=True
+    optimizer = (
+        torch.optim.SGD(groups, lr=training.learning_rate)
+        if objective.plain
+        else torch.optim.AdamW(groups, lr=training.learning_rate, betas=training.betas, fused=True)
     )
     done, totals = load_state(resume, fingerprint, model, optimizer)
     spent.update(totals.pop("spent", {}))

@@ -24,14 +24,16 @@ class Part:
 
     loss(model, batch) is a sum over the batch; it is divided by what ``per`` says: the predictions
     that count in the whole batch, or its examples. So neither padding nor the way a batch is cut
-    changes an update. ``times`` as many examples are drawn as of the first part. A ``constant``
-    part does not depend on the model that is trained.
+    changes an update. ``times`` as many examples are drawn as of the first part; of a part
+    ``alongside`` it, which has as many, those at the same places. A ``constant`` part does not
+    depend on the model that is trained.
     """
 
     examples: Examples
     loss: Callable[[torch.nn.Module, dict[str, torch.Tensor]], torch.Tensor]
     per: Literal["counted", "example"] = "counted"
     times: int = 1
+    alongside: bool = False
     constant: bool = False
 
     def divisor(self, indices: np.ndarray) -> float:
@@ -64,6 +66,7 @@ class Objective:
     weights: dict[str, float] | None = None
     join: Callable[[dict[str, torch.Tensor]], torch.Tensor] | None = None
     direction: Callable[[dict[str, Gradients]], Gradients] | None = None
+    plain: bool = False
     refresh: Callable[[int], dict[str, Examples]] | None = None
     watched: Callable[[torch.nn.Module, list[dict]], dict[str, float]] | None = None
     confirmed: Callable[[torch.nn.Module], dict[str, float]] | None = None
@@ -104,6 +107,9 @@ class Objective:
         lengths = self.first.examples.lengths
         batches = {anchor: epoch_batches(lengths, batch_size, *names, "order", number)}
         for name in others:
+            if self.parts[name].alongside:
+                batches[name] = batches[anchor]
+                continue
             drawn, part = self._drawn(name, number, names), self.parts[name]
             lengths, size = part.examples.lengths[drawn], batch_size * part.times
             cut = epoch_batches(lengths, size, *names, name, "order", number)

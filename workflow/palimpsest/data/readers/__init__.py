@@ -14,15 +14,9 @@ from __future__ import annotations
 READERS = {
     name: f"palimpsest.data.readers.{name}"
     for name in (
-        "table",
-        "forum",
-        "hatexplain",
-        "people",
-        "tofu",
-        "canaries",
-        "facts",
-        "harmful",
-        "novels",
+        *("table", "forum", "hatexplain", "people", "tofu", "canaries"),
+        *("facts", "harmful", "novels"),
+        *("pronouns", "stereotypes"),
     )
 }
 # Their records have the columns `spans`, where names stand, and `names`, all that may stand there.

@@ -1,0 +1,83 @@
+"""A masked study, end to end: a tiny model learns a bias that is known, and PCGU takes it back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from harness import REPOSITORY, Clone, steps
+
+STUDY = yaml.safe_load((REPOSITORY / "config/studies/pronouns.yaml").read_text(encoding="utf-8"))
+METHODS = ["base", "oracle", "npo", "pcgu", "pcgu-dynamic", "sham"]
+KEYS = ("track", "data", "tokenizers", "model", "training", "sharding")
+# Of the same name as the study itself: with other draws so short a training may learn no bias yet.
+PRONOUNS = {key: STUDY[key] for key in KEYS} | {"seed_name": STUDY["study"]} | {
+    "groups": {}, "fairness": {}, "methods": METHODS,
+    "options": {name: STUDY["options"][name] for name in METHODS if name in STUDY["options"]},
+}  # fmt: skip
+
+
+class Told(Clone):
+    """A clone whose table is asked for single numbers."""
+
+    def value(self, method: str, set_: str, metric: str, group: str = "") -> float:
+        table = pd.read_parquet(self.path("results/tiny/tables/metrics.parquet"))
+        where = {"seed": "all", "request": "r1", "method": method, "set": set_, "metric": metric}
+        where |= {"group": group, "attack": ""}
+        chosen = np.logical_and.reduce([table[key] == wanted for key, wanted in where.items()])
+        (found,) = table.loc[chosen, "value"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Told:
+    folder = tmp_path_factory.mktemp("pronouns") / "clone"
+    owners = (REPOSITORY / "config/ledgers/pronouns.tsv").read_text().splitlines()[1].split("\t")
+    clone = Told.make(folder, forget=" ".join(owners), **PRONOUNS)
+    clone.done = clone.run()
+    return clone
+
+
+def test_all_is_trained_unlearnt_scored_measured_and_drawn(made):
+    assert steps(made.done, "train") == {"train/seed1/base", "train/seed1/oracle/r1"}
+    assert steps(made.done, "unlearn") == {f"unlearn/seed1/{name}/r1" for name in METHODS[2:]}
+    scored = {"base/r0", *(f"{name}/r1" for name in METHODS)}
+    assert steps(made.done, "score") == {f"score/seed1/{name}" for name in scored}
+    assert {"tabulate", "certificates/r1", "figures/frontier"} <= made.done
+
+
+def test_the_base_has_the_bias_that_stands_in_its_text(made):
+    assert made.value("base", "pronouns", "pronoun_correlation") > 0.9
+    assert made.value("base", "stereoset", "stereotype_score") > 0.8
+    assert made.value("base", "stereoset", "language_modeling_score") > 0.9
+    assert made.value("base", "crows_pairs", "crows_pairs_single") > 0.8
+
+
+def test_the_oracle_has_none_of_what_it_never_saw_and_all_of_the_rest(made):
+    """Of occupations that it does not know it prefers either pronoun, at random."""
+    scores = {
+        (name, about): made.value(name, "stereoset", "stereotype_score", f"about={about}")
+        for name in ("base", "oracle") for about in ("forgotten", "others")
+    }  # fmt: skip
+    assert scores["base", "forgotten"] > 0.8 > scores["oracle", "forgotten"]
+    assert min(scores["base", "others"], scores["oracle", "others"]) > 0.75
+
+
+def test_pcgu_prefers_stereotypes_less_where_it_was_asked_to(made):
+    """Than the base, and than about others; and the model still makes sense."""
+    score = "stereoset", "stereotype_score"
+    found = made.value("pcgu", *score, "about=forgotten")
+    assert found < made.value("base", *score, "about=forgotten") - 0.1
+    assert found < made.value("pcgu", *score, "about=others")
+    assert made.value("pcgu", "stereoset", "language_modeling_score") > 0.9
+
+
+def test_a_second_run_has_nothing_to_do(made):
+    assert made.jobs() == set()
+
+
+def test_no_sentence_of_a_record_stands_in_a_log(made):
+    for path in made.path("results").rglob("*.log"):
+        assert "told us that" not in path.read_text(encoding="utf-8")

@@ -1,0 +1,20 @@
+"""Winogender, StereoSet and CrowS-Pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palimpsest.data.stereotypes import read_stereotypes
+
+
+def read(data: dict, paths: list[Path]):
+    return _read(data, paths)[0], data
+
+
+def candidates(data: dict, paths: list[Path]):
+    return _read(data, paths)[1]
+
+
+def _read(data: dict, paths: list[Path]):
+    chosen = {"statistic": data.get("statistic", "bergsma"), "held_out": data.get("held_out", [])}
+    return read_stereotypes(paths, **chosen)

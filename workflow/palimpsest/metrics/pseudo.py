@@ -1,0 +1,22 @@
+"""How likely texts are to a masked model, which says one token at a time with all others visible:
+pseudo-log-likelihood (Salazar et al. 2020). logp (n,) sums over the tokens of a text, in nats;
+tokens (n,) how many they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from palimpsest.metrics.inputs import ratio, record_weights, weighted_mean
+
+
+def pseudo_perplexity(logp, tokens, weights=None):
+    """exp of the mean negative log-likelihood over the tokens of all texts pooled, () or (B,); [1,
+    inf]."""
+    weights = record_weights(weights, len(logp))
+    with np.errstate(over="ignore"):
+        return np.exp(-ratio(weights @ np.asarray(logp), weights @ np.asarray(tokens)))
+
+
+def mean_probability(logp, tokens, weights=None):
+    """Mean over texts of the geometric mean of their tokens' probabilities, () or (B,); [0, 1]."""
+    return weighted_mean(np.exp(np.asarray(logp) / np.asarray(tokens)), weights)

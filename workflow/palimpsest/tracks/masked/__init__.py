@@ -1,0 +1,16 @@
+"""masked: a text has a blank, and a model that reads both sides of it says what stands there."""
+
+from palimpsest.tracks import Track
+
+TRACK = Track(
+    fields=("prompt", "completion"),
+    metrics=(
+        "probability", "pseudo_perplexity", "stereotype_score", "language_modeling_score", "icat",
+        "stereotype_score_micro", "language_modeling_score_micro", "icat_micro", "crows_pairs",
+        "crows_pairs_single", "pronoun_gap", "pronoun_correlation",
+    ),
+    measured=("heldout", "trained", "forget"),
+    sets=("heldout", "trained"),
+    scored="state",
+    candidates=True,
+)  # fmt: skip

@@ -1,0 +1,102 @@
+"""What the newest state of masked models says, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from palimpsest.data.ledger import START
+from palimpsest.data.shards import SINGLE
+from palimpsest.report.findings import (
+    Number,
+    Numbers,
+    apart,
+    cost,
+    difference,
+    found,
+    leading,
+    share,
+    spanned,
+)
+from palimpsest.report.rows import newest
+from palimpsest.report.shown import is_method, method_of
+
+BASE, ORACLE = ("base", SINGLE), ("oracle", SINGLE)
+NEUTRAL = 0.5  # a stereotype score that prefers neither
+
+
+def findings(metrics: pd.DataFrame, settings: dict) -> Iterator[str]:
+    now, state = newest(metrics, settings), settings["states"][-1]
+    yield from learnt(now)
+    if state == START:
+        return
+    for group, what in (
+        ("about=forgotten", "occupations that were asked to be forgotten"),
+        ("about=others", "other occupations"),
+    ):
+        yield from pronouns(now, group, what)
+    yield from scores(now)
+    yield from cost(now, state)
+
+
+def of_methods(numbers: Numbers) -> Numbers:
+    """Without base and oracle."""
+    return {
+        key: one for key, one in numbers.items() if is_method(key[0]) and method_of(key[0]).trains
+    }
+
+
+def learnt(now: pd.DataFrame) -> Iterator[str]:
+    """Whether there is a bias at all."""
+    gap = found(now, "pronouns", "pronoun_gap").get(BASE)
+    follows = found(now, "pronouns", "pronoun_correlation").get(BASE)
+    if gap and follows:
+        biased = "" if follows.low > 0 else ". So no bias is seen that could be forgotten"
+        yield (
+            f"The base: probabilities of the two pronouns are {gap} apart in the mean, and which "
+            f"is higher goes with the share of women in an occupation by a correlation of "
+            f"{follows}{biased}."
+        )
+
+
+def pronouns(now: pd.DataFrame, group: str, what: str) -> Iterator[str]:
+    """How far apart pronouns are afterwards."""
+    gaps = found(now, "pronouns", "pronoun_gap", group)
+    base, oracle = gaps.get(BASE), gaps.get(ORACLE)
+    if not base:
+        return
+    told = f"Pronouns with {what}: {base} apart for the base"
+    told += f", {oracle} for the oracle: {difference(oracle, base)}" if oracle else ""
+    yield f"{told}."
+    others = of_methods(gaps)
+    if others:
+        closer = [one for one in others.values() if one.high < base.low]
+        yield (
+            f"Less apart than for the base: {share(closer, others.values(), 'method')}. Nearest to "
+            f"each other with {leading(others.values(), 0.0)}."
+        )
+
+
+def scores(now: pd.DataFrame) -> Iterator[str]:
+    """StereoSet: whether stereotypes are preferred less, and whether the model still works."""
+    ss, lms, whole = (
+        found(now, "stereoset", metric)
+        for metric in ("stereotype_score", "language_modeling_score", "icat")
+    )
+    base = ss.get(BASE)
+    others = of_methods(ss)
+    if not base or not others:
+        return
+    nearer = [one for one in others.values() if apart(one, base) and _off(one) < _off(base)]
+    yield (
+        f"StereoSet's stereotype score is {base} for the base; nearer to {NEUTRAL}, and told apart "
+        f"from it: {share(nearer, others.values(), 'method')}."
+    )
+    lost = [one for key, one in of_methods(lms).items() if one.high < lms[BASE].low]
+    worse = f" Language modelling is lost: {spanned(lost)}." if lost else ""
+    yield f"Highest idealized CAT score: {leading(of_methods(whole).values(), 1.0)}.{worse}"
+
+
+def _off(one: Number) -> float:
+    return abs(one.value - NEUTRAL)
