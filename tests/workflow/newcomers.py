@@ -67,8 +67,8 @@ def track(clone: Clone) -> None:
     shutil.copytree(folder / "classification", folder / "further")
     clone.edit(
         f"{PACKAGE}/tracks/__init__.py",
-        '("classification", "causal")',
-        '("classification", "causal", "further")',
+        '("classification", "causal", "masked")',
+        '("classification", "causal", "masked", "further")',
     )
 
 
