@@ -11,7 +11,7 @@ from test_study import DEMO, ROOT, TABLE
 from palimpsest.errors import UserError
 from palimpsest.study.load import check_study
 
-TOFU = yaml.safe_load((ROOT / "config/studies/tofu-small.yaml").read_text(encoding="utf-8"))
+TOFU = yaml.safe_load((ROOT / "config/studies/tofu.yaml").read_text(encoding="utf-8"))
 NOVEL = yaml.safe_load((ROOT / "config/studies/novel.yaml").read_text(encoding="utf-8"))
 HATE = yaml.safe_load((ROOT / "config/studies/hatexplain.yaml").read_text(encoding="utf-8"))
 WORDS = {"algorithm": "wordpiece", "vocab_size": 99, "corpus": [{"path": "words"}]}
@@ -111,7 +111,7 @@ EDGES = [
      {"methods": ["base", "npo"], "requests": "all", "options": {}}, "add oracle"),
     (TOFU, {}, {"model__recipe": None}, "init: pretrained and recipe go together"),
     (DEMO, {}, {"model__recipe": "small"}, "init: pretrained and recipe go together"),
-    (TOFU, {}, {"model__tokenizer": "english-bpe-4k"}, "only a model from scratch has this key"),
+    (TOFU, {}, {"model__tokenizer": "english-bpe-8k"}, "only a model from scratch has this key"),
     (DEMO, {}, {"model__init": "gpt2"}, "only a model from scratch has this key"),
     (DEMO, {}, {"model__architecture": None}, "a model from scratch needs this key"),
     (TOFU, {}, {"model__recipe": "small-gpt3"}, "there is none of this name"),

@@ -15,7 +15,7 @@ from palimpsest.steps.unlearn import check_sets, check_teachers, who_saw
 from palimpsest.study.load import check_study
 
 WANTED = {"method": "kga", "state": "r1", "unseen": True}
-TOFU = yaml.safe_load(open("config/studies/tofu-small.yaml", encoding="utf-8"))
+TOFU = yaml.safe_load(open("config/studies/tofu.yaml", encoding="utf-8"))
 
 
 def frame(**texts_of) -> pd.DataFrame:
