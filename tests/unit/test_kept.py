@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from palimpsest.attacks.registry import facts as attack_facts
 from palimpsest.data.storage import write_parquet
 from palimpsest.engine.cli import main
 from palimpsest.files import file_digest
+from palimpsest.methods.registry import facts
 from palimpsest.report.tables import COLUMNS, row, table
-from palimpsest.steps.readme import kept, results_table
+from palimpsest.steps.readme import forgetting, kept, results_table
 
-SETTINGS = {"states": ["r0", "r2"], "family": "town"}
+SETTINGS = {
+    "states": ["r0", "r2"], "family": "town", "methods": {}, "attacks": {},
+    "kept": "palimpsest.tracks.classification.kept",
+}  # fmt: skip
 
 
 def numbers() -> pd.DataFrame:
@@ -37,8 +42,8 @@ def numbers() -> pd.DataFrame:
     return table(rows).assign(direction="up", source="s")[COLUMNS]
 
 
-def keep(folder: Path) -> pd.DataFrame:
-    metrics = numbers()
+def keep(folder: Path, metrics: pd.DataFrame | None = None, **settings) -> pd.DataFrame:
+    metrics = numbers() if metrics is None else metrics
     write_parquet(metrics, folder / "metrics.parquet")
     said = {name: name for name in ("study", "request", "issued", "code", "versions", "settings")}
     certificate = {**said, "data": {"after": "d"}, "digest": "e", "owners": ["a", "b"]}
@@ -46,7 +51,7 @@ def keep(folder: Path) -> pd.DataFrame:
     ends = {"table": folder / "kept.csv", "provenance": folder / "kept.json"}
     arguments = {"metrics": folder / "metrics.parquet", "certificate": folder / "r2.json", **ends}
     options = [word for name, path in arguments.items() for word in (f"--{name}", str(path))]
-    assert main(["keep", "--settings", json.dumps(SETTINGS), *options]) == 0
+    assert main(["keep", "--settings", json.dumps(SETTINGS | settings), *options]) == 0
     return metrics
 
 
@@ -74,3 +79,37 @@ def test_it_is_said_where_the_numbers_are_from_but_not_who_was_forgotten(tmp_pat
     assert said["metrics"] == file_digest(tmp_path / "metrics.parquet")
     assert said["certificate"]["code"] == "code" and said["certificate"]["digest"] == "e"
     assert "owners" not in said["certificate"]
+
+
+def test_of_causal_studies_what_comes_back_after_attacks_is_kept_too(tmp_path):
+    """And shown: the most that any attack brings back."""
+    rows = []
+    for seed in ("1", "2", "all"):
+        where = {"study": "s", "seed": seed, "request": "r2", "shards": "1x1", "model": "m"}
+        for method in ("base", "npo"):
+            mine = where | {"method": method}
+            rows += [
+                row(mine, "forget", "probability", 0.1, 40, (0.05, 0.2)),
+                row(mine, "retain", "probability", 0.9, 40, (0.8, 0.95)),
+                row(mine, "forget", "perplexity", 3.0, 40, (2.0, 4.0)),  # not shown
+            ]
+        attacked = where | {"method": "npo"}
+        for attack, value in (("relearn", 0.5), ("quantize", 0.3)):
+            rows.append(row(attacked | {"attack": attack}, "forget", "probability", value, 40))
+            rows.append(row(attacked | {"attack": attack}, "retain", "probability", value, 40))
+    metrics = table(rows).assign(direction="up", source="s")[COLUMNS]
+    methods, attacks = facts(["base", "npo"]), attack_facts(["relearn", "quantize"])
+    told = {"methods": methods, "attacks": attacks, "kept": "palimpsest.tracks.causal.kept"}
+    keep(tmp_path, metrics, **told)
+    rows, _ = kept(tmp_path / "kept.csv", tmp_path / "kept.json")
+    assert len(rows) == 3 * (2 * 2 + 2)
+    files = (tmp_path / "kept.csv", tmp_path / "kept.json")
+    settings = {"width": 7.0, "dpi": 60}
+    shown = forgetting(*files, settings, tmp_path / "depth.svg").splitlines()
+    head = "| method | forget: probability | retain: probability | after the worst attack |"
+    assert shown[0] == head
+    assert shown[2:] == [
+        "| base (nothing forgotten) | 0.100 [0.050, 0.200] | 0.900 [0.800, 0.950] | – |",
+        "| NPO | 0.100 [0.050, 0.200] | 0.900 [0.800, 0.950] | 0.500, relearning |",
+    ]
+    assert "relearning" in (tmp_path / "depth.svg").read_text().lower()

@@ -1,5 +1,8 @@
 # What this repository keeps of a finished study, since its pages show it and few can run it in
 # passing. docs/contributing.md has the command.
+from palimpsest.attacks.registry import facts as attack_facts
+from palimpsest.data.ledger import START
+from palimpsest.methods.registry import facts
 from palimpsest.study.wants.want import as_json, digest_of
 
 
@@ -18,7 +21,7 @@ rule kept:
         study="|".join(
             name
             for name, study in BY_NAME.items()
-            if study.served and study.config["fairness"]["groups"]
+            if study.compares and study.plan.latest != START
         )
         or "(?!)",
     localrule: True
@@ -28,10 +31,13 @@ rule kept:
         settings=lambda wildcards: as_json(
             {
                 "states": BY_NAME[wildcards.study].plan.shown,
-                "family": BY_NAME[wildcards.study].config["fairness"]["groups"][0],
+                "family": next(iter(BY_NAME[wildcards.study].config["fairness"]["groups"]), ""),
+                "kept": BY_NAME[wildcards.study].module("kept"),
+                "methods": facts(BY_NAME[wildcards.study].config["methods"]),
+                "attacks": attack_facts(BY_NAME[wildcards.study].config["attacks"]),
             }
         ),
-        code=digest_of("keep"),
+        code=lambda wildcards: digest_of("keep", BY_NAME[wildcards.study].module("kept")),
     message:
         "Keeping what pages of this repository show of {wildcards.study}"
     shell:

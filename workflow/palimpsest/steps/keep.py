@@ -3,15 +3,10 @@ numbers that its pages show, and where they are from."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from palimpsest.files import file_digest, read_json, write_json
-
-# What the pages show of a study, and what decides which methods are the same.
-METRICS = (
-    "accuracy", "agreement", "auroc", "equalized_odds_max", "fpr", "retrained_share", "tpr",
-)  # fmt: skip
-SETS = ("test", "train")
 
 
 def add_arguments(parser) -> None:
@@ -22,12 +17,14 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `states` (the newest last), and `family` of groups."""
+    """settings: `states` (the newest last), `family` of groups, `kept` (the track's module that
+    says which rows), and `methods` and `attacks` as they are shown."""
     from palimpsest.data.storage import read_parquet
     from palimpsest.report.tables import ALL_SEEDS, write_csv
 
     metrics, settings = read_parquet(args.metrics), args.settings
-    kept = shown_rows(metrics, settings["states"][-1], settings["family"])
+    newest = metrics[metrics["request"] == settings["states"][-1]]
+    kept = importlib.import_module(settings["kept"]).kept(newest, settings["family"])
     write_csv(kept, args.table, digits=6)
     certificate = read_json(args.certificate, "study", "code")
     told = ("study", "request", "issued", "code", "versions", "settings", "data", "digest")
@@ -35,22 +32,9 @@ def run(args) -> None:
         args.provenance,
         {
             "states": settings["states"],
-            "family": settings["family"],
+            **{name: settings[name] for name in ("family", "methods", "attacks")},
             "seeds": sorted(set(kept["seed"]) - {ALL_SEEDS}),
             "metrics": file_digest(args.metrics),
             "certificate": {name: certificate[name] for name in told},
         },
     )
-
-
-def shown_rows(metrics, state: str, family: str):
-    """Rows of the newest state, of each seed and over all: METRICS on test records and what the
-    deletion cost, over all records and by the groups of one family."""
-    groups = metrics["group"].str.partition("=")[0]
-    return metrics[
-        (metrics["request"] == state)
-        & (metrics["attack"] == "")
-        & metrics["set"].isin(SETS)
-        & metrics["metric"].isin(METRICS)
-        & groups.isin(["", family])
-    ]

@@ -31,6 +31,14 @@ def add_arguments(parser) -> None:
         help="csv that is kept of a study: write the block 'results', and draw --tradeoff",
     )
     parser.add_argument("--provenance", type=Path, help="json that is kept beside it")
+    parser.add_argument(
+        "--forgetting",
+        type=Path,
+        nargs=2,
+        metavar=("TABLE", "PROVENANCE"),
+        help="what is kept of a causal study: write the block 'forgetting', and draw --depth",
+    )
+    parser.add_argument("--depth", type=Path)
     parser.add_argument("--tradeoff", type=Path)
     parser.add_argument(
         "--memorization",
@@ -63,6 +71,9 @@ def run(args) -> None:
         metrics, said = kept(args.kept, args.provenance)
         blocks["results"] = results_table(metrics, said["states"], said["family"])
         draw_tradeoff(metrics, {**args.settings, **said}, args.tradeoff)
+    if args.forgetting:
+        blocks["forgetting"] = forgetting(*args.forgetting, args.settings, args.depth)
+        tell(args.settings["methods"])
     if args.memorization:
         blocks["memorization"] = memorization_table(args.memorization)
     write_text(args.page, filled(args.page.read_text(encoding="utf-8"), blocks, str(args.page)))
@@ -144,6 +155,25 @@ def memorization_table(metrics: Path) -> str:
     state = forgotten.loc[forgotten["n"].idxmax(), "request"]
     table = memorization(newest(numbers, {"states": [state]}), BRIEF)
     return markdown(list(table.columns), table.to_numpy().tolist())
+
+
+def forgetting(table: Path, provenance: Path, settings: dict, depth: Path) -> str:
+    """What methods left, at once and after the attack that brings most back; the figure `depth`."""
+    from palimpsest.plots import depth as figure
+    from palimpsest.plots import style
+    from palimpsest.plots.registry import FIGURES
+    from palimpsest.steps.draw import drawn, read
+    from palimpsest.tracks.causal.summary import after_the_worst
+
+    metrics, said = read(table), read_json(provenance, "states", "methods", "attacks")
+    tell(said["methods"])
+    plain = metrics["attack"] == ""
+    settings = {**settings, **said, "least": FIGURES["depth"].least}
+    with style.styled():
+        shown = figure.select(metrics[plain], metrics[~plain], settings)
+        style.save(drawn(figure, shown, settings), depth)
+    found = after_the_worst(metrics, settings, BRIEF)
+    return markdown(list(found.columns), found.to_numpy().tolist())
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from palimpsest.data.shards import SINGLE
-from palimpsest.report.cells import NONE, lookup, of_few, retrained, shown, too_few
+from palimpsest.report.cells import NONE, interval, lookup, of_few, retrained, shown, too_few
 from palimpsest.report.rows import newest
 from palimpsest.report.shown import in_method_order, method_of
 from palimpsest.report.summary import Section
@@ -176,6 +176,25 @@ def table(now: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> pd.DataFram
         for method in in_method_order(now["method"])
     ]
     return pd.DataFrame(rows if kept else [])
+
+
+def after_the_worst(metrics: pd.DataFrame, settings: dict, columns: Iterable[str]) -> pd.DataFrame:
+    """``memorization`` of the newest state, and how likely forgotten answers are after the attack
+    that makes them likeliest, with its label from `attacks` of the settings."""
+    now = newest(metrics, settings)
+    plain = now[now["attack"] == ""]
+    frame = memorization(plain, columns)
+    after = now[(now["attack"] != "") & (now["set"] == "forget") & (now["metric"] == "probability")]
+    worst = after.loc[after.groupby("method")["value"].idxmax()].set_index("method")
+    cells = []
+    for method in in_method_order(plain["method"]):
+        cell = NONE
+        if method in worst.index:
+            one = worst.loc[method]
+            label = settings["attacks"][one["attack"]]["label"]
+            cell = f"{interval(one['value'], one['ci_low'], one['ci_high'])}, {label}"
+        cells.append(cell)
+    return frame.assign(**{"after the worst attack": cells})
 
 
 PLANTED = (

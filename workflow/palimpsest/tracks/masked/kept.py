@@ -1,0 +1,12 @@
+"""What this repository keeps of a finished study, for its pages."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+SETS = ("stereoset", "crows_pairs", "pronouns")
+
+
+def kept(metrics: pd.DataFrame, family: str) -> pd.DataFrame:
+    """All numbers by which bias is judged, of the whole set of each."""
+    return metrics[metrics["set"].isin(SETS) & (metrics["group"] == "")]
