@@ -42,6 +42,7 @@ ENTRIES = {
     r"tracks\.\w+\.score(?:_\w+)?": ("texts", "KEPT", "score"),
     r"tracks\.\w+\.memory": ("memory", "extractable", "MEMORIZATION_METRICS"),
     r"tracks\.\w+\.summary": ("SCOPE", "ATTACKED", "findings", "sections"),
+    r"tracks\.\w+\.pretraining": ("make", "marks", "objective"),
     r"tracks\.\w+\.kept": ("kept",),
     r"tracks\.\w+\.\w+": ("measure",),
 }

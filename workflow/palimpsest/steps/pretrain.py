@@ -1,8 +1,8 @@
-"""Pretrain a causal model on public text by a recipe; studies that name the recipe start from
-it."""
+"""Pretrain a model on public text by a recipe; studies that name the recipe start from it."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 from pathlib import Path
@@ -12,17 +12,12 @@ import numpy as np
 from palimpsest.data.corpus import lines
 from palimpsest.data.identity import identities
 from palimpsest.errors import Problem, UserError
-from palimpsest.models.causal import make_causal
 from palimpsest.models.folder import check_tokenizer
 from palimpsest.models.making import save_model_folder
 from palimpsest.models.tokenizers import load_tokenizer
 from palimpsest.randomness import numpy_generator, seed_of
-from palimpsest.tracks.causal.examples import LanguageModellingExamples
-from palimpsest.tracks.causal.model import predict
 from palimpsest.training import resume
 from palimpsest.training.loop import train
-from palimpsest.training.objective import Objective, Part
-from palimpsest.training.predictions import negative_log_likelihood
 from palimpsest.training.report import installed_versions, write_reports
 from palimpsest.training.settings import OfRecipe, settings_from
 
@@ -35,15 +30,19 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
-    """settings: `name` and one entry of the study's `pretraining`, `columns` of the corpus,
-    `threads`, `gpus`, `precision`."""
+    """settings: `name` and one entry of the study's `pretraining`, `learns` (the module that says
+    what is learnt), `columns` of the corpus, `threads`, `gpus`, `precision`."""
     settings = args.settings
+    learns = importlib.import_module(settings["learns"])
     start = check_tokenizer(args.tokenizer)
     tokenizer = load_tokenizer(args.tokenizer)
     sources = identities(args.corpus)
     names, versions = ("pretrained", settings["name"]), installed_versions()
     chosen, epochs = budgeted(
-        blocks(args.corpus, set(settings["columns"]), tokenizer, settings["block"]),
+        blocks(
+            args.corpus, set(settings["columns"]), tokenizer, settings["block"],
+            learns.marks(tokenizer),
+        ),  # fmt: skip
         settings["tokens"],
         *names,
     )
@@ -52,8 +51,7 @@ def run(args) -> None:
         "max_length": settings["block"],
         **{key: settings[key] for key in ("architecture", "config")},
     }
-    model = make_causal(model_settings, tokenizer, *names, "init")
-    examples = LanguageModellingExamples(chosen, tokenizer.pad_token_id)
+    model = learns.make(model_settings, tokenizer, *names, "init")
     logging.info("%d blocks of %d tokens, %d epochs", len(chosen), settings["block"], epochs)
     given = settings["training"] | {"epochs": epochs, "checkpoint_seconds": args.checkpoint_seconds}
     given |= {key: settings[key] for key in ("threads", "gpus", "precision")}
@@ -62,7 +60,7 @@ def run(args) -> None:
     fingerprint = str(
         seed_of(sorted(settings.items()), digests, start, args.code, sorted(versions.items()))
     )
-    objective = Objective({"train": Part(examples, negative_log_likelihood(predict))})
+    objective = learns.objective(chosen, tokenizer, *names)
     states = args.output / "resume"
     model, report = train(model, objective, training, computing, names, states, fingerprint)
     files = save_model_folder(model, tokenizer, args.output)
@@ -79,9 +77,13 @@ def run(args) -> None:
     write_reports(args.output, report | details, states)
 
 
-def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.ndarray:
+def blocks(
+    corpus: list[Path], columns: set[str], tokenizer, size: int, marks: tuple
+) -> np.ndarray:
     """(n, size) ids: the lines of all files, an end of text after each file, cut into blocks; the
-    remaining tokens are dropped."""
+    remaining tokens are dropped. marks: ids at the beginning of a block, the end of text, and ids
+    at the end of a block."""
+    first, end, last = marks
     ids: list[int] = []
     for path in corpus:
         texts = [f"{line}\n" for line in lines(path, columns)]
@@ -90,8 +92,9 @@ def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.nd
                 texts[start : start + 1000], add_special_tokens=False, verbose=False
             )["input_ids"]:
                 ids += encoded
-        ids.append(tokenizer.eos_token_id)
-    count = len(ids) // size
+        ids.append(end)
+    inner = size - len(first) - len(last)
+    count = len(ids) // inner if inner > 0 else 0
     if not count:
         found, remedy = f"{len(ids)} tokens", "give more text, or shorter blocks"
         raise UserError(
@@ -99,14 +102,16 @@ def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int) -> np.nd
                 "the corpus does not fill a block",
                 ", ".join(map(str, corpus)),
                 found,
-                f"{size} or more",
+                f"{max(inner, 1)} or more, in blocks of {len(first) + len(last) + 1} or more",
                 remedy,
             )
         )
-    return np.array(ids[: count * size]).reshape(count, size)
+    parts = np.array(ids[: count * inner]).reshape(count, inner)
+    around = [np.tile(np.array(marks, dtype=parts.dtype), (count, 1)) for marks in (first, last)]
+    return np.hstack([around[0], parts, around[1]])
 
 
-def budgeted(corpus_blocks: np.ndarray, tokens: int, *names: object) -> tuple[list[list[int]], int]:
+def budgeted(corpus_blocks: np.ndarray, tokens: int, *names: object) -> tuple[np.ndarray, int]:
     """(blocks to train on, epochs) that make ``tokens`` tokens together; where not all blocks are
     needed, ``names`` seed the draw."""
     needed = max(1, tokens // corpus_blocks.shape[1])
@@ -116,4 +121,4 @@ def budgeted(corpus_blocks: np.ndarray, tokens: int, *names: object) -> tuple[li
             : math.ceil(needed / epochs)
         ]
     )
-    return corpus_blocks[chosen].tolist(), epochs
+    return corpus_blocks[chosen], epochs

@@ -29,8 +29,13 @@ def recipe_of(study: dict) -> str | None:
     if name is None:
         return None
     computed = {key: study["training"][key] for key in COMPUTED}
-    made = study["pretraining"][name] | {"tokenizer": tokenizer_of(study)}
+    made = study["pretraining"][name] | {"tokenizer": tokenizer_of(study), "learns": learns(study)}
     return _called(name, {"recipe": made, "computed": computed})
+
+
+def learns(study: dict) -> str:
+    """What a recipe of the study pretrains on: hidden tokens, or the next one."""
+    return "masked" if study["track"] == "masked" else "causal"
 
 
 def judges_of(study: dict) -> dict[str, str]:

@@ -27,6 +27,7 @@
                 findings(metrics, settings)                   what the newest state says, in
                                                               sentences
                 sections(metrics, settings)                   its tables, for people
+    pretraining (causal, masked) make, marks and objective of what recipes pretrain
 
 and one line below. Losses, methods and steps are written once, on ``Predictions``. The modules that
 a step needs are settings, so that a new metric or table does not train or score anything again.

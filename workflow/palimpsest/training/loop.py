@@ -55,7 +55,8 @@ def train(
     this one are ruined already. States are saved every ``checkpoint_seconds``, and at the end of an
     epoch unless that takes more than a twentieth of the time; the last one always where something
     ``goes_on`` from here. An objective that makes new examples makes them from the weights at the
-    start of an epoch: its states are saved only there, so that a resume makes the same ones.
+    start of an epoch, unless it is `steady`: its states are saved only there, so that a resume
+    makes the same ones.
 
     ``spent``, tokens by where they were spent outside of the loop, is saved with each state, and
     updated to what it was then by a resume.
@@ -133,7 +134,8 @@ def train(
         progress.update(made, value, tokens)
         since = time.monotonic() - saved
         ends = made % per_epoch == 0
-        due = since >= computing.checkpoint_seconds and (ends or not objective.refresh)
+        anywhere = objective.refresh is None or objective.steady
+        due = since >= computing.checkpoint_seconds and (ends or anywhere)
         if due or (ends and since >= 20 * taken):
             save()
     else:

@@ -55,6 +55,7 @@ class Objective:
     may use the model, which is in eval mode, and torch's random numbers, which are seeded: a run
     that is killed goes on from the start of an epoch and asks for the same examples again. What it
     takes over from earlier epochs must come from `Run.kept`, under a name that holds the epoch.
+    ``steady``: the new examples follow from the epoch alone, so that a run may go on from any update.
     watched(model, what was watched before) gives numbers by name, before the first update and after
     each epoch. stops(all that was watched) says whether to end there. ``confirmed`` gives further
     numbers, which are slow to compute: before the first update, and where ``stops`` holds without
@@ -68,6 +69,7 @@ class Objective:
     direction: Callable[[dict[str, Gradients]], Gradients] | None = None
     plain: bool = False
     refresh: Callable[[int], dict[str, Examples]] | None = None
+    steady: bool = False
     watched: Callable[[torch.nn.Module, list[dict]], dict[str, float]] | None = None
     confirmed: Callable[[torch.nn.Module], dict[str, float]] | None = None
     stops: Callable[[list[dict]], bool] | None = None

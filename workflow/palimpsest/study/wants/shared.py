@@ -10,11 +10,12 @@ from palimpsest.data.identity import digests
 from palimpsest.errors import Problem, UserError
 from palimpsest.models.start import is_given
 from palimpsest.study import paths
-from palimpsest.study.recipes import COMPUTED, tokenizer_name
+from palimpsest.study.recipes import COMPUTED, learns, tokenizer_name
 from palimpsest.study.study import Study
 from palimpsest.study.wants.data import content, fetch_settings, located, to_fetch
 from palimpsest.study.wants.judges import examples_template
 from palimpsest.study.wants.want import Files, Want, argument
+from palimpsest.tracks import module_of
 from palimpsest.training.settings import OfRecipe
 
 TRAINING = {field.name for field in fields(OfRecipe)}
@@ -114,6 +115,7 @@ class Describe(Want):
 
 class Pretrain(OfCorpus):
     step = "pretrain"
+    names_modules = True
     undated = frozenset({"tokenizer"})
 
     def inputs(self, w) -> Files:
@@ -129,6 +131,7 @@ class Pretrain(OfCorpus):
         recipe, corpus = self.config["pretraining"][name], self.definition["corpus"]
         return {
             "name": name,
+            "learns": module_of(learns(self.config), "pretraining"),
             "training": {key: value for key, value in recipe.items() if key in TRAINING},
             "columns": sorted({source["column"] for source in corpus if "column" in source}),
             **{key: value for key, value in recipe.items() if key not in TRAINING},
