@@ -153,6 +153,29 @@ def test_trials_have_names_of_their_own_and_tracks_need_forgotten_text():
         check_study(demo | {"tuning": TUNING}, "study.yaml")
 
 
+def test_a_masked_study_without_an_oracle_chooses_by_a_number_that_it_reports():
+    """Of a set of its own, that other tracks do not have."""
+    pronouns = yaml.safe_load(open("config/studies/pronouns.yaml", encoding="utf-8"))
+    rule = {"of": "stereoset", "forgetting": "stereotype_score", "target": 0.5,
+            "on": "stereoset", "utility": "language_modeling_score", "floor": 0.95}  # fmt: skip
+    ranges = {"pcgu": {"learning_rate": RATE}}
+    methods = {"methods": ["base", "pcgu"], "options": {}}
+
+    def tuned(**changes) -> dict:
+        tuning = TUNING | {"ranges": ranges, "rule": rule | changes}
+        return check_study(copy.deepcopy(pronouns | methods | {"tuning": tuning}), "study.yaml")
+
+    assert tuned()["tuning"]["rule"]["target"] == 0.5
+    for changes, said in (
+        ({"target": "oracle"}, "no oracle to choose by"), ({"target": "half"}, "no target"),
+        ({"of": "stereosets"}, "did you mean 'stereoset'"), ({"on": "tests"}, "tuning.rule.on"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=said):
+            tuned(**changes)
+    with pytest.raises(UserError, match="tuning.rule.of"):
+        checked(TUNING | {"rule": {"of": "stereoset"}})
+
+
 def test_a_study_without_the_section_has_none():
     config = check_study({key: one for key, one in (PEOPLE | SMALL).items() if key != "tuning"}, "")
     assert "tuning" not in config and checked(TUNING)["tuning"]["rule"]["weight"] == 1.0
@@ -255,7 +278,7 @@ REACHED = {
 MODELS = {"base": (0.9, 0.9, None), "oracle": (0.1, 0.9, None)} | REACHED
 
 
-def choose(tmp_path, models=MODELS, n: int = 9, ruined=(), rule=None) -> dict:
+def choose(tmp_path, models=MODELS, n: int = 9, ruined=(), rule=None, unchanged="") -> dict:
     """Three trials under rates 1, 2 and 3, of which the last is an end of the range."""
     rows = []
     for method, (forget, retain, divergence) in models.items():
@@ -267,12 +290,12 @@ def choose(tmp_path, models=MODELS, n: int = 9, ruined=(), rule=None) -> dict:
             rows.append(row(where, "tuning_retain", "kl_to_base", divergence, n))
     write_parquet(table(rows), tmp_path / "numbers.parquet")
     for name in REACHED:
-        report = {"tokens": 70, "auxiliaries": 20, "steps": 5, "unchanged": "", "ruined": ""}
+        report = {"tokens": 70, "auxiliaries": 20, "steps": 5, "unchanged": unchanged, "ruined": ""}
         bad = "the loss is not finite at update 3"
         report |= {"unchanged": bad, "ruined": bad} if name in ruined else {}
         (tmp_path / f"{name}.json").write_text(json.dumps(report))
-    rule = {"forgetting": "probability", "utility": "probability", "on": "retain", "weight": 1.0,
-            **(rule or {})}  # fmt: skip
+    rule = {"forgetting": "probability", "of": "forget", "target": "oracle", "floor": 0,
+            "utility": "probability", "on": "retain", "weight": 1.0, **(rule or {})}  # fmt: skip
     trials = {name: {"learning_rate": int(name[-1])} for name in REACHED}
     edges = {name: {"learning_rate": "highest"} if name[-1] == "3" else {} for name in REACHED}
     call("choose", "--numbers", tmp_path / "numbers.parquet", "--training",
@@ -295,6 +318,32 @@ def test_the_least_of_what_is_left_and_lost_is_chosen(tmp_path):
     assert choose(tmp_path, rule={"weight": 0.0})["trial"] == "npo-trial2"
 
 
+def test_a_number_may_stand_for_the_oracle(tmp_path):
+    """Distances to 0.2 are 0.3, 0.1 and 0 of the base's 0.7; to 0 they are the numbers
+    themselves."""
+    alone = {name: one for name, one in MODELS.items() if name != "oracle"}
+    choice = choose(tmp_path, alone, rule={"target": 0.2, "weight": 0.0})
+    assert [one["left"] for one in choice["trials"]] == pytest.approx([3 / 7, 1 / 7, 0])
+    assert choice["trial"] == "npo-trial3"
+    assert choose(tmp_path, alone, rule={"target": 0, "weight": 0.0})["trial"] == "npo-trial2"
+
+
+def test_a_trial_below_the_floor_is_not_chosen_and_none_is_told(tmp_path):
+    """The trials keep 1, 0.5 and 0.8 of the base's utility."""
+    choice = choose(tmp_path, rule={"floor": 0.9, "weight": 0.0})
+    assert choice["trial"] == "npo-trial1"
+    assert [one["below"] for one in choice["trials"]] == [False, True, True]
+    assert choice["trials"][1]["left"] == pytest.approx(0.0), "it is shown all the same"
+    poor = MODELS | {"npo-trial1": (0.5, 0.6, 0.1)}
+    with pytest.raises(UserError, match="(?s)keeps enough of the base's utility.*0.800 at most"):
+        choose(tmp_path, poor, rule={"floor": 0.9})
+
+
+def test_a_choice_without_its_numbers_is_no_choice(tmp_path):
+    with pytest.raises(UserError, match="no trial has the numbers to choose by"):
+        choose(tmp_path, rule={"of": "stereoset", "forgetting": "stereotype_score"})
+
+
 def test_what_ruined_the_model_is_not_chosen(tmp_path):
     choice = choose(tmp_path, ruined=["npo-trial3"])
     assert choice["trial"] == "npo-trial1" and choice["trials"][2]["score"] is None
@@ -310,7 +359,7 @@ def test_a_choice_rests_on_enough_records(tmp_path):
 def test_without_training_records_the_first_trial_stands_for_all(tmp_path):
     write_parquet(table([]), tmp_path / "none.parquet")
     models = {name: (float("nan"), 0.9, None) for name in MODELS}
-    choice = choose(tmp_path, models)
+    choice = choose(tmp_path, models, unchanged="no training records")
     assert choice["trial"] == "npo-trial1" and choice["trials"][0]["score"] is None
 
 

@@ -24,16 +24,17 @@ SIDES = {
 def select(metrics: pd.DataFrame, trials: pd.DataFrame, settings: dict) -> pd.DataFrame:
     """The trials of the newest request that could be chosen; others ruined the model."""
     shown = trials[trials["value"].notna()]
-    shown = shown.assign(seeds=1, divergence=shown["divergence"].clip(lower=LEAST))
+    shown = shown.assign(seeds=1, divergence=shown["divergence"].astype(float).clip(lower=LEAST))
     return in_order(shown, method=in_method_order(shown["method"]))
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: method, trial, chosen, value (of what the base knows more than the oracle the share
-    that is left), lost, divergence, tokens, settings, n, seeds. One panel for each side of
-    utility."""
-    made, axes = common.figure(style, 3.4, 1, len(SIDES), sharey=True)
-    for place, (side, words) in zip(axes[0], SIDES.items(), strict=True):
+    """frame: method, trial, chosen, value (of how far the base is from the target of the rule, the
+    oracle or a number, the share that is left), lost, divergence (NaN where the track has none),
+    tokens, settings, n, seeds. One panel for each side of utility."""
+    sides = {side: words for side, words in SIDES.items() if frame[side].notna().any()}
+    made, axes = common.figure(style, 3.4, 1, len(sides), sharey=True)
+    for place, (side, words) in zip(axes[0], sides.items(), strict=True):
         common.reference(place, y=0)
         for method, points in frame.groupby("method", sort=False):
             way = common.look(method)
@@ -45,15 +46,16 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         place.set_xlabel(words)
         place.margins(0.08)
     axes[0, 0].set_title("Chosen by")
-    axes[0, 1].set_title("At equal divergence")
-    axes[0, 1].set_xscale("log")
-    axes[0, 1].xaxis.set_major_locator(LogLocator(numticks=6))
-    axes[0, 1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes[0, 1].xaxis.set_minor_formatter(NullFormatter())
-    made.supylabel("Left of the forgotten (0 is the oracle, 1 the base)", fontsize=8)
+    for place in axes[0, 1:]:
+        place.set_title("At equal divergence")
+        place.set_xscale("log")
+        place.xaxis.set_major_locator(LogLocator(numticks=6))
+        place.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        place.xaxis.set_minor_formatter(NullFormatter())
+    made.supylabel("Left of the forgotten (0 is the target, 1 the base)", fontsize=8)
     handles = [common.method_handle(name) for name in in_method_order(frame["method"])]
     handles.append(Line2D([], [], label="chosen", **ring(common.GREY)))
-    handles.append(common.dashed_handle("the oracle's"))
+    handles.append(common.dashed_handle("the target"))
     common.legend(made, handles, columns=4)
     return made
 

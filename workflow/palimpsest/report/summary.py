@@ -45,6 +45,13 @@ UNTRAINED = (
 )
 
 
+GIVEN = (
+    "The base is {start} as it was given: this study trained nothing into it, so there is no "
+    "oracle, and numbers say how far methods move from the base, not how near they come to a model "
+    "that never learnt what they forget."
+)
+
+
 def summarise(
     metrics: pd.DataFrame,
     settings: dict,
@@ -68,7 +75,8 @@ def summarise(
         f"over {spread}."
     )
     models = unattacked(metrics)
-    head = f"State {settings['states'][-1]}, {track.SCOPE}{source}. {interval}"
+    given = f"{GIVEN.format(start=settings['start'])}\n\n" if "start" in settings else ""
+    head = f"{given}State {settings['states'][-1]}, {track.SCOPE}{source}. {interval}"
     points = tuple(track.findings(metrics, settings))
     if points:
         head += f"\n\n{TOLD_APART}{ONE_SEED if seeds == 1 else ''}"

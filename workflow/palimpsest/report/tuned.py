@@ -18,9 +18,10 @@ CHOSEN = (
     "Each method had {trials} trials on one seed, with {budget:,} tokens each; what it trained "
     "besides for them counts. Chosen is the least of left + {weight:g} × lost, by records that "
     "no other number counts ({forgetting} of what is to be forgotten, {utility} of the rest). "
-    "Left: distance to the oracle by {of} (forget), over that of the base. Lost: share of the "
-    "base's {told_by} ({on}) that is gone. In brackets the least and the most of the trials."
+    "Left: distance to {target} by {by} ({of}), over that of the base. Lost: share of the base's "
+    "{told_by} ({on}) that is gone. In brackets the least and the most of the trials."
 )
+FLOOR = " No trial is chosen that keeps less than {floor:.0%} of it."
 MATCHED = (
     "What is left, as above, where methods diverge from the base equally, by KL on the {n} "
     "retained records of the choice, in nats a token: along the trials of a method, linear "
@@ -46,7 +47,7 @@ def sections(choices: Sequence[dict]) -> Iterator[Section]:
     if not names:
         return
     yield Section("Settings chosen", text(by_method), chosen(by_method), (*warnings(by_method),))
-    scored = {name: scored_trials(by_method[name]) for name in names}
+    scored = {name: diverging(scored_trials(by_method[name])) for name in names}
     if any(scored.values()):
         first = by_method[names[0]]
         told = MATCHED.format(n=first["n"]["retain"], trials=len(first["trials"]))
@@ -57,13 +58,20 @@ def scored_trials(choice: dict) -> list[dict]:
     return [one for one in choice["trials"] if one["score"] is not None]
 
 
+def diverging(trials: list[dict]) -> list[dict]:
+    """Those whose divergence is known."""
+    return [one for one in trials if one["divergence"] is not None]
+
+
 def text(by_method: dict[str, dict]) -> str:
     first = next(iter(by_method.values()))
     rule = first["rule"]
     told = CHOSEN.format(
         trials=len(first["trials"]), budget=first["budget"], weight=rule["weight"], on=rule["on"],
-        of=rule["forgetting"], told_by=rule["utility"], **first["n"],
+        target="the oracle" if rule["target"] == "oracle" else rule["target"], of=rule["of"],
+        by=rule["forgetting"], told_by=rule["utility"], **first["n"],
     )  # fmt: skip
+    told += FLOOR.format(floor=rule["floor"]) if rule["floor"] else ""
     trains = [name for name in all_methods() if method_of(name).trains and name not in by_method]
     others = [method_of(name).label for name in in_method_order(trains)]
     return f"{told} {NOT_TUNED.format(names=listed(others))}" if others else told

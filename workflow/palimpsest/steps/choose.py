@@ -13,7 +13,7 @@ from palimpsest.files import read_json
 from palimpsest.metrics.tuning import best, left, lost
 from palimpsest.report.tables import FEWEST, OF_CHOICE
 
-KL = "kl_to_base"
+KL, ORACLE = "kl_to_base", "oracle"
 
 
 def add_arguments(parser) -> None:
@@ -30,7 +30,8 @@ def run(args) -> None:
 
     The file holds the chosen `trial`, its `settings` and their `edges`, and of all `trials` what
     they cost and how good they are. ``score`` is what the rule makes least; a trial that ruined the
-    model has none. Where the request has no training records, the first trial stands for all.
+    model has none, nor one that fell below the rule's floor. Where the request has no training
+    records, the first trial stands for all.
     """
     given = args.settings
     numbers = pd.concat([read_parquet(path) for path in args.numbers], ignore_index=True)
@@ -48,6 +49,16 @@ def run(args) -> None:
         what, remedy = "every trial ruined the model", "lower the ends of tuning.ranges"
         where = f"method {given['method']}, state {given['state']}"
         raise UserError(Problem(what, where, "; ".join(sorted(set(ruined))), remedy=remedy))
+    below = [1 - one["lost"] for one in trials if one["below"]]
+    if place is None and below:
+        what, where = "no trial keeps enough of the base's utility", f"method {given['method']}"
+        remedy = "lower the ends of tuning.ranges, or tuning.rule.floor"
+        allowed = f"{given['rule']['floor']:g} of it or more"
+        raise UserError(Problem(what, where, f"{max(below):.3f} at most", allowed, remedy))
+    if place is None and not any(ruined) and not all(one["unchanged"] for one in reports.values()):
+        found = ", ".join(f"{metric} of {set_}" for set_, metric in sides(given["rule"]).values())
+        what, remedy = "no trial has the numbers to choose by", "name others in tuning.rule"
+        raise UserError(Problem(what, f"method {given['method']}", found, remedy=remedy))
     chosen = trials[place or 0]
     kept = ("method", "state", "rule", "budget")
     write_sealed(
@@ -67,21 +78,26 @@ def told(name: str, report: dict, numbers: pd.DataFrame, given: dict) -> dict:
         "ruined": report["ruined"],
     }
     values = {
-        side: [value(numbers, model, *where) for model in (name, "base", "oracle")]
+        side: [value(numbers, model, *where) for model in (name, "base")]
         for side, where in sides(rule).items()
     }
-    if report["unchanged"] or None in values["forgetting"] + values["utility"][:2]:
-        return cost | dict.fromkeys(("left", "lost", "divergence", "score"))
-    rest, gone = left(*values["forgetting"]), lost(*values["utility"][:2])
+    target = rule["target"]
+    if target == ORACLE:
+        target = value(numbers, ORACLE, *sides(rule)["forgetting"])
+    if report["unchanged"] or None in [*values["forgetting"], *values["utility"], target]:
+        return cost | dict.fromkeys(("left", "lost", "divergence", "score")) | {"below": False}
+    rest, gone = left(*values["forgetting"], target), lost(*values["utility"])
     divergence = value(numbers, name, OF_CHOICE + "retain", KL)
-    score = rest + rule["weight"] * gone
-    return cost | {"left": rest, "lost": gone, "divergence": divergence, "score": score}
+    below = 1 - gone < rule["floor"]
+    score = None if below else rest + rule["weight"] * gone
+    told = {"left": rest, "lost": gone, "divergence": divergence, "score": score, "below": below}
+    return cost | told
 
 
 def sides(rule: dict) -> dict[str, tuple[str, str]]:
     """The (set, metric) that forgetting and utility are told by."""
     return {
-        "forgetting": (OF_CHOICE + "forget", rule["forgetting"]),
+        "forgetting": (OF_CHOICE + rule["of"], rule["forgetting"]),
         "utility": (OF_CHOICE + rule["on"], rule["utility"]),
     }
 
@@ -105,6 +121,8 @@ def counted(numbers: pd.DataFrame, rule: dict) -> dict[str, int]:
 def check_enough(numbers: pd.DataFrame, given: dict) -> None:
     """A UserError where records are too few to choose by. A request without any has no choice."""
     counts = counted(numbers, given["rule"])
+    if ("base", OF_CHOICE + "retain", "probability") not in numbers.index:
+        del counts["retain"]  # nothing diverges on what is not there
     if counts["forgetting"] and min(counts.values()) < FEWEST:
         found = ", ".join(f"{count} for {side}" for side, count in counts.items())
         what, where = "too few records to choose by", f"state {given['state']}, tuning.part"

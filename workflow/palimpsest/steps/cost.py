@@ -49,7 +49,9 @@ def run(args) -> None:
     }
     owners = len(evidence["owners"])
     tokens = sum(read_json(path, "tokens")["tokens"] for path in args.trained)
-    numbers = {"retrained_tokens": tokens, "retrained_share": tokens / full["tokens"]}
+    numbers = {"retrained_tokens": tokens}
+    if full["tokens"]:  # a base that was never trained is no measure
+        numbers["retrained_share"] = tokens / full["tokens"]
     rows = [row(where, "train", name, value, owners) for name, value in numbers.items()]
     if "sharding" in settings:
         rows += _expected(where, settings, full["records"], owners)

@@ -40,7 +40,10 @@ def run(args) -> None:
     names, versions = ("pretrained", settings["name"]), installed_versions()
     chosen, epochs = budgeted(
         blocks(
-            args.corpus, set(settings["columns"]), tokenizer, settings["block"],
+            args.corpus,
+            set(settings["columns"]),
+            tokenizer,
+            settings["block"],
             learns.marks(tokenizer),
         ),  # fmt: skip
         settings["tokens"],
@@ -77,9 +80,7 @@ def run(args) -> None:
     write_reports(args.output, report | details, states)
 
 
-def blocks(
-    corpus: list[Path], columns: set[str], tokenizer, size: int, marks: tuple
-) -> np.ndarray:
+def blocks(corpus: list[Path], columns: set[str], tokenizer, size: int, marks: tuple) -> np.ndarray:
     """(n, size) ids: the lines of all files, an end of text after each file, cut into blocks; the
     remaining tokens are dropped. marks: ids at the beginning of a block, the end of text, and ids
     at the end of a block."""

@@ -17,7 +17,7 @@ from palimpsest.data.facts import has_new_answers
 from palimpsest.data.names import name_problems
 from palimpsest.data.prompts import CHAT, OTHER_TEMPLATE
 from palimpsest.data.readers import NAMING
-from palimpsest.data.shards import parse_sharding
+from palimpsest.data.shards import SINGLE, parse_sharding
 from palimpsest.data.spans import SPANS
 from palimpsest.data.storage import MAY_BE_EMPTY
 from palimpsest.data.tables import plain, suffix_of, undecided
@@ -593,8 +593,34 @@ def _model_checks(study: dict, where: str) -> Iterator[Problem]:
         )
 
 
+def _untrained_checks(study: dict, where: str) -> Iterator[Problem]:
+    """Of a study whose base is what it starts from: there is nothing to train again."""
+    if study["model"]["init"] == "scratch":
+        what, place = "a model from scratch that is not trained", f"{where}, training.epochs"
+        yield Problem(what, place, "0", "1 or more, or another `model.init`", "raise it")
+    several = [one for one in study["sharding"] if one != SINGLE]
+    needing = [
+        name
+        for name in study["methods"]
+        if method_of(name).needs in ("oracle", "teachers")
+        or method_of(name).teachers
+        or method_of(name).auxiliaries
+    ]
+    what = "nothing is trained on the records: `training.epochs` is 0"
+    for key, found, allowed in (
+        ("sharding", several, SINGLE),
+        ("methods", needing, "the base, and methods that go on from it alone"),
+    ):
+        if found:
+            remedy = "leave them out, or train the base"
+            yield Problem(what, f"{where}, {key}", ", ".join(found), allowed, remedy)
+
+
 def _sharding_checks(study: dict, where: str) -> Iterator[Problem]:
     epochs = study["training"]["epochs"]
+    if not epochs:
+        yield from _untrained_checks(study, where)
+        return
     for sharding in study["sharding"]:
         slices = parse_sharding(sharding)[1]
         if min(stage_epochs(epochs, slices)) < 1:

@@ -104,7 +104,7 @@ class Costs:
                     f", about {rounded(tokens[sharding])} of {rounded(full)} tokens ({share:.0%})"
                 )
             said.append(part)
-        if compares:
+        if compares and self.study.config["training"]["epochs"]:
             about = f" of about {rounded(full)} tokens" if full else ""
             said.append(f"{several(seeds, 'oracle')}{about} to compare")
         states = [state for _, state in unlearned(self.study)]

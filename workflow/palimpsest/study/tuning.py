@@ -19,6 +19,7 @@ from palimpsest.training.fields import field_problems
 # What is to be known before a trial runs: which models and sets a method needs.
 OF_THE_GRAPH = ("order", "sample", "sharding")
 ENDS = {"low", "high", "log"}
+ORACLE = "oracle"
 
 
 def trial_options(study: dict) -> dict[str, dict]:
@@ -46,7 +47,7 @@ def tuning_checks(study: dict, where: str) -> Iterator[Problem]:
     if not track_of(study["track"]).needs_forgotten or study["requests"] != "all":
         what = "settings are chosen by numbers of forgotten text, beside base and oracle"
         found = f"track {study['track']}, requests: {study['requests']}"
-        allowed = "track causal, requests: all"
+        allowed = "track causal or masked, requests: all"
         yield Problem(what, place, found, allowed, "leave `tuning` out")
         return
     tunable = [name for name in study["methods"] if _tunable(name)]
@@ -139,7 +140,8 @@ def _length_checks(method: str, study: dict, where: str) -> Iterator[Problem]:
 
 
 def _rule_checks(rule: dict, study: dict, place: str) -> Iterator[Problem]:
-    known = track_of(study["track"]).metrics
+    track = track_of(study["track"])
+    known = track.metrics
     shares = [
         name
         for name in known
@@ -152,6 +154,17 @@ def _rule_checks(rule: dict, study: dict, place: str) -> Iterator[Problem]:
                 what, f"{place}.{key}", quoted(rule[key]), ", ".join(allowed),
                 choose(rule[key], allowed),
             )  # fmt: skip
+    for key in ("of", "on"):
+        if rule[key] not in track.telling:
+            allowed, remedy = ", ".join(track.telling), choose(rule[key], track.telling)
+            what = f"track {study['track']} has no records of this name to choose by"
+            yield Problem(what, f"{place}.{key}", quoted(rule[key]), allowed, remedy)
+    if isinstance(rule["target"], str) and rule["target"] != ORACLE:
+        what, allowed = "no target", f"{ORACLE}, or a number"
+        yield Problem(what, f"{place}.target", quoted(rule["target"]), allowed, "correct it")
+    elif rule["target"] == ORACLE and ORACLE not in study["methods"]:
+        what, remedy = "the study has no oracle to choose by", "give a number, such as 0.5"
+        yield Problem(what, f"{place}.target", ORACLE, "a number", remedy)
 
 
 def _is_length(name: str) -> bool:

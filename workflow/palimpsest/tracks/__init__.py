@@ -67,12 +67,14 @@ class Track:
     measuring: settings that this takes besides those of every track. around: modules of its folder
     that compare scores before and after a request, such as `membership`. across: the module of its
     folder that compares the scores of all seeds, where there is one. compares: methods without
-    which a study of this track proves nothing.
+    which a study of this track proves nothing. telling: sets by whose numbers settings may be
+    chosen.
     """
 
     fields: tuple[str, ...]
     metrics: tuple[str, ...]
     measured: tuple[str, ...]
+    telling: tuple[str, ...] = ("forget", "retain", "valid", "test", "holdout")
     candidates: bool = False
     judged: bool = False
     head: tuple[str, ...] = ()
@@ -85,6 +87,7 @@ class Track:
     around: tuple[str, ...] = ()
     across: str = ""
     compares: tuple[str, ...] = ()
+    telling: tuple[str, ...] = ("forget", "retain", "valid", "test", "holdout")
 
     @property
     def decides(self) -> bool:

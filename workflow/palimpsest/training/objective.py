@@ -55,7 +55,7 @@ class Objective:
     may use the model, which is in eval mode, and torch's random numbers, which are seeded: a run
     that is killed goes on from the start of an epoch and asks for the same examples again. What it
     takes over from earlier epochs must come from `Run.kept`, under a name that holds the epoch.
-    ``steady``: the new examples follow from the epoch alone, so that a run may go on from any update.
+    ``steady``: they follow from the epoch alone, so that a run may go on from any update.
     watched(model, what was watched before) gives numbers by name, before the first update and after
     each epoch. stops(all that was watched) says whether to end there. ``confirmed`` gives further
     numbers, which are slow to compute: before the first update, and where ``stops`` holds without

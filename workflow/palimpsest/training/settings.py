@@ -67,10 +67,11 @@ class Computing:
 
 @dataclass(frozen=True)
 class OfStudy(Training):
-    """A study's section `training`: the base's, the oracle's and the teachers'."""
+    """A study's section `training`: the base's, the oracle's and the teachers'. Without epochs the
+    base is what it starts from."""
 
     learning_rate: Rate = 5e-4
-    epochs: Annotated[int, Bounds(1, 10**5)] = 2
+    epochs: Annotated[int, Bounds(0, 10**5)] = 2
     weight_decay: Weight = 0.01
 
 

@@ -299,6 +299,7 @@ class Tabulate(Want):
             "methods": facts(self.config["methods"]),
             "attacks": attack_facts(self.config["attacks"]),
             "summary": self.study.module("summary"),
+            **({} if self.config["training"]["epochs"] else {"start": self.study.model_name}),
         }
 
     def of_trials(self) -> tuple[str, ...]:

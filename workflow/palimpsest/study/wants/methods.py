@@ -143,9 +143,14 @@ def tuning_numbers_in(study: Study, state: str, purged: str | None = None) -> li
     """Names of the files of numbers by which settings are chosen for a state: of trials, and of
     what they are compared with. Those of the first seed alone."""
     tuned = tuned_in(study, state, purged)
-    names = [on_part(name) for name in ("base", "oracle")] if tuned else []
+    names = [on_part(name) for name in chosen_beside(study)] if tuned else []
     names += [trial for method in tuned for trial in trials_of(study, method)]
     return [f"{name}/{state}" for name in names]
+
+
+def chosen_beside(study: Study) -> list[str]:
+    """What trials are compared with: an oracle only where the study has one."""
+    return [name for name in ("base", "oracle") if name in study.config["methods"]]
 
 
 def tuning_seed(study: Study) -> int:

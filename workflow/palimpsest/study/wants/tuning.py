@@ -78,7 +78,8 @@ class Choose(Want):
 
     def inputs(self, w) -> Files:
         where = {"seed": w.seed, "state": w.state}
-        names = [*map(on_part, ("base", "oracle")), *self.trials(w)]
+        beside = methods.chosen_beside(self.study)
+        names = [*map(on_part, beside), *self.trials(w)]
         made = [methods.method_folder(trial, w.state) for trial in self.trials(w)]
         return {
             "numbers": [self.path(paths.METRICS, method=name, **where) for name in names],

@@ -2,6 +2,8 @@
 
 from palimpsest.tracks import Track
 
+SETS = ("stereoset", "crows_pairs", "pronouns")  # of what models are judged on
+
 TRACK = Track(
     fields=("prompt", "completion"),
     metrics=(
@@ -10,6 +12,7 @@ TRACK = Track(
         "crows_pairs_single", "pronoun_gap", "pronoun_correlation",
     ),
     measured=("heldout", "trained", "forget"),
+    telling=("forget", "retain", "valid", "test", "holdout", *SETS),
     sets=("heldout", "trained"),
     scored="state",
     candidates=True,
