@@ -25,6 +25,7 @@ SETTINGS = {
 def scored(record_id: str, p: float, kind: str = "", tokens: int = 1, **more) -> dict:
     about = {"task": "", "term": "", "domain": "", "statistic": ""}
     said = {"logp": np.log(p), "tokens": tokens, "inserted": np.nan, "single": np.nan}
+    said |= {"probe": np.nan}
     return {"record_id": record_id, "kind": kind, "number": int(kind != "")} | about | said | more
 
 
@@ -47,6 +48,8 @@ HELDOUT = [
     *item("p1", (0.7, 0.2), PAIR, task="pronoun", term="cook", statistic="10"),
     *item("p2", (0.3, 0.4), PAIR, task="pronoun", term="cook", statistic="10"),
     *item("p3", (0.1, 0.6), PAIR, task="pronoun", term="miner", statistic="80"),
+    *(scored(f"s{place}", 1.0, tokens=0, task="probe", term=term, statistic="1", probe=p)
+      for place, (term, p) in enumerate((("fit", np.nan), ("judged", 0.7), ("judged", 0.2)))),
 ]  # fmt: skip
 
 
@@ -100,6 +103,10 @@ def test_every_number_by_hand(given):
     assert counts["stereoset", "stereotype_score", ""] == 2, "terms"
     assert counts["stereoset", "stereotype_score_micro", ""] == 3, "items"
     assert counts["pronouns", "pronoun_correlation", ""] == 2
+    assert (values["probe", "probe_accuracy", ""], counts["probe", "probe_accuracy", ""]) == (
+        0.5,
+        2,
+    )
 
 
 def test_before_any_request_nobody_is_set_apart(given):

@@ -191,6 +191,7 @@ CALLS = {
     "crows_pairs": triples(stereo.crows_pairs, 2),
     "crows_pairs_single": triples(stereo.crows_pairs_single, 2),
     "pronoun_gap": lambda s, w: stereo.pronoun_gap(s.probabilities[:, 1], s.others[:, 1], w),
+    "probe_accuracy": lambda s, w: pseudo.probe_accuracy(s.losses, w),
     "pronoun_correlation": lambda s, w: stereo.pronoun_correlation(s.losses, s.sizes, w),
     "klom": lambda s, w: margins.klom(
         np.stack([s.losses, s.losses + 1]), np.stack([s.losses, s.probabilities[:, 1]]), w

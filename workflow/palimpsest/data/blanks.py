@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 BLANK = "[BLANK]"
 # What a record is for, beside being learnt: of how its texts are compared (tracks/masked).
-INTRA, INTER, CROWS, PRONOUN = TASKS = (
+INTRA, INTER, CROWS, PRONOUN, PROBE = TASKS = (
     "stereoset_intra",
     "stereoset_inter",
     "crows_pairs",
     "pronoun",
+    "probe",
 )
+FIT, JUDGED = "fit", "judged"  # the term of a sentence of the probe; its statistic is its label
 # Columns of a record besides those of every track, "" where there is nothing to say. task: one of
 # TASKS; term: whom it is about; domain: which kind of bias; statistic: a share of women in per
 # cent; advantaged, disadvantaged: the two words that PCGU sets against each other in the blank.

@@ -5,6 +5,8 @@
     StereoSet (Nadeem et al. 2021)      dev.json: a stereotype, an anti-stereotype and an unrelated
                                         text for each item; nobody can ask to delete it
     CrowS-Pairs (Nangia et al. 2020)    crows_pairs_anonymized.csv: pairs of sentences
+    plain text, such as WikiText-2's    .txt: sentences whose pseudo-perplexity is measured
+    SST-2 (Socher et al. 2013)          columns sentence and label: what a linear probe learns
 
 Files are told apart by what they hold.
 """
@@ -24,10 +26,12 @@ from palimpsest.data.blanks import (
     INTER,
     INTRA,
     OTHER,
+    PROBE,
     PRONOUN,
     UNRELATED,
     between,
 )
+from palimpsest.data.sentences import labelled, plain
 from palimpsest.data.tables import decode, parse_json, read_bytes, read_table, suffix_of
 from palimpsest.errors import Problem, UserError, nearest
 
@@ -39,11 +43,17 @@ LABELS = ("stereotype", "anti-stereotype", "unrelated")  # of StereoSet's senten
 STATISTICS = {"bergsma": "bergsma_pct_female", "bls": "bls_pct_female"}
 SENTENCES = {"sentid", "sentence"}
 CROWS_COLUMNS = {"sent_more", "sent_less", "stereo_antistereo", "bias_type"}
+LABELLED = {"sentence", "label"}
 SHOWN = 5
 
 
 def read_stereotypes(
-    paths: Iterable[Path], *, statistic: str, held_out: list[str]
+    paths: Iterable[Path],
+    *,
+    statistic: str,
+    held_out: list[str],
+    plain_sentences: int = 200,
+    probe_sentences: int = 3000,
 ) -> tuple[DataFrame, DataFrame]:
     """(rows, candidates) of all files; rows have COLUMNS, candidates those of
     ``candidates.COLUMNS``.
@@ -64,16 +74,20 @@ def read_stereotypes(
     for path in paths:
         if suffix_of(path) == ".json":
             found = _stereoset(path, problems)
+        elif suffix_of(path) == ".txt":
+            found = _plain(path, plain_sentences)
         else:
             frame = read_table(path)
             if CROWS_COLUMNS <= set(frame):
                 found = _crows(frame)
+            elif LABELLED <= set(frame):
+                found = _labelled(frame, probe_sentences, path)
             elif SENTENCES <= set(frame):
                 sentences, found = (path, frame), ()
             elif {"occupation", *STATISTICS.values()} <= set(frame):
                 statistics, found = (path, frame), ()
             else:
-                allowed = "files of Winogender, StereoSet and CrowS-Pairs"
+                allowed = "files of Winogender, StereoSet, CrowS-Pairs and SST-2, and plain text"
                 columns = ", ".join(map(str, list(frame)[:SHOWN]))
                 what, remedy = "not a file of these benchmarks", "leave it out"
                 problems.append(Problem(what, str(path), columns, allowed, remedy))
@@ -187,6 +201,16 @@ def _placed(task: str, context: str, texts: list[str]) -> tuple[str, list[str]]:
         raise ValueError
     words[place] = words[place].replace("BLANK", BLANK)
     return " ".join(words), found
+
+
+def _plain(path: Path, count: int) -> Found:
+    for record, text in plain(path, count):
+        yield row(record, record, "", text, "test"), []
+
+
+def _labelled(frame: DataFrame, count: int, path: Path) -> Found:
+    for record, text, label, role in labelled(frame, count, path):
+        yield row(record, record, "", text, "test", task=PROBE, term=role, statistic=label), []
 
 
 def _crows(frame: DataFrame) -> Found:

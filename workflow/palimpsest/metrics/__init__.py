@@ -245,6 +245,8 @@ METRICS: dict[str, Metric] = {
                "mean difference of the probabilities of two pronouns"),
         Metric("pronoun_correlation", "down", -1, 1, "Rudinger et al. 2018",
                "correlation of which pronoun is likelier with the share of women"),
+        Metric("probe_accuracy", "up", 0, 1, "after Alain and Bengio 2016",
+               "share of sentences whose label a linear probe reads from the hidden states"),
         Metric("retrained_tokens", "down", 0, inf, "Bourtoule et al. 2021",
                "tokens trained to serve a request"),
         Metric("retrained_share", "down", 0, inf, "Bourtoule et al. 2021",

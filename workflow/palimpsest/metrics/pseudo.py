@@ -1,6 +1,6 @@
-"""How likely texts are to a masked model, which says one token at a time with all others visible:
-pseudo-log-likelihood (Salazar et al. 2020). logp (n,) sums over the tokens of a text, in nats;
-tokens (n,) how many they are."""
+"""Whether a masked model works: how likely texts are to it, which says one token at a time with all
+others visible (pseudo-log-likelihood, Salazar et al. 2020), and what a linear probe reads from it.
+logp (n,) sums over the tokens of a text, in nats; tokens (n,) how many they are."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def pseudo_perplexity(logp, tokens, weights=None):
 def mean_probability(logp, tokens, weights=None):
     """Mean over texts of the geometric mean of their tokens' probabilities, () or (B,); [0, 1]."""
     return weighted_mean(np.exp(np.asarray(logp) / np.asarray(tokens)), weights)
+
+
+def probe_accuracy(probe, weights=None):
+    """Share of sentences (n,) to whose own of two labels a linear probe gives the higher
+    probability, () or (B,); [0, 1]. A tie is half right."""
+    probe = np.asarray(probe, dtype=np.float64)
+    return weighted_mean((probe > 0.5) + 0.5 * (probe == 0.5), weights)

@@ -1,4 +1,4 @@
-"""Winogender, StereoSet and CrowS-Pairs."""
+"""Winogender, StereoSet, CrowS-Pairs, and sentences that no stereotype is about."""
 
 from __future__ import annotations
 
@@ -17,4 +17,6 @@ def candidates(data: dict, paths: list[Path]):
 
 def _read(data: dict, paths: list[Path]):
     chosen = {"statistic": data.get("statistic", "bergsma"), "held_out": data.get("held_out", [])}
+    counts = ("plain_sentences", "probe_sentences")
+    chosen |= {name: data[name] for name in counts if name in data}
     return read_stereotypes(paths, **chosen)

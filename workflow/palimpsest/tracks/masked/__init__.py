@@ -9,7 +9,7 @@ TRACK = Track(
     metrics=(
         "probability", "pseudo_perplexity", "stereotype_score", "language_modeling_score", "icat",
         "stereotype_score_micro", "language_modeling_score_micro", "icat_micro", "crows_pairs",
-        "crows_pairs_single", "pronoun_gap", "pronoun_correlation",
+        "crows_pairs_single", "pronoun_gap", "pronoun_correlation", "probe_accuracy",
     ),
     measured=("heldout", "trained", "forget"),
     telling=("forget", "retain", "valid", "test", "holdout", *SETS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-SETS = ("stereoset", "crows_pairs", "pronouns")
+SETS = ("stereoset", "crows_pairs", "pronouns", "probe")
 
 
 def kept(metrics: pd.DataFrame, family: str) -> pd.DataFrame:

@@ -4,12 +4,13 @@ finds likelier."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from palimpsest.data.blanks import ANTI, CROWS, INTER, INTRA, OTHER, PRONOUN, UNRELATED
+from palimpsest.data.blanks import ANTI, CROWS, INTER, INTRA, OTHER, PROBE, PRONOUN, UNRELATED
 from palimpsest.data.shards import SINGLE
 from palimpsest.data.storage import read_parquet
 from palimpsest.errors import Problem, UserError
@@ -20,14 +21,14 @@ from palimpsest.report.tables import row
 from palimpsest.tracks.measured import Given, Measured, whose
 
 FILLED = {"probability": pseudo.mean_probability, "pseudo_perplexity": pseudo.pseudo_perplexity}
-STEREOSET, PAIRS, PRONOUNS = "stereoset", "crows_pairs", "pronouns"  # sets
+STEREOSET, PAIRS, PRONOUNS, PROBED = "stereoset", "crows_pairs", "pronouns", "probe"  # sets
 ASKED = {True: "about=forgotten", False: "about=others"}
 
 
 def measure(given: Given, settings: dict) -> Measured:
     """Sets: forget, the training records of owners who are forgotten in the state; retain, a sample
     of those that stay; valid, holdout and test, without what is judged; and what is judged, each
-    kind a set of its own: stereoset, crows_pairs, pronouns.
+    kind a set of its own: stereoset, crows_pairs, pronouns, probe.
 
     The group of a row is a kind of bias ('domain=gender'), a form of StereoSet
     ('form=intrasentence'), the direction of a pair ('direction=antistereo'), or whether the
@@ -53,13 +54,14 @@ def measure(given: Given, settings: dict) -> Measured:
     measured += numbers.stereoset(heldout, gone)
     measured += numbers.crows_pairs(heldout)
     measured += numbers.pronouns(heldout, gone)
+    measured += numbers.probe(heldout)
     return Measured(measured)
 
 
 def read_rows(paths: list[Path], shown: frozenset[str] = frozenset()) -> pd.DataFrame:
     """Rows of score files; a UserError for scores that are not finite."""
     columns = ["record_id", "kind", "number", "task", "term", "domain", "statistic"]
-    columns += ["logp", "tokens", "inserted", "single"]
+    columns += ["logp", "tokens", "inserted", "single", "probe"]
     frames = [frame for path in paths if len(frame := read_parquet(path))]
     if not frames:
         return pd.DataFrame({name: [] for name in columns})
@@ -188,6 +190,13 @@ class Numbers:
                     lambda w, x=given: stereotypes.pronoun_correlation(*x, w),
                     group,
                 )
+
+    def probe(self, rows: pd.DataFrame) -> Iterator[dict]:
+        """Sentences that the probe was not fitted to."""
+        said = rows.loc[(rows["task"] == PROBE) & rows["probe"].notna(), "probe"].to_numpy()
+        if len(said):
+            function = partial(pseudo.probe_accuracy, said)
+            yield self._row(PROBED, "probe_accuracy", len(said), function)
 
 
 def side_by_side(rows: pd.DataFrame, kinds: list[str], columns: list[str]) -> pd.DataFrame:

@@ -5,7 +5,9 @@ masked alone with all others visible (pseudo-log-likelihood, Salazar et al. 2020
 are; of CrowS-Pairs only those that both sentences have. inserted: of StereoSet's words the mean of
 the probabilities of their pieces, each after those before it and with none behind it, as its
 authors ask for them. single: the log-probability of the one token by which PCGU's code compares;
-NaN where it would leave the item out. These are NaN for texts of other tasks.
+NaN where it would leave the item out. probe: the probability that a linear probe gives to a
+sentence's own label; no token of these sentences is asked for. These are NaN for texts of other
+tasks.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from palimpsest.data.blanks import ABOUT, CROWS, INTRA
+from palimpsest.data.blanks import ABOUT, CROWS, INTRA, PROBE
 from palimpsest.data.candidates import candidates_frame
 from palimpsest.models.masked import hidden_logits
 from palimpsest.tracks.masked.examples import MaskedExamples
+from palimpsest.tracks.masked.probe import probed
 from palimpsest.training.batches import collate
 
 if TYPE_CHECKING:
@@ -49,12 +52,14 @@ def score(
     settings: dict,
     reference: None = None,
 ) -> dict[str, np.ndarray]:
-    """logp, tokens, inserted and single, one a text."""
+    """logp, tokens, inserted, single and probe, one a text."""
     asked, count = Asked(examples), len(texts)
     tasks, ids = texts["task"].tolist(), examples.token_ids
     pairs = list(_pairs(texts))
     shared = dict(_shared(ids, examples.answers, pairs))
     for row, answer in enumerate(examples.answers):
+        if tasks[row] == PROBE:
+            continue
         places = np.flatnonzero(answer).tolist()
         for place in shared.get(row, places):
             asked.token("logp", row, place)
@@ -86,7 +91,7 @@ def score(
         columns[name] = np.where(counts > 0, sums / divisor, np.nan)
         if name == "logp":
             columns["logp"], columns["tokens"] = sums, counts
-    return columns
+    return columns | {"probe": probed(model, examples, texts, settings["batch_size"])}
 
 
 class Asked:

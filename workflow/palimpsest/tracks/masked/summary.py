@@ -26,7 +26,8 @@ FILLED = (
     "Probability: of what stood in a blank. Forget: what was asked to be deleted; retain: a sample "
     "of the rest; test: blanks that no stereotype is about. Pronouns: how far apart the "
     "probabilities of the two are, with occupations that were asked to be forgotten and with "
-    "others, and the correlation of which is higher with the share of women. Share: tokens trained "
+    "others, and the correlation of which is higher with the share of women. Probe: how often a "
+    "linear classifier of the frozen hidden states finds a sentence's label. Share: tokens trained "
     "for the newest request, of those that training from scratch takes."
 )
 COLUMNS = {
@@ -38,6 +39,7 @@ COLUMNS = {
     "forgotten: apart": ("pronouns", "about=forgotten", "pronoun_gap"),
     "others: apart": ("pronouns", "about=others", "pronoun_gap"),
     "correlation": ("pronouns", "", "pronoun_correlation"),
+    "probe": ("probe", "", "probe_accuracy"),
 }
 STEREOTYPES = (
     "StereoSet by its official scorer: of each target term, then their mean. SS: how often a "
