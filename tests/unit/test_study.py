@@ -188,7 +188,8 @@ def test_an_unknown_key_names_the_nearest():
         ({"sharding": ["3"]}, "not allowed"),
         ({"methods": ["sisa_vot"]}, "did you mean 'sisa_vote'?"),
         ({"data__reader": "formu"}, "did you mean 'forum'?"),
-        ({"training__epochs": 0}, "at least 1"),
+        ({"training__epochs": -1}, "at least 0"),
+        ({"training__epochs": 0}, "a model from scratch that is not trained"),
         ({"fairness__eps": -0.1}, "at least 0"),
         ({"study": "../x"}, "not allowed"),
         ({"study": "a b"}, "lower-case letters"),
@@ -272,7 +273,7 @@ def test_what_is_wrong_is_named(changes, said):
 
 
 def test_problems_are_told_together():
-    said = problems(seeds="1", training__epochs=0, study="a b")
+    said = problems(seeds="1", training__epochs=-1, study="a b")
     assert said.startswith("3 problems found")
 
 

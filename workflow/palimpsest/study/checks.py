@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
 from palimpsest.data.blanks import ABOUT
+from palimpsest.data.corpus import TABLES
 from palimpsest.data.facts import has_new_answers
 from palimpsest.data.names import name_problems
 from palimpsest.data.prompts import CHAT, OTHER_TEMPLATE
@@ -493,10 +494,20 @@ def _keys_of_source(source: dict, kind: str, key: str, reader: str) -> Iterator[
         yield from (name for name in ("name", "revision") if name in source)
         if "split" in source and (key != "data.sources" or reader != "table"):
             yield "split"
-    of_corpus = kind == "hub" or str(source.get(kind, "")).endswith(".parquet")
+    name = PurePosixPath(str(source.get(kind, "")))
+    of_corpus = kind == "hub" or suffix_of(name) in (".parquet", *TABLES)
     own_table = key == "data.sources" and reader == "table"
     if "column" in source and (own_table or not of_corpus):
         yield "column"
+
+
+def _overlap(source: dict, other: dict, kind: str) -> bool:
+    """Whether two sources may have rows in common, as far as the study tells: other splits of a
+    data set on the hub have none."""
+    if source.get(kind) != other.get(kind):
+        return False
+    both = [key for key in ("name", "split") if key in source and key in other]
+    return all(source[key] == other[key] for key in both)
 
 
 def _source_checks(study: dict, where: str) -> Iterator[Problem]:
@@ -519,8 +530,7 @@ def _source_checks(study: dict, where: str) -> Iterator[Problem]:
             found = ", ".join(ignored)
             yield Problem(what, f"{where}, {key}, {source[kinds[0]]}", found, remedy=remedy)
         if key != "data.sources" and any(
-            source.get(kinds[0]) == other.get(kinds[0])
-            for other in study["data"].get("sources", [])
+            _overlap(source, other, kinds[0]) for other in study["data"].get("sources", [])
         ):
             what = (
                 "a tokenizer must not be trained on the records: it would have seen what is "
