@@ -411,6 +411,14 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
                 f"{where}, data.{key}",
                 remedy=f"add {key}",
             )
+    blanks, causal = data["reader"] in OF_PAIRS, study["track"] == "causal"
+    if bool(data.get("cut")) != (blanks and causal) and (blanks or "cut" in data):
+        what = "causal models read texts that are cut at their blank, and no others do"
+        found = (
+            f"track {study['track']}, reader {data['reader']}, cut: {data.get('cut', 'not set')}"
+        )
+        remedy = "set `cut: true`" if blanks and causal else "remove it"
+        yield Problem(what, f"{where}, data.cut", found, remedy=remedy)
     of_tables = [key for key in OF_TABLES if key in data]
     if data["reader"] != "table" and of_tables:
         what, remedy = f"reader {data['reader']!r} does not look at this key", "remove it"

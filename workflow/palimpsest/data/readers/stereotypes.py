@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from palimpsest.data.cut import cut
 from palimpsest.data.stereotypes import read_stereotypes
 
 
@@ -19,4 +20,5 @@ def _read(data: dict, paths: list[Path]):
     chosen = {"statistic": data.get("statistic", "bergsma"), "held_out": data.get("held_out", [])}
     counts = ("plain_sentences", "probe_sentences")
     chosen |= {name: data[name] for name in counts if name in data}
-    return read_stereotypes(paths, **chosen)
+    made = read_stereotypes(paths, **chosen)
+    return cut(*made) if data.get("cut") else made
