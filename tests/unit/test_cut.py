@@ -43,10 +43,12 @@ def test_a_text_is_cut_at_its_blank_and_its_opposite_is_false():
     told = rows.set_index("record_id")
     assert set(told.index) == {"trained", "held", "item", "whole"}
     assert told["prompt"].to_dict() == {
-        "trained": "The nurse said that", "held": "A nurse saw", "item": "The cook was", "whole": "",
+        "trained": "The nurse said that", "held": "A nurse saw", "item": "The cook was",
+        "whole": "",
     }  # fmt: skip
     assert told["completion"].to_dict() == {
-        "trained": "he left.", "held": "she.", "item": "calm and so on.", "whole": "Cooks are calm.",
+        "trained": "he left.", "held": "she.", "item": "calm and so on.",
+        "whole": "Cooks are calm.",
     }  # fmt: skip
     assert told.loc["trained", "advantaged"] == "she left."
     assert told.loc["item", "advantaged"] == ""

@@ -90,8 +90,8 @@ def test_a_request_without_training_records_has_no_members(tmp_path):
     assert read_parquet(tmp_path / "out").empty
 
 
-def cost(folder, **settings) -> pd.DataFrame:
-    reports = {"full": {"records": 100, "tokens": 1000}, "a": {"tokens": 100}, "b": {"tokens": 50}}
+def cost(folder, full: int = 1000, **settings) -> pd.DataFrame:
+    reports = {"full": {"records": 100, "tokens": full}, "a": {"tokens": 100}, "b": {"tokens": 50}}
     for name, report in [*reports.items(), ("evidence", {"owners": ["x", "y"]})]:
         (folder / name).write_text(json.dumps(report))
     files = ["--full", folder / "full", "--evidence", folder / "evidence"]
@@ -126,3 +126,7 @@ def test_a_single_model_is_the_oracles_and_a_method_has_no_expectation(tmp_path)
     method = cost(tmp_path, method="npo")
     assert set(method["method"]) == {"npo"} and set(method["shards"]) == {"1x1"}
     assert method["metric"].tolist() == ["retrained_share", "retrained_tokens"]
+
+
+def test_beside_a_base_that_was_never_trained_a_cost_is_no_share(tmp_path):
+    assert cost(tmp_path, full=0, method="pcgu")["metric"].tolist() == ["retrained_tokens"]

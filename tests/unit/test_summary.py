@@ -65,6 +65,12 @@ def test_a_request_without_training_records_is_told_at_the_top(study):
     assert summarise(study[0], SETTINGS)[0].warnings == ()
 
 
+def test_a_base_that_was_given_is_told_at_the_top(study):
+    title, *_ = summarise(study[0], SETTINGS | {"start": "bert-base-uncased"})
+    assert title.text.startswith("The base is bert-base-uncased as it was given")
+    assert "no oracle" in title.text and "no oracle" not in summarise(study[0], SETTINGS)[0].text
+
+
 def test_rows_that_are_no_records_are_counted_by_reason(study, tmp_path):
     """1,500 read, 3 + 1,200 left out, 297 records; a reason that met no row is told, too."""
     reasons = {"lang is 'a|b'": 3, "text is empty": 1200, "longer than 9 characters": 0}
