@@ -12,10 +12,9 @@ from stepping import SHOWN, tidy
 from test_selections import SELECTIONS
 
 from palimpsest.data.storage import write_parquet
-from palimpsest.methods import watch
 from palimpsest.report.tables import row, table
 from palimpsest.steps import draw
-from palimpsest.steps.draw import WATCHED, read, watched
+from palimpsest.steps.draw import read, watched
 
 SETTINGS = {"states": ["r0", "r1", "r2"], "families": ["city"]}
 SETS = {"test": 0.3, "valid": 0.1}
@@ -147,12 +146,12 @@ def test_truth_ratios_are_those_of_the_newest_state():
 
 
 def test_what_a_figure_is_told_of_training():
-    """Numbers of memory by set, method and request, how many records they are of (200 at most), and
+    """Numbers of memory by set, method and request, how many records they are of, and
     whether the method stopped by itself; what it watches by itself is no set's."""
     numbers = {"update": 6, "forget_memorization_accuracy": 0.5, "retain_perplexity": 2.0}
     report = {"names": ["study", "3", "npo", "r2"], "watched": [numbers | {"gap_difference": 0.1}]}
     report["watched"].append({"update": 12, "extra_perplexity": 4.0})
-    report |= {"records": {"forget": 48, "retain": 1000, "extra": 36}, "stopped": True}
+    report |= {"looked_at": {"forget": 48, "retain": 200, "extra": 36}, "stopped": True}
     found = watched([json.loads(json.dumps(report))])
     assert found.to_numpy().tolist() == [
         ["3", "r2", "npo", "", 6, "forget", "memorization_accuracy", 0.5, 48, True],
@@ -161,15 +160,15 @@ def test_what_a_figure_is_told_of_training():
     ]
     names = ["seed", "request", "method", "attack", "update", "set", "metric", "value"]
     assert found.columns.tolist() == [*names, "n", "stopped"]
-    assert WATCHED == watch.WATCHED
 
 
 def test_of_what_an_attack_shows_the_rest_is_watched():
-    """Of 48 records 25 are shown to the model again."""
+    """Of 48 records 25 are shown to the model again, and are a set of their own."""
     numbers = {"update": 4, "forget_perplexity": 2.0, "relearnt_perplexity": 1.0}
     report = {"names": ["study", "3", "relearn", "npo", "r2"], "watched": [numbers]}
-    report |= {"records": {"forget": 48}, "stopped": False, "shown": ["a"] * 25}
-    assert watched([report])[["set", "n"]].to_numpy().tolist() == [["forget", 23], ["relearnt", 25]]
+    report |= {"looked_at": {"forget": 23, "relearnt": 25}, "stopped": False}
+    found = watched([report])[["set", "attack", "n"]].to_numpy().tolist()
+    assert found == [["forget", "relearn", 23], ["relearnt", "relearn", 25]]
 
 
 def test_the_table_of_a_figure_is_read_as_it_stands(tmp_path):

@@ -501,8 +501,8 @@ def written(watched, folder):
         ]
         files.append(folder / f"{seed}-{request}-{method}-{attack}.json")
         names = ["example", str(seed), *filter(None, [attack]), method, request]
-        records = {"forget": 60, "retain": 60, "extra": 60}
-        report = {"names": names, "watched": told, "records": records, "stopped": False}
+        counts = dict.fromkeys(("forget", "relearnt", "retain", "extra"), 60)
+        report = {"names": names, "watched": told, "looked_at": counts, "stopped": False}
         files[-1].write_text(json.dumps(report))
     return files
 

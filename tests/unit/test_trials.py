@@ -77,7 +77,8 @@ def test_trials_cover_the_range_and_stay_as_they_are_where_there_are_more(design
         ({"a": 9.0e-4}, {"a": RATE}, {"a": "highest"}),
         ({"a": 0.95, "b": 0.5}, {"a": {"low": 0, "high": 1.0}, "b": {"low": 0.0, "high": 1.0}},
          {"a": "highest"}),
-        ({"a": 0.5}, {"a": [0.1, 0.5]}, {"a": "highest"}),
+        ({"a": 0.5}, {"a": [0.1, 0.3, 0.5]}, {"a": "highest"}),
+        ({"a": 0.5}, {"a": [0.1, 0.5]}, {}),  # of two values one is always at an end
         ({"a": 0.1}, {"a": [0.05, 0.1, 0.5]}, {}),
         ({"a": "kl"}, {"a": ["nll", "kl"]}, {}), ({"a": True}, {"a": [True, False]}, {}),
         ({"a": 1}, {"a": [1]}, {}),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palimpsest.attacks.contract import Asked, PromptAttack
+from palimpsest.data.facts import ASKED
 from palimpsest.data.spans import SPANS, read_spans
 from palimpsest.training.settings import Share
 
@@ -50,6 +51,8 @@ def reword(records: DataFrame, settings: Settings, asked: Asked) -> DataFrame:
     firsts, rests = zip(*filter(None, parts), strict=True) if any(kept) else ((), ())
     prompts = [head + first for head, first in zip(heads, firsts, strict=True)]
     asked_for = records[kept].assign(prompt=prompts, completion=list(rests))
+    # Other prompts and new answers do not go on from what is given.
+    asked_for = asked_for.assign(**{name: "" for name in ASKED if name in records})
     if SPANS in records:
         gone = records["completion"][kept].str.len() - asked_for["completion"].str.len()
         cells = zip(asked_for[SPANS], gone, strict=True)

@@ -49,7 +49,7 @@ def stops(metrics: tuple[str, ...], watched: list[dict], unseen: dict[str, float
     unseen text."""
     now = watched[-1]
     compared = [name for name in metrics if f"forget_{name}" in now and name in unseen]
-    return all(now[f"forget_{name}"] <= unseen[name] for name in compared)
+    return bool(compared) and all(now[f"forget_{name}"] <= unseen[name] for name in compared)
 
 
 def objective(run: Run, settings: Settings) -> Objective:

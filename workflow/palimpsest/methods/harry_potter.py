@@ -26,7 +26,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from palimpsest.methods.contract import Method, Trained
+from palimpsest.methods.contract import Method, Trained, Unchanged
 from palimpsest.training.objective import Objective, Part
 from palimpsest.training.settings import Count, Moment, Norm, Rate, Weight
 
@@ -97,6 +97,14 @@ def labelled(run: Run, settings: Settings) -> WithConstants:
     counted = [forget.batch(np.array([i]))["counted"][0].numpy() for i in range(len(texts))]
     # a token is predicted where the one before it stands
     places = [np.roll(text.places, 1)[asked] for text, asked in zip(texts, counted, strict=True)]
+    kept = [i for i, one in enumerate(places) if (one >= 0).any()]
+    if len(kept) < len(texts):
+        left_out = len(texts) - len(kept)
+        logging.warning("%d texts have no label in the context, and are left out", left_out)
+        if not kept:
+            raise Unchanged("no text has a label: their translations overflow the context")
+        forget = run.track.subset(forget, kept)
+        texts, places = ([some[i] for i in kept] for some in (texts, places))
     original = Masked(forget, np.concatenate(places) >= 0)
     places = [one[one >= 0] for one in places]
     predicted = [

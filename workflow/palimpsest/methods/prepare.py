@@ -132,6 +132,7 @@ def finish(run: Run, args, options, unchanged: str, **more) -> None:
         "versions": installed_versions(),
         "code": args.code,
         "records": {name: len(frame) for name, frame in run.records.items()},
+        "looked_at": {name: len(one.lengths) for name, one in run.watch.sets.items()},
         "options": dataclasses.asdict(options),
         "unseen": run.watch.unseen,
         "unchanged": unchanged,

@@ -91,13 +91,14 @@ def drawn(given: list | dict, place: float):
 
 
 def at_edges(settings: dict, ranges: dict) -> dict[str, str]:
-    """Which settings of a trial lie at an end of their range -> which: of a list its first or last
-    number, of an interval the outer tenth of it. Better settings may lie beyond."""
+    """Which settings of a trial lie at an end of their range -> which: of a list of three or more
+    its first or last number, of an interval the outer tenth of it. Better settings may lie
+    beyond."""
     found = {}
     for name, one in ranges.items():
         if isinstance(one, list):
             numbers = sorted(value for value in one if isinstance(value, (int, float)))
-            ordered = len(numbers) == len(one) > 1 and not any(isinstance(v, bool) for v in one)
+            ordered = len(numbers) == len(one) > 2 and not any(isinstance(v, bool) for v in one)
             place = numbers.index(settings[name]) / (len(numbers) - 1) if ordered else 0.5
         else:
             ends = [one["low"], one["high"], settings[name]]

@@ -57,7 +57,8 @@ def run(args) -> None:
         raise UserError(Problem(what, where, f"{max(below):.3f} at most", allowed, remedy))
     if place is None and not any(ruined) and not all(one["unchanged"] for one in reports.values()):
         found = ", ".join(f"{metric} of {set_}" for set_, metric in sides(given["rule"]).values())
-        what, remedy = "no trial has the numbers to choose by", "name others in tuning.rule"
+        what = "no trial has the numbers to choose by"
+        remedy = "name others in tuning.rule, or raise tuning.part, if it holds no such record"
         raise UserError(Problem(what, f"method {given['method']}", found, remedy=remedy))
     chosen = trials[place or 0]
     kept = ("method", "state", "rule", "budget")

@@ -27,7 +27,6 @@ TRIAL_COLUMNS = [
     "method", "trial", "chosen", "value", "lost", "divergence", "score", "tokens", "updates",
     "settings", "n",
 ]  # fmt: skip
-WATCHED = 200  # records of a set that are watched: methods/watch.py, which loads torch
 # A group may be called 'None', '1' or 'NA': these columns are read as plain text.
 TEXTS = (
     "seed",
@@ -111,7 +110,7 @@ def page(picture: bytes, settings: dict, files: list[Path]) -> str:
 def further_table(args, kind: str) -> pd.DataFrame:
     """What a figure is drawn from besides the tidy table (plots/registry.py)."""
     if kind in ("training", "attacks"):
-        keys = ("names", "watched", "records", "stopped")
+        keys = ("names", "watched", "looked_at", "stopped")
         return watched(read_json(path, *keys) for path in args.training)
     if kind == "attacked":
         metrics = read_parquet(args.metrics)
@@ -128,20 +127,17 @@ def further_table(args, kind: str) -> pd.DataFrame:
 
 def watched(reports: Iterable[dict]) -> pd.DataFrame:
     """seed, request, method, attack, update, set, metric, value: the numbers watched while methods
-    trained, or while an attack trained their models further; n records, of those that the attack
-    did not show to the model; stopped: by the method's own rule, before its time."""
+    trained, or while an attack trained their models further; n records that were watched; stopped:
+    by the method's own rule, before its time."""
     rows = []
     for report in reports:
         _, seed, *attack, method, request = report["names"]
-        shown = len(report.get("shown", ()))
-        counts = report["records"] | {"relearnt": shown}
-        counts["forget"] = counts.get("forget", 0) - shown
         for numbers in report["watched"]:
             for key, value in numbers.items():
                 set_, _, metric = key.partition("_")
                 if set_ in WATCHED_SETS:
                     where = (seed, request, method, *(attack or [""]))
-                    n = min(counts[set_], WATCHED)
+                    n = report["looked_at"][set_]
                     rows.append(
                         (*where, numbers["update"], set_, metric, value, n, report["stopped"])
                     )

@@ -21,8 +21,7 @@ def add_arguments(parser) -> None:
 
 def run(args) -> None:
     """settings: `implementation` (the attack's module), its `options`, `template` (the study's
-    `model.prompt`), and `data`, the study's section with the module of its `reader`, where the
-    attack looks at the sources."""
+    `model.prompt`), and `data`, the study's section, where the attack looks at the sources."""
     given = args.settings
     attack = importlib.import_module(given["implementation"]).ATTACK
     asked = Asked(given["template"], given["data"], args.source)

@@ -35,9 +35,20 @@ from palimpsest.training.schedule import stage_epochs
 DROP = "drop"  # of `data.splits`: what leaves rows out
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
 NOT_TEXT = {*(f"data.{section}" for section in RAW), "data.drop.where"}  # of any keys
-# keys of `data` by which nothing but a user's own table is read
 OF_PAIRS, PAIR = ("pronouns", "stereotypes"), ABOUT[-2:]  # readers; columns that they give
 OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes", "span_unit")
+MADE_UP = ("forum", "people", "pronouns")
+# keys of `data` -> the readers that look at them; at others all do
+OF_READERS = {
+    **dict.fromkeys(OF_TABLES, ("table",)),
+    "owners": MADE_UP, "seed": MADE_UP, "records": MADE_UP[1:], "posts": ("forum",),
+    "authors": ("tofu",), "facts": ("facts",), "edits": ("facts",), "passages": ("novels",),
+    "prompt_words": ("novels",), "words": ("canaries", "harmful", "novels"),
+    "articles": ("canaries",), "canaries": ("canaries",), "pairs": ("harmful",),
+    "prompts": ("harmful",), "cut": OF_PAIRS, **dict.fromkeys(
+        ("statistic", "held_out", "plain_sentences", "probe_sentences"), ("stereotypes",)
+    ),
+}  # fmt: skip
 # reader -> the section of `data` that gives splits by position
 BY_POSITION = {
     "tofu": ("authors",), "canaries": ("articles",), "novels": ("passages",), "facts": ("facts",),
@@ -263,30 +274,43 @@ def _pair_checks(study: dict, where: str) -> Iterator[Problem]:
         yield Problem(what, f"{where}, methods.{asking[0]}", found, allowed, "leave the method out")
 
 
+def _asked(study: dict, name: str, option: str) -> Iterator[tuple[str, object]]:
+    """(key, value) of what a method is, or may be, given for an option: in `options`, or among the
+    values that trials take."""
+    yield f"options.{name}.{option}", options_of(name, study["options"]).get(option)
+    tried = study.get("tuning", {}).get("ranges", {}).get(name, {}).get(option)
+    for value in tried if isinstance(tried, list) else []:
+        yield f"tuning.ranges.{name}.{option}", value
+
+
 def _span_checks(study: dict, where: str) -> Iterator[Problem]:
     """A method may ask for spans that the data mark."""
     if SPANS in study["data"].get("columns", {}) or study["data"]["reader"] in NAMING:
         return
-    ranges = study.get("tuning", {}).get("ranges", {})
     for name in study["methods"]:
-        given = [options_of(name, study["options"]).get("spans")]
-        tried = ranges.get(name, {}).get("spans")
-        given += tried if isinstance(tried, list) else []
-        if "offline" in given:
-            what, place = "the data mark no spans", f"{where}, options.{name}.spans"
-            remedy = "map the column that has them, by `data.columns.spans`, or choose online"
-            yield Problem(what, place, "offline", "online", remedy)
+        for key, value in _asked(study, name, "spans"):
+            if value == "offline":
+                what, remedy = "the data mark no spans", (
+                    "map the column that has them, by `data.columns.spans`, or choose online"
+                )  # fmt: skip
+                yield Problem(what, f"{where}, {key}", "offline", "online", remedy)
 
 
 def _answer_checks(study: dict, where: str) -> Iterator[Problem]:
     """A method may teach new answers that the data have."""
-    if has_new_answers(study["data"]):
+    data = study["data"]
+    if has_new_answers(data):
+        if SPANS in data.get("columns", {}):
+            what = "spans and new answers: numbers of spans are of data without new answers"
+            remedy = "keep one of them, or make two studies"
+            yield Problem(what, f"{where}, data.columns.{SPANS}", "both", remedy=remedy)
         return
     for name in study["methods"]:
-        if options_of(name, study["options"]).get("answers") == "new":
-            what, place = "the data have no new answers", f"{where}, options.{name}.answers"
-            remedy = "keep the column `new_answer`, by `data.keep`, or teach one answer to all"
-            yield Problem(what, place, "new", "one", remedy)
+        for key, value in _asked(study, name, "answers"):
+            if value == "new":
+                what = "the data have no new answers"
+                remedy = "keep the column `new_answer`, by `data.keep`, or teach one answer to all"
+                yield Problem(what, f"{where}, {key}", "new", "one", remedy)
 
 
 def _key_of_unseen(data: dict) -> str:
@@ -296,9 +320,10 @@ def _key_of_unseen(data: dict) -> str:
         return ""
     if data["reader"] in ("forum", "hatexplain"):
         return "data.extra_share"
-    section, *_ = {"table": ("split_shares",), **BY_POSITION}.get(data["reader"], [""])
-    given = data.get(section, {})
-    parts = [given, *(part for part in given.values() if isinstance(part, dict))]
+    sections = {"table": ("split_shares",), **BY_POSITION}.get(data["reader"], ())
+    section, parts = (*sections, "")[0], []
+    for given in (data.get(one, {}) for one in sections):
+        parts += [given, *(part for part in given.values() if isinstance(part, dict))]
     if not section or any(part.get("extra") for part in parts):
         return ""
     raw = [source["split"] for source in data.get("sources", []) if "split" in source]
@@ -419,10 +444,10 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         )
         remedy = "set `cut: true`" if blanks and causal else "remove it"
         yield Problem(what, f"{where}, data.cut", found, remedy=remedy)
-    of_tables = [key for key in OF_TABLES if key in data]
-    if data["reader"] != "table" and of_tables:
+    idle = [key for key, of in OF_READERS.items() if key in data and data["reader"] not in of]
+    if idle:
         what, remedy = f"reader {data['reader']!r} does not look at this key", "remove it"
-        yield Problem(what, f"{where}, data", ", ".join(of_tables), remedy=remedy)
+        yield Problem(what, f"{where}, data", ", ".join(idle), remedy=remedy)
     if data["reader"] == "table" and "columns" in data:
         for field in track_of(study["track"]).fields:
             if field not in data["columns"] and field not in MAY_BE_EMPTY:
@@ -527,7 +552,10 @@ def _source_checks(study: dict, where: str) -> Iterator[Problem]:
         if len(kinds) != 1:
             found = ", ".join(kinds) or "none of them"
             yield Problem(
-                "a source is one of path, url, hub", f"{where}, {key}", found, remedy="keep one"
+                "a source is one of path, url, hub, or lexicon",
+                f"{where}, {key}",
+                found,
+                remedy="keep one",
             )
             continue
         if ignored := list(_keys_of_source(source, kinds[0], key, study["data"]["reader"])):

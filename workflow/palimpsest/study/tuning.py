@@ -13,6 +13,7 @@ from palimpsest.methods.registry import is_method, method_of
 from palimpsest.methods.settings import kind_of, options_of
 from palimpsest.methods.trials import is_reserved, settings_of_trials, trial_name
 from palimpsest.metrics import METRICS
+from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.tracks import track_of
 from palimpsest.training.fields import field_problems
 
@@ -20,6 +21,8 @@ from palimpsest.training.fields import field_problems
 OF_THE_GRAPH = ("order", "sample", "sharding")
 ENDS = {"low", "high", "log"}
 ORACLE = "oracle"
+# Numbers of what no trial has: all seeds together, or an oracle beside it.
+NOT_OF_A_TRIAL = (*DIVERGENCES, "klom", "written_perplexity")
 
 
 def trial_options(study: dict) -> dict[str, dict]:
@@ -141,7 +144,7 @@ def _length_checks(method: str, study: dict, where: str) -> Iterator[Problem]:
 
 def _rule_checks(rule: dict, study: dict, place: str) -> Iterator[Problem]:
     track = track_of(study["track"])
-    known = track.metrics
+    known = [name for name in track.metrics if name not in NOT_OF_A_TRIAL]
     shares = [
         name
         for name in known

@@ -27,7 +27,12 @@
                 findings(metrics, settings)                   what the newest state says, in
                                                               sentences
                 sections(metrics, settings)                   its tables, for people
-    pretraining (causal, masked) make, marks and objective of what recipes pretrain
+    pretraining make, marks, objective                        of what recipes pretrain (causal and
+                                                              masked)
+    kept        kept(metrics, family)                         the rows that this repository keeps
+                                                              of a finished study
+    across      measure(given, settings)                      where a track has it: scores of all
+                                                              seeds to numbers
 
 and one line below. Losses, methods and steps are written once, on ``Predictions``. The modules that
 a step needs are settings, so that a new metric or table does not train or score anything again.

@@ -15,6 +15,7 @@ from palimpsest.report.tables import OF_CHOICE
 from palimpsest.tracks.measured import Given, Measured
 
 TO_BASE = {"kl": "kl_to_base"}
+BESIDE = (*DIVERGENCES, "written_perplexity")  # numbers that another model beside it gives
 
 
 def measure(given: Given, settings: dict) -> Measured:
@@ -23,7 +24,7 @@ def measure(given: Given, settings: dict) -> Measured:
     the name of the model in tables, and whether it was scored beside the `base`, not the oracle.
 
     What settings are chosen by has sets of its own, such as `tuning_forget`. Beside the base the
-    divergence is `kl_to_base`; others are left out.
+    divergence is `kl_to_base`; other numbers that the model beside it gives are left out.
     """
     measurer = importlib.import_module(settings["measures"])
     aside = settings["aside"]
@@ -36,7 +37,7 @@ def measure(given: Given, settings: dict) -> Measured:
     rows = []
     for row in measured.rows:
         metric = row["metric"]
-        if metric in DIVERGENCES:
+        if metric in BESIDE:
             if not (aside["base"] and metric in TO_BASE):
                 continue
             metric = TO_BASE[metric]

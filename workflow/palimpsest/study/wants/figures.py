@@ -23,6 +23,7 @@ from palimpsest.study.wants.methods import (
 from palimpsest.study.wants.want import Files, Want
 
 CAPTIONS = Path(__file__).resolve().parents[3] / "report"
+FALSE_ANSWERS = ("harmful", "people", "pronouns", "stereotypes", "tofu")  # readers that give them
 FORMATS = ("svg", "png", "pdf")  # in the order in which a page names them
 
 
@@ -46,7 +47,7 @@ def figure_names(study: Study) -> list[str]:
         "sequence": any(
             name in served_both_ways(study) for name in methods_in(study, latest, START)
         ),
-        "truth_ratio": config["data"]["reader"] in ("people", "tofu") and bool(truth_files(study)),
+        "truth_ratio": config["data"]["reader"] in FALSE_ANSWERS and bool(truth_files(study)),
         "canaries": compared and study.space > 0,
         "edits": compared and study.has_new_answers,
         "curves": bool(watched_files(study)),

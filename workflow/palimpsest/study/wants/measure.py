@@ -27,6 +27,7 @@ from palimpsest.study.wants.methods import (
     method_folder,
     methods_in,
     numbers_in,
+    part_of,
     started_from,
     tuning_numbers_in,
     tuning_seed,
@@ -39,7 +40,6 @@ from palimpsest.study.wants.scores import (
     scored_as,
     state_scores,
 )
-from palimpsest.study.wants.tuning import part_of
 from palimpsest.study.wants.want import Files, Want, argument
 
 

@@ -132,6 +132,11 @@ def trials_of(study: Study, method: str) -> list[str]:
     return [name for name in study.options if is_trial(name) and tried(name) == method]
 
 
+def part_of(study: Study) -> dict:
+    """By what the records are drawn that settings are chosen by."""
+    return {"study": study.seed_name, "share": study.tuning["part"]}
+
+
 def tuned_in(study: Study, state: str, purged: str | None = None) -> list[str]:
     """Methods whose settings are chosen for a state, each request anew. ``purged`` as in
     ``methods_in``."""

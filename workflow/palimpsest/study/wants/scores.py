@@ -15,7 +15,14 @@ from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.attacks import asked_sets, encoding, made_of
 from palimpsest.study.wants.judges import judge_argument, judge_files, named
-from palimpsest.study.wants.methods import attack_folder, method_folder, model_folder, with_text
+from palimpsest.study.wants.methods import (
+    attack_folder,
+    chosen_beside,
+    method_folder,
+    model_folder,
+    part_of,
+    with_text,
+)
 from palimpsest.study.wants.train import reports_of
 from palimpsest.study.wants.want import Files, Want, argument
 from palimpsest.tracks import Track
@@ -152,7 +159,17 @@ class Score(Want):
             **self.study.chosen("evaluation", "batch_size", *self.study.track.evaluation),
             **self.study.chosen("training", "threads", "gpus"),
             **self.judged(),
+            **self.aside(w),
         }
+
+    def aside(self, w) -> dict:
+        """In a study that tunes, of which records models write on: as many that count and, of those
+        that trials are compared with, as many again by which settings are chosen."""
+        writes = "written" in self.study.track.evaluation
+        if not self.study.tuning or is_trial(w.model) or not writes:
+            return {}
+        both = w.model in chosen_beside(self.study)
+        return {"aside": part_of(self.study) | {"both": both}}
 
     def judged(self) -> dict:
         """The judges, and how many samples they see."""

@@ -6,23 +6,17 @@ from palimpsest.methods.registry import method_of
 from palimpsest.methods.settings import judges_asked
 from palimpsest.methods.trials import at_edges, is_trial, on_part, tried
 from palimpsest.study import paths
-from palimpsest.study.study import Study
 from palimpsest.study.wants import methods
 from palimpsest.study.wants.methods import tuning_seed
 from palimpsest.study.wants.unlearn import Unlearn
 from palimpsest.study.wants.want import Files, Want, argument
 
 
-def part_of(study: Study) -> dict:
-    """By what the records are drawn that settings are chosen by."""
-    return {"study": study.seed_name, "share": study.tuning["part"]}
-
-
 class Aside(Want):
     step = "aside"
 
     def settings(self, w):
-        return part_of(self.study)
+        return methods.part_of(self.study)
 
 
 class UnlearnTuned(Unlearn):
@@ -51,7 +45,7 @@ class UnlearnTuned(Unlearn):
         return super().inputs(w) | {"choice": self.choice(w)}
 
     def settings(self, w):
-        settings = super().settings(w) | {"aside": part_of(self.study)}
+        settings = super().settings(w) | {"aside": methods.part_of(self.study)}
         if tried(w.method) not in self.study.tuning["ranges"]:
             return settings
         phases = list(method_of(w.method).phases)

@@ -51,8 +51,9 @@ def score(
 ) -> dict[str, list[np.ndarray] | np.ndarray]:
     """Columns of a score file: those of `compared_scores`; what the model writes (`ngram`: n of
     EL_n; `rouge_words`: what ROUGE takes for words; `judged`: samples that ``judges`` read), for
-    `written` records of each split and part (0: for none); and which secrets can be extracted from
-    it (with `beams` and `samples`). NaN in rows that are not asked."""
+    `written` records of each split and part (0: for none; `aside`: see to_be_written); and which
+    secrets can be extracted from it (with `beams` and `samples`). NaN in rows that are not
+    asked."""
     size, answers = settings["batch_size"], answer_rows(texts)
     columns = compared_scores(model, examples, size, reference, answers)
     columns |= written(
@@ -60,7 +61,7 @@ def score(
         tokenizer,
         examples,
         texts["completion"].tolist(),
-        to_be_written(texts.iloc[answers], settings["written"]),
+        to_be_written(texts.iloc[answers], settings["written"], **settings.get("aside", {})),
         settings["ngram"],
         size,
         settings["rouge_words"],

@@ -39,7 +39,8 @@ def score(
     others."""
     columns = score_spans.score(model, tokenizer, examples, texts, settings, reference, judges)
     marks = in_spans(tokenizer, texts["completion"].tolist(), texts["spans"].tolist(), examples)
-    asked = to_be_written(texts.iloc[answer_rows(texts)], settings["written"])
+    answers, aside = texts.iloc[answer_rows(texts)], settings.get("aside", {})
+    asked = to_be_written(answers, settings["written"], **aside)
     asked = [i for i in asked if examples.lengths[i] - examples.counted[i] > 1]  # has a prompt
     named = np.full(len(texts), np.nan)
     said = _written(model, tokenizer, examples, asked, settings["batch_size"])

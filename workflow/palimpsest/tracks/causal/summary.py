@@ -180,12 +180,16 @@ def table(now: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> pd.DataFram
 
 def after_the_worst(metrics: pd.DataFrame, settings: dict, columns: Iterable[str]) -> pd.DataFrame:
     """``memorization`` of the newest state, and how likely forgotten answers are after the attack
-    that makes them likeliest, with its label from `attacks` of the settings."""
+    that makes them likelier than the oracle under the same attack by most (where there is no
+    oracle, that makes them likeliest), with its label from `attacks` of the settings."""
     now = newest(metrics, settings)
     plain = now[now["attack"] == ""]
     frame = memorization(plain, columns)
     after = now[(now["attack"] != "") & (now["set"] == "forget") & (now["metric"] == "probability")]
-    worst = after.loc[after.groupby("method")["value"].idxmax()].set_index("method")
+    oracle = after[after["method"] == "oracle"].set_index("attack")["value"]
+    excess = after["value"] - after["attack"].map(oracle).fillna(0.0)
+    excess = excess.where(after["method"] != "oracle", after["value"])
+    worst = after.loc[excess.groupby(after["method"]).idxmax()].set_index("method")
     cells = []
     for method in in_method_order(plain["method"]):
         cell = NONE
