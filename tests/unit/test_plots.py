@@ -23,15 +23,16 @@ from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from stepping import SHOWN
 from test_selections import (
-    CAUSAL,
     GROUPS,
     OF_TEXT,
     SELECTIONS,
     SETTINGS,
+    TEXTUAL,
     causal,
-    causal_study,
     choices,
     example,
+    noted,
+    text_study,
 )
 
 import palimpsest
@@ -75,7 +76,7 @@ class Drawn:
         )
         seeds = {key: wanted[key] for key in ("seeds",) if key in wanted}
         studies = {
-            name: causal_study(name, **seeds) if name in CAUSAL else study for name in SELECTIONS
+            name: text_study(name, **seeds) if name in TEXTUAL else study for name in SELECTIONS
         }
         self.tables = {
             name: select(*studies[name], settings) for name, select in SELECTIONS.items()
@@ -159,7 +160,7 @@ def test_every_figure_says_its_seeds_and_how_many_records_it_is_of(name, drawn):
 def test_nothing_is_drawn_from_fewer_records_than_the_bound(name):
     """Neither where all numbers are of too few, nor where some are; both times the figure says
     so. A number that is not defined is of too few, too."""
-    study = causal_study(name, seeds=(1,)) if name in CAUSAL else example(seeds=(1,))
+    study = text_study(name, seeds=(1,)) if name in TEXTUAL else example(seeds=(1,))
     frame, least = SELECTIONS[name](*study, SETTINGS), FIGURES[name].least
     made = figure_of(name, frame.assign(n=least - 1))
     assert not panels(made) and f"of fewer than {least} records" in note_of(made)
@@ -244,7 +245,7 @@ def test_a_crowded_figure_is_legible(name, crowded, monkeypatch):
 
 
 def test_short_names_of_requests_stand_level_and_long_ones_upright(crowded):
-    level = figure_of("sequence", SELECTIONS["sequence"](*causal_study("sequence"), SETTINGS))
+    level = figure_of("sequence", SELECTIONS["sequence"](*text_study("sequence"), SETTINGS))
     for made, angle in ((level, 0), (crowded["sequence"], 90)):
         assert {label.get_rotation() for axes in made.axes for label in axes.get_xticklabels()} == {
             angle
@@ -285,7 +286,7 @@ def test_every_interval_is_inside_its_panel(name):
     far = (metrics["shards"] == "5x2") & (metrics["metric"] == "equalized_odds_max")
     ends = ["value", "ci_low", "ci_high"]
     metrics[ends] = metrics[ends].where(~far, metrics[ends] * 2.5)
-    study = causal_study(name, seeds=(1,)) if name in CAUSAL else (metrics, epsilon)
+    study = text_study(name, seeds=(1,)) if name in TEXTUAL else (metrics, epsilon)
     for axes in panels(figure_of(name, SELECTIONS[name](*study, SETTINGS))):
         for bars in [
             bars
@@ -407,8 +408,8 @@ def test_equal_tables_give_equal_files(name, tmp_path):
     """From the numbers, from the same in another order, and from the small table under the user's
     own matplotlibrc: the same bytes, without a date."""
     metrics, further = (
-        causal_study(name)
-        if name in CAUSAL
+        text_study(name)
+        if name in TEXTUAL
         else example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",))
     )
     reports = written(further, tmp_path) if name in ("curves", "recovery") else []
@@ -416,9 +417,13 @@ def test_equal_tables_give_equal_files(name, tmp_path):
         reports = [tmp_path / f"{number}.json" for number, _ in enumerate(choices())]
         for path, choice in zip(reports, choices(), strict=True):
             path.write_text(json.dumps(choice))
+    if name == "where":
+        reports = [tmp_path / f"{number}.json" for number, _ in enumerate(noted())]
+        for path, report in zip(reports, noted(), strict=True):
+            path.write_text(json.dumps(report))
     write_parquet(further if name == "truth_ratio" else further.head(0), tmp_path / "truth")
     metrics = pd.concat([metrics, further]) if name == "depth" else metrics
-    tables = metrics, example(seeds=(1,))[1].head(0) if name in CAUSAL else further
+    tables = metrics, example(seeds=(1,))[1].head(0) if name in TEXTUAL else further
     settings = SETTINGS | {"figure": f"palimpsest.plots.{name}", "width": 7.0, "dpi": 60}
     settings |= {"further": FIGURES[name].further, "least": FIGURES[name].least} | OF_PAGE
     files = [
@@ -646,7 +651,7 @@ def test_the_axis_of_membership_is_not_so_narrow_that_little_looks_like_much():
 
 def test_each_end_of_a_training_is_marked_and_what_stopped_by_itself():
     """KGA stops by its own rule; each method ends at its last update, 40."""
-    metrics, watched = causal_study("curves", seeds=(1,))
+    metrics, watched = text_study("curves", seeds=(1,))
     made = figure_of("curves", SELECTIONS["curves"](metrics, watched, SETTINGS))
     trained = watched["method"].nunique()
     for axes in panels(made):
