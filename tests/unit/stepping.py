@@ -22,10 +22,10 @@ BESIDE = (
 )
 # PCGU under other settings: what an update may change, which word it moves, how long
 PARTED = (
-    *(f"pcgu-{blocks}-{share}" for blocks in ("rows", "columns") for share in ("few", "some")),
+    *(f"pcgu-{blocks}_{share}" for blocks in ("rows", "columns") for share in ("few", "some")),
     "pcgu-whole",
 )
-MOVED = tuple(f"pcgu-{side}-{epochs}" for side in ("raise", "dynamic") for epochs in (1, 5))
+MOVED = tuple(f"pcgu-{side}_{epochs}" for side in ("raise", "dynamic") for epochs in (1, 5))
 SHOWN = facts([*METHODS, *BESIDE, *PARTED, *MOVED])  # of a study that has all methods
 
 

@@ -29,7 +29,7 @@ SETTINGS = {
     "partitions": {
         name: {
             "blocks": "columns" if "columns" in name else "rows", "k": None, "learning_rate": 0.03,
-            "share": {"few": 0.01, "some": 0.3}.get(name.rpartition("-")[2], 1.0),
+            "share": {"few": 0.01, "some": 0.3}.get(name.rpartition("_")[2], 1.0),
             "whole": name == "pcgu-whole",
         }
         for name in PARTED
@@ -37,7 +37,7 @@ SETTINGS = {
         "pcgu": {"blocks": "rows", "k": None, "learning_rate": 0.03, "share": 0.1, "whole": False}
     },
     "directions": {
-        name: {"side": name.split("-")[1], "epochs": int(name[-1]), "learning_rate": 0.03}
+        name: {"side": name[5:-2], "epochs": int(name[-1]), "learning_rate": 0.03}
         for name in MOVED
     } | {"pcgu": {"side": "lower", "epochs": 5, "learning_rate": 0.03}},
 }  # fmt: skip
@@ -299,7 +299,7 @@ def noted(seeds=(1, 2)):
                 ]
             },
         }
-        for seed, method in product(seeds, ("pcgu", "pcgu-columns-some"))
+        for seed, method in product(seeds, ("pcgu", "pcgu-columns_some"))
     ]
 
 

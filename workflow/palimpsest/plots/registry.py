@@ -96,7 +96,7 @@ FIGURES: dict[str, Figure] = {
     "domains": Figure("Stereotypes by domain, before and after", "stereotype_score", least=3),
     # its n are blocks, which are counted
     "where": Figure(
-        "Layers and tensors that hold the changed blocks", "retained_share", "blocks", least=0
+        "Layers and tensors that hold the changed blocks", "retrained_share", "blocks", least=0
     ),
     "profile": Figure("Distance of every number from the oracle's", "probability"),
 }
