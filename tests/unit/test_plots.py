@@ -9,7 +9,7 @@ import re
 from argparse import Namespace
 from collections import Counter
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from stepping import SHOWN
@@ -38,7 +38,7 @@ from test_selections import (
 import palimpsest
 from palimpsest.data.storage import write_parquet
 from palimpsest.methods.registry import METHODS
-from palimpsest.plots import membership, profile
+from palimpsest.plots import bias_utility, membership, profile
 from palimpsest.plots import style as common
 from palimpsest.plots.registry import FIGURES
 from palimpsest.report.shown import tell
@@ -719,3 +719,100 @@ def test_a_note_stands_below_all_else_and_the_figure_grows_by_it():
     ticks = min(text.get_window_extent().y0 for text in axes[0, 0].get_xticklabels())
     assert 0 < note.y0 < note.y1 < label.y0 < label.y1 < ticks
     assert made.get_figheight() > 3.0
+
+
+# --- social bias ----------------------------------------------------------------------------------
+
+
+def test_bias_and_utility_plots_the_table_with_the_amount_beside_each_point(drawn):
+    frame, (axes,) = drawn.both("bias_utility")
+    for line, (label, *_) in bias_utility.LINES.items():
+        rows = frame.loc[frame["line"] == line, ["lms", "ss"]]
+        np.testing.assert_array_equal(points(axes, label), rows)
+    told = [text.get_text() for text in axes.texts if text.get_text()]
+    assert told == ["0.01", "0.1", "0.3", "0.01", "0.3"]
+    assert axes.get_title(loc="left").endswith("the share of blocks that an update may change")
+
+
+def ways(made) -> list[int]:
+    """Points of each line that joins several models."""
+    (axes,) = panels(made)
+    return [len(line.get_xdata()) for line in axes.lines if line.get_alpha()]
+
+
+def test_no_line_leads_to_a_run_of_another_rate(drawn):
+    """From the base over three points of rows, and over two of columns."""
+    frame = drawn.tables["bias_utility"]
+    assert ways(figure_of("bias_utility", frame)) == [5, 4]
+    slower = frame.assign(rate=frame["rate"].where(frame["line"] != "whole", 0.003))
+    made = figure_of("bias_utility", slower)
+    assert ways(made) == [4, 3]
+    assert note_of(made).endswith("Learning rates differ, from 0.003 to 0.03.")
+    assert "Learning rates" not in note_of(figure_of("bias_utility", frame))
+
+
+def test_amounts_keep_apart_where_points_are_the_same(drawn, monkeypatch):
+    frame = drawn.tables["bias_utility"]
+    same = {name: frame[name].mean() for name in frame if name.startswith(("lms", "ss"))}
+    legible(figure_of("bias_utility", frame.assign(**same)), monkeypatch)
+    parted = frame["line"].isin(["rows", "columns"])
+    many = frame.assign(
+        by=np.where(parted, "k", "share"),
+        amount=np.where(parted, frame["amount"] * 100_000, frame["amount"]),
+        **same,
+    )
+    made = figure_of("bias_utility", many)
+    assert panels(made)[0].get_title(loc="left") == "Beside each point: blocks of an update"
+    legible(made, monkeypatch)
+    told = [text.get_text() for text in panels(made)[0].texts if text.get_text()]
+    assert told == ["1,000", "10,000", "30,000", "1,000", "30,000"]
+
+
+def test_directions_plot_the_table(drawn):
+    """Each side a little beside its epochs."""
+    frame, shown = drawn.both("directions")
+    for metric, axes in zip(("stereotype_score", "language_modeling_score"), shown, strict=True):
+        for side in ("lower", "raise", "dynamic"):
+            rows = frame[(frame["metric"] == metric) & (frame["side"] == side)]
+            found = points(axes, side)
+            assert found[:, 0].round().tolist() == rows["epochs"].tolist()
+            np.testing.assert_array_equal(found[:, 1], rows["value"])
+
+
+def test_domains_plot_the_base_beside_every_method(drawn):
+    frame, shown = drawn.both("domains")
+    for group, axes in zip(frame["group"].unique(), shown, strict=True):
+        rows = frame[frame["group"] == group]
+        assert axes.get_title(loc="left").startswith(group)
+        found = points(axes, "base")
+        np.testing.assert_array_equal(found[:, 0], rows["base"])
+        for row, (method, value) in enumerate(zip(rows["method"], rows["value"], strict=True)):
+            assert points(axes, method).tolist() == [[value, row]]
+            assert row - 0.5 < found[row, 1] < row
+
+
+def test_baselines_plot_the_table(drawn):
+    frame, shown = drawn.both("baselines")
+    methods = list(frame["method"].unique())
+    for metric, axes in zip(frame["metric"].unique(), shown, strict=True):
+        for one in frame[frame["metric"] == metric].itertuples():
+            expected = [[one.value, methods.index(one.method)]]
+            assert points(axes, one.method).tolist() == expected
+
+
+def test_where_has_a_cell_for_each_layer_and_kind_and_none_for_what_is_not_there(drawn):
+    frame, (*shown, bar) = drawn.both("where")
+    kinds, layers = list(frame["kind"].unique()), ["embeddings", "0", "2", "10", "head"]
+    for method, axes in zip(frame["method"].unique(), shown, strict=True):
+        rows = frame[frame["method"] == method].set_index(["kind", "layer"])["value"]
+        (mesh,) = [one for one in axes.collections if isinstance(one, QuadMesh)]
+        cells = np.ma.filled(mesh.get_array(), np.nan)
+        for (y, kind), (x, layer) in product(enumerate(kinds), enumerate(layers)):
+            expected = rows.get((kind, layer), np.nan)
+            np.testing.assert_equal(cells[y, x], expected)
+        margin = [text.get_text() for text in axes.texts]
+        assert margin == [
+            str(frame.loc[(frame["method"] == method) & (frame["kind"] == kind), "n"].sum())
+            for kind in kinds
+        ]
+    assert bar.get_ylabel() == "Blocks that were changed"

@@ -65,7 +65,7 @@ def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.D
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
     """frame: method, lms and ss each with _low and _high, n, seeds, line (of LINES), by (share or
     k), amount, rate. One line per way to part a matrix, which ends in the run without a
-    partition."""
+    partition where that is of the same rate."""
     made, axes = common.figure(style, 4.2, 1, 1)
     place = axes[0, 0]
     place.axhline(NEUTRAL, **DOTTED)
@@ -77,7 +77,8 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         if points.empty:
             continue
         if line not in (BASE, WHOLE):
-            way = pd.concat([base, points, whole])
+            alike = whole[whole["rate"].isin(points["rate"])]  # by another rate, another way
+            way = pd.concat([base, points, alike])
             place.plot(way["lms"], way["ss"], color=colour, linewidth=0.9, alpha=0.6, zorder=2)
         place.errorbar(
             points["lms"],
@@ -96,7 +97,8 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
     place.margins(0.06)
     place.set_xlabel(TITLES[LMS])
     place.set_ylabel(TITLES[SS])
-    place.set_title(f"Beside each point: {WORDS[next(iter(frame['by'][::-1]))]}")
+    parted = frame.loc[~frame["line"].isin([BASE, WHOLE]), "by"]
+    place.set_title(f"Beside each point: {WORDS[next(iter(parted), 'share')]}")
     handles = [
         Line2D(
             [], [], linestyle="" if line in (BASE, WHOLE) else "-", color=colour, marker=marker,
@@ -125,7 +127,7 @@ def beside(made: Figure, place, frame: pd.DataFrame) -> None:
     for (x, y), one in zip(at, frame.itertuples(), strict=True):
         if one.line in (BASE, WHOLE):
             continue
-        text = f"{one.amount:g}" if one.by == "share" else f"{one.amount:,}"
+        text = f"{one.amount:g}" if one.by == "share" else f"{one.amount:,.0f}"
         size = np.array([0.62 * SMALL * len(text), 1.2 * SMALL]) * per_point
         boxes = list(around(np.array([x, y]), size, per_point))
         free = [one for one in boxes if inside(one[1], place.bbox) and not hits(one[1], taken)]

@@ -72,6 +72,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
                 zorder=3,
             )
         place.set_title(TITLES[metric])
+        place.set_ylim(top=min(place.get_ylim()[1], 1.02))
         place.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set_ylabel("Score in [0, 1]")
     made.supxlabel("Epochs (0 is the base)", fontsize=8)

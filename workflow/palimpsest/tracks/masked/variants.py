@@ -57,6 +57,9 @@ def partitioning(ss: Numbers, lms: Numbers, variants: dict[str, dict]) -> Iterat
         return
     bias, sense = ({name: of[name, SINGLE] for name in scored} for of in (ss, lms))
     known = f", {lms[BASE]} for the base" if BASE in lms else ""
+    rates = [f"{scored[name]['learning_rate']:g}" for name in (whole, *parted)]
+    if len(set(rates)) > 1:
+        known += f" (learning rate {rates[0]}; of the others {listed(dict.fromkeys(rates[1:]))})"
     told = (
         f"Partitioning: without it ({bias[whole].name}) the stereotype score is {bias[whole]} and "
         f"the language modelling score {sense[whole]}{known}."
@@ -111,8 +114,8 @@ def direction(ss: Numbers, lms: Numbers, variants: dict[str, dict]) -> Iterator[
     if len(reached) < 2 or BASE not in ss:
         return
     parts = [
-        f"{SIDES[side]} to {one} (language modelling {lms[epochs[side][1], SINGLE]}; "
-        f"{difference(one, ss[BASE])}) after {_epochs(epochs[side][0])}"
+        f"{SIDES[side]} with {one} after {_epochs(epochs[side][0])} "
+        f"({difference(one, ss[BASE])}; language modelling {lms[epochs[side][1], SINGLE]})"
         for side, one in reached.items()
     ]
     named = [one._replace(name=SIDES[side]) for side, one in reached.items()]
