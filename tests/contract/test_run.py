@@ -135,6 +135,16 @@ def test_tokens_of_further_passes_are_part_of_the_cost(tmp_path):
     assert report["tokens"] == run.phases["train"]["tokens"] + 111
 
 
+def test_what_is_noted_stands_in_the_report(tmp_path):
+    """Once: a second note of a name would hide the first."""
+    run = run_of("causal", tmp_path)
+    assert "noted" not in run.report()
+    run.note("pairs", 3), run.note("left_out", [{"record_id": "r1"}])
+    assert run.report()["noted"] == {"pairs": 3, "left_out": [{"record_id": "r1"}]}
+    with pytest.raises(ValueError, match="'pairs' was noted already"):
+        run.note("pairs", 4)
+
+
 def test_what_the_reference_says_is_that_of_the_model_on_disk_though_it_moved(tmp_path):
     run, still = run_of("causal", tmp_path), run_of("causal", tmp_path)
     move(run.model, 0.2)

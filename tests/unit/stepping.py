@@ -20,7 +20,13 @@ BESIDE = (
     "npo-batch",
     *(f"{name}-all_at_once" for name in ("gradient_ascent", "gradient_difference", "loo_ensemble")),
 )
-SHOWN = facts([*METHODS, *BESIDE])  # of a study that has all methods
+# PCGU under other settings: what an update may change, which word it moves, how long
+PARTED = (
+    *(f"pcgu-{blocks}_{share}" for blocks in ("rows", "columns") for share in ("few", "some")),
+    "pcgu-whole",
+)
+MOVED = tuple(f"pcgu-{side}_{epochs}" for side in ("raise", "dynamic") for epochs in (1, 5))
+SHOWN = facts([*METHODS, *BESIDE, *PARTED, *MOVED])  # of a study that has all methods
 
 
 def call(step: str, *arguments, **settings) -> None:

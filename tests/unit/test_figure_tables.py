@@ -180,3 +180,108 @@ def test_the_table_of_a_figure_is_read_as_it_stands(tmp_path):
         ["NA", "1", ""], ["None", "all", "r1"],
     ]  # fmt: skip
     assert found["value"].tolist() == [0.5, 1.0] and np.isnan(found["ci_low"][0])
+
+
+# --- social bias ----------------------------------------------------------------------------------
+
+SS, LMS = "stereotype_score", "language_modeling_score"
+
+
+def biased(method: str, ss: float, lms: float, group: str = "", **where) -> list[dict]:
+    scores = {SS: ss, LMS: lms, "icat": 2 * lms * min(ss, 1 - ss)}
+    return [one(method, "stereoset", key, value, group, **where) for key, value in scores.items()]
+
+
+def test_bias_and_utility_are_paired_along_the_share_of_blocks():
+    """Of parts of the data, and of other methods, nothing; the base is on no line."""
+    told = {"k": None, "blocks": "rows", "learning_rate": 0.03, "whole": False}
+    partitions = {
+        "pcgu": told | {"share": 0.1}, "pcgu-rows_few": told | {"share": 0.01},
+        "pcgu-whole": told | {"share": 1.0, "learning_rate": 0.003, "whole": True},
+    }  # fmt: skip
+    rows = [*biased("base", 0.7, 0.9), *biased("pcgu", 0.6, 0.8), *biased("npo", 0.5, 0.5)]
+    rows += biased("pcgu-rows_few", 0.65, 0.85) + biased("pcgu-whole", 0.5, 0.6)
+    rows += biased("pcgu", 0.1, 0.1, "domain=gender") + biased("pcgu", 0.2, 0.2, request="r1")
+    found = SELECTIONS["bias_utility"](
+        tidy([table(rows)]), None, SETTINGS | {"partitions": partitions}
+    )
+    columns = ["method", "line", "by", "amount", "rate", "lms", "ss"]
+    assert found[columns].to_numpy().tolist() == [
+        ["pcgu-rows_few", "rows", "share", 0.01, 0.03, 0.85, 0.65],
+        ["pcgu", "rows", "share", 0.1, 0.03, 0.8, 0.6],
+        ["pcgu-whole", "whole", "share", 1.0, 0.003, 0.6, 0.5],
+        ["base", "base", "share", 0.0, 0.0, 0.9, 0.7],
+    ]
+    base = found.set_index("method").loc["base"]
+    ends = [base[name] for name in ("lms_low", "lms_high", "ss_low", "ss_high")]
+    assert ends == pytest.approx([0.8, 1.0, 0.6, 0.9]) and (base["n"], base["seeds"]) == (9, 1)
+
+
+def test_numbers_of_blocks_are_told_as_such():
+    told = {"k": 7, "share": 0.1, "blocks": "columns", "learning_rate": 0.03, "whole": False}
+    settings = SETTINGS | {"partitions": {"pcgu": told}}
+    rows = biased("pcgu", 0.6, 0.8)
+    (found,) = SELECTIONS["bias_utility"](tidy([table(rows)]), None, settings).to_dict("records")
+    assert (found["line"], found["by"], found["amount"]) == ("columns", "k", 7)
+
+
+def test_each_direction_begins_with_the_base():
+    variants = {
+        "pcgu": {"side": "lower", "epochs": 5, "learning_rate": 0.03},
+        "pcgu-raise_1": {"side": "raise", "epochs": 1, "learning_rate": 0.06},
+    }
+    rows = [*biased("base", 0.7, 0.9), *biased("pcgu", 0.6, 0.8), *biased("pcgu-raise_1", 0.4, 0.7)]
+    settings = SETTINGS | {"directions": variants}
+    found = SELECTIONS["directions"](tidy([table(rows)]), None, settings)
+    columns = ["metric", "side", "epochs", "method", "rate", "value"]
+    assert found.loc[found["metric"] == SS, columns].to_numpy().tolist() == [
+        [SS, "lower", 0, "base", 0, 0.7], [SS, "lower", 5, "pcgu", 0.03, 0.6],
+        [SS, "raise", 0, "base", 0, 0.7], [SS, "raise", 1, "pcgu-raise_1", 0.06, 0.4],
+    ]  # fmt: skip
+    assert found.loc[found["metric"] == LMS, "value"].tolist() == [0.9, 0.8, 0.9, 0.7]
+
+
+def test_a_change_by_domain_stands_between_two_intervals_and_has_none():
+    rows = [
+        one for domain, base in (("race", 0.6), ("gender", 0.7))
+        for one in biased("base", base, 0.9, f"domain={domain}")
+        + biased("pcgu", 0.55, 0.9, f"domain={domain}")
+    ]  # fmt: skip
+    found = SELECTIONS["domains"](tidy([table([*rows, *biased("pcgu", 0.1, 0.9)])]), None, SETTINGS)
+    assert found[["group", "method", "value", "base"]].to_numpy().tolist() == [
+        ["gender", "pcgu", 0.55, 0.7], ["race", "pcgu", 0.55, 0.6],
+    ]  # fmt: skip
+    assert found["change"].tolist() == pytest.approx([-0.15, -0.05])
+    assert found.loc[0, ["base_low", "base_high"]].tolist() == pytest.approx([0.6, 0.9])
+    assert not any(name.startswith("change_") for name in found)
+
+
+def test_methods_are_shown_by_their_icat_the_best_first():
+    """.42, .48 and .64: of the one that is ruined, .5 at chance in either way is not the best."""
+    rows = [*biased("base", 0.7, 0.7), *biased("npo", 0.5, 0.48), *biased("pcgu", 0.4, 0.8)]
+    found = shown("baselines", rows)
+    order = ["pcgu", "npo", "base"]
+    assert [(one["metric"], one["method"]) for one in found] == [
+        (metric, method) for metric in ("icat", SS, LMS) for method in order
+    ]
+    assert [one["value"] for one in found[:3]] == pytest.approx([0.64, 0.48, 0.42])
+
+
+def test_changed_blocks_are_shares_of_their_layer_and_kind_and_no_record_is_told(tmp_path):
+    """1 and 3 of 4 rows with two seeds: half of them. What was left out is no number."""
+    for seed, changed in ((1, 1), (2, 3)):
+        blocks = [{"tensor": "layers.0.mlp.weight", "changed": changed, "blocks": 4}]
+        blocks.append({"tensor": "embeddings.words.weight", "changed": 0, "blocks": 10})
+        noted = {"blocks": blocks, "left_out": [{"record_id": "ann-1", "why": "lengths"}]}
+        report = {"names": ["s", str(seed), "pcgu", "r2"], "noted": noted}
+        (tmp_path / f"{seed}.json").write_text(json.dumps(report))
+    files = {"training": [tmp_path / "1.json", tmp_path / "2.json"], "epsilon": [], "truth": []}
+    told = draw.further_table(Namespace(**files), "blocks")
+    assert "ann-1" not in told.to_csv()
+    found = SELECTIONS["where"](None, told, SETTINGS).to_dict("records")
+    assert found == [
+        {"method": "pcgu", "layer": "embeddings", "kind": "words", "changed": 0, "value": 0,
+         "n": 10, "seeds": 2},
+        {"method": "pcgu", "layer": "0", "kind": "mlp", "changed": 2, "value": 0.5, "n": 4,
+         "seeds": 2},
+    ]  # fmt: skip

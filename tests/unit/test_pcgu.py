@@ -120,9 +120,37 @@ def test_it_is_what_a_loop_over_blocks_finds(blocks, side):
 
 def test_pairs_differ_in_one_token_or_are_none():
     assert pcgu.differing([1, 2, 3], [1, 5, 3]) == 1
-    assert pcgu.differing([1, 2], [1, 2]) is None
-    assert pcgu.differing([1, 2, 3], [1, 5]) is None
-    assert pcgu.differing([1, 2, 3], [4, 5, 3]) is None
+    assert pcgu.differing([1, 2, 3], [0, 2, 3]) == 0
+    assert pcgu.differing([1, 2], [1, 2]) == "the same tokens"
+    assert pcgu.differing([1, 2, 3], [1, 5]) == "different lengths"
+    assert pcgu.differing([1, 2, 3], [4, 5, 3]) == "several differing tokens"
+
+
+def test_a_pair_of_which_a_word_is_unknown_is_none():
+    """9 is what the tokenizer does not know: a word of one side, or both words, but not what stands
+    around them in both."""
+    for pair in (([1, 9], [1, 5]), ([1, 5], [1, 9]), ([1, 9], [1, 9]), ([1, 9], [1, 5, 6])):
+        assert pcgu.differing(*pair, unknown=9) == "an unknown word"
+    assert pcgu.differing([9, 2, 3], [9, 5, 3], unknown=9) == 1
+    assert pcgu.differing([9, 2], [9, 5, 3], unknown=9) == "different lengths"
+    assert pcgu.differing([1, 9], [1, 5]) == 1  # of a tokenizer that knows everything
+
+
+def test_blocks_that_differ_in_any_bit_are_counted():
+    """Of the matrix the first row differs, which lies in both columns; of the vector the sign of a
+    zero alone."""
+    before = {"matrix": torch.tensor([[1.0, 2.0], [3.0, 4.0]]), "vector": torch.tensor([0.0, 1.0])}
+    before["same"] = torch.tensor([[1.0, float("nan")]])
+    after = {name: one.clone() for name, one in before.items()}
+    after["matrix"][0] = torch.tensor([5.0, 2.5])
+    after["vector"][0] = -0.0
+    counts = {"rows": {"matrix": (1, 2), "vector": (1, 1), "same": (0, 1)}}
+    counts["columns"] = {"matrix": (2, 2), "vector": (1, 1), "same": (0, 2)}
+    for blocks, wanted in counts.items():
+        found = pcgu.changed(before, after, blocks)
+        assert {one["tensor"]: (one["changed"], one["blocks"]) for one in found} == wanted
+        halves = ({name: one.half() for name, one in some.items()} for some in (before, after))
+        assert pcgu.changed(*halves, blocks) == found
 
 
 def asked(*rows: tuple[str, str, str]) -> SimpleNamespace:
@@ -136,15 +164,21 @@ def asked(*rows: tuple[str, str, str]) -> SimpleNamespace:
 
     records = pd.DataFrame(rows, columns=["prompt", *pcgu.SIDES])
     records = records.assign(completion="x", record_id=[f"r{n}" for n in range(len(rows))])
-    model = torch.nn.Linear(3, 2)
-    return SimpleNamespace(records={"forget": records}, encode=encode, track=track, model=model)
+    noted: dict = {}
+    return SimpleNamespace(
+        records={"forget": records}, encode=encode, track=track, model=torch.nn.Linear(3, 2),
+        tokenizer=SimpleNamespace(unk_token_id=ord("?")), folder="made", noted=noted,
+        note=noted.__setitem__,
+    )  # fmt: skip
 
 
 def test_pairs_are_taken_once_and_only_the_token_that_differs_is_hidden(caplog):
-    """`him` and `hem` differ in one letter; `he` and `she` have other lengths; one has no words."""
+    """`him` and `hem` differ in one letter; `he` and `she` have other lengths; one has no words.
+    Those left out are noted by id, and the log says how many they are and where that is."""
     run = asked(
         (f"a {BLANK} b", "him", "hem"), (f"a {BLANK} b", "him", "hem"), (f"c {BLANK}", "he", "she"),
-        (f"d {BLANK}", "", ""), (f"e {BLANK}", "k", "q"),
+        (f"d {BLANK}", "", ""), (f"e {BLANK}", "k", "q"), (f"f {BLANK}", "?", "q"),
+        (f"g {BLANK}", "ab", "cd"), (f"h {BLANK}", "ba", "dc"),
     )  # fmt: skip
     with caplog.at_level(logging.WARNING):
         sides = pcgu.pairs(run)
@@ -153,13 +187,22 @@ def test_pairs_are_taken_once_and_only_the_token_that_differs_is_hidden(caplog):
     for side in sides.values():
         assert [one.index(True) for one in side.hidden] == [3, 2]
         assert side.counted.tolist() == [1, 1]
-    assert "1 record: 'r2'" in caplog.text and "she" not in caplog.text
+    reasons = {"r2": "different lengths", "r5": "an unknown word"}
+    reasons |= dict.fromkeys(("r6", "r7"), "several differing tokens")
+    left_out = [{"record_id": name, "why": why} for name, why in reasons.items()]
+    assert run.noted == {"pairs": 2, "left_out": left_out}
+    (told,) = caplog.messages
+    assert told == (
+        "4 of 6 pairs are left out: 1 with different lengths, 1 with an unknown word, 2 with "
+        "several differing tokens; made/training.json lists them under noted.left_out"
+    )
 
 
 def test_too_few_pairs_and_too_many_blocks_are_refused():
     few = asked((f"a {BLANK}", "he", "she"), (f"b {BLANK}", "k", "q"))
-    with pytest.raises(UserError, match="too few pairs are left"):
+    with pytest.raises(UserError, match="too few pairs are left") as error:
         pcgu.pairs(few)
+    assert error.value.problems[0].found == "1 of 2; left out: 1 with different lengths"
     run = asked((f"a {BLANK}", "k", "q"), (f"b {BLANK}", "k", "q"))
     with pytest.raises(UserError) as error:  # a matrix of two rows, and a vector
         pcgu.objective(run, Settings(k=4))

@@ -9,7 +9,7 @@ import re
 from argparse import Namespace
 from collections import Counter
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,26 +18,27 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from stepping import SHOWN
 from test_selections import (
-    CAUSAL,
     GROUPS,
     OF_TEXT,
     SELECTIONS,
     SETTINGS,
+    TEXTUAL,
     causal,
-    causal_study,
     choices,
     example,
+    noted,
+    text_study,
 )
 
 import palimpsest
 from palimpsest.data.storage import write_parquet
 from palimpsest.methods.registry import METHODS
-from palimpsest.plots import membership, profile
+from palimpsest.plots import bias_utility, membership, profile
 from palimpsest.plots import style as common
 from palimpsest.plots.registry import FIGURES
 from palimpsest.report.shown import tell
@@ -75,7 +76,7 @@ class Drawn:
         )
         seeds = {key: wanted[key] for key in ("seeds",) if key in wanted}
         studies = {
-            name: causal_study(name, **seeds) if name in CAUSAL else study for name in SELECTIONS
+            name: text_study(name, **seeds) if name in TEXTUAL else study for name in SELECTIONS
         }
         self.tables = {
             name: select(*studies[name], settings) for name, select in SELECTIONS.items()
@@ -159,7 +160,7 @@ def test_every_figure_says_its_seeds_and_how_many_records_it_is_of(name, drawn):
 def test_nothing_is_drawn_from_fewer_records_than_the_bound(name):
     """Neither where all numbers are of too few, nor where some are; both times the figure says
     so. A number that is not defined is of too few, too."""
-    study = causal_study(name, seeds=(1,)) if name in CAUSAL else example(seeds=(1,))
+    study = text_study(name, seeds=(1,)) if name in TEXTUAL else example(seeds=(1,))
     frame, least = SELECTIONS[name](*study, SETTINGS), FIGURES[name].least
     made = figure_of(name, frame.assign(n=least - 1))
     assert not panels(made) and f"of fewer than {least} records" in note_of(made)
@@ -244,7 +245,7 @@ def test_a_crowded_figure_is_legible(name, crowded, monkeypatch):
 
 
 def test_short_names_of_requests_stand_level_and_long_ones_upright(crowded):
-    level = figure_of("sequence", SELECTIONS["sequence"](*causal_study("sequence"), SETTINGS))
+    level = figure_of("sequence", SELECTIONS["sequence"](*text_study("sequence"), SETTINGS))
     for made, angle in ((level, 0), (crowded["sequence"], 90)):
         assert {label.get_rotation() for axes in made.axes for label in axes.get_xticklabels()} == {
             angle
@@ -285,7 +286,7 @@ def test_every_interval_is_inside_its_panel(name):
     far = (metrics["shards"] == "5x2") & (metrics["metric"] == "equalized_odds_max")
     ends = ["value", "ci_low", "ci_high"]
     metrics[ends] = metrics[ends].where(~far, metrics[ends] * 2.5)
-    study = causal_study(name, seeds=(1,)) if name in CAUSAL else (metrics, epsilon)
+    study = text_study(name, seeds=(1,)) if name in TEXTUAL else (metrics, epsilon)
     for axes in panels(figure_of(name, SELECTIONS[name](*study, SETTINGS))):
         for bars in [
             bars
@@ -407,8 +408,8 @@ def test_equal_tables_give_equal_files(name, tmp_path):
     """From the numbers, from the same in another order, and from the small table under the user's
     own matplotlibrc: the same bytes, without a date."""
     metrics, further = (
-        causal_study(name)
-        if name in CAUSAL
+        text_study(name)
+        if name in TEXTUAL
         else example(seeds=(1,), ensembles=("1x1", "3x1"), families=("identity",))
     )
     reports = written(further, tmp_path) if name in ("curves", "recovery") else []
@@ -416,9 +417,13 @@ def test_equal_tables_give_equal_files(name, tmp_path):
         reports = [tmp_path / f"{number}.json" for number, _ in enumerate(choices())]
         for path, choice in zip(reports, choices(), strict=True):
             path.write_text(json.dumps(choice))
+    if name == "where":
+        reports = [tmp_path / f"{number}.json" for number, _ in enumerate(noted())]
+        for path, report in zip(reports, noted(), strict=True):
+            path.write_text(json.dumps(report))
     write_parquet(further if name == "truth_ratio" else further.head(0), tmp_path / "truth")
     metrics = pd.concat([metrics, further]) if name == "depth" else metrics
-    tables = metrics, example(seeds=(1,))[1].head(0) if name in CAUSAL else further
+    tables = metrics, example(seeds=(1,))[1].head(0) if name in TEXTUAL else further
     settings = SETTINGS | {"figure": f"palimpsest.plots.{name}", "width": 7.0, "dpi": 60}
     settings |= {"further": FIGURES[name].further, "least": FIGURES[name].least} | OF_PAGE
     files = [
@@ -646,7 +651,7 @@ def test_the_axis_of_membership_is_not_so_narrow_that_little_looks_like_much():
 
 def test_each_end_of_a_training_is_marked_and_what_stopped_by_itself():
     """KGA stops by its own rule; each method ends at its last update, 40."""
-    metrics, watched = causal_study("curves", seeds=(1,))
+    metrics, watched = text_study("curves", seeds=(1,))
     made = figure_of("curves", SELECTIONS["curves"](metrics, watched, SETTINGS))
     trained = watched["method"].nunique()
     for axes in panels(made):
@@ -714,3 +719,100 @@ def test_a_note_stands_below_all_else_and_the_figure_grows_by_it():
     ticks = min(text.get_window_extent().y0 for text in axes[0, 0].get_xticklabels())
     assert 0 < note.y0 < note.y1 < label.y0 < label.y1 < ticks
     assert made.get_figheight() > 3.0
+
+
+# --- social bias ----------------------------------------------------------------------------------
+
+
+def test_bias_and_utility_plots_the_table_with_the_amount_beside_each_point(drawn):
+    frame, (axes,) = drawn.both("bias_utility")
+    for line, (label, *_) in bias_utility.LINES.items():
+        rows = frame.loc[frame["line"] == line, ["lms", "ss"]]
+        np.testing.assert_array_equal(points(axes, label), rows)
+    told = [text.get_text() for text in axes.texts if text.get_text()]
+    assert told == ["0.01", "0.1", "0.3", "0.01", "0.3"]
+    assert axes.get_title(loc="left").endswith("the share of blocks that an update may change")
+
+
+def ways(made) -> list[int]:
+    """Points of each line that joins several models."""
+    (axes,) = panels(made)
+    return [len(line.get_xdata()) for line in axes.lines if line.get_alpha()]
+
+
+def test_no_line_leads_to_a_run_of_another_rate(drawn):
+    """From the base over three points of rows, and over two of columns."""
+    frame = drawn.tables["bias_utility"]
+    assert ways(figure_of("bias_utility", frame)) == [5, 4]
+    slower = frame.assign(rate=frame["rate"].where(frame["line"] != "whole", 0.003))
+    made = figure_of("bias_utility", slower)
+    assert ways(made) == [4, 3]
+    assert note_of(made).endswith("Learning rates differ, from 0.003 to 0.03.")
+    assert "Learning rates" not in note_of(figure_of("bias_utility", frame))
+
+
+def test_amounts_keep_apart_where_points_are_the_same(drawn, monkeypatch):
+    frame = drawn.tables["bias_utility"]
+    same = {name: frame[name].mean() for name in frame if name.startswith(("lms", "ss"))}
+    legible(figure_of("bias_utility", frame.assign(**same)), monkeypatch)
+    parted = frame["line"].isin(["rows", "columns"])
+    many = frame.assign(
+        by=np.where(parted, "k", "share"),
+        amount=np.where(parted, frame["amount"] * 100_000, frame["amount"]),
+        **same,
+    )
+    made = figure_of("bias_utility", many)
+    assert panels(made)[0].get_title(loc="left") == "Beside each point: blocks of an update"
+    legible(made, monkeypatch)
+    told = [text.get_text() for text in panels(made)[0].texts if text.get_text()]
+    assert told == ["1,000", "10,000", "30,000", "1,000", "30,000"]
+
+
+def test_directions_plot_the_table(drawn):
+    """Each side a little beside its epochs."""
+    frame, shown = drawn.both("directions")
+    for metric, axes in zip(("stereotype_score", "language_modeling_score"), shown, strict=True):
+        for side in ("lower", "raise", "dynamic"):
+            rows = frame[(frame["metric"] == metric) & (frame["side"] == side)]
+            found = points(axes, side)
+            assert found[:, 0].round().tolist() == rows["epochs"].tolist()
+            np.testing.assert_array_equal(found[:, 1], rows["value"])
+
+
+def test_domains_plot_the_base_beside_every_method(drawn):
+    frame, shown = drawn.both("domains")
+    for group, axes in zip(frame["group"].unique(), shown, strict=True):
+        rows = frame[frame["group"] == group]
+        assert axes.get_title(loc="left").startswith(group)
+        found = points(axes, "base")
+        np.testing.assert_array_equal(found[:, 0], rows["base"])
+        for row, (method, value) in enumerate(zip(rows["method"], rows["value"], strict=True)):
+            assert points(axes, method).tolist() == [[value, row]]
+            assert row - 0.5 < found[row, 1] < row
+
+
+def test_baselines_plot_the_table(drawn):
+    frame, shown = drawn.both("baselines")
+    methods = list(frame["method"].unique())
+    for metric, axes in zip(frame["metric"].unique(), shown, strict=True):
+        for one in frame[frame["metric"] == metric].itertuples():
+            expected = [[one.value, methods.index(one.method)]]
+            assert points(axes, one.method).tolist() == expected
+
+
+def test_where_has_a_cell_for_each_layer_and_kind_and_none_for_what_is_not_there(drawn):
+    frame, (*shown, bar) = drawn.both("where")
+    kinds, layers = list(frame["kind"].unique()), ["embeddings", "0", "2", "10", "head"]
+    for method, axes in zip(frame["method"].unique(), shown, strict=True):
+        rows = frame[frame["method"] == method].set_index(["kind", "layer"])["value"]
+        (mesh,) = [one for one in axes.collections if isinstance(one, QuadMesh)]
+        cells = np.ma.filled(mesh.get_array(), np.nan)
+        for (y, kind), (x, layer) in product(enumerate(kinds), enumerate(layers)):
+            expected = rows.get((kind, layer), np.nan)
+            np.testing.assert_equal(cells[y, x], expected)
+        margin = [text.get_text() for text in axes.texts]
+        assert margin == [
+            str(frame.loc[(frame["method"] == method) & (frame["kind"] == kind), "n"].sum())
+            for kind in kinds
+        ]
+    assert bar.get_ylabel() == "Blocks that were changed"

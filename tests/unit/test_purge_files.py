@@ -112,10 +112,12 @@ def test_scores_of_the_forgotten_go():
 
 
 @pytest.mark.parametrize(
-    "found", ["model.safetensors", "resume/step3/model.safetensors", "run.json"]
+    "found",
+    ["model.safetensors", "resume/step3/model.safetensors", "run.json", "training.json"],
 )
 @pytest.mark.parametrize(
-    "model", ["base", "oracle/r1", "teachers/2x2/1/1/r0", "auxiliaries/kga-extra/r1"]
+    "model",
+    ["base", "oracle/r1", "teachers/2x2/1/1/r0", "auxiliaries/kga-extra/r1", "methods/pcgu/r1"],
 )
 def test_with_anything_of_a_model_all_of_it_goes(model, found):
     """What it would have resumed from, too; nothing of the model beside it."""

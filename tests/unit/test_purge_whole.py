@@ -106,6 +106,21 @@ def test_without_yes_nothing_is_touched(served, capsys):
     assert "Dry run" in told and not any(text in told for text in SAYS.values())
 
 
+def test_records_that_a_method_noted_go_with_its_report(served):
+    """PCGU lists the records that it left out by id, which is what the audit finds."""
+    folder = served.folder / "seed1/methods/pcgu/r1"
+    folder.mkdir(parents=True)
+    left_out = [{"record_id": "ann-1", "why": "different lengths"}]
+    noted = {"pairs": 2, "left_out": left_out}
+    write_json(folder / "training.json", {"sha256": "0" * 64, "noted": noted})
+    write_json(folder / "run.json", {"seconds": 1.0})
+    purge("--yes")
+    assert not folder.exists()
+    (entry,) = read_purges(served.folder)
+    path = (folder / "training.json").as_posix()
+    assert [one["kinds"] for one in entry["removed"] if one["path"] == path] == [["names"]]
+
+
 def test_a_purge_leaves_the_newest_state_and_nothing_of_the_forgotten(served, capsys):
     """By hand: 5 checkpoints of 1x1 and 2x2 in either seed, and their 5 slices, byte for byte, and
     two of r0 where amy alone lies, who had no training records; of the table of records the rows of

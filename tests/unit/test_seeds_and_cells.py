@@ -70,6 +70,7 @@ def test_the_step_takes_the_level_of_the_study(tmp_path):
                 metrics=[tmp_path / "in"],
                 evidence=[],
                 choices=[],
+                blocks=[],
                 described=None,
                 **files,
             )
@@ -96,6 +97,7 @@ def test_the_csv_of_the_table_has_nine_digits_and_others_as_many_as_are_asked_fo
             metrics=[tmp_path / "in"],
             evidence=[],
             choices=[],
+            blocks=[],
             described=None,
             **files,
         )

@@ -8,11 +8,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from stepping import SHOWN, tidy
+from stepping import MOVED, PARTED, SHOWN, tidy
 
 from palimpsest.methods.registry import METHODS, method_of
 from palimpsest.plots.choice import over_seeds, shardings
 from palimpsest.plots.registry import FIGURES
+from palimpsest.report.blocks import changed_blocks
 from palimpsest.report.tables import row, table
 from palimpsest.steps.draw import WATCHED_COLUMNS, of_trials
 from palimpsest.tracks import track_of
@@ -25,10 +26,31 @@ SETTINGS = {
     "methods": SHOWN,
     "orders": {"npo": "sequential", "npo-batch": "batch"},
     "attacks": {"relearn": {"label": "relearning"}, "relearn-other": {"label": "other text"}},
-}
+    "partitions": {
+        name: {
+            "blocks": "columns" if "columns" in name else "rows", "k": None, "learning_rate": 0.03,
+            "share": {"few": 0.01, "some": 0.3}.get(name.rpartition("_")[2], 1.0),
+            "whole": name == "pcgu-whole",
+        }
+        for name in PARTED
+    } | {
+        "pcgu": {"blocks": "rows", "k": None, "learning_rate": 0.03, "share": 0.1, "whole": False}
+    },
+    "directions": {
+        name: {"side": name[5:-2], "epochs": int(name[-1]), "learning_rate": 0.03}
+        for name in MOVED
+    } | {"pcgu": {"side": "lower", "epochs": 5, "learning_rate": 0.03}},
+}  # fmt: skip
 ENSEMBLES = ("1x1", "3x1", "3x2", "5x2")
-# figures of causal models alone
-CAUSAL = tuple(
+# figures of masked models alone, and of them or causal ones
+MASKED = tuple(
+    name
+    for name, figure in FIGURES.items()
+    if figure.further == "blocks"
+    or figure.metric in track_of("masked").metrics
+    and figure.metric not in track_of("causal").metrics
+)
+TEXTUAL = MASKED + tuple(
     name
     for name, figure in FIGURES.items()
     if figure.metric in track_of("causal").metrics
@@ -244,8 +266,48 @@ def choices():
     return made
 
 
-def causal_study(name, **wanted):
+def judged(seeds=(1, 2), states=("r1", "r2")):
+    """Scores of StereoSet of an invented study of a masked model; the same at each call. The
+    number of a method says how far its score is from the base's 0.7."""
+    rng, rows = np.random.default_rng(12), []
+    methods = ["base", "oracle", "npo", "pcgu", *PARTED, *MOVED]
+    for seed, state, (number, method) in product(seeds, states, [*enumerate(methods)]):
+        where = {"study": "example", "seed": seed, "request": state, "method": method}
+        where |= {"shards": "1x1", "model": "bert"}
+        for group, n in (("", 60), ("domain=gender", 20), ("domain=profession", 40)):
+            ss = 0.7 - 0.013 * number + rng.normal(0, 0.01)
+            lms = 0.9 - 0.02 * number + rng.normal(0, 0.01)
+            scores = {"stereotype_score": ss, "language_modeling_score": lms}
+            for metric, value in (scores | {"icat": 2 * lms * min(ss, 1 - ss)}).items():
+                ends = (value - 0.03, value + 0.02)
+                rows.append(row(where, "stereoset", metric, value, n, ends, group))
+    return tidy([table(rows)], level=0.95)
+
+
+def noted(seeds=(1, 2)):
+    """Reports of the trainings of the same study: of each matrix of ten rows, how many were
+    changed."""
+    tensors = ["embeddings.words.weight", "layers.0.mlp.weight", "layers.10.mlp.weight"]
+    tensors += ["layers.0.mlp.bias", "layers.2.attention.weight", "head.dense.weight"]
+    return [
+        {
+            "names": ["example", str(seed), method, "r2"],
+            "noted": {
+                "blocks": [
+                    {"tensor": tensor, "changed": (seed + 2 * place) % 8, "blocks": 10}
+                    for place, tensor in enumerate(tensors)
+                ]
+            },
+        }
+        for seed, method in product(seeds, ("pcgu", "pcgu-columns_some"))
+    ]
+
+
+def text_study(name, **wanted):
     """What the figure of this name is selected from."""
+    if name in MASKED:
+        seeds = {key: wanted[key] for key in ("seeds",) if key in wanted}
+        return judged(**wanted), changed_blocks(noted(**seeds))
     metrics, watched = causal(**wanted)
     if name == "truth_ratio":
         return metrics, truths(**wanted)
@@ -284,7 +346,7 @@ def select(name, study):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_selection_shows_something_and_is_small(name, study):
-    shown = select(name, causal_study(name) if name in CAUSAL else study)
+    shown = select(name, text_study(name) if name in TEXTUAL else study)
     assert len(shown), "give the invented study rows of the metrics that the figure shows"
     # an interval at one gap alone; what never comes back
     sparse = {"epsilon": ["ci_low", "ci_high"], "recovery": ["half"]}.get(name, [])
@@ -501,7 +563,7 @@ def test_an_infinite_number_is_far_and_takes_no_colour_from_the_others():
 def test_recovery_is_of_what_the_attack_does_not_show_by_attack_and_method():
     """By hand: method k of nine stands k/9 of the way; by the last update relearning brings back
     0.8 of that, other text a fifth of it; the mean of the seeds adds 0.015."""
-    shown = SELECTIONS["recovery"](*causal_study("recovery"), SETTINGS)
+    shown = SELECTIONS["recovery"](*text_study("recovery"), SETTINGS)
     assert list(shown["attack"].unique()) == ["relearning", "other text"]
     way = OF_TEXT.index("npo") / len(OF_TEXT)
     for attack, speed in (("relearning", 1.0), ("other text", 0.2)):
@@ -517,19 +579,19 @@ def test_recovery_tells_when_half_of_what_the_oracle_lacks_is_back():
     """Before the attack the base knows 1.015 and the oracle 0.015: half way is 0.515. By hand, as
     above: npo starts at 0.57; loo_ensemble at 0.46, and relearning brings back 0.22 of it in ten
     updates, other text 0.04; kga at 0.35, with 0.27 and 0.05; the oracle gains 0.1 in all."""
-    shown = SELECTIONS["recovery"](*causal_study("recovery"), SETTINGS)
+    shown = SELECTIONS["recovery"](*text_study("recovery"), SETTINGS)
     assert shown["level"].to_numpy() == pytest.approx(0.515)
     half = shown.groupby(["attack", "method"])["half"].first().unstack("attack")
     half = half.loc[["base", "npo", "loo_ensemble", "kga", "oracle"]]
     assert half["relearning"].fillna(-1).tolist() == [0, 0, 10, 10, -1]
     assert half["other text"].fillna(-1).tolist() == [0, 0, 20, -1, -1]
-    without = causal_study("recovery")[1].query("method != 'oracle'")
+    without = text_study("recovery")[1].query("method != 'oracle'")
     assert SELECTIONS["recovery"](None, without, SETTINGS)[["level", "half"]].isna().all(axis=None)
 
 
 def test_depth_sets_each_method_before_an_attack_beside_it_and_the_oracle_after():
     """After the attack, all are likelier by 0.02; of 35 records, of 60 before."""
-    metrics, attacked = causal_study("depth")
+    metrics, attacked = text_study("depth")
     shown = SELECTIONS["depth"](metrics, attacked, SETTINGS)
     assert list(shown["attack"].unique()) == ["relearning", "other text"]
     assert shown["value"].to_numpy() == pytest.approx(shown["before"].to_numpy() + 0.02)

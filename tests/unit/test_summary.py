@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from stepping import DESCRIBED, SHOWN, tidy
-from test_selections import ENSEMBLES, SETTINGS, example, value
+from test_selections import ENSEMBLES, SETTINGS, example, judged, noted, value
 
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.methods.registry import METHODS
@@ -19,6 +19,7 @@ from palimpsest.report.tables import row, table
 from palimpsest.steps import tabulate
 from palimpsest.tracks.classification import summary as of_classifiers
 from palimpsest.tracks.classification.summary import too_fine
+from palimpsest.tracks.masked import summary as of_masked
 
 # methods of one model
 SINGLE = 3 + sum(method.trains and "classification" in method.tracks for method in METHODS.values())
@@ -36,7 +37,7 @@ def study():
 PARTS = ("parquet", "csv", "summary", "html", "findings")
 
 
-def tabulate_into(folder, frames, dropped=()):
+def tabulate_into(folder, frames, dropped=(), blocks=(), track=of_classifiers):
     files, data = [], folder / "records.json"
     data.write_text(json.dumps({"read": 1500, "dropped": dict(dropped)}))
     for number, frame in enumerate(frames):
@@ -45,11 +46,11 @@ def tabulate_into(folder, frames, dropped=()):
     names = {name: folder / f"metrics.{name}" for name in PARTS}
     tabulate.run(
         Namespace(
-            settings=SETTINGS
-            | {"metrics": DESCRIBED, "methods": SHOWN, "summary": of_classifiers.__name__},
+            settings=SETTINGS | {"metrics": DESCRIBED, "methods": SHOWN, "summary": track.__name__},
             metrics=files,
             evidence=[],
             choices=[],
+            blocks=blocks,
             data=data,
             described=None,
             **names,
@@ -79,6 +80,21 @@ def test_rows_that_are_no_records_are_counted_by_reason(study, tmp_path):
     assert r"| lang is 'a\|b' | 3 |" in page and "| text is empty | 1,200 |" in page
     assert "| longer than 9 characters | 0 |" in page
     assert "left out" not in tabulate_into(tmp_path, study[:1])["summary"].read_text()
+
+
+def test_changed_blocks_are_told_of_the_models_whose_reports_are_given(tmp_path):
+    """19 of 60 with each of two seeds, and nothing without reports."""
+    reports = [tmp_path / f"{number}.json" for number, _ in enumerate(noted())]
+    for path, report in zip(reports, noted(), strict=True):
+        path.write_text(json.dumps(report))
+    metrics = judged()[lambda frame: frame["seed"] != "all"]
+    page = tabulate_into(tmp_path, [metrics], blocks=reports, track=of_masked)["summary"]
+    told = [line for line in page.read_text().splitlines() if line.startswith("- Where: ")]
+    names = ["PCGU changed", "PCGU, columns some changed"]
+    assert [line.removeprefix("- Where: ").partition(" 38")[0] for line in told] == names
+    assert all(" 38 of 120 blocks of 2 models (0.317)" in line for line in told)
+    page = tabulate_into(tmp_path, [metrics], track=of_masked)["summary"]
+    assert "Where: " not in page.read_text()
 
 
 def test_a_gap_that_is_not_defined_is_told_with_the_reason(study):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,6 +49,10 @@ def test_all_is_trained_unlearnt_scored_measured_and_drawn(made):
     scored = {"base/r0", *(f"{name}/r1" for name in METHODS)}
     assert steps(made.done, "score") == {f"score/seed1/{name}" for name in scored}
     assert {"tabulate", "certificates/r1", "figures/frontier"} <= made.done
+    of_bias = {"baselines", "bias_utility", "directions", "domains", "where"}
+    drawn = {f"figures/{name}" for name in of_bias} & made.done
+    # there are two sides and one share; all items are of one domain
+    assert drawn == {"figures/baselines", "figures/directions", "figures/where"}
 
 
 def test_the_base_has_the_bias_that_stands_in_its_text(made):
@@ -72,6 +78,18 @@ def test_pcgu_prefers_stereotypes_less_where_it_was_asked_to(made):
     found = made.value("pcgu", *score, "about=forgotten")
     assert found < made.value("base", *score, "about=forgotten") - 0.1
     assert made.value("pcgu", "stereoset", "language_modeling_score") > 0.9
+
+
+def test_the_report_says_which_blocks_were_changed_and_the_summary_where_they_are(made):
+    """An update may change the share of the settings; several may change others."""
+    path = made.path("results/tiny/seed1/methods/pcgu/r1/training.json")
+    noted = json.loads(path.read_text(encoding="utf-8"))["noted"]
+    assert noted["pairs"] > 100 and noted["left_out"] == []
+    changed, every = (sum(one[key] for one in noted["blocks"]) for key in ("changed", "blocks"))
+    assert 0.0865 * every < changed < every
+    summary = made.path("results/tiny/tables/summary.md").read_text(encoding="utf-8")
+    assert f"Where: PCGU changed {changed:,} of {every:,} blocks" in summary
+    assert "Direction: from the base's stereotype score of" in summary
 
 
 def test_a_second_run_has_nothing_to_do(made):

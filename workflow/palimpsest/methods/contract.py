@@ -93,15 +93,17 @@ class Method:
 
     objective(run, settings) is what is minimised; unlearn(run, settings) changes `run.model`. One
     of the two is given; with an objective, masks(run, settings) may say what is trained of the
-    model. asks_teachers(settings): whether the targets of examples come from teachers that have not
-    seen them, so that no example may have been seen by all teachers. judges(settings): names of
-    the study's judges that the method asks for, by its settings.
+    model, and after(run, settings) note what became of it (`Run.note`). asks_teachers(settings):
+    whether the targets of examples come from teachers that have not seen them, so that no example
+    may have been seen by all teachers. judges(settings): names of the study's judges that the
+    method asks for, by its settings.
     """
 
     Settings: type
     objective: Callable[[Run, Any], Objective] | None = None
     unlearn: Callable[[Run, Any], None] | None = None
     masks: Callable[[Run, Any], Masks] | None = None
+    after: Callable[[Run, Any], None] | None = None
     asks_teachers: Callable[[Any], bool] = lambda settings: False
     judges: Callable[[Any], list[str]] = lambda settings: []
 
@@ -122,6 +124,8 @@ class Method:
         else:
             masks = self.masks(run, settings) if self.masks else None
             run.train(self.objective(run, settings), settings, masks=masks, goes_on=False)
+            if self.after:
+                self.after(run, settings)
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,16 @@ The step is the rate times the gradient (SGD), constant, without clipping, so th
 not chosen keeps its bits. The released code sums over a batch where this takes the mean: its rate
 of 1e-5 at 16 pairs is 1.6e-4 here. Pairs are records with an `advantaged` and a `disadvantaged`
 word (data/blanks.py), each prompt once, whose texts have equally many tokens and differ in one,
-which alone is masked; others are left out, and named in the log. The authors' code leaves special
-tokens out, and takes the piece of a bracket for RoBERTa's mask; here the tokenizer's own are used.
+which alone is masked. Others are left out: training.json counts the pairs and lists the ids of
+these, with the reason, and how many blocks of each tensor were changed (`noted`). The authors' code
+leaves special tokens out, and takes the piece of a bracket for RoBERTa's mask; here the tokenizer's
+own are used.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +56,13 @@ WEIGHTS = {
     "dynamic": {ADVANTAGED: -1.0, DISADVANTAGED: -1.0},
 }
 FEWEST = 2  # pairs
+# Why a pair is left out.
+LENGTHS, SEVERAL, SAME, UNKNOWN = (
+    "different lengths",
+    "several differing tokens",
+    "the same tokens",
+    "an unknown word",
+)
 SMALLEST = 1e-8  # length that a block's gradient is taken to have at least, as in torch's cosine
 
 
@@ -141,13 +151,27 @@ def direction(
     return gradients[first]
 
 
+def changed(
+    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor], blocks: str
+) -> list[dict]:
+    """Of each tensor, how many `blocks` it has, and how many differ in any bit (`changed`)."""
+    import torch
+
+    as_bits = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+    counts, found = block_counts(after, blocks), []
+    for name, one in after.items():
+        kind = as_bits[one.element_size()]
+        bits = [side.detach().contiguous().view(kind) for side in (one, before[name])]
+        moved = (bits[0] != bits[1]).any(dim=axis_of(one, blocks))
+        found.append({"tensor": name, "changed": int(moved.sum()), "blocks": counts[name]})
+    return found
+
+
 # --- pairs ----------------------------------------------------------------------------------------
 
 
 def pairs(run: Run) -> dict[str, Examples]:
     """Both sides of all pairs of the forget set, one for one."""
-    from palimpsest.data.records import name_rows
-
     records, where = run.records["forget"], "method pcgu, the records to forget"
     if missing := [name for name in SIDES if name not in records]:
         what = "the records name no words to set against each other"
@@ -159,18 +183,24 @@ def pairs(run: Run) -> dict[str, Examples]:
     sides, places = {}, []
     if len(rows):
         sides = {name: run.encode(rows.assign(completion=rows[name])) for name in SIDES}
+        unknown = getattr(run.tokenizer, "unk_token_id", None)
         both = zip(*(sides[name].token_ids for name in SIDES), strict=True)
-        places = [differing(*pair) for pair in both]
-    kept = [number for number, place in enumerate(places) if place is not None]
-    if len(kept) < len(rows):
-        left_out = rows.index.map(lambda number: places[number] is None)
-        logging.warning(
-            "pairs that differ in more than one token are left out: %s", name_rows(rows, left_out)
-        )
+        places = [differing(*pair, unknown) for pair in both]
+    kept = [number for number, place in enumerate(places) if isinstance(place, int)]
+    left_out = {n: place for n, place in enumerate(places) if not isinstance(place, int)}
+    reasons = ", ".join(f"{count} with {why}" for why, count in Counter(left_out.values()).items())
     if len(kept) < FEWEST:
         what, found = "too few pairs are left", f"{len(kept)} of {len(rows)}"
+        found += f"; left out: {reasons}" if left_out else ""
         remedy = "ask for owners with more pairs, or take a tokenizer that has these words whole"
         raise UserError(Problem(what, where, found, f"{FEWEST} or more", remedy))
+    if left_out:
+        listed = f"{run.folder}/training.json lists them under noted.left_out"
+        told = (len(left_out), len(rows), reasons, listed)
+        logging.warning("%d of %d pairs are left out: %s; %s", *told)
+    named = [{"record_id": rows["record_id"][n], "why": why} for n, why in left_out.items()]
+    run.note("pairs", len(kept))
+    run.note("left_out", named)
     sides = {name: run.track.subset(side, kept) for name, side in sides.items()}
     if hasattr(sides[ADVANTAGED], "hiding"):  # a masked model: of a word of several pieces one
         at = [places[number] for number in kept]
@@ -178,10 +208,18 @@ def pairs(run: Run) -> dict[str, Examples]:
     return sides
 
 
-def differing(one: list[int], other: list[int]) -> int | None:
-    """The only place at which two texts of equally many tokens differ; None for others."""
-    apart = [place for place, ids in enumerate(zip(one, other, strict=False)) if ids[0] != ids[1]]
-    return apart[0] if len(one) == len(other) and len(apart) == 1 else None
+def differing(one: list[int], other: list[int], unknown: int | None = None) -> int | str:
+    """The only place at which two texts of equally many tokens differ, or why there is none.
+
+    ``unknown`` is the id of a word that the tokenizer does not know. Nothing but the two words
+    differs, so what else is unknown is so in both texts.
+    """
+    if unknown in (*one, *other) and (one == other or one.count(unknown) != other.count(unknown)):
+        return UNKNOWN
+    if len(one) != len(other):
+        return LENGTHS
+    apart = [place for place, ids in enumerate(zip(one, other, strict=True)) if ids[0] != ids[1]]
+    return apart[0] if len(apart) == 1 else SEVERAL if apart else SAME
 
 
 def word_scores(
@@ -274,4 +312,10 @@ def by_all_pairs(
     return ranked(gradients, settings.blocks, k)
 
 
-METHOD = Method(Settings, objective)
+def after(run: Run, settings: Settings) -> None:
+    """What was changed; blocks that were never chosen have kept their bits."""
+    models = (run.reference, run.model)
+    run.note("blocks", changed(*(dict(one.named_parameters()) for one in models), settings.blocks))
+
+
+METHOD = Method(Settings, objective, after=after)

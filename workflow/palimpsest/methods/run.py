@@ -64,7 +64,8 @@ class Run:
     by name; teachers: of disjoint owners, where the method needs them; judges: rewards of texts by
     the judges that the method asks for, by name. names seed every draw.
     folder and fingerprint: where states are saved to resume from, and what they depend on. watch:
-    numbers that are watched while the model changes; watched: what they were.
+    numbers that are watched while the model changes; watched: what they were. noted: what the
+    method tells of its work.
     """
 
     model: torch.nn.Module
@@ -86,6 +87,7 @@ class Run:
     watch: Watch | None = None
     phases: dict[str, dict] = field(default_factory=dict)
     watched: list[dict] = field(default_factory=list)
+    noted: dict[str, Any] = field(default_factory=dict)
     spent_tokens: dict[str, int] = field(default_factory=dict)
     spender: str = ""
 
@@ -153,6 +155,16 @@ class Run:
         first = self.watched[-1]["update"] + 1 if self.watched else 0
         self.watched += [one | {"update": first + one["update"]} for one in watched]
 
+    def note(self, name: str, value: Any) -> None:
+        """Write a JSON value into the report, under `noted`.
+
+        A run that is resumed notes it anew, so it has to follow from the data or from the model's
+        last weights, not from the way to them.
+        """
+        if name in self.noted:
+            raise ValueError(f"{name!r} was noted already")
+        self.noted[name] = value
+
     def kept(self, name: str, make: Callable[[], Any]) -> Any:
         """The result of ``make``, computed once even if the run is killed: tensors by name, on the
         run's device, or JSON values.
@@ -208,7 +220,8 @@ class Run:
             self.spender = before
 
     def report(self) -> dict:
-        """Totals of all phases, and all that was watched; the loss curve is that of `train`."""
+        """Totals of all phases, and all that was watched and noted; the loss curve is that of
+        `train`."""
         empty = {"tokens": 0, "examples": 0, "seconds": 0.0, "steps": 0, "peak_mb": 0}
         main = empty | {"curve": [], "stopped": False, "device": str(self.device)}
         main |= self.phases.get("train", {}) | {"watched": self.watched}
@@ -220,6 +233,7 @@ class Run:
             main |= {"tokens": main["tokens"] + spent, "spent": spent}
         keys = ("steps", "tokens", "examples", "curve")
         phases = {name: {key: one[key] for key in keys} for name, one in others.items()}
+        main |= {"noted": self.noted} if self.noted else {}
         return main | ({"phases": phases} if phases else {})
 
     # --- passes over it ---------------------------------------------------------------------------

@@ -21,12 +21,15 @@ class Figure(NamedTuple):
     compute it lack the figure. further: what it is drawn from besides the tidy table: `epsilon`,
     costs over the allowed gap; `training`, what was watched while methods trained; `attacks`, while
     attacks did; `attacked`, the tidy table's rows of models after attacks; `truth`, truth ratios
-    item by item; `tuning`, trials of methods. least: numbers of fewer records are left out, and the
-    figure says so: they would look like results."""
+    item by item; `tuning`, trials of methods; `blocks`, which blocks of weights were changed.
+    least: numbers of fewer records are left out, and the figure says so: they would look like
+    results."""
 
     shows: str
     metric: str
-    further: Literal["", "epsilon", "training", "attacks", "attacked", "truth", "tuning"] = ""
+    further: Literal[
+        "", "epsilon", "training", "attacks", "attacked", "truth", "tuning", "blocks"
+    ] = ""
     least: int = 10
 
 
@@ -79,6 +82,21 @@ FIGURES: dict[str, Figure] = {
         "probability",
         "tuning",
         least=3,  # its n is a part of the records, by which settings are chosen and nothing claimed
+    ),
+    # of StereoSet, whose n are target terms: an interval draws terms
+    "baselines": Figure("Idealized CAT score of all methods, and its two parts", "icat"),
+    "bias_utility": Figure(
+        "Stereotypes against language modelling, by the share of blocks that are updated",
+        "language_modeling_score",
+    ),
+    "directions": Figure(
+        "Lowering one word against raising the other, over epochs", "language_modeling_score"
+    ),
+    # of a religion there are few: each is a mean of many items
+    "domains": Figure("Stereotypes by domain, before and after", "stereotype_score", least=3),
+    # its n are blocks, which are counted
+    "where": Figure(
+        "Layers and tensors that hold the changed blocks", "retrained_share", "blocks", least=0
     ),
     "profile": Figure("Distance of every number from the oracle's", "probability"),
 }

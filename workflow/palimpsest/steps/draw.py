@@ -13,6 +13,7 @@ import pandas as pd
 from palimpsest.data.storage import read_parquet
 from palimpsest.files import read_json, write_text
 from palimpsest.plots import style as common
+from palimpsest.report.blocks import changed_blocks
 from palimpsest.report.pages import document, figure
 from palimpsest.report.rows import unattacked
 from palimpsest.report.shown import tell
@@ -81,7 +82,8 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `figure` (its module), `further` (what else it is drawn from), `least` (records of
     a number that is drawn), `width` (inches), `dpi` (of png); `states` (the newest last),
-    `families` (fitted ones), and `methods` as they are shown; for its page `study`, `shows` and
+    `families` (fitted ones), and `methods` as they are shown; variants of a method by what they
+    differ in (`partitions`, `directions`), for figures of them; for its page `study`, `shows` and
     `caption`."""
     module = importlib.import_module(args.settings["figure"])
     tell(args.settings["methods"])
@@ -115,6 +117,8 @@ def further_table(args, kind: str) -> pd.DataFrame:
     if kind == "attacked":
         metrics = read_parquet(args.metrics)
         return metrics[metrics["attack"] != ""]
+    if kind == "blocks":
+        return changed_blocks(read_json(path, "names") for path in args.training)
     if kind == "tuning":
         return of_trials(map(read_json, args.training))
     paths, columns = {

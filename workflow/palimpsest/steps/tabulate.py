@@ -9,6 +9,7 @@ from palimpsest.data.shards import largest_shard
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.files import read_json, write_text
 from palimpsest.report import tuned
+from palimpsest.report.blocks import changed_blocks
 from palimpsest.report.described import About, about
 from palimpsest.report.shown import tell
 from palimpsest.report.summary import as_findings, as_html, as_markdown, summarise
@@ -33,6 +34,9 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--choices", type=Path, nargs="*", default=[], help="json of the settings of each method"
     )
+    parser.add_argument(
+        "--blocks", type=Path, nargs="*", default=[], help="training.json that tell of blocks"
+    )
     for name in ("parquet", "csv", "summary", "html", "findings"):
         parser.add_argument(f"--{name}", type=Path, required=True)
 
@@ -40,8 +44,9 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """settings: `states` (the newest last), `families` (fitted ones), `level` of the intervals
     (0.95), `metrics`, described, `methods` as they are shown, and `summary`, the track's module of
-    summary tables. With what was found in the records also `study`, `model`, `seeds`, and the
-    `salt` and `shardings` by which their owners are put into shards."""
+    summary tables; variants by what they differ in (`partitions`, `directions`), if any. With what
+    was found in the records also `study`, `model`, `seeds`, and the `salt` and `shardings` by which
+    their owners are put into shards."""
     level = args.settings.get("level", 0.95)
     tell(args.settings["methods"])
     frames = [read_parquet(path) for path in args.metrics]
@@ -53,7 +58,9 @@ def run(args) -> None:
     track = importlib.import_module(args.settings["summary"])
     evidence = next(map(read_json, args.evidence), None)
     report = read_json(args.data)
-    sections = summarise(metrics, args.settings, track, evidence, report, about)
+    changed = changed_blocks(read_json(path, "names") for path in args.blocks)
+    settings = args.settings | {"changed": changed}
+    sections = summarise(metrics, settings, track, evidence, report, about)
     sections += tuned.sections([read_json(path) for path in args.choices])
     write_text(args.summary, as_markdown(sections))
     write_text(args.html, as_html(sections))

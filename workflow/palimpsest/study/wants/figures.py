@@ -12,6 +12,7 @@ from palimpsest.plots.registry import FIGURES
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.attacks import attack_reports
+from palimpsest.study.wants.blocks import changed_files, directions, partitions
 from palimpsest.study.wants.measure import metrics_described, still_there
 from palimpsest.study.wants.methods import (
     attacked,
@@ -24,6 +25,8 @@ from palimpsest.study.wants.want import Files, Want
 
 CAPTIONS = Path(__file__).resolve().parents[3] / "report"
 FALSE_ANSWERS = ("harmful", "people", "pronouns", "stereotypes", "tofu")  # readers that give them
+# Readers whose records judge which of several texts a model prefers, and those that do by domain.
+JUDGING, BY_DOMAIN = ("pronouns", "stereotypes"), ("stereotypes",)
 FORMATS = ("svg", "png", "pdf")  # in the order in which a page names them
 
 
@@ -36,6 +39,7 @@ def figure_names(study: Study) -> list[str]:
     config = study.config
     latest = study.plan.latest
     compared = study.compares and latest != START
+    judged = compared and config["data"]["reader"] in JUDGING
     shown = {
         "tradeoff": bool(config["fairness"]["groups"]),
         "groups": bool(config["fairness"]["groups"]),
@@ -54,6 +58,11 @@ def figure_names(study: Study) -> list[str]:
         "recovery": bool(attack_reports(study)),
         "depth": bool(attacked(study, latest, START)),
         "tuning": bool(chosen_files(study)),
+        "baselines": judged,
+        "bias_utility": judged and bool(partitions(study)),
+        "directions": judged and bool(directions(study)),
+        "domains": judged and config["data"]["reader"] in BY_DOMAIN,
+        "where": compared and bool(changed_files(study)),
         "profile": compared,
     }
     computed = metrics_described(study)
@@ -129,6 +138,7 @@ class Figure(Want):
     def inputs(self, w) -> Files:
         further = FIGURES[w.figure].further
         reports = {"training": watched_files, "attacks": attack_reports, "tuning": chosen_files}
+        reports["blocks"] = changed_files
         return {
             "epsilon": epsilon_files(self.study) if further == "epsilon" else [],
             "training": reports[further](self.study) if further in reports else [],
@@ -138,6 +148,8 @@ class Figure(Want):
     def settings(self, w):
         both = {"orders": served_both_ways(self.study)} if w.figure == "sequence" else {}
         allowed = {"eps": self.config["fairness"]["eps"]} if w.figure == "epsilon" else {}
+        beside = {"partitions": partitions(self.study)} if w.figure == "bias_utility" else {}
+        beside |= {"directions": directions(self.study)} if w.figure == "directions" else {}
         of_attacks = FIGURES[w.figure].further in ("attacks", "attacked")
         attacks = {"attacks": attack_facts(self.config["attacks"])} if of_attacks else {}
         return {
@@ -154,4 +166,5 @@ class Figure(Want):
             **attacks,
             **allowed,
             **both,
+            **beside,
         }

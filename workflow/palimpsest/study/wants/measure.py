@@ -14,6 +14,7 @@ from palimpsest.methods.trials import is_reserved, is_trial, off_part
 from palimpsest.metrics import COST, DATA, TUNING, described
 from palimpsest.study import paths
 from palimpsest.study.study import Study
+from palimpsest.study.wants.blocks import changed_files, directions, partitions
 from palimpsest.study.wants.decide import OfState
 from palimpsest.study.wants.judges import judge_files
 from palimpsest.study.wants.methods import (
@@ -281,9 +282,11 @@ class Tabulate(Want):
         return {"metrics": metric_files(self.study), "evidence": evidence, "data": data}
 
     def arguments(self, w):
-        """What was chosen: numbers of the chosen methods, which are inputs, follow from it. A purge
-        that removes it is no reason to write the summary anew."""
-        return argument("choices", choice_files(self.study, self.plan.shown[-1]))
+        """What was chosen, and which blocks of weights were changed: numbers of these models, which
+        are inputs, follow from it. A purge that removes it is no reason to write the summary
+        anew."""
+        chosen = argument("choices", choice_files(self.study, self.plan.shown[-1]))
+        return f"{chosen} {argument('blocks', changed_files(self.study))}".strip()
 
     def settings(self, w):
         return {
@@ -300,7 +303,13 @@ class Tabulate(Want):
             "attacks": attack_facts(self.config["attacks"]),
             "summary": self.study.module("summary"),
             **({} if self.config["training"]["epochs"] else {"start": self.study.model_name}),
+            **self.variants(),
         }
+
+    def variants(self) -> dict[str, dict]:
+        """Variants that are set side by side, where there are some."""
+        found = {"partitions": partitions(self.study), "directions": directions(self.study)}
+        return {name: some for name, some in found.items() if some}
 
     def of_trials(self) -> tuple[str, ...]:
         return TUNING if self.study.tuning else ()

@@ -21,6 +21,7 @@ from palimpsest.report.findings import (
 )
 from palimpsest.report.rows import newest
 from palimpsest.report.shown import is_method, method_of
+from palimpsest.tracks.masked.variants import answers
 
 BASE, ORACLE = ("base", SINGLE), ("oracle", SINGLE)
 NEUTRAL = 0.5  # a stereotype score that prefers neither
@@ -37,6 +38,7 @@ def findings(metrics: pd.DataFrame, settings: dict) -> Iterator[str]:
     ):
         yield from pronouns(now, group, what)
     yield from scores(now)
+    yield from answers(now, settings, of_methods(found(now, "stereoset", "stereotype_score")))
     yield from cost(now, state)
 
 
