@@ -327,6 +327,9 @@ def test_the_start_of_an_answer_is_given_after_the_filled_template():
     assert told["prompt"].tolist() == ["Q: Who?\nA: The  king", "Once upon"]
     assert told["completion"].tolist() == ["of Velmoor.", "a time"]
     assert prefix.ATTACK.template(prefix.Settings(), asked.template) == "{prompt} {completion}"
+    edited = records.assign(new_answer="Another.", rephrase="Whose?")
+    edited = prefix.reword(edited, prefix.Settings(), asked)
+    assert set(edited["new_answer"]) == set(edited["rephrase"]) == {""}, "they do not go on from it"
     cuts = [prefix.cut("one two three four five", share) for share in (0.0, 0.5, 1.0)]
     assert [len(first.split()) for first, _ in cuts] == [1, 2, 4]
 

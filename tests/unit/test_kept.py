@@ -82,7 +82,7 @@ def test_it_is_said_where_the_numbers_are_from_but_not_who_was_forgotten(tmp_pat
 
 
 def test_of_causal_studies_what_comes_back_after_attacks_is_kept_too(tmp_path):
-    """And shown: the most that any attack brings back."""
+    """And shown: the most that any attack brings back, of what it does not give the oracle."""
     rows = []
     for seed in ("1", "2", "all"):
         where = {"study": "s", "seed": seed, "request": "r2", "shards": "1x1", "model": "m"}
@@ -94,15 +94,18 @@ def test_of_causal_studies_what_comes_back_after_attacks_is_kept_too(tmp_path):
                 row(mine, "forget", "perplexity", 3.0, 40, (2.0, 4.0)),  # not shown
             ]
         attacked = where | {"method": "npo"}
-        for attack, value in (("relearn", 0.5), ("quantize", 0.3)):
+        for attack, value in (("relearn", 0.5), ("quantize", 0.3), ("prefix", 0.6)):
             rows.append(row(attacked | {"attack": attack}, "forget", "probability", value, 40))
             rows.append(row(attacked | {"attack": attack}, "retain", "probability", value, 40))
+        oracle = where | {"method": "oracle", "attack": "prefix"}  # begun, it goes on by itself
+        rows.append(row(oracle, "forget", "probability", 0.5, 40))
     metrics = table(rows).assign(direction="up", source="s")[COLUMNS]
-    methods, attacks = facts(["base", "npo"]), attack_facts(["relearn", "quantize"])
+    methods = facts(["base", "oracle", "npo"])
+    attacks = attack_facts(["relearn", "quantize", "prefix"])
     told = {"methods": methods, "attacks": attacks, "kept": "palimpsest.tracks.causal.kept"}
     keep(tmp_path, metrics, **told)
     rows, _ = kept(tmp_path / "kept.csv", tmp_path / "kept.json")
-    assert len(rows) == 3 * (2 * 2 + 2)
+    assert len(rows) == 3 * (2 * 2 + 4)
     files = (tmp_path / "kept.csv", tmp_path / "kept.json")
     settings = {"width": 7.0, "dpi": 60}
     shown = forgetting(*files, settings, tmp_path / "depth.svg").splitlines()

@@ -132,6 +132,7 @@ EDGES = [
     (NOVEL, {}, {"data__prompt_words": None}, "reader 'novels' needs this key"),
     (NOVEL, {"methods": ["base", "oracle", "selective"], "options": {"selective": OFFLINE}},
      {"data__columns": {"completion": "text"}}, "does not look at this key"),
+    (NOVEL, {}, {"data__edits": ["1-9"]}, "does not look at this key"),
     (HATE, {}, {"tokenizers__w": WORDS | {"corpus": HATE["data"]["sources"][:1]}},
      "seen what is forgotten"),
 ]  # fmt: skip

@@ -176,6 +176,30 @@ def test_a_masked_study_without_an_oracle_chooses_by_a_number_that_it_reports():
         checked(TUNING | {"rule": {"of": "stereoset"}})
 
 
+def test_models_write_as_much_outside_of_the_part_as_a_study_without_one(study):
+    """Those that trials are compared with as much again inside of it; trials are asked that
+    alone."""
+    found = {
+        model: WANTS["score"](study).settings(job(model=model, state="r2", seed=3)).get("aside")
+        for model in ("base", "oracle", "npo", "npo-trial1")
+    }
+    part = {"study": "people", "share": 0.3}
+    both, alone = part | {"both": True}, part | {"both": False}
+    assert found == {"base": both, "oracle": both, "npo": alone, "npo-trial1": None}
+
+
+@pytest.mark.parametrize("metric", ["kl", "klom", "written_perplexity"])
+def test_numbers_that_no_trial_has_are_no_rule(metric):
+    with pytest.raises(UserError, match="tuning.rule.forgetting"):
+        checked(TUNING | {"rule": {"forgetting": metric}})
+
+
+def test_new_answers_that_the_data_lack_are_in_no_range():
+    with pytest.raises(UserError, match="tuning.ranges.fine_tuning.answers"):
+        checked(TUNING | {"ranges": {"fine_tuning": {"answers": ["one", "new"]}}},
+                methods=["base", "oracle", "fine_tuning"])  # fmt: skip
+
+
 def test_a_study_without_the_section_has_none():
     config = check_study({key: one for key, one in (PEOPLE | SMALL).items() if key != "tuning"}, "")
     assert "tuning" not in config and checked(TUNING)["tuning"]["rule"]["weight"] == 1.0

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from palimpsest.data.aside import in_part
 from palimpsest.metrics.tokens import TokenScores
 from palimpsest.steps.score import once
 from palimpsest.tracks.causal import written as module
@@ -183,3 +184,14 @@ def test_a_record_of_several_sets_is_scored_with_the_last_of_them():
     assert found == {"heldout": ["z"], "trained": ["a", "c"], "forget": ["b"]} and once(sets)[
         "trained"
     ].index.tolist() == [0, 1]
+
+
+def test_of_the_part_by_which_settings_are_chosen_none_is_asked_or_as_many_again():
+    """Else what is left of them outside of the part would be a handful, and another in it."""
+    records = pd.DataFrame({"record_id": [f"r{i:02}" for i in range(60)], "split": ["test"] * 60})
+    inside = records["record_id"].map(lambda name: in_part(name, "s", 0.5))
+    alone, both = (
+        to_be_written(records, 8, study="s", share=0.5, both=both) for both in (False, True)
+    )
+    assert len(alone) == 8 and not inside[alone].any()
+    assert len(both) == 16 and set(alone) < set(both) and inside[both].sum() == 8
