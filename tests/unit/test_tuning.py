@@ -17,6 +17,7 @@ from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.errors import Problem, UserError
 from palimpsest.files import read_json
 from palimpsest.methods.contract import Unchanged
+from palimpsest.metrics.divergence import DIVERGENCES
 from palimpsest.report import tuned
 from palimpsest.report.rows import unattacked
 from palimpsest.report.tables import row, table
@@ -188,7 +189,7 @@ def test_models_write_as_much_outside_of_the_part_as_a_study_without_one(study):
     assert found == {"base": both, "oracle": both, "npo": alone, "npo-trial1": None}
 
 
-@pytest.mark.parametrize("metric", ["kl", "klom", "written_perplexity"])
+@pytest.mark.parametrize("metric", [*DIVERGENCES, "klom", "written_perplexity"])
 def test_numbers_that_no_trial_has_are_no_rule(metric):
     with pytest.raises(UserError, match="tuning.rule.forgetting"):
         checked(TUNING | {"rule": {"forgetting": metric}})
