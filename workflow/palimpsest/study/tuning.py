@@ -26,7 +26,7 @@ NOT_OF_A_TRIAL = (
         "kl",
         "jensen_shannon",
         "jensen_shannon_reversed",
-    ),  # metrics/divergence.py, which loads numpy
+    ),  # metrics/divergence.py loads numpy
     *("klom", "written_perplexity"),
 )
 
