@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.methods.contract import Method, Trained
+from palimpsest.methods.pairs import ADVANTAGED, DISADVANTAGED, SIDES, pair_rows, where
 from palimpsest.training.objective import Gradients, Objective, Part
 from palimpsest.training.settings import TINY, Bounds, Count, Norm, Rate
 
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from palimpsest.methods.run import Run
     from palimpsest.training.examples import Examples
 
-SIDES = ADVANTAGED, DISADVANTAGED = ("advantaged", "disadvantaged")
 # How the update is made of the two gradients.
 WEIGHTS = {
     "lower": {ADVANTAGED: 1.0, DISADVANTAGED: 0.0},
@@ -148,19 +148,10 @@ def pairs(run: Run) -> dict[str, Examples]:
     """Both sides of all pairs of the forget set, one for one."""
     from palimpsest.data.records import name_rows
 
-    records, where = run.records["forget"], "method pcgu, the records to forget"
-    if missing := [name for name in SIDES if name not in records]:
-        what = "the records name no words to set against each other"
-        found = f"no column {' and '.join(map(repr, missing))}"
-        remedy = "take a reader that gives them (pronouns, stereotypes), or keep such columns"
-        raise UserError(Problem(what, where, found, remedy=remedy))
-    given = (records[ADVANTAGED] != "") & (records[DISADVANTAGED] != "")
-    rows = records[given].drop_duplicates(["prompt", *SIDES]).reset_index(drop=True)
-    sides, places = {}, []
-    if len(rows):
-        sides = {name: run.encode(rows.assign(completion=rows[name])) for name in SIDES}
-        both = zip(*(sides[name].token_ids for name in SIDES), strict=True)
-        places = [differing(*pair) for pair in both]
+    rows = pair_rows(run, "pcgu")
+    sides = {name: run.encode(rows.assign(completion=rows[name])) for name in SIDES}
+    both = zip(*(sides[name].token_ids for name in SIDES), strict=True)
+    places = [differing(*pair) for pair in both]
     kept = [number for number, place in enumerate(places) if place is not None]
     if len(kept) < len(rows):
         left_out = rows.index.map(lambda number: places[number] is None)
@@ -170,7 +161,7 @@ def pairs(run: Run) -> dict[str, Examples]:
     if len(kept) < FEWEST:
         what, found = "too few pairs are left", f"{len(kept)} of {len(rows)}"
         remedy = "ask for owners with more pairs, or take a tokenizer that has these words whole"
-        raise UserError(Problem(what, where, found, f"{FEWEST} or more", remedy))
+        raise UserError(Problem(what, where("pcgu"), found, f"{FEWEST} or more", remedy))
     sides = {name: run.track.subset(side, kept) for name, side in sides.items()}
     if hasattr(sides[ADVANTAGED], "hiding"):  # a masked model: of a word of several pieces one
         at = [places[number] for number in kept]
