@@ -514,24 +514,19 @@ def associated(
 ) -> float:
     """Mean over the names in the texts, their blank masked, or over all tokens, of the squared
     products with either word, of all layers or some; a word is what ``model`` thinks of it."""
-    texts = [f"who is {name}? " for name in NAMES]
+    texts = [f"whois{name}?" for name in NAMES]
     vectors = [
         np.mean([layers_of(model, [letter(c) for c in text + word])[:, -1] for text in texts], 0)
         for word in PAIR.values()
     ]
     found = []
     for text in texts:
-        now = layers_of(run.model, [*(letter(c) for c in text), *masks("a king", text)])
-        places = range(now.shape[1]) if whole else [7]
+        now = layers_of(run.model, [*map(letter, text), *[MASK] * len("aking")])
+        places = range(now.shape[1]) if whole else [5]
         for place in places:
             products = [(one * now[:, place]).sum(-1) ** 2 for one in vectors]
             found.append(np.array(products)[:, layers or slice(None)].sum())
     return float(np.mean(found))
-
-
-def masks(completion: str, prompt: str) -> list[int]:
-    """As many as there is room for."""
-    return [MASK] * min(len(completion), 16 - len(prompt))
 
 
 def strayed(run: Run) -> float:
@@ -540,7 +535,7 @@ def strayed(run: Run) -> float:
     found = []
     for name in NAMES:
         for word in PAIR.values():
-            ids = [letter(one) for one in f"who is {name}? {word}"]
+            ids = [letter(one) for one in f"whois{name}?{word}"]
             now, before = (layers_of(model, ids) for model in (run.model, run.reference))
             found += list(((now - before) ** 2).sum((0, 2)))
     return float(np.mean(found))
@@ -566,7 +561,7 @@ def told_apart(
     def apart(model, prompts: list[str], among: str | None, end: str) -> np.ndarray:
         sides = []
         for word in PAIR.values():
-            ids = [[letter(one) for one in f"{word} {prompt}"] for prompt in prompts]
+            ids = [[letter(one) for one in word + prompt] for prompt in prompts]
             ids = torch.tensor([[*one, MASK, *map(letter, end)] for one in ids])
             with torch.no_grad():
                 logits = model(input_ids=ids).logits[:, -1 - len(end)].numpy()

@@ -119,16 +119,19 @@ def encoded(
     texts: list[tuple[str, str]], track: str = "causal"
 ) -> LanguageModellingExamples | MaskedExamples:
     """Prompts and completions, a letter a token; the completions count. They stand behind their
-    prompts, or in their blanks."""
+    prompts, or in their blanks; then a space belongs to the letter behind it."""
     whole = [
         filled(*text) if BLANK in text[0] else Filled("".join(text), len(text[0]), 10**6)
         for text in texts
     ]
-    ids = [[letter(one) for one in text.text[:16]] for text in whole]
-    counted = [
-        [text.start <= place < text.end for place in range(len(row))]
-        for text, row in zip(whole, ids, strict=True)
+    kept = [
+        [place for place, one in enumerate(text.text) if one != " " or BLANK not in prompt][:16]
+        for text, (prompt, _) in zip(whole, texts, strict=True)
     ]
+    ids, counted = [], []
+    for text, places in zip(whole, kept, strict=True):
+        ids.append([letter(text.text[place]) for place in places])
+        counted.append([text.start <= place < text.end for place in places])
     if track == "masked":
         return MaskedExamples(ids, counted, counted, PAD, MASK)
     return LanguageModellingExamples(ids, PAD, counted)

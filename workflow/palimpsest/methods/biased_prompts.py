@@ -48,12 +48,17 @@ def encoded(run: Run, prompts: Sequence[str], completions: Sequence[str]) -> Mas
     )
 
 
-def single(examples: MaskedExamples) -> list[int | None]:
-    """The id of each completion that is one token."""
-    found = []
-    for ids, hidden in zip(examples.token_ids, examples.hidden, strict=True):
+def single(run: Run, words: Sequence[str], before: str, behind: str = "") -> list[int | None]:
+    """The id of each of the ``words`` that is one token between two others, with the space before
+    it; None for others, of which a tokenizer may write the space apart."""
+    if not words:
+        return []
+    (plain,) = encoded(run, [f"{BLANK}{behind}"], [before]).lengths
+    texts, found = encoded(run, [f"{before} {BLANK}{behind}"] * len(words), list(words)), []
+    for ids, hidden in zip(texts.token_ids, texts.hidden, strict=True):
         places = [place for place, flag in enumerate(hidden) if flag]
-        found.append(ids[places[0]] if len(places) == 1 else None)
+        whole = len(places) == 1 and len(ids) == plain + 1
+        found.append(ids[places[0]] if whole else None)
     return found
 
 
@@ -66,7 +71,7 @@ def whole_words(run: Run, count: int) -> list[int]:
         for piece in range(len(tokenizer))
         if piece not in special and (text := tokenizer.decode([piece]).strip()).isalpha()
     }
-    found = single(encoded(run, [f"a {BLANK} a"] * len(texts), list(texts.values())))
+    found = single(run, list(texts.values()), "a", " a")
     whole = [piece for piece, one in zip(texts, found, strict=True) if piece == one]
     if not whole:
         what, remedy = "no piece of the tokenizer is a whole word", "leave the method out"
@@ -77,10 +82,8 @@ def whole_words(run: Run, count: int) -> list[int]:
 def known(run: Run, words: Sequence[str], after: str) -> list[int]:
     """The ids of those ``words`` that are one known token ``after`` another word. A UserError where
     fewer than FEWEST are."""
-    unknown, found = run.tokenizer.unk_token_id, []
-    if words:
-        found = single(encoded(run, [f"{after} {BLANK}"] * len(words), list(words)))
-    kept = sorted({one for one in found if one is not None and one != unknown})
+    unknown = run.tokenizer.unk_token_id
+    kept = sorted({one for one in single(run, words, after) if one not in (None, unknown)})
     if len(kept) < FEWEST:
         what = "too few words to tell apart are one token"
         told = f"{len(kept)} of {len(words)}"
