@@ -10,7 +10,8 @@ import yaml
 from harness import REPOSITORY, Clone, steps
 
 STUDY = yaml.safe_load((REPOSITORY / "config/studies/pronouns.yaml").read_text(encoding="utf-8"))
-METHODS = ["base", "oracle", "npo", "pcgu", "pcgu-dynamic", "sham"]
+BASELINES = ["dpce", "auto_debias", "counterfactual"]
+METHODS = ["base", "oracle", "npo", "pcgu", "pcgu-dynamic", *BASELINES, "sham"]
 KEYS = ("track", "data", "tokenizers", "model", "training", "sharding")
 # Of the same draws as the study itself. Of five seeds each base had a score of 0.86 to 0.94, and of
 # three each PCGU 0.17 or more below its base, where it was asked to.
@@ -72,6 +73,18 @@ def test_pcgu_prefers_stereotypes_less_where_it_was_asked_to(made):
     found = made.value("pcgu", *score, "about=forgotten")
     assert found < made.value("base", *score, "about=forgotten") - 0.1
     assert made.value("pcgu", "stereoset", "language_modeling_score") > 0.9
+
+
+def test_baselines_take_bias_away_and_the_model_still_makes_sense(made):
+    """DPCE by the stereotype score: pronouns are told apart less, but one of them is preferred
+    everywhere; the others by how far apart the pronouns are."""
+    score = "stereoset", "stereotype_score", "about=forgotten"
+    assert made.value("dpce", *score) < made.value("base", *score) - 0.1
+    apart = "pronouns", "pronoun_gap", "about=forgotten"
+    for name in ("auto_debias", "counterfactual"):
+        assert made.value(name, *apart) < made.value("base", *apart) - 0.1
+    for name in BASELINES:
+        assert made.value(name, "stereoset", "language_modeling_score") > 0.9
 
 
 def test_a_second_run_has_nothing_to_do(made):
