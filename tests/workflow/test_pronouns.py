@@ -75,16 +75,14 @@ def test_pcgu_prefers_stereotypes_less_where_it_was_asked_to(made):
     assert made.value("pcgu", "stereoset", "language_modeling_score") > 0.9
 
 
-def test_baselines_take_bias_away_and_the_model_still_makes_sense(made):
-    """DPCE by the stereotype score: pronouns are told apart less, but one of them is preferred
-    everywhere; the others by how far apart the pronouns are."""
-    score = "stereoset", "stereotype_score", "about=forgotten"
-    assert made.value("dpce", *score) < made.value("base", *score) - 0.1
-    apart = "pronouns", "pronoun_gap", "about=forgotten"
-    for name in ("auto_debias", "counterfactual"):
-        assert made.value(name, *apart) < made.value("base", *apart) - 0.1
+def test_its_baselines_do_so_too(made):
+    """Where counterfactual texts were learnt both pronouns are as likely."""
     for name in BASELINES:
+        score = "stereoset", "stereotype_score", "about=forgotten"
+        assert made.value(name, *score) < made.value("base", *score) - 0.1
         assert made.value(name, "stereoset", "language_modeling_score") > 0.9
+    apart = "pronouns", "pronoun_gap", "about=forgotten"
+    assert made.value("counterfactual", *apart) < made.value("base", *apart) / 2
 
 
 def test_a_second_run_has_nothing_to_do(made):
