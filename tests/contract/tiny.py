@@ -168,7 +168,7 @@ def run_of(track: str, folder: Path | None = None, computing: Computing = QUICK)
         },
         teachers=Teachers(3, lambda number: tiny(track, 10 + number), SAW),
         computing=computing,
-        tokenizer=Tokenizer(),
+        tokenizer=Tokenizer() if track == "masked" else None,
     )
 
 

@@ -58,8 +58,9 @@ def unlearn(run: Run, settings: Settings) -> None:
 def unknown(run: Run) -> torch.Tensor:
     """(d,) the embedding of the unknown token. A UserError where there is none that a block could
     put out."""
-    token, words = run.tokenizer.unk_token_id, run.model.get_input_embeddings().weight
-    if run.track.GENERATES or token is None or words.shape[1] != run.model.config.hidden_size:
+    token = None if run.track.GENERATES else run.tokenizer.unk_token_id
+    words = run.model.get_input_embeddings().weight
+    if token is None or words.shape[1] != run.model.config.hidden_size:
         what, place = "there is no embedding of an unknown token to write", "method depn, write"
         allowed, remedy = (
             "zero",
