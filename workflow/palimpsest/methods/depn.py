@@ -62,11 +62,8 @@ def unknown(run: Run) -> torch.Tensor:
     words = run.model.get_input_embeddings().weight
     if token is None or words.shape[1] != run.model.config.hidden_size:
         what, place = "there is no embedding of an unknown token to write", "method depn, write"
-        allowed, remedy = (
-            "zero",
-            "a masked model whose embeddings are as wide as its layers has one",
-        )
-        raise UserError(Problem(what, place, "unknown", allowed, remedy))
+        remedy = "leave it at zero: a masked model with embeddings as wide as its layers has one"
+        raise UserError(Problem(what, place, "unknown", "zero", remedy))
     return words[token].detach().clone()
 
 
