@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from tiny import (
+    LETTERS,
+    MASK,
     OTHERS,
     PAIR,
     VOCABULARY,
@@ -19,6 +21,7 @@ from tiny import (
     geometric_mean,
     kind_of,
     kl,
+    letter,
     likelihoods,
     nll,
     preference,
@@ -32,6 +35,8 @@ from palimpsest.methods.answers import REFUSALS
 from palimpsest.methods.run import Run
 from palimpsest.methods.sham import distance
 from palimpsest.randomness import numpy_generator, seed_of
+
+NAMES = "abcde"  # whom the texts to forget are about
 
 
 @dataclass(frozen=True)
@@ -439,8 +444,138 @@ CASES = {
         lambda run, s: words(run, "advantaged").mean(),
         options={"rank": "once", "side": "raise", "share": 1.0},
     ),
+    "dpce": Case(
+        lambda run: associated(run, run.model),
+        lambda run, s: 0.2 * associated(run, run.reference) + 0.8 * strayed(run),
+        lambda run, s: 0.2 * associated(run, run.reference),
+        variants=(
+            (
+                {"layers": "last", "alpha": 3.0},
+                lambda run: 3 * associated(run, run.reference, [-1]) + 0.8 * strayed(run),
+            ),
+            (
+                {"layers": "first", "level": "sentence", "beta": 0.5},
+                lambda run: (
+                    0.2 * associated(run, run.reference, [0], whole=True) + 0.5 * strayed(run)
+                ),
+            ),
+        ),
+    ),
+    "auto_debias": Case(
+        lambda run: told_apart(run, 3, 2),
+        lambda run, s: told_apart(run),
+        options={"beam": 3, "length": 2},
+        variants=(
+            (
+                {
+                    "beam": 2,
+                    "length": 3,
+                    "divergence": "jensen_shannon",
+                    "tune": "words",
+                    "end": "",
+                },
+                lambda run: told_apart(run, 2, 3, jensen_shannon, tune=NAMES, end=""),
+            ),
+            (
+                {"search": "vocabulary", "words": ("c", "e", "f"), "tune": "words", "beam": 4},
+                lambda run: told_apart(run, 4, 5, search=None, tune="cef"),
+            ),
+        ),
+    ),
+    "counterfactual": Case(
+        lambda run: unlikely(run),
+        lambda run, s: unlikely(run),
+        variants=(
+            ({"retain_weight": 2.0}, lambda run: unlikely(run) + 2 * retained(run)),
+            (
+                {"retain_weight": 2.0, "retain": "kl"},
+                lambda run: unlikely(run) + 2 * kept(run),
+            ),
+        ),
+    ),
     "sham": Case(lambda run: -distance(run.model, run.reference)),
 }
+
+
+def unlikely(run: Run) -> float:
+    """Mean over texts and both words of -log p of a word in its blank."""
+    return float(np.mean([-words(run, side, likely=True) for side in PAIR]))
+
+
+def layers_of(model: torch.nn.Module, ids: list[int]) -> np.ndarray:
+    """(layers, tokens, dimensions) of one text."""
+    with torch.no_grad():
+        given = model(input_ids=torch.tensor([ids]), output_hidden_states=True)
+    return torch.cat(given.hidden_states).numpy()
+
+
+def associated(
+    run: Run, model: torch.nn.Module, layers: list[int] | None = None, whole: bool = False
+) -> float:
+    """Mean over the names in the texts, their blank masked, or over all tokens, of the squared
+    products with either word, of all layers or some; a word is what ``model`` thinks of it."""
+    texts = [f"whois{name}?" for name in NAMES]
+    vectors = [
+        np.mean([layers_of(model, [letter(c) for c in text + word])[:, -1] for text in texts], 0)
+        for word in PAIR.values()
+    ]
+    found = []
+    for text in texts:
+        now = layers_of(run.model, [*map(letter, text), *[MASK] * len("aking")])
+        places = range(now.shape[1]) if whole else [5]
+        for place in places:
+            products = [(one * now[:, place]).sum(-1) ** 2 for one in vectors]
+            found.append(np.array(products)[:, layers or slice(None)].sum())
+    return float(np.mean(found))
+
+
+def strayed(run: Run) -> float:
+    """Mean over tokens of the texts with either word of the squared distance of all layers from
+    what they were."""
+    found = []
+    for name in NAMES:
+        for word in PAIR.values():
+            ids = [letter(one) for one in f"whois{name}?{word}"]
+            now, before = (layers_of(model, ids) for model in (run.model, run.reference))
+            found += list(((now - before) ** 2).sum((0, 2)))
+    return float(np.mean(found))
+
+
+def jensen_shannon(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    m = (p + q) / 2
+    return ((p * np.log(p / m)).sum(-1) + (q * np.log(q / m)).sum(-1)) / 2
+
+
+def reversed_shannon(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    m = (p + q) / 2
+    return ((m * np.log(m / p)).sum(-1) + (m * np.log(m / q)).sum(-1)) / 2
+
+
+def told_apart(
+    run: Run, beam: int = 100, length: int = 5, between: Callable = reversed_shannon,
+    search: str | None = NAMES, tune: str | None = None, end: str = ".",
+) -> float:  # fmt: skip
+    """Mean over the prompts that tell the two words apart most for the model before the request of
+    how far apart what the model says behind them is."""
+
+    def apart(model, prompts: list[str], among: str | None, end: str) -> np.ndarray:
+        sides = []
+        for word in PAIR.values():
+            ids = [[letter(one) for one in word + prompt] for prompt in prompts]
+            ids = torch.tensor([[*one, MASK, *map(letter, end)] for one in ids])
+            with torch.no_grad():
+                logits = model(input_ids=ids).logits[:, -1 - len(end)].numpy()
+            logits = logits if among is None else logits[:, [letter(one) for one in among]]
+            sides.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
+        return between(*sides)
+
+    ends, found = [""], []
+    for _ in range(length):
+        tried = [start + one for start in ends for one in LETTERS]
+        values = dict(zip(tried, apart(run.reference, tried, search, ""), strict=True))
+        ends = sorted(tried, key=values.get, reverse=True)[:beam]
+        found += apart(run.model, ends, tune, end).tolist()
+    return float(np.mean(found))
 
 
 def words(run: Run, side: str, likely: bool = False) -> np.ndarray:

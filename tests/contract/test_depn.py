@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny import run_of
+from tiny import MASK, PAD, VOCABULARY, run_of
 
+from palimpsest.errors import UserError
 from palimpsest.methods import depn
 from palimpsest.models.parts import feed_forward_outputs, neurons
 
@@ -20,28 +21,34 @@ def probability(model, text, target: int, layer: int | None = None, share: float
     with the whole text and a hook of its own."""
     outputs = list(feed_forward_outputs(model).values())
 
+    ids, place = text["input_ids"].clone(), target - 1
+    if "truth" in text:  # all but this token are seen
+        ids, place = text["truth"].clone(), target
+        ids[0, target] = MASK
+
     def scaled(_, given):
         inside = given[0].clone()
-        inside[0, target - 1] *= share
+        inside[0, place] *= share
         return (inside,)
 
     hook = None if layer is None else outputs[layer].register_forward_pre_hook(scaled)
     with torch.no_grad():
-        logits = model(input_ids=text["input_ids"]).logits[0, target - 1]
+        logits = model(input_ids=ids).logits[0, place]
     if hook:
         hook.remove()
-    return float(torch.softmax(logits, -1)[text["input_ids"][0, target]])
+    return float(torch.softmax(logits, -1)[text.get("truth", ids)[0, target]])
 
 
 @pytest.mark.parametrize("number", [0, 3])
-def test_attributions_add_up_to_what_the_neurons_change(number):
+@pytest.mark.parametrize("track", ["causal", "masked"])
+def test_attributions_add_up_to_what_the_neurons_change(track, number):
     """Of a layer, over its neurons: sum over tokens of P with them minus P without (completeness of
     integrated gradients), with points enough for the sum to be the integral."""
-    run = run_of("causal")
+    run = run_of(track)
     text = text_of(run, number)
     found = depn.attributions(run.model, text, points=2000, rows=512)
     targets = text["counted"][0].nonzero()[:, 0].tolist()
-    assert found.shape == (2, 32) and len(targets) > 1
+    assert found.shape == (2, 32 if track == "causal" else 16) and len(targets) > 1
     for layer in range(2):
         change = sum(
             probability(run.model, text, target) - probability(run.model, text, target, layer, 0.0)
@@ -50,9 +57,10 @@ def test_attributions_add_up_to_what_the_neurons_change(number):
         assert float(found[layer].sum()) == pytest.approx(change, rel=2e-3)
 
 
-def test_points_are_those_of_the_right_sum():
+@pytest.mark.parametrize("track", ["causal", "masked"])
+def test_points_are_those_of_the_right_sum(track):
     """With one point: beta times the slope of P at beta itself, by central differences."""
-    run = run_of("causal")
+    run = run_of(track)
     text = text_of(run, 1)
     one = depn.attributions(run.model, text, points=1, rows=512)
     targets = text["counted"][0].nonzero()[:, 0].tolist()
@@ -67,8 +75,9 @@ def test_points_are_those_of_the_right_sum():
     assert float(one[1].sum()) == pytest.approx(slope, rel=1e-5)
 
 
-def test_how_many_rows_a_pass_has_changes_nothing():
-    run = run_of("causal")
+@pytest.mark.parametrize("track", ["causal", "masked"])
+def test_how_many_rows_a_pass_has_changes_nothing(track):
+    run = run_of(track)
     text = text_of(run, 2)
     whole, cut = (depn.attributions(run.model, text, points=7, rows=rows) for rows in (512, 3))
     assert torch.allclose(whole, cut, rtol=1e-12)
@@ -111,6 +120,51 @@ def test_an_erased_neuron_says_nothing_and_others_keep_their_bits():
             assert not same[5].any() and same[[row for row in range(32) if row != 5]].all()
         else:
             assert same.all()
+
+
+def test_an_unknown_token_is_written_in_place_of_a_neuron():
+    """Of a masked model whose tokenizer has one."""
+    run, before = run_of("masked"), run_of("masked").model
+    depn.unlearn(run, depn.Settings(erase=3, points=2, write="unknown"))
+    wanted = before.get_input_embeddings().weight[run.tokenizer.unk_token_id]
+    ((_, weight), (_, old)) = (
+        list(feed_forward_outputs(model).items())[0] for model in (run.model, before)
+    )
+    chosen = run.kept("neurons", list)
+    assert len(chosen) == 3 and wanted.any()
+    outputs = list(feed_forward_outputs(run.model).values())
+    for layer, number in chosen:
+        assert torch.equal(neurons(outputs[layer])[number], wanted)
+    others = [number for number in range(16) if [0, number] not in chosen]
+    assert torch.equal(neurons(weight)[others], neurons(old)[others])
+    with pytest.raises(UserError, match="no embedding of an unknown token"):
+        depn.unlearn(run_of("causal"), depn.Settings(write="unknown"))
+
+
+def masked_model(architecture: str) -> torch.nn.Module:
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    more = {"embedding_size": 8} if architecture == "albert" else {}
+    config = AutoConfig.for_model(
+        architecture, vocab_size=VOCABULARY, hidden_size=8, num_hidden_layers=2,
+        num_attention_heads=2, intermediate_size=16, pad_token_id=PAD, bos_token_id=None,
+        eos_token_id=None, cls_token_id=None, sep_token_id=None, **more,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return AutoModelForMaskedLM.from_config(config).double().eval()
+
+
+def test_neurons_of_other_encoders_are_found_and_shared_layers_refused():
+    text = text_of(run_of("masked"), 0)
+    target = int(text["counted"][0].nonzero()[0, 0])
+    alone = text | {"counted": torch.zeros_like(text["counted"])}
+    alone["counted"][0, target] = True
+    model = masked_model("modernbert")
+    found = depn.attributions(model, alone, points=500, rows=64)
+    change = probability(model, text, target) - probability(model, text, target, 1, 0.0)
+    assert found.shape == (2, 16) and float(found[1].sum()) == pytest.approx(change, rel=1e-2)
+    with pytest.raises(UserError, match="share their weights"):
+        depn.attributions(masked_model("albert"), text, points=2, rows=64)
 
 
 def test_neurons_of_a_linear_map_are_its_columns():

@@ -174,6 +174,16 @@ OWN = {
         "reward": "memorization", "quantiles": 5, "kl_weight": 0.05, "entropy_weight": 0.06,
         "length": 20,
     },
+    "dpce": {
+        "learning_rate": 5e-5, "epochs": 3, "alpha": 0.2, "beta": 0.8, "layers": "all",
+        "level": "token",
+    },
+    "auto_debias": {
+        "learning_rate": 5e-6, "epochs": 1, "clip_norm": None, "schedule": "constant",
+        "vocabulary": 5000, "beam": 100, "length": 5, "rows": 1000, "words": None,
+        "search": "words", "tune": "vocabulary", "divergence": "released", "end": ".",
+    },
+    "counterfactual": {"retain_weight": 0.0, "retain": "nll"},
     "harry_potter": {
         "learning_rate": 1e-6, "epochs": 2, "batch_size": 128, "clip_norm": None,
         "betas": (0.9, 0.98), "alpha": 5.0, "anchors": None, "labels": "argmax",
@@ -188,7 +198,8 @@ def test_what_is_not_set_is_as_its_authors_have_it(name):
 
 
 def test_a_method_that_does_not_train_has_settings_of_its_own_alone():
-    depn = {"erase": 10, "threshold": 0.1, "points": 20, "rows": 256, "order": "sequential"}
+    depn = {"erase": 10, "threshold": 0.1, "points": 20, "rows": 256, "write": "zero"}
+    depn |= {"order": "sequential"}
     for name, wanted in (("sham", {"order": "batch"}), ("depn", depn)):
         assert dataclasses.asdict(kind_of(name)()) == wanted
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from palimpsest.data.blanks import BLANK, Filled, filled
 from palimpsest.ensemble.soft_labels import Teachers
 from palimpsest.methods.run import Run
 from palimpsest.tracks import module_of
@@ -24,7 +26,9 @@ QUICK = Computing(checkpoint_seconds=1e9)
 SAW = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
 
 # Answers of nine retained records; the last is that of all that is forgotten, too.
-PAIR = {"advantaged": "k", "disadvantaged": "q"}  # words that PCGU sets against each other
+PAIR = {"advantaged": "k", "disadvantaged": "q"}  # words that are set against each other
+FOLDERS: list[tempfile.TemporaryDirectory] = []  # removed in the end
+LETTERS = "bcdef"  # the words of the tokenizer
 OTHERS = ["a cook", "a maid", "a monk", "a cook", "a page", "a thief", "a nun", "a fool", "a king"]
 
 
@@ -93,21 +97,54 @@ def examples(track: str, count: int, seed: int):
     return ClassificationExamples(ids, draw.integers(0, CLASSES, size=count).tolist(), PAD)
 
 
+def letter(one: str) -> int:
+    """Its token."""
+    return 1 + ord(one) % (VOCABULARY - 1)
+
+
+class Tokenizer:
+    """A letter a token; those of LETTERS alone are words."""
+
+    all_special_ids, unk_token_id = [PAD, MASK], VOCABULARY - 3
+
+    def __len__(self) -> int:
+        return VOCABULARY
+
+    def decode(self, ids: list[int]) -> str:
+        words = {letter(one): one for one in LETTERS}
+        return "".join(words.get(one, "?") for one in ids)
+
+
 def encoded(
     texts: list[tuple[str, str]], track: str = "causal"
 ) -> LanguageModellingExamples | MaskedExamples:
-    """Prompts and completions, a letter a token; the completions count."""
-    ids = [[1 + ord(letter) % (VOCABULARY - 1) for letter in "".join(text)] for text in texts]
-    counted = [[False] * len(prompt) + [True] * len(answer) for prompt, answer in texts]
-    ids, counted = ([one[:16] for one in lists] for lists in (ids, counted))
+    """Prompts and completions, a letter a token; the completions count. They stand behind their
+    prompts, or in their blanks; then a space belongs to the letter behind it."""
+    whole = [
+        filled(*text) if BLANK in text[0] else Filled("".join(text), len(text[0]), 10**6)
+        for text in texts
+    ]
+    kept = [
+        [place for place, one in enumerate(text.text) if one != " " or BLANK not in prompt][:16]
+        for text, (prompt, _) in zip(whole, texts, strict=True)
+    ]
+    ids, counted = [], []
+    for text, places in zip(whole, kept, strict=True):
+        ids.append([letter(text.text[place]) for place in places])
+        counted.append([text.start <= place < text.end for place in places])
     if track == "masked":
         return MaskedExamples(ids, counted, counted, PAD, MASK)
     return LanguageModellingExamples(ids, PAD, counted)
 
 
-def run_of(track: str, folder: Path = Path("nowhere"), computing: Computing = QUICK) -> Run:
+def run_of(track: str, folder: Path | None = None, computing: Computing = QUICK) -> Run:
+    if folder is None:  # of its own: what a method keeps there is found again
+        FOLDERS.append(tempfile.TemporaryDirectory())
+        folder = Path(FOLDERS[-1].name)
     sizes = {"forget": (5, 1), "retain": (9, 2), "extra": (4, 3)}
-    prompts = [f"who is {name}? " for name in "abcde"]
+    names = list("abcde")
+    blank = BLANK if track == "masked" else ""
+    prompts = [f"who is {name}? {blank}" for name in names]
     return Run(
         tiny(track),
         {name: examples(track, *size) for name, size in sizes.items()},
@@ -116,7 +153,9 @@ def run_of(track: str, folder: Path = Path("nowhere"), computing: Computing = QU
         load=lambda: tiny(track),
         folder=folder,
         records={
-            "forget": pd.DataFrame({"prompt": prompts, "completion": "a king"} | PAIR),
+            "forget": pd.DataFrame(
+                {"prompt": prompts, "completion": "a king", "term": names} | PAIR
+            ),
             "retain": pd.DataFrame({"prompt": "who? ", "completion": OTHERS}),
         },
         encode=lambda frame: encoded(
@@ -129,6 +168,7 @@ def run_of(track: str, folder: Path = Path("nowhere"), computing: Computing = QU
         },
         teachers=Teachers(3, lambda number: tiny(track, 10 + number), SAW),
         computing=computing,
+        tokenizer=Tokenizer() if track == "masked" else None,
     )
 
 

@@ -158,8 +158,8 @@ def test_a_text_of_a_key_is_looked_at_too():
     assert "no file can hold" in told(DEMO, model__config={"x": ["a", {"y": "\ud800"}]})
 
 
-def test_pcgu_needs_words_to_set_against_each_other():
-    """Which a reader gives, or columns of a table that are kept."""
+def test_words_to_set_against_each_other_are_asked_for():
+    """Which a reader gives, or columns of a table that are kept; of DPCE the term, too."""
     made_up = ROOT / "config/studies/pronouns.yaml"
     study = yaml.safe_load(made_up.read_text(encoding="utf-8"))
     assert told(study) == ""
@@ -172,6 +172,12 @@ def test_pcgu_needs_words_to_set_against_each_other():
     others = ["base", "oracle", "pcgu", "sham"]
     changes = {"methods": others, "options": {}}
     assert "no pairs of words" in told(study, data=own, **changes)
-    assert told(study, data=own | {"keep": ["advantaged", "disadvantaged"]}, **changes) == ""
+    pair = {"keep": ["advantaged", "disadvantaged"]}
+    assert told(study, data=own | pair, **changes) == ""
+    more = {"methods": ["base", "oracle", "counterfactual", "dpce"], "options": {}}
+    asked = told(study, data=own | pair, **more)
+    assert "methods.dpce" in asked and "'term'" in asked and "methods.counter" not in asked
+    pair["keep"].append("term")
+    assert told(study, data=own | pair, **more) == ""
     people = yaml.safe_load((ROOT / "config/studies/people.yaml").read_text(encoding="utf-8"))
     assert "reader 'people'" in told(people, methods=others, options={})

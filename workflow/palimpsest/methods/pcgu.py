@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from palimpsest.errors import Problem, UserError
 from palimpsest.methods.contract import Method, Trained
+from palimpsest.methods.pairs import ADVANTAGED, DISADVANTAGED, SIDES, pair_rows, where
 from palimpsest.training.objective import Gradients, Objective, Part
 from palimpsest.training.settings import TINY, Bounds, Count, Norm, Rate
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from palimpsest.methods.run import Run
     from palimpsest.training.examples import Examples
 
-SIDES = ADVANTAGED, DISADVANTAGED = ("advantaged", "disadvantaged")
 # How the update is made of the two gradients.
 WEIGHTS = {
     "lower": {ADVANTAGED: 1.0, DISADVANTAGED: 0.0},
@@ -172,20 +172,11 @@ def changed(
 
 def pairs(run: Run) -> dict[str, Examples]:
     """Both sides of all pairs of the forget set, one for one."""
-    records, where = run.records["forget"], "method pcgu, the records to forget"
-    if missing := [name for name in SIDES if name not in records]:
-        what = "the records name no words to set against each other"
-        found = f"no column {' and '.join(map(repr, missing))}"
-        remedy = "take a reader that gives them (pronouns, stereotypes), or keep such columns"
-        raise UserError(Problem(what, where, found, remedy=remedy))
-    given = (records[ADVANTAGED] != "") & (records[DISADVANTAGED] != "")
-    rows = records[given].drop_duplicates(["prompt", *SIDES]).reset_index(drop=True)
-    sides, places = {}, []
-    if len(rows):
-        sides = {name: run.encode(rows.assign(completion=rows[name])) for name in SIDES}
-        unknown = getattr(run.tokenizer, "unk_token_id", None)
-        both = zip(*(sides[name].token_ids for name in SIDES), strict=True)
-        places = [differing(*pair, unknown) for pair in both]
+    rows = pair_rows(run, "pcgu")
+    sides = {name: run.encode(rows.assign(completion=rows[name])) for name in SIDES}
+    unknown = getattr(run.tokenizer, "unk_token_id", None)
+    both = zip(*(sides[name].token_ids for name in SIDES), strict=True)
+    places = [differing(*pair, unknown) for pair in both]
     kept = [number for number, place in enumerate(places) if isinstance(place, int)]
     left_out = {n: place for n, place in enumerate(places) if not isinstance(place, int)}
     reasons = ", ".join(f"{count} with {why}" for why, count in Counter(left_out.values()).items())
@@ -193,7 +184,7 @@ def pairs(run: Run) -> dict[str, Examples]:
         what, found = "too few pairs are left", f"{len(kept)} of {len(rows)}"
         found += f"; left out: {reasons}" if left_out else ""
         remedy = "ask for owners with more pairs, or take a tokenizer that has these words whole"
-        raise UserError(Problem(what, where, found, f"{FEWEST} or more", remedy))
+        raise UserError(Problem(what, where("pcgu"), found, f"{FEWEST} or more", remedy))
     if left_out:
         listed = f"{run.folder}/training.json lists them under noted.left_out"
         told = (len(left_out), len(rows), reasons, listed)

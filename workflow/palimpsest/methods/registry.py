@@ -12,7 +12,8 @@ The graph is derived from what each `needs`:
                               `extra`. With `teachers` it also gets the teachers of a sharding, as
                               they were before any request, and its settings inherit from `Taught`;
                               with `others` the models of the other methods that the study compares.
-                              `phases`: of its training, which share a budget (docs/tuning.md)
+                              `phases`: of its training, which share a budget (docs/tuning.md);
+                              it `asks` for further columns of the records, such as PAIR
 
 A study may compare a method with itself under other settings: NAME-VARIANT is the method NAME with
 other settings, models and numbers. So names are looked up by ``method_of`` alone.
@@ -45,6 +46,7 @@ class Method:
     teachers: bool = False
     others: bool = False
     phases: tuple[str, ...] = ("train",)
+    asks: tuple[str, ...] = ()
 
     @property
     def trains(self) -> bool:
@@ -59,6 +61,7 @@ class Method:
 
 
 ANY = tuple(TRACKS)
+PAIR = ("advantaged", "disadvantaged")  # two words that could stand in a blank
 DECIDING = tuple(name for name in TRACKS if track_of(name).decides)
 
 
@@ -117,7 +120,7 @@ METHODS: dict[str, Method] = {
     "f_learning": _method(
         "f_learning", "model", "F-Learning", tracks=("causal",), phases=("forget", "train")
     ),
-    "depn": _method("depn", "model", "DEPN (neurons erased)", tracks=("causal",)),
+    "depn": _method("depn", "model", "DEPN (neurons erased)", tracks=("causal", "masked")),
     "localised": _method("localised", "model", "localised unlearning", tracks=ANY),
     "llmu": _method("llmu", "model", "LLMU", tracks=("causal",)),
     "dpo": _method("dpo", "model", "DPO", tracks=("causal",)),
@@ -147,7 +150,14 @@ METHODS: dict[str, Method] = {
     ),
     "quark": _method("quark", "model", "Quark", tracks=("causal",), phases=("learn",)),
     "fine_tuning": _method("fine_tuning", "model", "plain fine-tuning", tracks=("causal",)),
-    "pcgu": _method("pcgu", "model", "PCGU", tracks=("causal", "masked")),
+    "pcgu": _method("pcgu", "model", "PCGU", tracks=("causal", "masked"), asks=PAIR),
+    "dpce": _method("dpce", "model", "DPCE", tracks=("masked",), asks=(*PAIR, "term")),
+    "auto_debias": _method(
+        "auto_debias", "model", "Auto-Debias", tracks=("masked",), asks=(*PAIR, "term")
+    ),
+    "counterfactual": _method(
+        "counterfactual", "model", "counterfactual augmentation", tracks=("masked",), asks=PAIR
+    ),
     "sham": _method("sham", "model", "sham (random step)", tracks=ANY, others=True),
 }
 

@@ -40,19 +40,49 @@ def hidden_logits(
     vocabulary is the larger half of the work. Every masked model of transformers gives the last
     hidden states of its body, `base_model`, to its head, position by position.
     """
-    plain = getattr(model, "module", model)  # as several processes wrap it
-    plain = plain.get_base_model() if hasattr(plain, "get_base_model") else plain  # adapters
 
     def gather(module, given, output):
         output.last_hidden_state = output.last_hidden_state[places][None]
         return output
 
-    hook = plain.base_model.register_forward_hook(gather)
+    hook = _body(model).register_forward_hook(gather)
     try:
         logits = model(input_ids=input_ids, attention_mask=attention_mask, return_dict=True).logits
     finally:
         hook.remove()
     return logits[0]
+
+
+def hidden_states(
+    model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor
+) -> torch.Tensor:
+    """(L, B, T, d): the embeddings of a text and what each layer makes of them, as the model gives
+    them. The head, which is not asked, sees one token a text."""
+    found = []
+
+    def note(module, given, output):
+        found.append(torch.stack(output.hidden_states))
+        output.last_hidden_state = output.last_hidden_state[:, :1]
+        return output
+
+    hook = _body(model).register_forward_hook(note)
+    try:
+        model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            output_hidden_states=True,
+            return_dict=True,
+        )
+    finally:
+        hook.remove()
+    return found[0]
+
+
+def _body(model: torch.nn.Module) -> torch.nn.Module:
+    """The model without its head."""
+    plain = getattr(model, "module", model)  # as several processes wrap it
+    plain = plain.get_base_model() if hasattr(plain, "get_base_model") else plain  # adapters
+    return plain.base_model
 
 
 def _check(source: str, architecture: str) -> None:

@@ -42,7 +42,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 FURTHER = (
     "p", "h", "d", (4, 1, 0), (6, 1, 0), "8", (3, 1, 0), "H", (8, 1, 0),
     "+", "x", "1", "2", "3", "4", (3, 1, 180), (4, 1, 45), (10, 1, 0), (5, 0, 180),
-    (7, 1, 0), (5, 2, 0),
+    (7, 1, 0), (5, 2, 0), (6, 2, 0), (8, 2, 0),
 )  # fmt: skip
 WIDE = 3  # panels a row
 # width that points at the same tick share, and largest distance between them

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from palimpsest.attacks.registry import ATTACKS, attack_of, is_attack
-from palimpsest.data.blanks import ABOUT
 from palimpsest.data.corpus import TABLES
 from palimpsest.data.facts import has_new_answers
 from palimpsest.data.names import name_problems
@@ -35,7 +34,7 @@ from palimpsest.training.schedule import stage_epochs
 DROP = "drop"  # of `data.splits`: what leaves rows out
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
 NOT_TEXT = {*(f"data.{section}" for section in RAW), "data.drop.where"}  # of any keys
-OF_PAIRS, PAIR = ("pronouns", "stereotypes"), ABOUT[-2:]  # readers; columns that they give
+OF_PAIRS = ("pronouns", "stereotypes")  # readers whose records name two words for a blank
 OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes", "span_unit")
 MADE_UP = ("forum", "people", "pronouns")
 # keys of `data` -> the readers that look at them; at others all do
@@ -263,15 +262,17 @@ def _unseen_checks(study: dict, where: str) -> Iterator[Problem]:
 
 
 def _pair_checks(study: dict, where: str) -> Iterator[Problem]:
-    """A method may ask for two words that could stand in a blank."""
+    """A method may ask for two words that could stand in a blank, and for whom a text is about."""
     data = study["data"]
-    given = data["reader"] in OF_PAIRS or set(PAIR) <= set(data["keep"])
-    asking = [name for name in study["methods"] if without_variant(name) == "pcgu"]
-    if asking and not given:
-        what, columns = "the data name no pairs of words", " and ".join(map(repr, PAIR))
-        allowed = f"reader {' or '.join(OF_PAIRS)}, or a table whose columns {columns} are kept"
-        found = f"reader {data['reader']!r}"
-        yield Problem(what, f"{where}, methods.{asking[0]}", found, allowed, "leave the method out")
+    if data["reader"] in OF_PAIRS:
+        return
+    for name in study["methods"]:
+        columns = method_of(name).asks
+        if not set(columns) <= set(data["keep"]):
+            what, listed = "the data name no pairs of words", " and ".join(map(repr, columns))
+            allowed = f"reader {' or '.join(OF_PAIRS)}, or a table whose columns {listed} are kept"
+            found = f"reader {data['reader']!r}"
+            yield Problem(what, f"{where}, methods.{name}", found, allowed, "leave the method out")
 
 
 def _asked(study: dict, name: str, option: str) -> Iterator[tuple[str, object]]:

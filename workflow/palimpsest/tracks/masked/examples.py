@@ -64,3 +64,12 @@ class MaskedExamples:
         truth = batch["input_ids"]
         masked = truth.masked_fill(counted, self.mask_id)
         return batch | {"input_ids": masked, "counted": counted, "truth": truth}
+
+
+@dataclass(frozen=True)
+class MarkedExamples(MaskedExamples):
+    """Texts that are read as they stand: a loss counts what is marked, which is not hidden."""
+
+    def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
+        batch = super().batch(indices)
+        return batch | {"input_ids": batch["truth"]}
