@@ -105,7 +105,7 @@ def letter(one: str) -> int:
 class Tokenizer:
     """A letter a token; those of LETTERS alone are words."""
 
-    all_special_ids, unk_token_id = [PAD, MASK], VOCABULARY - 3
+    all_special_ids, unk_token_id = [PAD, MASK], VOCABULARY - 2  # no letter of these texts
 
     def __len__(self) -> int:
         return VOCABULARY
