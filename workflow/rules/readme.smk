@@ -7,6 +7,7 @@ from palimpsest.study.wants.want import as_json, digest_of
 
 IMAGES = "workflow/report/images"
 KEPT = "docs/results/hatexplain"
+FORGETTING = "docs/results/tofu-small"
 
 
 rule readme:
@@ -47,11 +48,13 @@ rule front_page:
         memorization="results/people/tables/metrics.parquet",
         kept=f"{KEPT}/metrics.csv",
         provenance=f"{KEPT}/provenance.json",
+        forgetting=[f"{FORGETTING}/metrics.csv", f"{FORGETTING}/provenance.json"],
         frontier="results/people/figures/frontier.svg",
         rulegraph="results/demo/rulegraph.dot",
     output:
         page=update("README.md"),
         tradeoff=f"{IMAGES}/tradeoff.svg",
+        depth=f"{IMAGES}/depth.svg",
         frontier=f"{IMAGES}/frontier.svg",
         rulegraph=f"{IMAGES}/rulegraph.svg",
     log:
@@ -76,6 +79,7 @@ rule front_page:
         "python -m palimpsest readme --settings {params.settings:q} --page {output.page:q}"
         " --metrics {input.metrics:q} --memorization {input.memorization:q}"
         " --kept {input.kept:q} --provenance {input.provenance:q} --tradeoff {output.tradeoff:q}"
+        " --forgetting {input.forgetting:q} --depth {output.depth:q}"
         " --rulegraph {input.rulegraph:q} --picture {output.rulegraph:q} > {log:q} 2>&1"
         " && cp {input.frontier:q} {output.frontier:q}"
 
