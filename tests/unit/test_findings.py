@@ -238,23 +238,26 @@ def test_what_causal_models_say():
         "Retained answers are less likely than the oracle's (0.930 [0.920, 0.940]) under 1 of 2 "
         "methods (NPO): 0.700 [0.690, 0.710] with NPO and 0.920 [0.910, 0.930] with KGA.",
         "After the attack relearning the probability of a forgotten answer is higher, told apart "
-        "from before, under 1 of 2 methods (NPO), and not with the oracle: these hid more than "
-        "they deleted.",
+        "from before, under 1 of 2 methods (NPO). The oracle has 0.120 [0.110, 0.130] after it; "
+        "above that, so that they hid more than they deleted, of these: the one method.",
         "Cost: to serve r1 (1 owner), as a share of the tokens of a full retraining: 0.100 with "
         "NPO and 0.800 with KGA.",
     ]
 
 
-def test_an_attack_that_teaches_the_oracle_shows_nothing():
+def test_an_attack_that_teaches_the_oracle_as_much_shows_nothing():
     """What comes back to a model that never knew it was not hidden."""
     rows = [
-        r | {"value": 0.4, "ci_low": 0.3, "ci_high": 0.5}
+        r | {"value": 0.45, "ci_low": 0.4, "ci_high": 0.5}
         if (r["method"], r["attack"]) == ("oracle", "relearn")
         else r
         for r in causal()
     ]
     (told,) = [sentence for sentence in points(of_causal, rows) if "attack" in sentence]
-    assert told.endswith("(NPO), but with the oracle, too.")
+    assert told.endswith(
+        "The oracle has 0.450 [0.400, 0.500] after it; above that, so that they hid more than they "
+        "deleted, of these: no method."
+    )
 
 
 def test_a_study_that_cannot_show_forgetting_says_so():

@@ -147,10 +147,12 @@ def after_attacks(now: pd.DataFrame, before: Numbers, attacks: dict[str, dict]) 
             continue
         back = [after[key] for key in methods if after[key].low > before[key].high]
         told = ""
-        if ORACLE in after and ORACLE in before:
-            risen = after[ORACLE].low > before[ORACLE].high
-            hidden = ": these hid more than they deleted" if back else ""
-            told = ", but with the oracle, too" if risen else f", and not with the oracle{hidden}"
+        if ORACLE in after:
+            above = [one for one in back if one.low > after[ORACLE].high]
+            told = f". The oracle has {after[ORACLE]} after it"
+            if back:
+                told += "; above that, so that they hid more than they deleted, of these: "
+                told += share(above, back, "method")
         yield (
             f"After the attack {facts['label']} the probability of a forgotten answer is higher, "
             "told apart from before, under "
