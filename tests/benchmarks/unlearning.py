@@ -131,7 +131,7 @@ class Work:
 
 
 def objective_of(
-    method: str, model: torch.nn.Module, work: Work, folder: str = "unused", **options
+    method: str, model: torch.nn.Module, work: Work, folder: str, **options
 ) -> tuple[Objective, Training]:
     """A method's objective, the reference asked where it has one, and its settings. folder: where
     it keeps what a resume needs."""
@@ -144,8 +144,9 @@ def objective_of(
 
 def loop(method: str, model: torch.nn.Module, work: Work) -> tuple[int, None]:
     """Unlearn by this project's loop -> tokens."""
-    objective, settings = objective_of(method, model, work)
-    return trained(model, objective, settings)["tokens"], None
+    with tempfile.TemporaryDirectory() as folder:
+        objective, settings = objective_of(method, model, work, folder)
+        return trained(model, objective, settings)["tokens"], None
 
 
 def trained(model: torch.nn.Module, objective: Objective, settings: Training) -> dict:

@@ -609,7 +609,8 @@ def test_a_recipe_trains_with_what_it_names_and_nothing_else_is_written_down_aga
     }
     rest = {"architecture", "config", "tokenizer", "tokens", "block"}
     computing = {"threads", "gpus", "precision"}
-    assert set(told) == {"name", "training", "columns"} | rest | computing
+    assert set(told) == {"name", "training", "columns", "learns"} | rest | computing
+    assert told["learns"] == "palimpsest.tracks.causal.pretraining"
 
 
 @pytest.mark.parametrize(
