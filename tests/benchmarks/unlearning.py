@@ -352,11 +352,12 @@ def check_losses(work: Work) -> None:
             parameter.add_(torch.randn_like(parameter), alpha=0.1)
     every = np.arange(len(work.completions) // 2)
     for method, once in (("gradient_difference", False), ("npo", False), ("npo", True)):
-        objective, _ = objective_of(method, start, work)
-        means = {
-            name: part.loss(moved, part.examples.batch(every)) / part.divisor(every)
-            for name, part in objective.parts.items()
-        }
+        with tempfile.TemporaryDirectory() as folder:
+            objective, _ = objective_of(method, start, work, folder)
+            means = {
+                name: part.loss(moved, part.examples.batch(every)) / part.divisor(every)
+                for name, part in objective.parts.items()
+            }
         ours, trainer = (
             objective.joined(means).float().detach(),
             trainer_of(method, start, work, once),
