@@ -248,7 +248,8 @@ def test_a_judge_is_trained_once_and_judges_and_rewards(clone):
 
 
 def test_settings_are_chosen_among_trials_by_records_that_nothing_else_counts(clone):
-    """Two methods, two trials each, within one budget; nothing else is trained or scored."""
+    """Two methods, two trials each, within one budget; nothing else is trained. Base and oracle are
+    scored once more, since they write on records of the choice, too."""
     rates = {"learning_rate": {"low": 1.0e-4, "high": 3.0e-3, "log": True}}
     tuned, budget = ("gradient_difference", "npo"), 3000
     tuning = {"trials": 2, "budget": budget, "part": 0.4, "ranges": dict.fromkeys(tuned, rates)}
@@ -258,7 +259,8 @@ def test_settings_are_chosen_among_trials_by_records_that_nothing_else_counts(cl
     trials = {f"{name}-trial{number}" for name in tuned for number in (1, 2)}
     names = {f"{name}/r1" for name in trials | set(tuned)}
     assert steps(planned, "train", "unlearn") == {f"unlearn/seed1/{name}" for name in names}
-    assert steps(planned, "score") == {f"score/seed1/{name}" for name in names}
+    beside = {"base/r0", "base/r1", "oracle/r1"}
+    assert steps(planned, "score") == {f"score/seed1/{name}" for name in names | beside}
     assert steps(planned, "choose") == {f"choose/seed1/{name}/r1" for name in tuned}
     measured = {*methods, *trials, "base-tuning", "oracle-tuning"}
     measured = {"base/r0", *(f"{name}/r1" for name in measured)}
