@@ -201,6 +201,11 @@ def test_new_answers_that_the_data_lack_are_in_no_range():
                 methods=["base", "oracle", "fine_tuning"])  # fmt: skip
 
 
+def test_a_key_that_yaml_reads_as_true_is_told_as_it_was_written():
+    with pytest.raises(UserError, match='write "on" in quotes'):
+        checked(TUNING | {"rule": yaml.safe_load("on: valid")})
+
+
 def test_a_study_without_the_section_has_none():
     config = check_study({key: one for key, one in (PEOPLE | SMALL).items() if key != "tuning"}, "")
     assert "tuning" not in config and checked(TUNING)["tuning"]["rule"]["weight"] == 1.0

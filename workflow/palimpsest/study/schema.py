@@ -156,6 +156,8 @@ def _explain(error, where: str) -> Problem:
         properties = error.schema.get("properties", {})
         unknown = [name for name in value if name not in properties]
         remedy = "; ".join(f"{quoted(name)}: {choose(name, properties)}" for name in unknown)
+        if any(name is True for name in unknown) and "on" in properties:
+            remedy = 'write "on" in quotes: without them YAML reads it as true'
         return Problem(
             "unknown key", place, ", ".join(map(quoted, unknown)), ", ".join(properties), remedy
         )
