@@ -129,4 +129,5 @@ def test_a_single_model_is_the_oracles_and_a_method_has_no_expectation(tmp_path)
 
 
 def test_beside_a_base_that_was_never_trained_a_cost_is_no_share(tmp_path):
-    assert cost(tmp_path, full=0, method="pcgu")["metric"].tolist() == ["retrained_tokens"]
+    for settings in ({"method": "pcgu"}, {"sharding": "1x1", "epochs": 0}):
+        assert cost(tmp_path, full=0, **settings)["metric"].tolist() == ["retrained_tokens"]

@@ -50,10 +50,10 @@ def run(args) -> None:
     owners = len(evidence["owners"])
     tokens = sum(read_json(path, "tokens")["tokens"] for path in args.trained)
     numbers = {"retrained_tokens": tokens}
-    if full["tokens"]:  # a base that was never trained is no measure
+    if full["tokens"]:  # of a base that was never trained nothing is a share
         numbers["retrained_share"] = tokens / full["tokens"]
     rows = [row(where, "train", name, value, owners) for name, value in numbers.items()]
-    if "sharding" in settings:
+    if "sharding" in settings and full["tokens"]:
         rows += _expected(where, settings, full["records"], owners)
     write_parquet(table(rows), args.output)
 
