@@ -68,7 +68,7 @@ def test_a_request_without_training_records_is_told_at_the_top(study):
 
 def test_a_base_that_was_given_is_told_at_the_top(study):
     title, *_ = summarise(study[0], SETTINGS | {"start": "bert-base-uncased"})
-    assert title.text.startswith("The base is bert-base-uncased as it was given")
+    assert title.text.startswith("The base is bert-base-uncased, as it was given")
     assert "no oracle" in title.text and "no oracle" not in summarise(study[0], SETTINGS)[0].text
 
 

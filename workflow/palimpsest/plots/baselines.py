@@ -11,7 +11,7 @@ from palimpsest.report.rows import in_order
 from palimpsest.report.shown import in_method_order, method_of
 
 WIDTHS = {ICAT: 2.0, SS: 1.1, LMS: 1.1}  # of panels, to one another
-SHORT = {ICAT: TITLES[ICAT], SS: "Stereotype score", LMS: "Language modelling"}
+SHORT = {ICAT: TITLES[ICAT], SS: "SS (0.5: neither)", LMS: "LMS"}
 
 
 def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.DataFrame:

@@ -46,7 +46,7 @@ UNTRAINED = (
 
 
 GIVEN = (
-    "The base is {start} as it was given: this study trained nothing into it, so there is no "
+    "The base is {start}, as it was given: this study trained nothing into it, so there is no "
     "oracle, and numbers say how far methods move from the base, not how near they come to a model "
     "that never learnt what they forget."
 )

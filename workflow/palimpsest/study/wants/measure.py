@@ -12,6 +12,7 @@ from palimpsest.data.shards import SINGLE, parse_sharding
 from palimpsest.methods.registry import facts, is_method
 from palimpsest.methods.trials import is_reserved, is_trial, off_part
 from palimpsest.metrics import COST, DATA, TUNING, described
+from palimpsest.models.start import start_name
 from palimpsest.study import paths
 from palimpsest.study.study import Study
 from palimpsest.study.wants.blocks import changed_files, directions, partitions
@@ -302,7 +303,11 @@ class Tabulate(Want):
             "methods": facts(self.config["methods"]),
             "attacks": attack_facts(self.config["attacks"]),
             "summary": self.study.module("summary"),
-            **({} if self.config["training"]["epochs"] else {"start": self.study.model_name}),
+            **(
+                {}
+                if self.config["training"]["epochs"]
+                else {"start": start_name(self.config["model"])}
+            ),
             **self.variants(),
         }
 
