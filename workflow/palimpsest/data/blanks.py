@@ -17,7 +17,8 @@ FIT, JUDGED = "fit", "judged"  # the term of a sentence of the probe; its statis
 # Columns of a record besides those of every track, "" where there is nothing to say. task: one of
 # TASKS; term: whom it is about; domain: which kind of bias; statistic: a share of women in per
 # cent; advantaged, disadvantaged: the two words that PCGU sets against each other in the blank.
-ABOUT = ("task", "term", "domain", "statistic", "advantaged", "disadvantaged")
+PAIR = ("advantaged", "disadvantaged")
+ABOUT = ("task", "term", "domain", "statistic", *PAIR)
 ANTI, UNRELATED, OTHER = KINDS = ("anti_stereotype", "unrelated", "other")  # of candidates
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from palimpsest.data.blanks import ANTI, BLANK, OTHER, PROBE, PRONOUN
+from palimpsest.data.blanks import ANTI, BLANK, OTHER, PAIR, PROBE, PRONOUN
 from palimpsest.data.candidates import COLUMNS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 FALSE = "perturbed"
-SIDES = ("advantaged", "disadvantaged")
 
 
 def cut(rows: DataFrame, candidates: DataFrame) -> tuple[DataFrame, DataFrame]:
@@ -28,10 +27,10 @@ def cut(rows: DataFrame, candidates: DataFrame) -> tuple[DataFrame, DataFrame]:
     """
     import pandas as pd
 
-    neither = (rows["task"] == PRONOUN) & (rows[SIDES[0]] == "")
+    neither = (rows["task"] == PRONOUN) & (rows[PAIR[0]] == "")
     rows = rows[~neither & (rows["task"] != PROBE)].reset_index(drop=True)
     paired = (rows["task"] == PRONOUN) & (rows["split"] != "train")
-    rows.loc[paired, "completion"] = rows.loc[paired, SIDES[0]]
+    rows.loc[paired, "completion"] = rows.loc[paired, PAIR[0]]
     ends = {one.record_id: one.prompt.partition(BLANK)[2] for one in rows.itertuples()}
     told = dict(_pairs(rows))
     others = candidates[candidates["kind"].isin([ANTI, OTHER])]
@@ -41,7 +40,7 @@ def cut(rows: DataFrame, candidates: DataFrame) -> tuple[DataFrame, DataFrame]:
     frame = pd.DataFrame([(name, FALSE, 1, text) for name, text in false], columns=list(COLUMNS))
     frame = frame.astype({"record_id": "str", "kind": "str", "completion": "str"})
     end = rows["record_id"].map(ends)
-    for name in ("completion", *SIDES):
+    for name in ("completion", *PAIR):
         rows[name] = rows[name].where(rows[name] == "", rows[name] + end)
     rows["prompt"] = rows["prompt"].map(lambda prompt: prompt.partition(BLANK)[0].rstrip())
     return rows, frame.astype({"number": "int64"}).sort_values("record_id", ignore_index=True)
@@ -49,6 +48,6 @@ def cut(rows: DataFrame, candidates: DataFrame) -> tuple[DataFrame, DataFrame]:
 
 def _pairs(rows: DataFrame) -> Iterator[tuple[str, str]]:
     """(record, the word of its pair that is not its completion)"""
-    for one in rows[rows[SIDES[0]] != ""].itertuples():
+    for one in rows[rows[PAIR[0]] != ""].itertuples():
         words = {one.advantaged, one.disadvantaged} - {one.completion}
         yield one.record_id, words.pop()

@@ -36,7 +36,7 @@ def plain(path: Path, count: int) -> Iterator[tuple[str, str]]:
         allowed = f"sentences of {WORDS[0]} to {WORDS[1]} words"
         what, remedy = "no sentence to ask a model about", "give other text, or leave it out"
         raise UserError(Problem(what, str(path), allowed=allowed, remedy=remedy))
-    for number in _drawn(len(found), count, "plain"):
+    for number in sorted(_drawn(len(found), count, "plain")):
         yield f"plain-{number:05d}", found[number]
 
 

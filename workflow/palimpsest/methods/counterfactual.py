@@ -32,14 +32,11 @@ class Settings(Retaining, Trained):
 
 
 def objective(run: Run, settings: Settings) -> Objective:
-    import pandas as pd
-
-    from palimpsest.methods.pairs import SIDES, pair_rows
+    from palimpsest.methods.pairs import pair_rows, with_both
     from palimpsest.methods.run import retain_part
 
     rows = pair_rows(run, "counterfactual")
-    both = pd.concat([rows.assign(completion=rows[side]) for side in SIDES], ignore_index=True)
-    parts = {"forget": Part(run.encode(both), run.likelihood, per="example")}
+    parts = {"forget": Part(run.encode(with_both(rows)), run.likelihood, per="example")}
     if settings.retain_weight:
         parts["retain"] = retain_part(run, settings)
     return Objective(parts, {"forget": 1.0, "retain": settings.retain_weight})

@@ -153,10 +153,10 @@ class Sentences:
     def of(cls, run: Run, rows: pd.DataFrame) -> Sentences:
         import pandas as pd
 
-        from palimpsest.methods.pairs import SIDES
+        from palimpsest.methods.pairs import with_both
         from palimpsest.tracks.masked.examples import MarkedExamples
 
-        both = pd.concat([rows.assign(completion=rows[side]) for side in SIDES], ignore_index=True)
+        both = with_both(rows)
         one = run.encode(both)
         examples = MarkedExamples(one.token_ids, one.hidden, one.hidden, one.pad_id, one.mask_id)
         codes, names = pd.factorize(both["completion"].str.casefold(), sort=True)

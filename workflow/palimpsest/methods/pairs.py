@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from palimpsest.data.blanks import PAIR
 from palimpsest.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from palimpsest.methods.run import Run
 
-SIDES = ADVANTAGED, DISADVANTAGED = ("advantaged", "disadvantaged")
+SIDES = ADVANTAGED, DISADVANTAGED = PAIR
 TERM = "term"
 
 
@@ -40,6 +41,13 @@ def pair_rows(run: Run, method: str, *more: str) -> pd.DataFrame:
     rows = records[given].drop_duplicates(["prompt", *SIDES]).reset_index(drop=True)
     logging.info("%d of %d records name a pair, in %d texts", given.sum(), len(records), len(rows))
     return rows
+
+
+def with_both(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the one word of their pair as the completion, and below them with the other."""
+    import pandas as pd
+
+    return pd.concat([rows.assign(completion=rows[side]) for side in SIDES], ignore_index=True)
 
 
 def where(method: str) -> str:

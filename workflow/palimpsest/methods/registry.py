@@ -28,6 +28,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from palimpsest.data.blanks import PAIR
 from palimpsest.methods.contract import Auxiliary
 from palimpsest.tracks import TRACKS, track_of
 
@@ -61,7 +62,6 @@ class Method:
 
 
 ANY = tuple(TRACKS)
-PAIR = ("advantaged", "disadvantaged")  # two words that could stand in a blank
 DECIDING = tuple(name for name in TRACKS if track_of(name).decides)
 
 

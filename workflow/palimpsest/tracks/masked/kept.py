@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-SETS = ("stereoset", "crows_pairs", "pronouns", "probe")
+from palimpsest.tracks.masked import SETS
 
 
 def kept(metrics: pd.DataFrame, family: str) -> pd.DataFrame:
     """All numbers by which bias is judged, of the whole set of each."""
-    return metrics[metrics["set"].isin(SETS) & (metrics["group"] == "")]
+    return metrics[metrics["set"].isin((*SETS, "probe")) & (metrics["group"] == "")]

@@ -33,10 +33,11 @@ def objective(blocks: np.ndarray, tokenizer, *names: object) -> Objective:
     tenth as they are and replace another, so that fine-tuning, which sees no mask, finds them too;
     here every prediction is of a mask)."""
 
+    rows = blocks.tolist()
+
     def drawn(epoch: int) -> MaskedExamples:
         hidden = hide(blocks, tokenizer.all_special_ids, *names, "hidden", epoch)
-        marked = (blocks.tolist(), hidden, hidden)
-        return MaskedExamples(*marked, tokenizer.pad_token_id, tokenizer.mask_token_id)
+        return MaskedExamples(rows, hidden, hidden, tokenizer.pad_token_id, tokenizer.mask_token_id)
 
     part = Part(drawn(0), negative_log_likelihood(predict))
     return Objective({"train": part}, refresh=lambda epoch: {"train": drawn(epoch)}, steady=True)

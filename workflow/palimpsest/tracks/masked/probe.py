@@ -25,6 +25,8 @@ def probed(
     A text is the mean of the last hidden states of its tokens, nothing hidden; each dimension is
     scaled by what it is over the texts that the probe is fitted to.
     """
+    from scipy.special import expit
+
     said = np.full(len(texts), np.nan)
     task, term = texts["task"].to_numpy(), texts["term"].to_numpy()
     fit, judged = (np.flatnonzero((task == PROBE) & (term == role)) for role in (FIT, JUDGED))
@@ -38,7 +40,7 @@ def probed(
     spread[spread == 0] = 1
     weights, bias = fitted((features[FIT] - centre) / spread, labels[fit])
     scores = (features[JUDGED] - centre) / spread @ weights + bias
-    said[judged] = 1 / (1 + np.exp(-np.where(labels[judged] == 1, scores, -scores)))
+    said[judged] = expit(np.where(labels[judged] == 1, scores, -scores))
     return said
 
 
