@@ -143,7 +143,7 @@ def test_the_summary_says_whether_there_was_a_bias_and_who_lost_it():
     settings = {"states": ["r0", "r1"], "families": [], "attacks": {}}
     first, *tables = summarise(tidy([table(rows)]), settings, summary)
     told = " ".join(first.points)
-    assert "are 0.800 [0.780, 0.820] apart in the mean" in told and "So no bias" not in told
+    assert "are 0.800 [0.780, 0.820] apart in the mean" in told and "no sign" not in told
     assert "0.300 [0.280, 0.320] for the oracle: 0.500 lower" in told
     assert "Less apart than for the base: 1 of 2 methods (PCGU)" in told
     assert "nearer to 0.5, and told apart from it: 1 of 2 methods (PCGU)" in told
@@ -152,3 +152,18 @@ def test_the_summary_says_whether_there_was_a_bias_and_who_lost_it():
     assert "Blanks" in headings and "Stereotypes" in headings
     scores = next(one.table for one in tables if one.heading == "Stereotypes")
     assert scores.loc[scores["method"] == "PCGU", "SS"].item() == "0.550 [0.530, 0.570]"
+
+
+def test_pronouns_that_do_not_follow_occupations_are_no_word_on_stereotypes():
+    """A correlation of .2, its interval [-.3, .7], over 12 occupations; StereoSet's score is .6."""
+    where = whose(SETTINGS | {"method": "base"}, "1x1")
+    numbers = (
+        ("pronouns", "pronoun_gap", 0.1, 30, (0.05, 0.15)),
+        ("pronouns", "pronoun_correlation", 0.2, 12, (-0.3, 0.7)),
+        ("stereoset", "stereotype_score", 0.6, 79, (0.55, 0.65)),
+    )
+    rows = [row(where, set_, metric, value, n, ends) for set_, metric, value, n, ends in numbers]
+    settings = {"states": ["r0", "r1"], "families": [], "attacks": {}}
+    told = " ".join(summarise(tidy([table(rows)]), settings, summary)[0].points)
+    assert "a correlation of 0.200 [-0.300, 0.700], over 12 occupations no sign of bias" in told
+    assert "could be forgotten" not in told
