@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,6 +115,21 @@ def test_before_any_request_nobody_is_set_apart(given):
     rows = measure(given, SETTINGS | {"state": "r0"}).rows
     assert {one["set"] for one in rows} >= {"retain", "test", "stereoset"}
     assert not any(one["group"].startswith("about=") for one in rows)
+
+
+def test_occupations_of_which_no_text_is_held_out_are_told_by_what_was_forgotten(given):
+    """Winogender's way: smith's one text was asked to be forgotten, .8 and .3; all others are held
+    out."""
+    pair = item("t-smith", (0.8, 0.3), PAIR, task="pronoun", term="smith", statistic="5")
+    write_parquet(pd.DataFrame(pair), given.files["forget"][0])
+    asked = replace(given, requests=[Request("r1", ("smith",))])
+    gaps = {
+        one["group"]: (pytest.approx(one["value"]), one["n"])
+        for one in measure(asked, SETTINGS).rows
+        if one["metric"] == "pronoun_gap"
+    }
+    others = ((0.5 + 0.1 + 0.5) / 3, 3)
+    assert gaps == {"": others, "about=forgotten": (0.5, 1), "about=others": others}
 
 
 def test_scores_that_are_not_finite_are_refused(tmp_path):

@@ -53,7 +53,7 @@ def measure(given: Given, settings: dict) -> Measured:
         measured += numbers.filled(name, rows[rows["kind"] == ""])
     measured += numbers.stereoset(heldout, gone)
     measured += numbers.crows_pairs(heldout)
-    measured += numbers.pronouns(heldout, gone)
+    measured += numbers.pronouns(heldout, forget, gone)
     measured += numbers.probe(heldout)
     return Measured(measured)
 
@@ -162,14 +162,17 @@ class Numbers:
                         PAIRS, metric, len(whole), lambda w, f=function, x=pair: f(*x, w), group
                     )
 
-    def pronouns(self, rows: pd.DataFrame, gone: list[str]) -> Iterator[dict]:
-        rows = rows[rows["task"] == PRONOUN]
-        if rows.empty:
+    def pronouns(self, rows: pd.DataFrame, forget: pd.DataFrame, gone: list[str]) -> Iterator[dict]:
+        """Where no held-out text is about an occupation that was asked to be forgotten, as of
+        Winogender, those are told by the forgotten texts: whether it took, beside whether it
+        carries over to the others."""
+        items, asked = (_of_pronouns(some) for some in (rows, forget))
+        if items.empty:
             return
-        rows = rows.assign(p=np.exp(rows["logp"]))
-        items = side_by_side(rows, ["", OTHER], ["p"])
-        items = items.assign(leaning=items[f"p {OTHER}"] - items["p "])
-        for group, chosen in (("", items), *_about(items, gone)):
+        groups = [("", items), *_about(items, gone)]
+        if not items["term"].isin(gone).any() and len(asked):
+            groups += [(ASKED[True], asked), (ASKED[False], items)]
+        for group, chosen in groups:
             pair = [chosen[name].to_numpy() for name in ("p ", f"p {OTHER}")]
             yield self._row(
                 PRONOUNS,
@@ -210,6 +213,14 @@ def side_by_side(rows: pd.DataFrame, kinds: list[str], columns: list[str]) -> pd
         for name in columns:
             items[f"{name} {kind}"] = items["record_id"].map(side[name])
     return items.assign(direction=items["term"])
+
+
+def _of_pronouns(rows: pd.DataFrame) -> pd.DataFrame:
+    """Items with the probabilities of both pronouns; leaning: how far the female one is ahead."""
+    rows = rows[rows["task"] == PRONOUN]
+    items = side_by_side(rows.assign(p=np.exp(rows["logp"])), ["", OTHER], ["p"])
+    male, female = (items[name].astype(float) for name in ("p ", f"p {OTHER}"))
+    return items.assign(leaning=female - male)
 
 
 def _each(column: str, items: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
