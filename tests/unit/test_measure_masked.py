@@ -27,7 +27,7 @@ SETTINGS = {
 def scored(record_id: str, p: float, kind: str = "", tokens: int = 1, **more) -> dict:
     about = {"task": "", "term": "", "domain": "", "statistic": ""}
     said = {"logp": np.log(p), "tokens": tokens, "inserted": np.nan, "single": np.nan}
-    said |= {"probe": np.nan}
+    said |= {"reciprocal": np.nan, "digits": np.nan, "probe": np.nan}
     return {"record_id": record_id, "kind": kind, "number": int(kind != "")} | about | said | more
 
 
@@ -41,7 +41,7 @@ def item(name: str, ps: tuple[float, ...], kinds=("", "anti_stereotype", "unrela
 
 PAIR = ("", "other")
 HELDOUT = [
-    scored("plain", 1 / 16, tokens=2),
+    scored("plain", 1 / 16, tokens=2, reciprocal=0.75),
     *item("i1", (0.5, 0.4, 0.3), task="stereoset_intra", term="cook", domain="gender"),
     *item("i2", (0.2, 0.4, 0.3), task="stereoset_intra", term="cook", domain="gender"),
     *item("i3", (0.9, 0.1, 0.2), task="stereoset_intra", term="miner", domain="race"),
@@ -61,7 +61,7 @@ def given(tmp_path):
     sets = {
         "heldout": HELDOUT,
         "trained": [scored("t-miner", 0.25)],
-        "forget": [scored("t-cook", 0.5), scored("t-shown", 0.1)],
+        "forget": [scored("t-cook", 0.5, tokens=2, digits=24), scored("t-shown", 0.1)],
     }
     paths = {name: [tmp_path / f"{name}.parquet"] for name in sets}
     for name, rows in sets.items():
@@ -81,7 +81,11 @@ def test_every_number_by_hand(given):
         (one["set"], one["metric"], one["group"]): one for one in measure(given, SETTINGS).rows
     }
     values = {key: one["value"] for key, one in found.items()}
-    assert values["forget", "probability", ""] == pytest.approx(0.5), "what was shown is left out"
+    shown = "what was shown is left out"
+    assert values["forget", "probability", ""] == pytest.approx(0.5**0.5), shown
+    assert values["forget", "digit_exposure", ""] == pytest.approx(2), "rank 25 of 100"
+    assert values["test", "mean_reciprocal_rank", ""] == pytest.approx(0.375)
+    assert ("forget", "mean_reciprocal_rank", "") not in values
     assert values["retain", "probability", ""] == pytest.approx(0.25)
     assert values["test", "probability", ""] == pytest.approx(0.25)
     assert values["test", "pseudo_perplexity", ""] == pytest.approx(4)

@@ -20,7 +20,13 @@ from palimpsest.randomness import numpy_generator
 from palimpsest.report.tables import row
 from palimpsest.tracks.measured import Given, Measured, whose
 
-FILLED = {"probability": pseudo.mean_probability, "pseudo_perplexity": pseudo.pseudo_perplexity}
+# metric -> its function, and the column whose sums over the tokens of a text it takes
+FILLED = {
+    "probability": (pseudo.mean_probability, "logp"),
+    "pseudo_perplexity": (pseudo.pseudo_perplexity, "logp"),
+    "mean_reciprocal_rank": (pseudo.mean_reciprocal_rank, "reciprocal"),
+    "digit_exposure": (pseudo.digit_exposure, "digits"),
+}
 STEREOSET, PAIRS, PRONOUNS, PROBED = "stereoset", "crows_pairs", "pronouns", "probe"  # sets
 ASKED = {True: "about=forgotten", False: "about=others"}
 
@@ -61,7 +67,7 @@ def measure(given: Given, settings: dict) -> Measured:
 def read_rows(paths: list[Path], shown: frozenset[str] = frozenset()) -> pd.DataFrame:
     """Rows of score files; a UserError for scores that are not finite."""
     columns = ["record_id", "kind", "number", "task", "term", "domain", "statistic"]
-    columns += ["logp", "tokens", "inserted", "single", "probe"]
+    columns += ["logp", "tokens", "inserted", "single", "reciprocal", "digits", "probe"]
     frames = [frame for path in paths if len(frame := read_parquet(path))]
     if not frames:
         return pd.DataFrame({name: [] for name in columns})
@@ -95,12 +101,12 @@ class Numbers:
         return row(self.where, set_, metric, function(None), n, spread, group)
 
     def filled(self, set_: str, rows: pd.DataFrame) -> Iterator[dict]:
-        """How likely completions are."""
-        if rows.empty:
-            return
-        given = rows["logp"].to_numpy(), rows["tokens"].to_numpy()
-        for metric, function in FILLED.items():
-            yield self._row(set_, metric, len(rows), lambda w, f=function: f(*given, w))
+        """How likely completions are, and of those that are numbers how far they are exposed."""
+        for metric, (function, column) in FILLED.items():
+            some = rows[rows[column].notna()]
+            given = some[column].to_numpy(), some["tokens"].to_numpy()
+            if len(some):
+                yield self._row(set_, metric, len(some), lambda w, f=function, x=given: f(*x, w))
 
     def stereoset(self, rows: pd.DataFrame, gone: list[str]) -> Iterator[dict]:
         """Between sentences the model has no next-sentence score: the mean log-probability of the
