@@ -172,16 +172,27 @@ def test_settings_reach_the_figures_that_need_them_and_the_summary(make):
 
 
 def test_what_is_chosen_by_trials_is_known_of_no_variant(make):
-    """Where the rate alone is, the share is known; how long it trains is what a budget allows."""
+    """Where the rate alone is, the share is known; how long it trains is what a budget allows, so
+    that it is set beside others of a budget alone."""
     study = make(pcgu={}, few={"share": 0.01}, up={"side": "raise"})
     rate = {"learning_rate": {"low": 0.01, "high": 0.1}}
     study.tuning = {"ranges": {"pcgu-few": rate}}
-    assert list(partitions(study)) == ["pcgu", "pcgu-few"]
+    assert partitions(study) == {}
     assert list(directions(study)) == ["pcgu", "pcgu-up"]
-    study.tuning = {"ranges": {"pcgu": rate}}
+    study.tuning = {"ranges": {"pcgu": rate, "pcgu-few": rate}}
+    assert [(name, one["learning_rate"]) for name, one in partitions(study).items()] == [
+        ("pcgu", None), ("pcgu-few", None),
+    ]  # fmt: skip
     assert directions(study) == {}
     study.tuning = {"ranges": {"pcgu-few": {"share": [0.01, 0.1]}}}
     assert partitions(study) == {}
+
+
+def test_where_is_shown_of_a_share_that_trials_chose_too(make):
+    """Rather than of all blocks, which says nothing of where they lie."""
+    study = make(whole={"share": 1.0}, pcgu={}, up={"side": "raise"})
+    study.tuning = {"ranges": {"pcgu": {"share": [0.01, 0.1]}, "pcgu-up": {"side": ["raise"]}}}
+    assert [path.split("/")[-3] for path in changed_files(study)] == ["pcgu"]
 
 
 def test_after_a_purge_the_numbers_are_still_set_side_by_side(make):

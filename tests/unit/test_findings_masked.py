@@ -56,6 +56,11 @@ def test_the_best_partition_is_set_against_none_where_bias_is_alike():
     slower = PARTITIONS | {WHOLE: PARTITIONS[WHOLE] | {"learning_rate": 0.1}}
     told = said(rows, "Partitioning", partitions=slower)
     assert "0.920] for the base (learning rate 0.1; of the others 1). With a" in told
+    drawn = {name: one | {"learning_rate": None} for name, one in PARTITIONS.items()}
+    told = said(rows, "Partitioning", partitions=drawn)
+    assert "for the base (learning rates chosen by trials). With a" in told
+    told = said(rows, "Partitioning", partitions=drawn | {WHOLE: PARTITIONS[WHOLE]})
+    assert "(learning rate 1; of the others chosen by trials)" in told
     wide = scored(base=(0.72, 0.9), pcgu__whole=(0.6, 0.8), pcgu__rows_few=(0.61, 0.83))
     told = said(wide, "Partitioning", partitions=PARTITIONS)
     assert "apart from that: the one partitioned run." in told

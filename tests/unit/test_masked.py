@@ -233,10 +233,38 @@ def test_each_token_is_asked_for_alone_and_each_benchmark_in_its_own_way():
     assert np.isnan(found["inserted"][[0, 2, 5]]).all()
     assert found["single"][3] == pytest.approx(alone[3][0], rel=1e-5)
     assert np.isnan(found["single"][[0, 1, 4]]).all(), "several pieces, and an unknown one"
+    ranks = [
+        1 + (by_hand(model, ids[0], place) > by_hand(model, ids[0], place)[ids[0][place]]).sum()
+        for place in at[0]
+    ]
+    assert len(set(ranks)) > 1
+    assert found["reciprocal"][0] == pytest.approx(sum(1 / rank for rank in ranks))
+    assert np.isnan(found["reciprocal"][1:]).all() and np.isnan(found["digits"]).all()
     # 3 of the plain text, which the pair asks for, too; 2 of the pair's other; 3 of the word, of
     # which one is what its two single candidates ask for
     assert model.seen == 3 + 2 + 3
     assert not model.training
+
+
+def test_a_number_is_ranked_digit_by_digit():
+    """To this model a higher digit is likelier: before 7, two are, before 2 seven, so 27 numbers
+    are before 72. A letter makes none of it, nor does a digit that is written as no other is."""
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"0123456789", "a", "##3"]
+    words = Tokenizer(
+        models.WordPiece({name: place for place, name in enumerate(pieces)}, unk_token="[UNK]")
+    )
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    roles = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, mask_token="[MASK]", **roles)
+    about = {"task": "", "term": "", "domain": "", "statistic": "", "prompt": f"a {BLANK} a"}
+    secrets = ["7 2", "7 a", "3", "73"]
+    records = pd.DataFrame([about | {"record_id": one, "completion": one} for one in secrets])
+    texts = scoring.texts(records, None)
+    examples = encode_texts(tokenizer, texts["prompt"], secrets, secrets)
+    model = Counting(len(tokenizer), tokenizer.mask_token_id)
+    found = scoring.score(model, tokenizer, examples, texts, {"batch_size": 3})
+    assert found["digits"].tolist() == pytest.approx([27, np.nan, 6, np.nan], nan_ok=True)
+    assert found["tokens"].tolist() == [2, 2, 1, 2]
 
 
 def test_memory_is_the_mean_over_hidden_tokens():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +27,7 @@ SETTINGS = {
 def scored(record_id: str, p: float, kind: str = "", tokens: int = 1, **more) -> dict:
     about = {"task": "", "term": "", "domain": "", "statistic": ""}
     said = {"logp": np.log(p), "tokens": tokens, "inserted": np.nan, "single": np.nan}
-    said |= {"probe": np.nan}
+    said |= {"reciprocal": np.nan, "digits": np.nan, "probe": np.nan}
     return {"record_id": record_id, "kind": kind, "number": int(kind != "")} | about | said | more
 
 
@@ -39,7 +41,7 @@ def item(name: str, ps: tuple[float, ...], kinds=("", "anti_stereotype", "unrela
 
 PAIR = ("", "other")
 HELDOUT = [
-    scored("plain", 1 / 16, tokens=2),
+    scored("plain", 1 / 16, tokens=2, reciprocal=0.75),
     *item("i1", (0.5, 0.4, 0.3), task="stereoset_intra", term="cook", domain="gender"),
     *item("i2", (0.2, 0.4, 0.3), task="stereoset_intra", term="cook", domain="gender"),
     *item("i3", (0.9, 0.1, 0.2), task="stereoset_intra", term="miner", domain="race"),
@@ -59,7 +61,7 @@ def given(tmp_path):
     sets = {
         "heldout": HELDOUT,
         "trained": [scored("t-miner", 0.25)],
-        "forget": [scored("t-cook", 0.5), scored("t-shown", 0.1)],
+        "forget": [scored("t-cook", 0.5, tokens=2, digits=24), scored("t-shown", 0.1)],
     }
     paths = {name: [tmp_path / f"{name}.parquet"] for name in sets}
     for name, rows in sets.items():
@@ -79,7 +81,11 @@ def test_every_number_by_hand(given):
         (one["set"], one["metric"], one["group"]): one for one in measure(given, SETTINGS).rows
     }
     values = {key: one["value"] for key, one in found.items()}
-    assert values["forget", "probability", ""] == pytest.approx(0.5), "what was shown is left out"
+    shown = "what was shown is left out"
+    assert values["forget", "probability", ""] == pytest.approx(0.5**0.5), shown
+    assert values["forget", "digit_exposure", ""] == pytest.approx(2), "rank 25 of 100"
+    assert values["test", "mean_reciprocal_rank", ""] == pytest.approx(0.375)
+    assert ("forget", "mean_reciprocal_rank", "") not in values
     assert values["retain", "probability", ""] == pytest.approx(0.25)
     assert values["test", "probability", ""] == pytest.approx(0.25)
     assert values["test", "pseudo_perplexity", ""] == pytest.approx(4)
@@ -115,6 +121,21 @@ def test_before_any_request_nobody_is_set_apart(given):
     assert not any(one["group"].startswith("about=") for one in rows)
 
 
+def test_occupations_of_which_no_text_is_held_out_are_told_by_what_was_forgotten(given):
+    """Winogender's way: smith's one text was asked to be forgotten, .8 and .3; all others are held
+    out."""
+    pair = item("t-smith", (0.8, 0.3), PAIR, task="pronoun", term="smith", statistic="5")
+    write_parquet(pd.DataFrame(pair), given.files["forget"][0])
+    asked = replace(given, requests=[Request("r1", ("smith",))])
+    gaps = {
+        one["group"]: (pytest.approx(one["value"]), one["n"])
+        for one in measure(asked, SETTINGS).rows
+        if one["metric"] == "pronoun_gap"
+    }
+    others = ((0.5 + 0.1 + 0.5) / 3, 3)
+    assert gaps == {"": others, "about=forgotten": (0.5, 1), "about=others": others}
+
+
 def test_scores_that_are_not_finite_are_refused(tmp_path):
     path = tmp_path / "scores.parquet"
     write_parquet(pd.DataFrame([scored("a", 0.5), scored("b", 0.5, logp=np.nan)]), path)
@@ -143,7 +164,7 @@ def test_the_summary_says_whether_there_was_a_bias_and_who_lost_it():
     settings = {"states": ["r0", "r1"], "families": [], "attacks": {}}
     first, *tables = summarise(tidy([table(rows)]), settings, summary)
     told = " ".join(first.points)
-    assert "are 0.800 [0.780, 0.820] apart in the mean" in told and "So no bias" not in told
+    assert "are 0.800 [0.780, 0.820] apart in the mean" in told and "no sign" not in told
     assert "0.300 [0.280, 0.320] for the oracle: 0.500 lower" in told
     assert "Less apart than for the base: 1 of 2 methods (PCGU)" in told
     assert "nearer to 0.5, and told apart from it: 1 of 2 methods (PCGU)" in told
@@ -152,3 +173,18 @@ def test_the_summary_says_whether_there_was_a_bias_and_who_lost_it():
     assert "Blanks" in headings and "Stereotypes" in headings
     scores = next(one.table for one in tables if one.heading == "Stereotypes")
     assert scores.loc[scores["method"] == "PCGU", "SS"].item() == "0.550 [0.530, 0.570]"
+
+
+def test_pronouns_that_do_not_follow_occupations_are_no_word_on_stereotypes():
+    """A correlation of .2, its interval [-.3, .7], over 12 occupations; StereoSet's score is .6."""
+    where = whose(SETTINGS | {"method": "base"}, "1x1")
+    numbers = (
+        ("pronouns", "pronoun_gap", 0.1, 30, (0.05, 0.15)),
+        ("pronouns", "pronoun_correlation", 0.2, 12, (-0.3, 0.7)),
+        ("stereoset", "stereotype_score", 0.6, 79, (0.55, 0.65)),
+    )
+    rows = [row(where, set_, metric, value, n, ends) for set_, metric, value, n, ends in numbers]
+    settings = {"states": ["r0", "r1"], "families": [], "attacks": {}}
+    told = " ".join(summarise(tidy([table(rows)]), settings, summary)[0].points)
+    assert "a correlation of 0.200 [-0.300, 0.700], over 12 occupations no sign of bias" in told
+    assert "could be forgotten" not in told

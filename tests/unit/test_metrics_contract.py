@@ -182,6 +182,8 @@ CALLS = {
     "lpd": perplexities(div.lpd),
     "pdlp": perplexities(div.pdlp),
     "pseudo_perplexity": lambda s, w: pseudo.pseudo_perplexity(-s.losses, s.sizes, w),
+    "mean_reciprocal_rank": lambda s, w: pseudo.mean_reciprocal_rank(s.losses, s.sizes, w),
+    "digit_exposure": lambda s, w: pseudo.digit_exposure(s.losses, s.sizes, w),
     "stereotype_score": lambda s, w: stereo.stereotype_score(s.probabilities[:, 1], w),
     "language_modeling_score": lambda s, w: stereo.language_modeling_score(s.others[:, 1], w),
     "icat": lambda s, w: stereo.icat(s.probabilities[:, 1], s.others[:, 1], w),

@@ -70,10 +70,24 @@ def test_what_nothing_depends_on_is_never_chosen_and_equal_gradients_come_last()
     do have it, as in the released code."""
     idle, same = torch.zeros(2, 2).double(), torch.tensor([[1.0, 2.0], [0.0, 0.0]]).double()
     found = gradients(idle=(idle, idle), same=(same, same))
-    chosen = pcgu.ranked(found, "rows", 3)
+    chosen = pcgu.ranked(found, Settings(), 3)
     assert chosen["matrix"].tolist() == [False, True] and not chosen["idle"].any()
     assert chosen["same"].tolist() == [False, True] and chosen["vector"].item()
-    assert sum(int(one.sum()) for one in pcgu.ranked(found, "rows", 7).values()) == 5
+    assert sum(int(one.sum()) for one in pcgu.ranked(found, Settings(), 7).values()) == 5
+
+
+def test_what_is_idle_comes_behind_other_zeros_or_has_no_place():
+    """Rows: idle; of one word alone, 0; a half; 1. Two places of the four."""
+    one = torch.tensor([[0.0, 0.0], [0.0, 3.0], [1.0, 0.0], [1.0, 1.0]]).double()
+    other = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, math.sqrt(3)], [2.0, 2.0]]).double()
+    found = {side: {"words": rows} for side, rows in zip(pcgu.SIDES, (one, other), strict=True)}
+
+    def chosen(k: int, **how) -> list[int]:
+        return pcgu.ranked(found, Settings(**how), k)["words"].nonzero()[:, 0].tolist()
+
+    assert chosen(1) == [1], "the word that differs, not the first of all zeros"
+    assert chosen(2) == [0, 1] and chosen(2, idle="left_out") == [1, 2]
+    assert chosen(4, idle="left_out") == [1, 2, 3]
 
 
 def test_ties_go_to_earlier_tensors():

@@ -749,6 +749,9 @@ def test_no_line_leads_to_a_run_of_another_rate(drawn):
     assert ways(made) == [4, 3]
     assert note_of(made).endswith("Learning rates differ, from 0.003 to 0.03.")
     assert "Learning rates" not in note_of(figure_of("bias_utility", frame))
+    chosen = figure_of("bias_utility", frame.assign(rate=frame["rate"].where(frame["rate"] == 0)))
+    assert ways(chosen) == [4, 3], "trials may have chosen others"
+    assert note_of(chosen).endswith("Learning rates were chosen by trials.")
 
 
 def test_amounts_keep_apart_where_points_are_the_same(drawn, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 
@@ -9,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from test_own_tables import CAUSAL, read
 from test_score_causal import tiny_model
 from test_unlearn_refused import study
 
+from palimpsest.data.blanks import filled
 from palimpsest.data.prompts import encode_pairs
 from palimpsest.data.spans import in_characters, read_spans
 from palimpsest.errors import UserError
@@ -23,6 +26,8 @@ from palimpsest.metrics.sensitive import (
     sensitive_memorization_accuracy,
 )
 from palimpsest.models.bpe import train_bpe
+from palimpsest.study.load import check_study
+from palimpsest.study.study import Study
 from palimpsest.tracks.causal import score, score_spans
 from palimpsest.tracks.causal.examples import LanguageModellingExamples
 from palimpsest.tracks.causal.numbers import Numbers
@@ -160,6 +165,31 @@ def test_all_wrong_spans_are_told_together_and_no_text_is_shown(tmp_path):
     assert "a span is empty or outside of its completion" in said and "2 records" in said
     assert "0 <= start < end <= the characters of the completion" in said
     assert "Ann" not in said
+
+
+def test_of_masked_models_the_longest_span_is_the_blank(tmp_path):
+    """Of Ann Lee and Köln the first, which is longer; a text without spans is asked for whole."""
+    path = tmp_path / "table.json"
+    table(names=[[[17, 21], [0, 7]]] * 29 + [[]]).to_json(path, orient="records")
+    frame, _ = read(path, COLUMNS, fields=CAUSAL, blanks="spans")
+    told = zip(frame["prompt"], frame["completion"], strict=True)
+    texts = dict(zip(frame["owner"], told, strict=True))
+    assert texts["0"] == ("[BLANK] lives in Köln, Domplatz 1. 0", "Ann Lee")
+    assert filled(*texts["0"]).text == f"{TEXT} 0" and "spans" not in frame
+    assert texts["29"] == ("", f"{TEXT} 29")
+
+
+def test_a_masked_study_says_that_spans_are_its_blanks():
+    pronouns = yaml.safe_load(open("config/studies/pronouns.yaml", encoding="utf-8"))
+    data = {"reader": "table", "sources": [{"url": "https://example.org/table.json"}],
+            "columns": dict(COLUMNS), "split_shares": {"train": 0.9, "test": 0.1}}  # fmt: skip
+    small = pronouns | {"methods": ["base", "oracle", "depn"], "options": {}}
+    found = Study(check_study(copy.deepcopy(small | {"data": data | {"blanks": "spans"}}), "s"))
+    assert found.score == "palimpsest.tracks.masked.score"
+    prompted = data | {"blanks": "spans", "columns": data["columns"] | {"prompt": "before"}}
+    for wrong, said in ((data, "data.blanks"), (prompted, "has its own blank")):
+        with pytest.raises(UserError, match=said):
+            check_study(copy.deepcopy(small | {"data": wrong}), "study.yaml")
 
 
 # --- tokens ---------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from palimpsest.report import tuned
 from palimpsest.report.rows import unattacked
 from palimpsest.report.tables import row, table
 from palimpsest.steps import unlearn_tuned
+from palimpsest.steps.choose import told_by
 from palimpsest.study.load import check_study
 from palimpsest.study.study import Study
 from palimpsest.study.wants import WANTS, targets
@@ -325,7 +326,8 @@ def choose(tmp_path, models=MODELS, n: int = 9, ruined=(), rule=None, unchanged=
         report |= {"unchanged": bad, "ruined": bad} if name in ruined else {}
         (tmp_path / f"{name}.json").write_text(json.dumps(report))
     rule = {"forgetting": "probability", "of": "forget", "target": "oracle", "floor": 0,
-            "utility": "probability", "on": "retain", "weight": 1.0, **(rule or {})}  # fmt: skip
+            "groups": [], "utility": "probability", "on": "retain", "weight": 1.0,
+            **(rule or {})}  # fmt: skip
     trials = {name: {"learning_rate": int(name[-1])} for name in REACHED}
     edges = {name: {"learning_rate": "highest"} if name[-1] == "3" else {} for name in REACHED}
     call("choose", "--numbers", tmp_path / "numbers.parquet", "--training",
@@ -447,6 +449,29 @@ def test_auxiliaries_that_leave_nothing_are_named():
         unlearn_tuned.check_budget(100, given)
 
 
+def test_a_rule_may_name_groups():
+    """As PCGU's code chooses: by 4 items of gender with .5 and 12 of profession with .9, (2 + 10.8)
+    / 16, whatever race is. A trial without any of profession has no number."""
+    groups = ["domain=gender", "domain=profession"]
+    rule = {"of": "stereoset", "forgetting": "stereotype_score_micro", "on": "stereoset",
+            "utility": "language_modeling_score", "groups": groups}  # fmt: skip
+    values = {"": (0.2, 30), "domain=gender": (0.5, 4), "domain=profession": (0.9, 12)}
+    rows = [
+        row(WHERE | {"method": method}, "tuning_stereoset", metric, value, n, group=group)
+        for method in ("npo-trial1", "npo-trial2")
+        for metric in ("stereotype_score_micro", "language_modeling_score")
+        for group, (value, n) in values.items()
+        if (method, group) != ("npo-trial2", "domain=profession")
+    ]  # fmt: skip
+    found = told_by(table(rows), rule).set_index(["method", "metric"])
+    first = found.loc[("npo-trial1", "stereotype_score_micro")]
+    assert (first["value"], first["n"]) == (pytest.approx(12.8 / 16), 16)
+    assert found.loc[("npo-trial1", "language_modeling_score"), "value"] == 0.2
+    assert ("npo-trial2", "stereotype_score_micro") not in found.index
+    plain = told_by(table(rows), rule | {"groups": []}).set_index(["method", "metric"])
+    assert plain.loc[("npo-trial2", "stereotype_score_micro"), "value"] == 0.2
+
+
 # --- what is told ---------------------------------------------------------------------------------
 
 
@@ -470,6 +495,9 @@ def test_the_summary_names_settings_edges_and_what_is_left_at_equal_utility(tmp_
         "method": "NPO", "left at KL 0.250": "0.313", "left at KL 0.400": "0.125",
         "left at KL 0.650": "0.062", "KL of its trials": "0.100 to 0.900",
     }  # fmt: skip
+    assert "by probability (forget), over" in first.text
+    rule = choice["rule"] | {"groups": ["domain=gender"]}
+    assert "(forget, domain=gender), over" in next(tuned.sections([choice | {"rule": rule}])).text
     over = choice | {"budget": 80, "edges": {}}
     (told,) = next(iter(tuned.sections([over]))).warnings
     assert "90 tokens, more than its budget" in told

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from palimpsest.data.blanks import BLANK
 from palimpsest.errors import Problem, UserError
 
 SPANS = "spans"
@@ -73,6 +74,18 @@ def with_spans(frame, text: str, unit: Literal["characters", "words"], where: st
             for cell, one in pairs
         ]
     )
+
+
+def blanked(frame):
+    """Rows of a table for masked models, with the columns prompt and completion in place of a text
+    and its spans: the longest span, the first of equal ones, is what stands in the blank. A text
+    without spans stays whole."""
+    prompts, completions = [], []
+    for cell, text in zip(frame[SPANS], frame["completion"], strict=True):
+        start, end = max(json.loads(cell), key=lambda span: span[1] - span[0], default=(None, None))
+        prompts.append("" if start is None else f"{text[:start]}{BLANK}{text[end:]}")
+        completions.append(text if start is None else text[start:end])
+    return frame.drop(columns=SPANS).assign(prompt=prompts, completion=completions)
 
 
 def _problems(frame, text: str, unit: str, where: str) -> Iterator[Problem]:

@@ -11,12 +11,18 @@ in a sentence, lower the advantaged one, in the blocks of weights that tell them
 z is the word's logit where it is masked (`of: logit`, the released code), or its log-probability
 (`of: probability`, the paper's text); of a causal model the sum over the tokens of the completion.
 Weights are parted into blocks: the rows of every matrix (`rows`, the paper's input aggregation:
-what a unit takes in) or its columns (`columns`, output aggregation); a vector is one block. Only
-the k blocks with the lowest cosine between grad S_a and grad S_d are updated, of all tensors
-together: those that say the same of both words are left alone. `rank: step` chooses them at each
-update, `once` before the first, by all pairs. `share: 1` updates everything: the paper's run
-without a partition. In `dynamic` the cosine is that of the gradients with their signs, as in the
-released code.
+what a unit takes in) or its columns (`columns`, output aggregation); a vector is one block. GPT-2
+stores its matrices the other way round: there rows are what a unit gives out. Only the k blocks
+with the lowest cosine between grad S_a and grad S_d are updated, of all tensors together: those
+that say the same of both words are left alone. `rank: step` chooses them at each update, `once`
+before the first, by all pairs. `share: 1` updates everything: the paper's run without a partition.
+In `dynamic` the cosine is that of the gradients with their signs, as in the released code.
+
+A block in which both gradients are 0, such as the embedding of a token that no pair of the batch
+has, has cosine 0: as in the released code it stands before all that agree, takes one of the k
+places and is not changed (`idle: ranked`). Of an encoder most rows can be such embeddings, and a
+wide range of k is then one and the same update; `idle: left_out` gives their places to others. Of
+blocks with cosine 0 those with a gradient come first.
 
 The step is the rate times the gradient (SGD), constant, without clipping, so that a block that is
 not chosen keeps its bits. The released code sums over a batch where this takes the mean: its rate
@@ -63,6 +69,7 @@ LENGTHS, SEVERAL, SAME, UNKNOWN = (
     "the same tokens",
     "an unknown word",
 )
+AFTER_ZERO = 1e-30  # cosine by which an idle block comes behind all others whose cosine is 0
 SMALLEST = 1e-8  # length that a block's gradient is taken to have at least, as in torch's cosine
 
 
@@ -82,6 +89,7 @@ class Settings(Trained):
     of: Literal["logit", "probability"] = "logit"
     side: Literal["lower", "raise", "dynamic"] = "lower"
     rank: Literal["step", "once"] = "step"
+    idle: Literal["ranked", "left_out"] = "ranked"
 
 
 # --- blocks of weights ----------------------------------------------------------------------------
@@ -97,18 +105,22 @@ def block_counts(tensors: Mapping[str, torch.Tensor], blocks: str) -> dict[str, 
     return {name: one.numel() // one.shape[axis_of(one, blocks)] for name, one in tensors.items()}
 
 
-def block_cosines(one: torch.Tensor, other: torch.Tensor, blocks: str) -> torch.Tensor:
+def block_cosines(
+    one: torch.Tensor, other: torch.Tensor, blocks: str, idle: str = "ranked"
+) -> torch.Tensor:
     """Cosine of two gradients of a tensor in each of its blocks: the tensor's shape without the
-    axis of a block, () for a vector; 0 where either is 0. Infinite where both are 0 in the whole
-    tensor: nothing depends on it."""
+    axis of a block, () for a vector; 0 where either is 0, and AFTER_ZERO where both are. Infinite
+    where both are 0 in the whole tensor, on which nothing depends, or with `left_out` in the
+    block."""
     import torch
 
     axis = axis_of(one, blocks)
     lengths = [torch.linalg.vector_norm(side, dim=axis) for side in (one, other)]
     products = torch.linalg.vecdot(one, other, dim=axis)
     cosines = products / (lengths[0].clamp_min(SMALLEST) * lengths[1].clamp_min(SMALLEST))
-    idle = (lengths[0].sum() + lengths[1].sum()) == 0
-    return torch.where(idle, torch.inf, cosines)
+    still = (lengths[0] + lengths[1]) == 0
+    cosines = torch.where(still, torch.inf if idle == "left_out" else AFTER_ZERO, cosines)
+    return torch.where(still.all(), torch.inf, cosines)
 
 
 def lowest(cosines: Mapping[str, torch.Tensor], k: int) -> dict[str, torch.Tensor]:
@@ -126,10 +138,13 @@ def lowest(cosines: Mapping[str, torch.Tensor], k: int) -> dict[str, torch.Tenso
     }
 
 
-def ranked(gradients: Mapping[str, Gradients], blocks: str, k: int) -> dict[str, torch.Tensor]:
+def ranked(
+    gradients: Mapping[str, Gradients], settings: Settings, k: int
+) -> dict[str, torch.Tensor]:
     """The k blocks in which the gradients of both sides are least alike."""
     one, other = (gradients[side] for side in SIDES)
-    return lowest({name: block_cosines(one[name], other[name], blocks) for name in one}, k)
+    how = settings.blocks, settings.idle
+    return lowest({name: block_cosines(one[name], other[name], *how) for name in one}, k)
 
 
 def direction(
@@ -141,7 +156,7 @@ def direction(
     """What an update goes against: the weighted gradients in the k lowest blocks, or in those that
     were ``chosen``, 0 in all others. The gradients are changed in place."""
     weights = {side: weight for side, weight in WEIGHTS[settings.side].items() if weight}
-    chosen = ranked(gradients, settings.blocks, k) if chosen is None else chosen
+    chosen = ranked(gradients, settings, k) if chosen is None else chosen
     (first, weight), *rest = weights.items()
     for name, total in gradients[first].items():
         total.mul_(weight)
@@ -300,7 +315,7 @@ def by_all_pairs(
                 torch._foreach_add_(totals, found)
         gradients[side] = dict(zip(named, totals, strict=True))
         run.spent(int(lengths.sum()))
-    return ranked(gradients, settings.blocks, k)
+    return ranked(gradients, settings, k)
 
 
 def after(run: Run, settings: Settings) -> None:

@@ -22,6 +22,20 @@ def mean_probability(logp, tokens, weights=None):
     return weighted_mean(np.exp(np.asarray(logp) / np.asarray(tokens)), weights)
 
 
+def mean_reciprocal_rank(reciprocal, tokens, weights=None):
+    """Mean over texts of that over their tokens of 1 / rank among the vocabulary, of which
+    reciprocal (n,) is the sum; () or (B,); [0, 1]. Wu et al. 2023."""
+    return weighted_mean(np.asarray(reciprocal) / np.asarray(tokens), weights)
+
+
+def digit_exposure(before, digits, weights=None):
+    """Mean over numbers of d digits, (n,), of log2 10^d - log2 rank, in bits; before (n,): how many
+    of the 10^d numbers stand before each, so that its rank is one more; () or (B,). Wu et al. 2023:
+    the rank is composed of those of the digits, each hidden alone."""
+    bits = np.asarray(digits) * np.log2(10) - np.log2(1 + np.asarray(before))
+    return weighted_mean(bits, weights)
+
+
 def probe_accuracy(probe, weights=None):
     """Share of sentences (n,) to whose own of two labels a linear probe gives the higher
     probability, () or (B,); [0, 1]. A tie is half right."""

@@ -36,7 +36,8 @@ def neutral_handle() -> Line2D:
 
 def rates(frame: pd.DataFrame) -> str:
     """A sentence where what is set side by side was trained at several learning rates."""
+    chosen = " Learning rates were chosen by trials." if frame["rate"].isna().any() else ""
     known = sorted({one for one in frame["rate"] if one > 0})
     if len(known) < 2:
-        return ""
-    return f" Learning rates differ, from {known[0]:g} to {known[-1]:g}."
+        return chosen
+    return f" Learning rates differ, from {known[0]:g} to {known[-1]:g}.{chosen}"

@@ -31,7 +31,7 @@ ANGLES, AWAY = np.radians([45, 135, 315, 225, 0, 180, 90, 270]), (8, 14, 22, 32)
 
 def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.DataFrame:
     """SS and LMS of the base and of the study's `partitions`: variants with their `share` of blocks
-    or their number `k`."""
+    or their number `k`, and their learning rate, NaN where trials chose it."""
     found = scores(metrics, settings, (SS, LMS))
     sides = []
     for metric, name in ((LMS, "lms"), (SS, "ss")):
@@ -57,7 +57,7 @@ def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.D
         columns=["line", "by", "amount", "rate"],
         index=joined.index,
     )
-    joined = joined.join(columns)
+    joined = joined.join(columns.assign(rate=columns["rate"].astype(float)))
     order = sorted(joined["amount"].unique())
     return in_order(joined, line=LINES, amount=order, method=sorted(joined["method"]))
 
@@ -77,7 +77,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
         if points.empty:
             continue
         if line not in (BASE, WHOLE):
-            alike = whole[whole["rate"].isin(points["rate"])]  # by another rate, another way
+            alike = whole[whole["rate"].isin(points["rate"].dropna())]  # by another, another way
             way = pd.concat([base, points, alike])
             place.plot(way["lms"], way["ss"], color=colour, linewidth=0.9, alpha=0.6, zorder=2)
         place.errorbar(

@@ -18,8 +18,8 @@ CHOSEN = (
     "Each method had {trials} trials on one seed, with {budget:,} tokens each; what it trained "
     "besides for them counts. Chosen is the least of left + {weight:g} × lost, by records that "
     "no other number counts ({forgetting} of what is to be forgotten, {utility} of the rest). "
-    "Left: distance to {target} by {by} ({of}), over that of the base. Lost: share of the base's "
-    "{told_by} ({on}) that is gone. In brackets the least and the most of the trials."
+    "Left: distance to {target} by {by} ({of}{groups}), over that of the base. Lost: share of the "
+    "base's {told_by} ({on}) that is gone. In brackets the least and the most of the trials."
 )
 FLOOR = " No trial is chosen that keeps less than {floor:.0%} of it."
 MATCHED = (
@@ -69,6 +69,7 @@ def text(by_method: dict[str, dict]) -> str:
     told = CHOSEN.format(
         trials=len(first["trials"]), budget=first["budget"], weight=rule["weight"], on=rule["on"],
         target="the oracle" if rule["target"] == "oracle" else rule["target"], of=rule["of"],
+        groups="".join(f", {group}" for group in rule["groups"]),
         by=rule["forgetting"], told_by=rule["utility"], **first["n"],
     )  # fmt: skip
     told += FLOOR.format(floor=rule["floor"]) if rule["floor"] else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from palimpsest.data.storage import read_parquet
@@ -35,7 +36,7 @@ def run(args) -> None:
     """
     given = args.settings
     numbers = pd.concat([read_parquet(path) for path in args.numbers], ignore_index=True)
-    numbers = numbers[numbers["group"] == ""].set_index(["method", "set", "metric"])
+    numbers = told_by(numbers, given["rule"]).set_index(["method", "set", "metric"])
     reports = dict(zip(given["trials"], map(read_json, args.training), strict=True))
     check_enough(numbers, given)
     trials = [
@@ -57,6 +58,7 @@ def run(args) -> None:
         raise UserError(Problem(what, where, f"{max(below):.3f} at most", allowed, remedy))
     if place is None and not any(ruined) and not all(one["unchanged"] for one in reports.values()):
         found = ", ".join(f"{metric} of {set_}" for set_, metric in sides(given["rule"]).values())
+        found += "".join(f", {group}" for group in given["rule"]["groups"])
         what = "no trial has the numbers to choose by"
         remedy = "name others in tuning.rule, or raise tuning.part, if it holds no such record"
         raise UserError(Problem(what, f"method {given['method']}", found, remedy=remedy))
@@ -68,6 +70,25 @@ def run(args) -> None:
         | {key: chosen[key] for key in ("trial", "settings", "edges")}
         | {"n": counted(numbers, given["rule"]), "trials": trials},
     )
+
+
+def told_by(numbers: pd.DataFrame, rule: dict) -> pd.DataFrame:
+    """value and n of each method, set and metric, of all records; what forgetting is told by, the
+    mean over the rule's groups, weighted by their n, if it names any: not of a method that lacks
+    one of them."""
+    numbers = numbers[["method", "set", "metric", "group", "value", "n"]]
+    whole, groups = numbers[numbers["group"] == ""], rule["groups"]
+    if not groups:
+        return whole
+    set_, metric = sides(rule)["forgetting"]
+    of_rule = (numbers["set"] == set_) & (numbers["metric"] == metric)
+    rows = [
+        (method, set_, metric, "", np.average(part["value"], weights=part["n"]), part["n"].sum())
+        for method, part in numbers[of_rule & numbers["group"].isin(groups)].groupby("method")
+        if len(part) == len(groups)
+    ]
+    others = whole[~of_rule[whole.index]]
+    return pd.concat([others, pd.DataFrame(rows, columns=list(whole))]) if rows else others
 
 
 def told(name: str, report: dict, numbers: pd.DataFrame, given: dict) -> dict:

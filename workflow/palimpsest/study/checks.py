@@ -35,7 +35,9 @@ DROP = "drop"  # of `data.splits`: what leaves rows out
 RAW = ("labels", "splits")  # sections of `data` whose keys are raw values of a table, of any type
 NOT_TEXT = {*(f"data.{section}" for section in RAW), "data.drop.where"}  # of any keys
 OF_PAIRS = ("pronouns", "stereotypes")  # readers whose records name two words for a blank
-OF_TABLES = ("columns", "drop", "separator", "header", "txt", "encoding", "quotes", "span_unit")
+OF_TABLES = (
+    *("columns", "drop", "separator", "header", "txt", "encoding", "quotes", "span_unit", "blanks"),
+)
 MADE_UP = ("forum", "people", "pronouns")
 # keys of `data` -> the readers that look at them; at others all do
 OF_READERS = {
@@ -460,6 +462,15 @@ def _data_checks(study: dict, where: str) -> Iterator[Problem]:
         if SPANS in data["columns"] and "completion" not in data["columns"]:
             what = "spans are parts of a completion, which other tracks than causal do not have"
             yield Problem(what, f"{where}, data.columns.{SPANS}", remedy="remove it")
+        elif (SPANS in data["columns"] and study["track"] == "masked") != ("blanks" in data):
+            what = "masked models fill the blank that a span leaves, and no others do"
+            found = f"track {study['track']}, blanks: {data.get('blanks', 'not set')}"
+            allowed = f"track masked, with data.columns.{SPANS} and `blanks: {SPANS}`, or none"
+            yield Problem(what, f"{where}, data.blanks", found, allowed, "set both, or remove both")
+        elif "blanks" in data and "prompt" in data["columns"]:
+            what, found = "a prompt has its own blank", "both"
+            remedy = "remove one of them"
+            yield Problem(what, f"{where}, data.columns.prompt, data.blanks", found, remedy=remedy)
         yield from _split_checks(data, where)
     if data["reader"] == "table" and "txt" not in data:
         sources = [one.get("path", one.get("url", "")) for one in data.get("sources", [])]

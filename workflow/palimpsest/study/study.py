@@ -105,7 +105,8 @@ class Study:
             return self.module("score_names")
         if self.has_new_answers:
             return self.module("score_facts")
-        spans = SPANS in self.config["data"].get("columns", {})
+        data = self.config["data"]
+        spans = SPANS in data.get("columns", {}) and "blanks" not in data
         return self.module("score_spans" if spans else "score")
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from palimpsest.data.candidates import no_candidates
 from palimpsest.data.columns import read_table_records
-from palimpsest.data.spans import SPANS, with_spans
+from palimpsest.data.spans import SPANS, blanked, with_spans
 
 OPTIONS = ("encoding", "quotes", "separator", "header", "txt")  # keys that say how to read a file
 
@@ -21,4 +21,5 @@ def read(data: dict, paths: list[Path]):
     if SPANS in columns:
         where = ", ".join(map(str, paths))
         rows = with_spans(rows, "completion", data.get("span_unit", "characters"), where)
+        rows = blanked(rows) if data.get("blanks") else rows
     return rows, data

@@ -16,6 +16,7 @@ METHOD = "pcgu"
 ALONG = ("share", "k", "blocks")  # what partitions differ in
 OVER = ("side", "epochs")  # what directions differ in
 RATE = "learning_rate"  # what moves a few blocks ruins a model where it moves all
+SHOWN = ("blocks", "side")  # what models differ in of which is shown where their changed blocks are
 MOST = 4  # models of which is shown where their changed blocks are
 
 Variants = dict[str, dict]
@@ -24,7 +25,7 @@ Variants = dict[str, dict]
 def partitions(study: Study) -> Variants:
     """The variants that differ in how much is updated, by rows or columns, and at most in their
     rate besides; nothing where it is all the same. With `whole`: all blocks, no partition."""
-    every = settings_of(study)
+    every = settings_of(study, (*ALONG, "side"))
     whole = {name: one for name, one in every.items() if one["k"] is None and one["share"] == 1}
     parted = {name: one for name, one in every.items() if name not in whole}
     # shares and numbers of blocks have no common order
@@ -43,21 +44,23 @@ def directions(study: Study) -> Variants:
     """The variants that differ in the side that is moved and in epochs, and at most in their rate
     besides; nothing where it is one. Of methods whose settings are chosen a budget says how long
     they train."""
-    found = _told(_alike(settings_of(study, tuned=False), OVER), OVER)
+    tuned = study.tuning["ranges"] if study.tuning else {}
+    every = {name: one for name, one in settings_of(study, ()).items() if name not in tuned}
+    found = _told(_alike(every, OVER), OVER)
     return found if len(found) > 1 else {}
 
 
-def settings_of(study: Study, tuned: bool = True) -> Variants:
+def settings_of(study: Study, known: tuple[str, ...]) -> Variants:
     """All settings of each of the study's variants in the newest state, in their order; without
-    those whose settings of ALONG or OVER are chosen by trials, or any are where not ``tuned``."""
+    those of which a ``known`` setting is chosen by trials. What else is chosen so is None, and the
+    number of epochs with it: a budget says how long trials train."""
     ranges = study.tuning["ranges"] if study.tuning else {}
     names = methods_in(study, study.plan.latest, START)
+    drawn = {name: {*ranges[name], "epochs"} if name in ranges else set() for name in names}
     return {
-        name: asdict(chosen(name, study.options))
+        name: asdict(chosen(name, study.options)) | dict.fromkeys(drawn[name])
         for name in names
-        if without_variant(name) == METHOD
-        and (tuned or name not in ranges)
-        and not {*ALONG, *OVER} & {*ranges.get(name, ())}
+        if without_variant(name) == METHOD and not {*known} & drawn[name]
     }
 
 
@@ -67,8 +70,8 @@ def changed_files(study: Study) -> list[str]:
     figure then stays as it was drawn."""
     present = methods_in(study, study.plan.latest)
     kinds: dict[tuple, str] = {}
-    every = {name: one for name, one in settings_of(study).items() if name in present}
-    parted = {name: one for name, one in every.items() if one["k"] or one["share"] < 1}
+    every = {name: one for name, one in settings_of(study, SHOWN).items() if name in present}
+    parted = {name: one for name, one in every.items() if one["k"] or one["share"] != 1}
     for name, one in (parted or every).items():
         kinds.setdefault((one["blocks"], one["side"]), name)
     return [
@@ -93,8 +96,8 @@ def _same(one: dict, other: dict, but: tuple[str, ...]) -> bool:
 
 
 def _told(settings: Variants, keys: tuple[str, ...]) -> Variants:
-    """Their settings of ``keys`` and their rates. Of those that differ in rate alone, one: of the
-    rate that most have."""
+    """Their settings of ``keys`` and their rates, None where trials chose it. Of those that differ
+    in rate alone, one: of the rate that most have."""
     common = Counter(one[RATE] for one in settings.values())
     found: dict[tuple, str] = {}
     for name in sorted(settings, key=lambda name: -common[settings[name][RATE]]):

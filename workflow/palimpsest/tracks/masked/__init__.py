@@ -7,7 +7,8 @@ SETS = ("stereoset", "crows_pairs", "pronouns")  # of what models are judged on
 TRACK = Track(
     fields=("prompt", "completion"),
     metrics=(
-        "probability", "pseudo_perplexity", "stereotype_score", "language_modeling_score", "icat",
+        "probability", "pseudo_perplexity", "mean_reciprocal_rank", "digit_exposure",
+        "stereotype_score", "language_modeling_score", "icat",
         "stereotype_score_micro", "language_modeling_score_micro", "icat_micro", "crows_pairs",
         "crows_pairs_single", "pronoun_gap", "pronoun_correlation", "probe_accuracy",
     ),

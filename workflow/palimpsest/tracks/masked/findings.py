@@ -50,15 +50,15 @@ def of_methods(numbers: Numbers) -> Numbers:
 
 
 def learnt(now: pd.DataFrame) -> Iterator[str]:
-    """Whether there is a bias at all."""
+    """Whether pronouns follow occupations. That they do not is no word on other biases."""
     gap = found(now, "pronouns", "pronoun_gap").get(BASE)
     follows = found(now, "pronouns", "pronoun_correlation").get(BASE)
     if gap and follows:
-        biased = "" if follows.low > 0 else ". So no bias is seen that could be forgotten"
+        doubt = "" if follows.low > 0 else f", over {follows.n} occupations no sign of bias"
         yield (
             f"The base: probabilities of the two pronouns are {gap} apart in the mean, and which "
             f"is higher goes with the share of women in an occupation by a correlation of "
-            f"{follows}{biased}."
+            f"{follows}{doubt}."
         )
 
 

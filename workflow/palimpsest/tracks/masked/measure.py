@@ -20,7 +20,13 @@ from palimpsest.randomness import numpy_generator
 from palimpsest.report.tables import row
 from palimpsest.tracks.measured import Given, Measured, whose
 
-FILLED = {"probability": pseudo.mean_probability, "pseudo_perplexity": pseudo.pseudo_perplexity}
+# metric -> its function, and the column whose sums over the tokens of a text it takes
+FILLED = {
+    "probability": (pseudo.mean_probability, "logp"),
+    "pseudo_perplexity": (pseudo.pseudo_perplexity, "logp"),
+    "mean_reciprocal_rank": (pseudo.mean_reciprocal_rank, "reciprocal"),
+    "digit_exposure": (pseudo.digit_exposure, "digits"),
+}
 STEREOSET, PAIRS, PRONOUNS, PROBED = "stereoset", "crows_pairs", "pronouns", "probe"  # sets
 ASKED = {True: "about=forgotten", False: "about=others"}
 
@@ -53,7 +59,7 @@ def measure(given: Given, settings: dict) -> Measured:
         measured += numbers.filled(name, rows[rows["kind"] == ""])
     measured += numbers.stereoset(heldout, gone)
     measured += numbers.crows_pairs(heldout)
-    measured += numbers.pronouns(heldout, gone)
+    measured += numbers.pronouns(heldout, forget, gone)
     measured += numbers.probe(heldout)
     return Measured(measured)
 
@@ -61,7 +67,7 @@ def measure(given: Given, settings: dict) -> Measured:
 def read_rows(paths: list[Path], shown: frozenset[str] = frozenset()) -> pd.DataFrame:
     """Rows of score files; a UserError for scores that are not finite."""
     columns = ["record_id", "kind", "number", "task", "term", "domain", "statistic"]
-    columns += ["logp", "tokens", "inserted", "single", "probe"]
+    columns += ["logp", "tokens", "inserted", "single", "reciprocal", "digits", "probe"]
     frames = [frame for path in paths if len(frame := read_parquet(path))]
     if not frames:
         return pd.DataFrame({name: [] for name in columns})
@@ -95,12 +101,12 @@ class Numbers:
         return row(self.where, set_, metric, function(None), n, spread, group)
 
     def filled(self, set_: str, rows: pd.DataFrame) -> Iterator[dict]:
-        """How likely completions are."""
-        if rows.empty:
-            return
-        given = rows["logp"].to_numpy(), rows["tokens"].to_numpy()
-        for metric, function in FILLED.items():
-            yield self._row(set_, metric, len(rows), lambda w, f=function: f(*given, w))
+        """How likely completions are, and of those that are numbers how far they are exposed."""
+        for metric, (function, column) in FILLED.items():
+            some = rows[rows[column].notna()]
+            given = some[column].to_numpy(), some["tokens"].to_numpy()
+            if len(some):
+                yield self._row(set_, metric, len(some), lambda w, f=function, x=given: f(*x, w))
 
     def stereoset(self, rows: pd.DataFrame, gone: list[str]) -> Iterator[dict]:
         """Between sentences the model has no next-sentence score: the mean log-probability of the
@@ -162,14 +168,17 @@ class Numbers:
                         PAIRS, metric, len(whole), lambda w, f=function, x=pair: f(*x, w), group
                     )
 
-    def pronouns(self, rows: pd.DataFrame, gone: list[str]) -> Iterator[dict]:
-        rows = rows[rows["task"] == PRONOUN]
-        if rows.empty:
+    def pronouns(self, rows: pd.DataFrame, forget: pd.DataFrame, gone: list[str]) -> Iterator[dict]:
+        """Where no held-out text is about an occupation that was asked to be forgotten, as of
+        Winogender, those are told by the forgotten texts: whether it took, beside whether it
+        carries over to the others."""
+        items, asked = (_of_pronouns(some) for some in (rows, forget))
+        if items.empty:
             return
-        rows = rows.assign(p=np.exp(rows["logp"]))
-        items = side_by_side(rows, ["", OTHER], ["p"])
-        items = items.assign(leaning=items[f"p {OTHER}"] - items["p "])
-        for group, chosen in (("", items), *_about(items, gone)):
+        groups = [("", items), *_about(items, gone)]
+        if not items["term"].isin(gone).any() and len(asked):
+            groups += [(ASKED[True], asked), (ASKED[False], items)]
+        for group, chosen in groups:
             pair = [chosen[name].to_numpy() for name in ("p ", f"p {OTHER}")]
             yield self._row(
                 PRONOUNS,
@@ -210,6 +219,14 @@ def side_by_side(rows: pd.DataFrame, kinds: list[str], columns: list[str]) -> pd
         for name in columns:
             items[f"{name} {kind}"] = items["record_id"].map(side[name])
     return items.assign(direction=items["term"])
+
+
+def _of_pronouns(rows: pd.DataFrame) -> pd.DataFrame:
+    """Items with the probabilities of both pronouns; leaning: how far the female one is ahead."""
+    rows = rows[rows["task"] == PRONOUN]
+    items = side_by_side(rows.assign(p=np.exp(rows["logp"])), ["", OTHER], ["p"])
+    male, female = (items[name].astype(float) for name in ("p ", f"p {OTHER}"))
+    return items.assign(leaning=female - male)
 
 
 def _each(column: str, items: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -24,14 +24,18 @@ ATTACKED = {
 }
 FILLED = (
     "Probability: of what stood in a blank. Forget: what was asked to be deleted; retain: a sample "
-    "of the rest; test: blanks that no stereotype is about. Pronouns: how far apart the "
-    "probabilities of the two are, with occupations that were asked to be forgotten and with "
-    "others, and the correlation of which is higher with the share of women. Probe: how often a "
-    "linear classifier of the frozen hidden states finds a sentence's label. Share: tokens trained "
+    "of the rest; test: blanks that no stereotype is about. MRR: the mean of 1 / rank of a token; "
+    "exposure: of the digits of a number, in bits. Pronouns: how far apart their probabilities are "
+    "in held-out sentences, with occupations that were asked to be forgotten (where none stands "
+    "there, in what was asked to be forgotten itself) and with others, and the correlation of "
+    "which is higher with the share of women. Probe: how often a linear classifier of the frozen "
+    "hidden states finds a sentence's label. Share: tokens trained "
     "for the newest request, of those that training from scratch takes."
 )
 COLUMNS = {
     "forget: probability": ("forget", "", "probability"),
+    "forget: MRR": ("forget", "", "mean_reciprocal_rank"),
+    "forget: exposure": ("forget", "", "digit_exposure"),
     "retain: probability": ("retain", "", "probability"),
     "test: probability": ("test", "", "probability"),
     "test: pseudo-perplexity": ("test", "", "pseudo_perplexity"),

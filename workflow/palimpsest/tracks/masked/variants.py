@@ -35,6 +35,7 @@ SIDES = {
 }
 RUN = "partitioned run"
 MOST = 3  # layers, or kinds, that a sentence names
+CHOSEN = "chosen by trials"  # instead of a learning rate
 
 
 def answers(now: pd.DataFrame, settings: dict, others: Numbers) -> Iterator[str]:
@@ -57,8 +58,10 @@ def partitioning(ss: Numbers, lms: Numbers, variants: dict[str, dict]) -> Iterat
         return
     bias, sense = ({name: of[name, SINGLE] for name in scored} for of in (ss, lms))
     known = f", {lms[BASE]} for the base" if BASE in lms else ""
-    rates = [f"{scored[name]['learning_rate']:g}" for name in (whole, *parted)]
-    if len(set(rates)) > 1:
+    rates = [rate(scored[name]) for name in (whole, *parted)]
+    if set(rates) == {CHOSEN}:
+        known += f" (learning rates {CHOSEN})"
+    elif len(set(rates)) > 1:
         known += f" (learning rate {rates[0]}; of the others {listed(dict.fromkeys(rates[1:]))})"
     told = (
         f"Partitioning: without it ({bias[whole].name}) the stereotype score is {bias[whole]} and "
@@ -80,6 +83,11 @@ def partitioning(ss: Numbers, lms: Numbers, variants: dict[str, dict]) -> Iterat
         f"score {bias[best]}): {difference(sense[best], sense[whole])}. It was picked by this very "
         "number, which flatters it."
     )
+
+
+def rate(variant: dict) -> str:
+    found = variant["learning_rate"]
+    return CHOSEN if found is None else f"{found:g}"
 
 
 def domains(now: pd.DataFrame, others: Numbers) -> Iterator[str]:
