@@ -232,6 +232,10 @@ def test_each_direction_begins_with_the_base():
     }
     rows = [*biased("base", 0.7, 0.9), *biased("pcgu", 0.6, 0.8), *biased("pcgu-raise_1", 0.4, 0.7)]
     settings = SETTINGS | {"directions": variants}
+    gaps = {"base": 0.5, "pcgu": 0.2, "pcgu-raise_1": 0.3}
+    for method, gap in gaps.items():
+        rows.append(one(method, "pronouns", "pronoun_gap", gap, "about=forgotten"))
+        rows.append(one(method, "pronouns", "pronoun_gap", 0.9))  # of all pairs
     found = SELECTIONS["directions"](tidy([table(rows)]), None, settings)
     columns = ["metric", "side", "epochs", "method", "rate", "value"]
     assert found.loc[found["metric"] == SS, columns].to_numpy().tolist() == [
@@ -239,6 +243,8 @@ def test_each_direction_begins_with_the_base():
         [SS, "raise", 0, "base", 0, 0.7], [SS, "raise", 1, "pcgu-raise_1", 0.06, 0.4],
     ]  # fmt: skip
     assert found.loc[found["metric"] == LMS, "value"].tolist() == [0.9, 0.8, 0.9, 0.7]
+    gaps = found.loc[found["metric"] == "pronoun_gap", "value"].tolist()
+    assert gaps == [0.5, 0.2, 0.5, 0.3]
 
 
 def test_a_change_by_domain_stands_between_two_intervals_and_has_none():

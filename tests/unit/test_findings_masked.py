@@ -113,6 +113,16 @@ def test_each_direction_is_told_by_its_epochs_nearest_to_no_bias():
         "cannot be told apart; language modelling 0.900 [0.880, 0.920]). Nearest of all: raising "
         "the disadvantaged one, 0.530 [0.510, 0.550]."
     )
+    gaps = {"base": 0.4, "pcgu": 0.2, "pcgu-raise_1": 0.3, "pcgu-raise_5": 0.35,
+            "pcgu-dynamic_5": 0.01}  # fmt: skip
+    rows += [one(name, "pronouns", "pronoun_gap", gap, 0.02, 160, group="about=forgotten")
+             for name, gap in gaps.items()]  # fmt: skip
+    assert said(rows, "In the pairs", directions=variants) == (
+        "In the pairs themselves the base's two pronouns are 0.400 [0.380, 0.420] apart; least "
+        "lowering the advantaged word with 0.200 [0.180, 0.220] after 5 epochs; raising the "
+        "disadvantaged one with 0.300 [0.280, 0.320] after 1 epoch and moving both by which is "
+        "likelier now with 0.010 [0.000, 0.030] after 5 epochs."
+    )
     alone = {name: one for name, one in variants.items() if one["side"] == "raise"}
     assert said(rows, "Direction", directions=alone) == ""
 

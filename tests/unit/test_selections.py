@@ -281,6 +281,9 @@ def judged(seeds=(1, 2), states=("r1", "r2")):
             for metric, value in (scores | {"icat": 2 * lms * min(ss, 1 - ss)}).items():
                 ends = (value - 0.03, value + 0.02)
                 rows.append(row(where, "stereoset", metric, value, n, ends, group))
+        gap = 0.3 - 0.012 * number
+        ends, group = (gap - 0.02, gap + 0.02), "about=forgotten"
+        rows.append(row(where, "pronouns", "pronoun_gap", gap, 160, ends, group))
     return tidy([table(rows)], level=0.95)
 
 

@@ -1,5 +1,5 @@
-"""Which way PCGU moves the two words of a pair, over epochs: what becomes of bias and of language
-modelling."""
+"""Which way PCGU moves the two words of a pair, over epochs: what becomes of bias, of language
+modelling, and of the pairs themselves."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator
 from palimpsest.plots import style as common
 from palimpsest.plots.bias import (
     DOTTED,
+    GAP,
     LMS,
     NEUTRAL,
     SS,
-    TITLES,
     VALUES,
     neutral_handle,
     rates,
@@ -30,10 +30,18 @@ SIDES = {
 }
 
 
+# what is shown, and the titles
+SHOWN = {
+    SS: "Stereotype score",
+    LMS: "Language modelling score",
+    GAP: "Gap of the two pronouns",
+}
+
+
 def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """SS and LMS of the study's `directions`: variants with their `side` and `epochs`; each line
-    begins with the base, after no epoch."""
-    found, known = scores(metrics, settings, (SS, LMS)), settings.get("directions", {})
+    """SS, LMS and GAP, where it is known, of the study's `directions`: variants with their `side`
+    and `epochs`; each line begins with the base, after no epoch."""
+    found, known = scores(metrics, settings, SHOWN), settings.get("directions", {})
     told = [(name, one["side"], one["epochs"], one["learning_rate"]) for name, one in known.items()]
     sides = dict.fromkeys(one["side"] for one in known.values())
     told += [("base", side, 0, 0) for side in sides]
@@ -41,11 +49,11 @@ def select(metrics: pd.DataFrame, further: pd.DataFrame, settings: dict) -> pd.D
     joined = found.merge(pd.DataFrame(told, columns=columns), on="method")
     joined = joined[["metric", *columns, *VALUES, "n", "seeds"]]
     epochs = sorted(joined["epochs"].unique())
-    return in_order(joined, metric=(SS, LMS), side=SIDES, epochs=epochs)
+    return in_order(joined, metric=SHOWN, side=SIDES, epochs=epochs)
 
 
 def draw(frame: pd.DataFrame, style: dict) -> Figure:
-    """frame: metric (SS, LMS), method, side (of SIDES), epochs, rate, value, ci_low, ci_high, n,
+    """frame: metric (of SHOWN), method, side (of SIDES), epochs, rate, value, ci_low, ci_high, n,
     seeds. One panel per metric, a line a side."""
     shown = list(frame["metric"].unique())
     made, axes = common.figure(style, 3.0, 1, len(shown))
@@ -71,7 +79,7 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
                 label=side,
                 zorder=3,
             )
-        place.set_title(TITLES[metric])
+        place.set_title(SHOWN[metric])
         place.set_ylim(top=min(place.get_ylim()[1], 1.02))
         place.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set_ylabel("Score in [0, 1]")
@@ -86,4 +94,6 @@ def draw(frame: pd.DataFrame, style: dict) -> Figure:
 
 
 def told(frame: pd.DataFrame) -> str:
-    return common.told(frame, {"target terms": frame["n"]}) + rates(frame)
+    pairs = frame["metric"] == GAP
+    counted = {"target terms": frame.loc[~pairs, "n"], "pairs": frame.loc[pairs, "n"]}
+    return common.told(frame, counted) + rates(frame)

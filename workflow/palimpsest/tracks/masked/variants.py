@@ -26,7 +26,7 @@ from palimpsest.report.shown import method_of
 BASE = ("base", SINGLE)
 NEUTRAL = 0.5  # a stereotype score that prefers neither
 SS, LMS = "stereotype_score", "language_modeling_score"
-PREFIX = "domain="
+PREFIX, FORGOTTEN = "domain=", "about=forgotten"
 # how a side is called
 SIDES = {
     "lower": "lowering the advantaged word",
@@ -43,7 +43,8 @@ def answers(now: pd.DataFrame, settings: dict, others: Numbers) -> Iterator[str]
     ss, lms = (found(now, "stereoset", metric) for metric in (SS, LMS))
     yield from partitioning(ss, lms, settings.get("partitions", {}))
     yield from domains(now, others)
-    yield from direction(ss, lms, settings.get("directions", {}))
+    gaps = found(now, "pronouns", "pronoun_gap", FORGOTTEN)
+    yield from direction(ss, lms, gaps, settings.get("directions", {}))
     yield from where(settings.get("changed"))
 
 
@@ -109,28 +110,47 @@ def domains(now: pd.DataFrame, others: Numbers) -> Iterator[str]:
         )
 
 
-def direction(ss: Numbers, lms: Numbers, variants: dict[str, dict]) -> Iterator[str]:
-    """How far each side comes: of its numbers of epochs the one nearest to no bias."""
-    reached: dict[str, Number] = {}
-    epochs = {}
-    for side in SIDES:
-        names = [name for name, one in variants.items() if one["side"] == side]
-        scored = {ss[name, SINGLE]: name for name in names if (name, SINGLE) in ss}
-        if scored:
-            reached[side] = nearest(scored, NEUTRAL)[0]
-            epochs[side] = variants[scored[reached[side]]]["epochs"], scored[reached[side]]
+def direction(ss: Numbers, lms: Numbers, gaps: Numbers, variants: dict[str, dict]) -> Iterator[str]:
+    """How far each side comes: of its numbers of epochs the one nearest to no bias, by StereoSet
+    and by the pairs that it was trained with."""
+    reached = _reached(ss, variants, NEUTRAL)
     if len(reached) < 2 or BASE not in ss:
         return
     parts = [
-        f"{SIDES[side]} with {one} after {_epochs(epochs[side][0])} "
-        f"({difference(one, ss[BASE])}; language modelling {lms[epochs[side][1], SINGLE]})"
-        for side, one in reached.items()
+        f"{_after(one, variants)} ({difference(one, ss[BASE])}; language modelling "
+        f"{lms[one.name, SINGLE]})"
+        for one in reached
     ]
-    named = [one._replace(name=SIDES[side]) for side, one in reached.items()]
+    named = [one._replace(name=_side(one, variants)) for one in reached]
     yield (
         f"Direction: from the base's stereotype score of {ss[BASE]} comes nearest to {NEUTRAL} "
         f"{listed(parts)}. Nearest of all: {leading(named, NEUTRAL)}."
     )
+    closed = _reached(gaps, variants, 0)
+    if len(closed) == len(reached) and BASE in gaps:
+        yield (
+            f"In the pairs themselves the base's two pronouns are {gaps[BASE]} apart; least "
+            f"{listed(_after(one, variants) for one in closed)}."
+        )
+
+
+def _reached(numbers: Numbers, variants: dict[str, dict], target: float) -> list[Number]:
+    """Of each side the number nearest to the target, by the name of its method."""
+    found = []
+    for side in SIDES:
+        names = [name for name, one in variants.items() if one["side"] == side]
+        of_side = [numbers[name, SINGLE]._replace(name=name) for name in names
+                   if (name, SINGLE) in numbers]  # fmt: skip
+        found += nearest(of_side, target)[:1] if of_side else []
+    return found
+
+
+def _side(one: Number, variants: dict[str, dict]) -> str:
+    return SIDES[variants[one.name]["side"]]
+
+
+def _after(one: Number, variants: dict[str, dict]) -> str:
+    return f"{_side(one, variants)} with {one} after {_epochs(variants[one.name]['epochs'])}"
 
 
 def _epochs(count: int) -> str:
