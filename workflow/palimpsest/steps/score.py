@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from palimpsest.data.aside import in_part
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.models.devices import device_of
 from palimpsest.models.folder import check_model, tokenizer_digest
@@ -53,7 +54,8 @@ def run(args) -> None:
     their `module` and their `names`.
 
     A set without files or records has no rows; a record of several sets is scored in the last of
-    them only. Columns: record_id, those of `score.KEPT`, sharding, shard, and the scores.
+    them only. With `reported`, by what the records are drawn that settings are chosen by, these are
+    left out: nothing that is reported counts them. Columns: record_id, those of `score.KEPT`, sharding, shard, and the scores.
     """
     settings = args.settings
     track, score = (importlib.import_module(settings[name]) for name in ("track", "score"))
@@ -67,6 +69,7 @@ def run(args) -> None:
         for path, files in zip(args.output, args.records, strict=True)
         if files
     }
+    sets = {path: counted(texts, settings.get("reported"), score) for path, texts in sets.items()}
     sets = {path: texts for path, texts in once(sets).items() if len(texts)}
     for folder in (folder for folder in (*args.model, args.reference) if folder):
         check_model(folder)
@@ -95,6 +98,14 @@ def run(args) -> None:
     empty = pd.DataFrame({"record_id": []})
     for path, frames in scores.items():
         write_parquet(pd.concat(frames, ignore_index=True) if frames else empty, path)
+
+
+def counted(texts: pd.DataFrame, part: dict | None, score) -> pd.DataFrame:
+    """The texts without those of the part, but for what numbers of other texts rest on."""
+    if not part:
+        return texts
+    left_out = texts["record_id"].map(lambda name: in_part(name, **part)).astype(bool)
+    return texts[~left_out | score.needed(texts)].reset_index(drop=True)
 
 
 def judges_of(named: dict | None, folders: list[Path], device: torch.device) -> dict:

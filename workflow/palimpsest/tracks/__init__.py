@@ -12,6 +12,8 @@
     score       texts(records, candidates)                    the rows of a score file: what models
                                                               are asked about
                 KEPT                                          columns of them that the file keeps
+                needed(texts)                                 of a track that is scored in `parts`:
+                                                              texts on which scores of others rest
                 score(model, tokenizer, examples, texts, settings, reference)
                                                               further columns: what a model says;
                                                               `judges` too, where it is judged
@@ -62,7 +64,8 @@ class Track:
     judged: whether its models write texts, which judges judge.
 
     sets: what models are scored on besides what is forgotten. scored: a job scores one `set`, so
-    that models which a request does not change keep their scores, or all sets of a `state`.
+    that models which a request does not change keep their scores, or all sets of a `state`. parts:
+    in a study that tunes, models that nothing is chosen by are not scored on what is never reported.
     beside_oracle: whether the oracle is loaded there, to compare models with.
 
     metrics: names of metrics.METRICS that it computes. measured: what its numbers of a method in a
@@ -87,12 +90,12 @@ class Track:
     evaluation: tuple[str, ...] = ()
     sets: tuple[str, ...] = ("heldout",)
     scored: Literal["set", "state"] = "set"
+    parts: bool = False
     beside_oracle: bool = False
     measuring: tuple[str, ...] = ()
     around: tuple[str, ...] = ()
     across: str = ""
     compares: tuple[str, ...] = ()
-    telling: tuple[str, ...] = ("forget", "retain", "valid", "test", "holdout")
 
     @property
     def decides(self) -> bool:

@@ -21,6 +21,7 @@ from palimpsest.study.wants.methods import (
     method_folder,
     model_folder,
     part_of,
+    tuning_seed,
     with_text,
 )
 from palimpsest.study.wants.train import reports_of
@@ -160,7 +161,18 @@ class Score(Want):
             **self.study.chosen("training", "threads", "gpus"),
             **self.judged(),
             **self.aside(w),
+            **self.reported(w),
         }
+
+    def reported(self, w) -> dict:
+        """In a study that tunes, by what records are drawn that no number of this model counts:
+        trials are compared with the models of one seed alone."""
+        if not self.study.tuning or not self.study.track.parts or is_trial(w.model):
+            return {}
+        beside = w.model in chosen_beside(self.study) and w.state != START
+        if beside and int(w.seed) == tuning_seed(self.study):
+            return {}
+        return {"reported": part_of(self.study)}
 
     def aside(self, w) -> dict:
         """In a study that tunes, of which records models write on: as many that count and, of those

@@ -16,5 +16,6 @@ TRACK = Track(
     telling=("forget", "retain", "valid", "test", "holdout", *SETS),
     sets=("heldout", "trained"),
     scored="state",
+    parts=True,
     candidates=True,
 )  # fmt: skip

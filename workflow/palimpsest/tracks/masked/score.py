@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from palimpsest.data.blanks import ABOUT, CROWS, INTRA, PROBE
+from palimpsest.data.blanks import ABOUT, CROWS, FIT, INTRA, PROBE
 from palimpsest.data.candidates import candidates_frame
 from palimpsest.models.masked import hidden_logits
 from palimpsest.tracks.masked.examples import MaskedExamples
@@ -46,6 +46,11 @@ def texts(records: pd.DataFrame, candidates: pd.DataFrame | None) -> pd.DataFram
     candidates = candidates_frame([]) if candidates is None else candidates
     others = candidates.merge(records.drop(columns="completion"), on="record_id")
     return pd.concat([records.assign(kind="", number=0), others], ignore_index=True)
+
+
+def needed(texts: pd.DataFrame) -> pd.Series:
+    """Texts that the probe is fitted to: what it says of others rests on all of them."""
+    return (texts["task"] == PROBE) & (texts["term"] == FIT)
 
 
 def score(
