@@ -55,7 +55,8 @@ def run(args) -> None:
 
     A set without files or records has no rows; a record of several sets is scored in the last of
     them only. With `reported`, by what the records are drawn that settings are chosen by, these are
-    left out: nothing that is reported counts them. Columns: record_id, those of `score.KEPT`, sharding, shard, and the scores.
+    left out: nothing that is reported counts them. Columns: record_id, those of `score.KEPT`,
+    sharding, shard, and the scores.
     """
     settings = args.settings
     track, score = (importlib.import_module(settings[name]) for name in ("track", "score"))

@@ -65,7 +65,8 @@ class Track:
 
     sets: what models are scored on besides what is forgotten. scored: a job scores one `set`, so
     that models which a request does not change keep their scores, or all sets of a `state`. parts:
-    in a study that tunes, models that nothing is chosen by are not scored on what is never reported.
+    in a study that tunes, models that nothing is chosen by are not scored on what is never
+    reported.
     beside_oracle: whether the oracle is loaded there, to compare models with.
 
     metrics: names of metrics.METRICS that it computes. measured: what its numbers of a method in a
