@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 from stepping import call
 
+from palimpsest.data.aside import in_part
+from palimpsest.data.blanks import FIT, JUDGED, PROBE
 from palimpsest.data.storage import read_parquet, write_parquet
 from palimpsest.steps import score as step
 from palimpsest.tracks.causal import score as causal
+from palimpsest.tracks.masked import score as masked
 
 ASKED: list = []
 KEPT = ()  # of the columns of what is scored
@@ -37,6 +40,10 @@ def encode(records, tokenizer, settings):
 
 def texts(records, candidates):
     return records
+
+
+def needed(texts):
+    return texts["split"] == "fit"
 
 
 def score(model, tokenizer, examples, texts, settings, reference=None, **judging):
@@ -85,6 +92,26 @@ def test_each_shard_is_scored_by_its_own_model_with_that_models_tokenizer(run):
     ]
     assert forget["said"].tolist() == ["one of tokens-one b", "two of tokens-two b"]
     assert ASKED == [5] * 4
+
+
+def test_records_that_no_number_counts_are_not_scored_but_for_those_that_others_rest_on(run):
+    part = {"study": "s", "share": 0.5}
+    names = [f"n{number}" for number in range(40)]
+    aside = {name for name in names if in_part(name, **part)}
+    assert 10 < len(aside) < 30
+    (found,) = run([[records(*names)]], reported=part)
+    assert set(found["record_id"]) == {*names} - aside
+    (found,) = run([[records(*names).assign(split="fit")]], reported=part)
+    assert set(found["record_id"]) == {*names}
+    (found,) = run([[records(*names)]])
+    assert set(found["record_id"]) == {*names}
+    (found,) = run([[records(*aside)]], reported=part)
+    assert found.empty
+
+
+def test_a_probe_is_fitted_to_all_of_its_texts():
+    texts = pd.DataFrame({"task": [PROBE, PROBE, ""], "term": [FIT, JUDGED, FIT]})
+    assert masked.needed(texts).tolist() == [True, False, False]
 
 
 def test_judges_are_loaded_by_the_module_that_settings_name(run, monkeypatch):

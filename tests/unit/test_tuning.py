@@ -188,6 +188,31 @@ def test_models_write_as_much_outside_of_the_part_as_a_study_without_one(study):
     part = {"study": "people", "share": 0.3}
     both, alone = part | {"both": True}, part | {"both": False}
     assert found == {"base": both, "oracle": both, "npo": alone, "npo-trial1": None}
+    asked = WANTS["score"](study).settings(job(model="npo", state="r2", seed=3))
+    assert "reported" not in asked, "what is known around a request is told of all records"
+
+
+def test_masked_models_are_asked_about_the_part_only_where_something_is_chosen(tmp_path):
+    """That is by trials, and by the base of the seed that decides, once there is a request."""
+    ledger = tmp_path / "ledger.tsv"
+    ledger.write_text("request\towners\nr1\tatlow\n")
+    ranges = {"pcgu": {"learning_rate": RATE}}
+    rule = {"of": "stereoset", "forgetting": "stereotype_score", "target": 0.5, "on": "stereoset",
+            "utility": "language_modeling_score"}  # fmt: skip
+    config = yaml.safe_load(open("config/studies/pronouns.yaml", encoding="utf-8"))
+    config |= {"methods": ["base", "pcgu", "sham"], "options": {}, "ledger": str(ledger)}
+    config |= {"tuning": TUNING | {"ranges": ranges, "rule": rule}, "seeds": [3, 4]}
+    masked = Study(check_study(config, "study.yaml"))
+
+    def left_out(of: Study, model: str, seed: int, state: str) -> dict | None:
+        return WANTS["score"](of).settings(job(model=model, seed=seed, state=state)).get("reported")
+
+    part = {"study": "pronouns", "share": masked.tuning["part"]}
+    for model, seed, state, found in (
+        ("base", 3, "r1", None), ("base", 3, "r0", part), ("base", 4, "r1", part),
+        ("pcgu-trial1", 3, "r1", None), ("pcgu", 3, "r1", part), ("sham", 4, "r1", part),
+    ):  # fmt: skip
+        assert left_out(masked, model, seed, state) == found, (model, seed, state)
 
 
 @pytest.mark.parametrize("metric", [*DIVERGENCES, "klom", "written_perplexity"])
