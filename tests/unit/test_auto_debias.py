@@ -26,6 +26,7 @@ from palimpsest.methods.biased_prompts import (
     scores,
     whole_words,
 )
+from palimpsest.training.progress import Progress
 
 HALVES = torch.tensor([[0.5, 0.5]]).log()
 QUARTERS = torch.tensor([[0.75, 0.25]]).log() + 3  # logits: a constant changes nothing
@@ -154,8 +155,8 @@ class Head(torch.nn.Module):
         return SimpleNamespace(logits=self.body(**given).last_hidden_state)
 
 
-def test_the_search_finds_the_prompt_that_tells_two_words_apart_most():
-    """And reads as much whatever the number of rows in a pass."""
+def test_the_search_finds_the_prompt_that_tells_two_words_apart_most(capsys):
+    """And reads as much whatever the number of rows in a pass, and says how far it is."""
     spent = []
     run = SimpleNamespace(
         model=Head(), device=torch.device("cpu"), arithmetic=nullcontext, spent=spent.append
@@ -169,11 +170,12 @@ def test_the_search_finds_the_prompt_that_tells_two_words_apart_most():
         for kind in ("released", "jensen_shannon")
     ]
     assert found[0][::2] == [(6,), (6, 6), (6, 6, 6)]
+    assert capsys.readouterr().err.count("search: step 15/15, ") == len(found)
     assert all(one == found[0] for one in found[1:])
     logits = torch.tensor([[0.0, 0.0], [2.0, 0.0]])
     (value,) = scores(
-        run, [(6, 6)], pairs, 0, 8, lambda one, other: divergences(one[:, [8, 9]],
-        other[:, [8, 9]], "released"),
+        run, pairs, 0, 8, lambda one, other: divergences(one[:, [8, 9]], other[:, [8, 9]],
+        "released"), Progress(1), [(6, 6)],
     )  # fmt: skip
     wanted = float(divergences(logits[1:], logits[:1], "released"))
     assert value == pytest.approx(wanted, rel=1e-6)

@@ -30,6 +30,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from palimpsest.methods.contract import Method, Trained
@@ -122,19 +123,20 @@ def searched(
     wanted: list[int] | None,
 ) -> list[Prompt]:  # fmt: skip
     """The prompts of the first stage, of all lengths."""
-    from palimpsest.methods.biased_prompts import beam_search, scores
+    from palimpsest.methods.biased_prompts import beam_search, count, scores
+    from palimpsest.training.progress import Progress
 
     over = wanted if settings.search == "words" else None
 
     def divergence(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         return divergences(among(one, over), among(other, over), settings.divergence)
 
-    return beam_search(
-        vocabulary,
-        settings.length,
-        settings.beam,
-        lambda prompts: scores(run, prompts, pairs, mask_id, settings.rows, divergence),
-    )
+    asked = settings.length, settings.beam
+    progress = Progress(count(len(vocabulary), *asked), title="search")
+    read = partial(scores, run, pairs, mask_id, settings.rows, divergence, progress)
+    found = beam_search(vocabulary, *asked, read)
+    progress.close()
+    return found
 
 
 def read(run: Run, prompts: list[Prompt], pairs: list) -> Paired:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from palimpsest.methods.run import Run
     from palimpsest.tracks.masked.examples import MaskedExamples
+    from palimpsest.training.progress import Progress
 
 Prompt = tuple[int, ...]  # ids of whole words
 FEWEST = 2  # words to tell apart
@@ -127,13 +128,23 @@ def beam_search(
     return found
 
 
+def count(words: int, length: int, beam: int) -> int:
+    """How many prompts a search reads."""
+    total, ends = 0, 1
+    for _ in range(length):
+        total += ends * words
+        ends = min(beam, ends * words)
+    return total
+
+
 def scores(
     run: Run,
-    prompts: list[Prompt],
     pairs: list[tuple[Frame, Frame]],
     mask_id: int,
     rows: int,
     divergence: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    progress: Progress,
+    prompts: list[Prompt],
 ) -> np.ndarray:
     """(n,) of each prompt the mean over pairs of the ``divergence`` of the logits (B, V) at the
     mask. Prompts are of one length; ``rows`` of them are read at once."""
@@ -146,6 +157,8 @@ def scores(
             with torch.no_grad(), run.arithmetic():
                 each = divergence(*(said(run, frame, some, mask_id) for frame in pair))
             found[start : start + rows] += each.double().cpu().numpy() / len(pairs)
+        lengths = (len(frame.text(some[0], mask_id)[0]) for pair in pairs for frame in pair)
+        progress.update(progress.done + len(some), None, len(some) * sum(lengths))
     return found
 
 
