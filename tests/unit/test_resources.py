@@ -122,6 +122,20 @@ def test_time_follows_from_the_operations(make):
     assert fast.of("train", BASE).mem_mb == slow.of("train", BASE).mem_mb
 
 
+def test_what_a_method_reads_beside_the_data_takes_its_time(make):
+    """By hand: 5,000 words, and 4 times 100 prompts with each of them; 6 texts of 9 tokens each; 2
+    operations for each of the weights, the margin of 2."""
+    estimates = make()
+    tokens = 5000 * 401 * 6 * 9
+    body = 2 * (12 * 128**2 + 9 * 128 + 512) + 96 * 128 + 2 * 128
+    minutes = {
+        name: estimates.of("unlearn", SimpleNamespace(method=name)).minutes
+        for name in ("auto_debias", "sham")
+    }
+    searched = 2 * (2 * tokens * body / 30e9) / 60
+    assert minutes["auto_debias"] - minutes["sham"] == pytest.approx(searched, abs=2)
+
+
 def test_a_model_of_others_is_as_large_as_its_files(tmp_path, make):
     header = json.dumps({
         "__metadata__": {"format": "pt"},

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from palimpsest.training.examples import Paired
 
 
+PAIRS = 3  # of words, in an estimate: he and she, him and her, his and her
+
+
 @dataclass(frozen=True)
 class Settings(Trained):
     """From the authors' code and README: AdamW at 5e-6, one epoch, 5,000 words, 100 prompts of each
@@ -118,12 +121,21 @@ def among(logits: torch.Tensor, words: list[int] | None) -> torch.Tensor:
     return logits if words is None else logits[:, words]
 
 
+def prompts_tried(settings: Settings, words: int) -> int:
+    """How many prompts a search among so many words reads."""
+    total, ends = 0, 1
+    for _ in range(settings.length):
+        total += ends * words
+        ends = min(settings.beam, ends * words)
+    return total
+
+
 def searched(
     run: Run, settings: Settings, pairs: list, vocabulary: list[int], mask_id: int,
     wanted: list[int] | None,
 ) -> list[Prompt]:  # fmt: skip
     """The prompts of the first stage, of all lengths."""
-    from palimpsest.methods.biased_prompts import beam_search, count, scores
+    from palimpsest.methods.biased_prompts import beam_search, scores
     from palimpsest.training.progress import Progress
 
     over = wanted if settings.search == "words" else None
@@ -131,10 +143,9 @@ def searched(
     def divergence(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         return divergences(among(one, over), among(other, over), settings.divergence)
 
-    asked = settings.length, settings.beam
-    progress = Progress(count(len(vocabulary), *asked), title="search")
+    progress = Progress(prompts_tried(settings, len(vocabulary)), title="search")
     read = partial(scores, run, pairs, mask_id, settings.rows, divergence, progress)
-    found = beam_search(vocabulary, *asked, read)
+    found = beam_search(vocabulary, settings.length, settings.beam, read)
     progress.close()
     return found
 
@@ -153,4 +164,10 @@ def read(run: Run, prompts: list[Prompt], pairs: list) -> Paired:
     return Paired(*sides)
 
 
-METHOD = Method(Settings, objective)
+def reads(settings: Settings) -> int:
+    """Tokens of the search, for PAIRS pairs: each prompt after both words, with the mask and the
+    marks at both ends."""
+    return prompts_tried(settings, settings.vocabulary) * 2 * PAIRS * (settings.length + 4)
+
+
+METHOD = Method(Settings, objective, reads=reads)

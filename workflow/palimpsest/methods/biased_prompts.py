@@ -128,15 +128,6 @@ def beam_search(
     return found
 
 
-def count(words: int, length: int, beam: int) -> int:
-    """How many prompts a search reads."""
-    total, ends = 0, 1
-    for _ in range(length):
-        total += ends * words
-        ends = min(beam, ends * words)
-    return total
-
-
 def scores(
     run: Run,
     pairs: list[tuple[Frame, Frame]],

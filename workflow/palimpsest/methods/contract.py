@@ -96,7 +96,8 @@ class Method:
     model, and after(run, settings) note what became of it (`Run.note`). asks_teachers(settings):
     whether the targets of examples come from teachers that have not seen them, so that no example
     may have been seen by all teachers. judges(settings): names of the study's judges that the
-    method asks for, by its settings.
+    method asks for, by its settings. reads(settings): tokens that it reads beside the data, as far
+    as its settings tell: what schedulers are asked for.
     """
 
     Settings: type
@@ -106,6 +107,7 @@ class Method:
     after: Callable[[Run, Any], None] | None = None
     asks_teachers: Callable[[Any], bool] = lambda settings: False
     judges: Callable[[Any], list[str]] = lambda settings: []
+    reads: Callable[[Any], int] = lambda settings: 0
 
     def __post_init__(self):
         if (self.objective is None) == (self.unlearn is None):

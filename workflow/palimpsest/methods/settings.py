@@ -57,6 +57,11 @@ def judges_asked(name: str, given: dict[str, dict]) -> list[str]:
     return importlib.import_module(method_of(name).module).METHOD.judges(chosen(name, given))
 
 
+def read_besides(name: str, given: dict[str, dict]) -> int:
+    """Tokens that a method or a variant reads beside the data, as far as its settings tell."""
+    return importlib.import_module(method_of(name).module).METHOD.reads(chosen(name, given))
+
+
 def at_once(name: str, given: dict[str, dict]) -> bool:
     """Whether a method forgets all requests together, from the base, and not one after another."""
     return chosen(name, given).order == "batch"

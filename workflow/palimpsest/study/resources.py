@@ -19,7 +19,7 @@ from pathlib import Path
 
 from palimpsest.data.shards import parse_sharding
 from palimpsest.methods.registry import method_of
-from palimpsest.methods.settings import chosen, options_of
+from palimpsest.methods.settings import chosen, options_of, read_besides
 from palimpsest.models.start import CONFIG, is_given, start_folder, start_name, weight_files
 from palimpsest.study import paths
 from palimpsest.study.recipes import tokenizer_name
@@ -172,11 +172,12 @@ class Estimates:
         minutes = START_MINUTES + TIME_MARGIN * seconds / 60
         return Need(round(MEMORY_MARGIN * megabytes), round(minutes))
 
-    def seconds(self, tokens: float, batch: int | None) -> float:
-        """To learn so many tokens. Embeddings are looked up, and a head is a matrix again."""
+    def seconds(self, tokens: float, batch: int | None, heads: bool = True) -> float:
+        """To learn so many tokens. Embeddings are looked up, and a head is a matrix again: of every
+        token, or where not ``heads`` of too few to count."""
         shape = self.shape
         body = shape.parameters - shape.vocabulary * shape.width
-        operations = 6 * tokens * (max(body, 0) + self.logits * shape.width)
+        operations = 6 * tokens * (max(body, 0) + heads * self.logits * shape.width)
         gpus, threads = self.training["gpus"], self.training["threads"]
         speed = GPU_SPEED * gpus if gpus else CPU_SPEED * threads
         updates = tokens / ((batch or 10**9) * self.config["model"]["max_length"])
@@ -232,12 +233,13 @@ class Estimates:
     def of_unlearn(self, w) -> Need:
         """A method keeps the model before the request beside its own, two further models at most
         (methods/run.py), and the gradients of two parts of its loss. It passes over the data as
-        often as two trainings."""
+        often as two trainings; what it reads besides, forwards, takes a third of learning it."""
         method = method_of(w.method)
         further = len(method.auxiliaries) + method.teachers + 2 * method.others
         floats = TRAINED + FROZEN * (1 + min(2, further)) + 2
         settings = vars(chosen(w.method, self.study.options))
-        return self._changing(floats, settings, 2 * self.training_seconds)
+        besides = self.seconds(read_besides(w.method, self.study.options), None, heads=False) / 3
+        return self._changing(floats, settings, 2 * self.training_seconds + besides)
 
     def of_attack(self, w) -> Need:
         settings = options_of(w.attack, self.config["attacks"])
