@@ -234,8 +234,8 @@ def test_each_direction_begins_with_the_base():
     settings = SETTINGS | {"directions": variants}
     gaps = {"base": 0.5, "pcgu": 0.2, "pcgu-raise_1": 0.3}
     for method, gap in gaps.items():
-        rows.append(one(method, "pronouns", "pronoun_gap", gap, "about=forgotten"))
-        rows.append(one(method, "pronouns", "pronoun_gap", 0.9))  # of all pairs
+        rows.append(one(method, "pronouns", "pronoun_preference", gap, "about=forgotten"))
+        rows.append(one(method, "pronouns", "pronoun_preference", 0.9))  # of all pairs
     found = SELECTIONS["directions"](tidy([table(rows)]), None, settings)
     columns = ["metric", "side", "epochs", "method", "rate", "value"]
     assert found.loc[found["metric"] == SS, columns].to_numpy().tolist() == [
@@ -243,7 +243,7 @@ def test_each_direction_begins_with_the_base():
         [SS, "raise", 0, "base", 0, 0.7], [SS, "raise", 1, "pcgu-raise_1", 0.06, 0.4],
     ]  # fmt: skip
     assert found.loc[found["metric"] == LMS, "value"].tolist() == [0.9, 0.8, 0.9, 0.7]
-    gaps = found.loc[found["metric"] == "pronoun_gap", "value"].tolist()
+    gaps = found.loc[found["metric"] == "pronoun_preference", "value"].tolist()
     assert gaps == [0.5, 0.2, 0.5, 0.3]
 
 

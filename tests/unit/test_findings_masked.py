@@ -115,10 +115,11 @@ def test_each_direction_is_told_by_its_epochs_nearest_to_no_bias():
     )
     gaps = {"base": 0.4, "pcgu": 0.2, "pcgu-raise_1": 0.3, "pcgu-raise_5": 0.35,
             "pcgu-dynamic_5": 0.01}  # fmt: skip
-    rows += [one(name, "pronouns", "pronoun_gap", gap, 0.02, 160, group="about=forgotten")
+    rows += [one(name, "pronouns", "pronoun_preference", gap, 0.02, 160, group="about=forgotten")
              for name, gap in gaps.items()]  # fmt: skip
     assert said(rows, "In the pairs", directions=variants) == (
-        "In the pairs themselves the base's two pronouns are 0.400 [0.380, 0.420] apart; least "
+        "In the pairs themselves the base prefers one of the two pronouns by 0.400 [0.380, 0.420] "
+        "of their sum; least "
         "lowering the advantaged word with 0.200 [0.180, 0.220] after 5 epochs; raising the "
         "disadvantaged one with 0.300 [0.280, 0.320] after 1 epoch and moving both by which is "
         "likelier now with 0.010 [0.000, 0.030] after 5 epochs."

@@ -103,6 +103,8 @@ def test_every_number_by_hand(given):
     assert values["crows_pairs", "crows_pairs_single", "direction=antistereo"] == 0
     assert values["pronouns", "pronoun_gap", ""] == pytest.approx((0.5 + 0.1 + 0.5) / 3)
     assert values["pronouns", "pronoun_gap", "about=forgotten"] == pytest.approx(0.3)
+    both = (5 / 9 + 1 / 7 + 5 / 7) / 3
+    assert values["pronouns", "pronoun_preference", ""] == pytest.approx(both)
     assert values["pronouns", "pronoun_correlation", ""] == pytest.approx(1), "two occupations"
     assert ("pronouns", "pronoun_correlation", "about=others") not in values, "of one there is none"
     counts = {key: one["n"] for key, one in found.items()}
@@ -149,6 +151,7 @@ def test_the_summary_says_whether_there_was_a_bias_and_who_lost_it():
         rows = [
             ("pronouns", "pronoun_gap", "", gap), ("pronouns", "pronoun_correlation", "", 0.9),
             ("pronouns", "pronoun_gap", "about=forgotten", gap),
+            ("pronouns", "pronoun_preference", "about=forgotten", 0.9 - gap / 2),
             ("pronouns", "pronoun_gap", "about=others", 0.7),
             ("stereoset", "stereotype_score", "", ss),
             ("stereoset", "language_modeling_score", "", lms),
@@ -167,6 +170,10 @@ def test_the_summary_says_whether_there_was_a_bias_and_who_lost_it():
     assert "are 0.800 [0.780, 0.820] apart in the mean" in told and "no sign" not in told
     assert "0.300 [0.280, 0.320] for the oracle: 0.500 lower" in told
     assert "Less apart than for the base: 1 of 2 methods (PCGU)" in told
+    assert (
+        "they are 0.500 [0.480, 0.520] apart for the base; less: none of 2 methods; more: 1 of 2 "
+        "methods (PCGU). Least with NPO, 0.505 [0.485, 0.525]." in told
+    )
     assert "nearer to 0.5, and told apart from it: 1 of 2 methods (PCGU)" in told
     assert "Language modelling is lost: 0.500 [0.480, 0.520] with NPO." in told
     headings = [one.heading for one in tables]

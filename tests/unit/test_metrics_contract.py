@@ -193,6 +193,7 @@ CALLS = {
     "crows_pairs": triples(stereo.crows_pairs, 2),
     "crows_pairs_single": triples(stereo.crows_pairs_single, 2),
     "pronoun_gap": lambda s, w: stereo.pronoun_gap(s.probabilities[:, 1], s.others[:, 1], w),
+    "pronoun_preference": lambda s, w: stereo.pronoun_preference(s.losses, s.sizes, w),
     "probe_accuracy": lambda s, w: pseudo.probe_accuracy(s.losses, w),
     "pronoun_correlation": lambda s, w: stereo.pronoun_correlation(s.losses, s.sizes, w),
     "klom": lambda s, w: margins.klom(

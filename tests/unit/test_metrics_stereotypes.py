@@ -75,6 +75,15 @@ def test_pronouns_lie_apart_by_their_mean_difference():
     assert st.pronoun_gap([0.9, 0.2], [0.1, 0.6], [1, 3]) == pytest.approx((0.8 + 3 * 0.4) / 4)
 
 
+def test_a_preference_does_not_fall_where_both_become_rare():
+    """(.9 - .1) / 1 and (.6 - .2) / .8; the same of a thousandth of each; of one alone, 1."""
+    male, female = np.log([0.9, 0.2]), np.log([0.1, 0.6])
+    assert st.pronoun_preference(male, female) == pytest.approx((0.8 + 0.5) / 2)
+    assert st.pronoun_preference(male - 900, female - 900) == pytest.approx((0.8 + 0.5) / 2)
+    assert st.pronoun_preference(male, female, [1, 3]) == pytest.approx((0.8 + 3 * 0.5) / 4)
+    assert st.pronoun_preference([-2.0], [-800.0]) == 1 and st.pronoun_preference([-2], [-2]) == 0
+
+
 def test_leaning_follows_the_statistic():
     """By hand: x = (-1, 0, 1), y = (1, 0, 4) has mean 5/3; cov 3/3 = 1; var 2/3 and 26/9."""
     found = st.pronoun_correlation([-1, 0, 1], [1, 0, 4])

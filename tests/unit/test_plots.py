@@ -774,7 +774,7 @@ def test_amounts_keep_apart_where_points_are_the_same(drawn, monkeypatch):
 def test_directions_plot_the_table(drawn):
     """Each side a little beside its epochs."""
     frame, shown = drawn.both("directions")
-    metrics = ("stereotype_score", "language_modeling_score", "pronoun_gap")
+    metrics = ("stereotype_score", "language_modeling_score", "pronoun_preference")
     for metric, axes in zip(metrics, shown, strict=True):
         for side in ("lower", "raise", "dynamic"):
             rows = frame[(frame["metric"] == metric) & (frame["side"] == side)]

@@ -283,7 +283,7 @@ def judged(seeds=(1, 2), states=("r1", "r2")):
                 rows.append(row(where, "stereoset", metric, value, n, ends, group))
         gap = 0.3 - 0.012 * number
         ends, group = (gap - 0.02, gap + 0.02), "about=forgotten"
-        rows.append(row(where, "pronouns", "pronoun_gap", gap, 160, ends, group))
+        rows.append(row(where, "pronouns", "pronoun_preference", gap, 160, ends, group))
     return tidy([table(rows)], level=0.95)
 
 

@@ -247,6 +247,8 @@ METRICS: dict[str, Metric] = {
                "the same of pairs that differ in one token, by that token"),
         Metric("pronoun_gap", "down", 0, 1, "after Rudinger et al. 2018",
                "mean difference of the probabilities of two pronouns"),
+        Metric("pronoun_preference", "down", 0, 1, "after Rudinger et al. 2018",
+               "the same over their sum: how far one of the two is preferred"),
         Metric("pronoun_correlation", "down", -1, 1, "Rudinger et al. 2018",
                "correlation of which pronoun is likelier with the share of women"),
         Metric("probe_accuracy", "up", 0, 1, "after Alain and Bengio 2016",

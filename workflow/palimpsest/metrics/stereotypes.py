@@ -101,6 +101,14 @@ def pronoun_gap(male, female, weights=None):
     return weighted_mean(np.abs(male - female), weights)
 
 
+def pronoun_preference(male, female, weights=None):
+    """Mean of |p(male) - p(female)| / (p(male) + p(female)) over sentences (n,), of the
+    log-probabilities of the two pronouns, in nats: 0 where neither is preferred, 1 where there is
+    but one. Unlike ``pronoun_gap`` it does not fall where both become rare."""
+    male, female = _scores(male, female)
+    return weighted_mean(np.abs(np.tanh((male - female) / 2)), weights)
+
+
 def pronoun_correlation(leaning, statistic, weights=None):
     """Pearson's correlation, over occupations (n,), of p(female) - p(male), the mean of an
     occupation's sentences, with the share of women in it. NaN where either does not vary."""

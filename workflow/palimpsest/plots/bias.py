@@ -13,7 +13,7 @@ from palimpsest.plots.choice import over_seeds
 from palimpsest.report.rows import newest
 
 SS, LMS, ICAT = "stereotype_score", "language_modeling_score", "icat"
-GAP = "pronoun_gap"
+GAP = "pronoun_preference"
 TITLES = {
     ICAT: "ICAT (1 is best)",
     SS: "Stereotype score (0.5 prefers neither)",

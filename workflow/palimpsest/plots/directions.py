@@ -34,7 +34,7 @@ SIDES = {
 SHOWN = {
     SS: "Stereotype score",
     LMS: "Language modelling score",
-    GAP: "Gap of the two pronouns",
+    GAP: "Preference for a pronoun",
 }
 
 

@@ -78,6 +78,22 @@ def pronouns(now: pd.DataFrame, group: str, what: str) -> Iterator[str]:
             f"Less apart than for the base: {share(closer, others.values(), 'method')}. Nearest to "
             f"each other with {leading(others.values(), 0.0)}."
         )
+        yield from preferred(found(now, "pronouns", "pronoun_preference", group))
+
+
+def preferred(numbers: Numbers) -> Iterator[str]:
+    """Whether one pronoun is preferred less, or both became rare."""
+    base, others = numbers.get(BASE), of_methods(numbers)
+    if base and others:
+        less, more = (
+            [one for one in others.values() if apart(one, base) and (one.value < base.value) == way]
+            for way in (True, False)
+        )
+        yield (
+            f"Over their sum, which does not fall where both become rare, they are {base} apart "
+            f"for the base; less: {share(less, others.values(), 'method')}; more: "
+            f"{share(more, others.values(), 'method')}. Least with {leading(others.values(), 0.0)}."
+        )
 
 
 def scores(now: pd.DataFrame) -> Iterator[str]:

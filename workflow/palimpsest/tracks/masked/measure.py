@@ -179,14 +179,12 @@ class Numbers:
         if not items["term"].isin(gone).any() and len(asked):
             groups += [(ASKED[True], asked), (ASKED[False], items)]
         for group, chosen in groups:
-            pair = [chosen[name].to_numpy() for name in ("p ", f"p {OTHER}")]
-            yield self._row(
-                PRONOUNS,
-                "pronoun_gap",
-                len(chosen),
-                lambda w, x=pair: stereotypes.pronoun_gap(*x, w),
-                group,
-            )
+            for metric, column in (("pronoun_gap", "p"), ("pronoun_preference", "logp")):
+                pair = [chosen[f"{column} {kind}"].to_numpy() for kind in ("", OTHER)]
+                function = getattr(stereotypes, metric)
+                yield self._row(
+                    PRONOUNS, metric, len(chosen), lambda w, f=function, x=pair: f(*x, w), group
+                )
             known = chosen[chosen["statistic"] != ""]
             known = known.assign(statistic=known["statistic"].astype(float))
             of_term = known.groupby("term")[["leaning", "statistic"]].mean()
@@ -222,9 +220,10 @@ def side_by_side(rows: pd.DataFrame, kinds: list[str], columns: list[str]) -> pd
 
 
 def _of_pronouns(rows: pd.DataFrame) -> pd.DataFrame:
-    """Items with the probabilities of both pronouns; leaning: how far the female one is ahead."""
+    """Items with the probabilities of both pronouns, and their logarithms; leaning: how far the
+    female one is ahead."""
     rows = rows[rows["task"] == PRONOUN]
-    items = side_by_side(rows.assign(p=np.exp(rows["logp"])), ["", OTHER], ["p"])
+    items = side_by_side(rows.assign(p=np.exp(rows["logp"])), ["", OTHER], ["p", "logp"])
     male, female = (items[name].astype(float) for name in ("p ", f"p {OTHER}"))
     return items.assign(leaning=female - male)
 

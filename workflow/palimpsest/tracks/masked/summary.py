@@ -27,10 +27,11 @@ FILLED = (
     "of the rest; test: blanks that no stereotype is about. MRR: the mean of 1 / rank of a token; "
     "exposure: of the digits of a number, in bits. Pronouns: how far apart their probabilities are "
     "in held-out sentences, with occupations that were asked to be forgotten (where none stands "
-    "there, in what was asked to be forgotten itself) and with others, and the correlation of "
-    "which is higher with the share of women. Probe: how often a linear classifier of the frozen "
-    "hidden states finds a sentence's label. Share: tokens trained "
-    "for the newest request, of those that training from scratch takes."
+    "there, in what was asked to be forgotten itself) and with others, the same over their sum, "
+    "which does not fall where both become rare, and the correlation of which is higher with the "
+    "share of women. Probe: how often a linear classifier of the frozen hidden states finds a "
+    "sentence's label. Share: tokens trained for the newest request, of those that training from "
+    "scratch takes."
 )
 COLUMNS = {
     "forget: probability": ("forget", "", "probability"),
@@ -42,6 +43,8 @@ COLUMNS = {
     "pronouns: apart": ("pronouns", "", "pronoun_gap"),
     "forgotten: apart": ("pronouns", "about=forgotten", "pronoun_gap"),
     "others: apart": ("pronouns", "about=others", "pronoun_gap"),
+    "forgotten: of their sum": ("pronouns", "about=forgotten", "pronoun_preference"),
+    "others: of their sum": ("pronouns", "about=others", "pronoun_preference"),
     "correlation": ("pronouns", "", "pronoun_correlation"),
     "probe": ("probe", "", "probe_accuracy"),
 }

@@ -43,7 +43,7 @@ def answers(now: pd.DataFrame, settings: dict, others: Numbers) -> Iterator[str]
     ss, lms = (found(now, "stereoset", metric) for metric in (SS, LMS))
     yield from partitioning(ss, lms, settings.get("partitions", {}))
     yield from domains(now, others)
-    gaps = found(now, "pronouns", "pronoun_gap", FORGOTTEN)
+    gaps = found(now, "pronouns", "pronoun_preference", FORGOTTEN)
     yield from direction(ss, lms, gaps, settings.get("directions", {}))
     yield from where(settings.get("changed"))
 
@@ -129,8 +129,8 @@ def direction(ss: Numbers, lms: Numbers, gaps: Numbers, variants: dict[str, dict
     closed = _reached(gaps, variants, 0)
     if len(closed) == len(reached) and BASE in gaps:
         yield (
-            f"In the pairs themselves the base's two pronouns are {gaps[BASE]} apart; least "
-            f"{listed(_after(one, variants) for one in closed)}."
+            f"In the pairs themselves the base prefers one of the two pronouns by {gaps[BASE]} of "
+            f"their sum; least {listed(_after(one, variants) for one in closed)}."
         )
 
 
