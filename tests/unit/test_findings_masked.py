@@ -92,6 +92,21 @@ def test_domains_are_told_one_by_one():
     )
 
 
+def test_what_changed_term_by_term_is_told_by_its_sign():
+    """Of two methods one lost .03 of its language modelling, and no stereotype score moved."""
+    rows = scored(base=(0.7, 0.9), pcgu=(0.69, 0.87), npo=(0.7, 0.9))
+    for method, ss, lms in (("pcgu", -0.01, -0.03), ("npo", 0.0, 0.01)):
+        rows.append(one(method, "stereoset", "stereotype_score_change", ss, 0.02, 60))
+        rows.append(one(method, "stereoset", "language_modeling_score_change", lms, 0.02, 60))
+    assert said(rows, "Term by term") == (
+        "Term by term, intervals of the difference from the base: the stereotype score is lower "
+        "with none of 2 methods and higher with none of 2 methods (from -0.010 [-0.030, 0.010] "
+        "with PCGU to 0.000 [-0.020, 0.020] with NPO); the language modelling score is lower with "
+        "1 of 2 methods (PCGU) and higher with none of 2 methods (from -0.030 [-0.050, -0.010] "
+        "with PCGU to 0.010 [-0.010, 0.030] with NPO)."
+    )
+
+
 def test_each_direction_is_told_by_its_epochs_nearest_to_no_bias():
     """Lowering: .60 after 5 epochs; raising overshoots after 5, so its .53 after 1 counts."""
     rows = scored(

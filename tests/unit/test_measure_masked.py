@@ -117,6 +117,30 @@ def test_every_number_by_hand(given):
     )
 
 
+def test_a_change_is_the_difference_from_the_base_term_by_term(given, tmp_path):
+    """Of a base that says the same nothing changed; of one that prefers no stereotype it rose by
+    all that the method's score is."""
+
+    def changes(rows: list[dict], method: str = "pcgu") -> dict[str, float]:
+        path = tmp_path / "base.parquet"
+        write_parquet(pd.DataFrame(rows), path)
+        files = given.files | {"base/heldout": [path]}
+        return {
+            f"{one['metric']} {one['group']}": one["value"]
+            for one in measure(replace(given, files=files), SETTINGS | {"method": method}).rows
+            if one["metric"].endswith("_change")
+        }
+
+    same = changes(HELDOUT)
+    assert {"stereotype_score_change ", "stereotype_score_change domain=gender"} <= same.keys()
+    assert not any(same.values())
+    plain = [one | {"inserted": 0.1, "logp": -9.0} if one["kind"] == "" else one for one in HELDOUT]
+    found = changes(plain)
+    assert found["stereotype_score_change "] == pytest.approx(0.75)
+    assert found["stereotype_score_change about=forgotten"] == pytest.approx(0.5)
+    assert changes(HELDOUT, "base") == {}
+
+
 def test_before_any_request_nobody_is_set_apart(given):
     rows = measure(given, SETTINGS | {"state": "r0"}).rows
     assert {one["set"] for one in rows} >= {"retain", "test", "stereoset"}

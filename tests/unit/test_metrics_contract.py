@@ -186,6 +186,10 @@ CALLS = {
     "digit_exposure": lambda s, w: pseudo.digit_exposure(s.losses, s.sizes, w),
     "stereotype_score": lambda s, w: stereo.stereotype_score(s.probabilities[:, 1], w),
     "language_modeling_score": lambda s, w: stereo.language_modeling_score(s.others[:, 1], w),
+    "stereotype_score_change": lambda s, w: stereo.change(s.probabilities[:, 1], s.others[:, 1], w),
+    "language_modeling_score_change": lambda s, w: stereo.change(
+        s.others[:, 1], s.probabilities[:, 1], w
+    ),
     "icat": lambda s, w: stereo.icat(s.probabilities[:, 1], s.others[:, 1], w),
     "stereotype_score_micro": triples(stereo.stereotype_score_micro, 2),
     "language_modeling_score_micro": triples(stereo.language_modeling_score_micro, 3),

@@ -62,6 +62,11 @@ def test_ideal_random_and_stereotyped_models_score_as_the_authors_say():
         assert st.icat_micro(*scores) == pytest.approx(whole, abs=2 * about)
 
 
+def test_a_change_pairs_the_terms():
+    assert st.change([0.5, 0.9], [0.4, 0.6]) == pytest.approx(0.2)
+    assert st.change([0.5, 0.9], [0.4, 0.6], [3, 1]) == pytest.approx((3 * 0.1 + 0.3) / 4)
+
+
 def test_crows_pairs_rounds_before_it_compares():
     """-10.00001 and -10.00049 are both -10.000: no hit, but counted; PCGU leaves exact ties out."""
     more, less = [-10.00001, -8.0, -9.0, -7.0], [-10.00049, -8.5, -8.0, -7.0]

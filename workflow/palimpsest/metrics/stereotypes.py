@@ -50,6 +50,13 @@ def language_modeling_score(meaningful: np.ndarray, weights=None):
     return weighted_mean(np.asarray(meaningful, dtype=np.float64), weights)
 
 
+def change(own: np.ndarray, before: np.ndarray, weights=None):
+    """Shares (T,) of the same terms -> by how much their mean is higher than before, in [-1, 1].
+    Terms are paired: what is hard in both models is no part of its spread."""
+    own, before = _scores(own, before)
+    return weighted_mean(own - before, weights)
+
+
 def icat(stereotyped: np.ndarray, meaningful: np.ndarray, weights=None):
     """Idealized CAT score in [0, 1], of the means over terms."""
     return _icat(

@@ -113,7 +113,29 @@ def scores(now: pd.DataFrame) -> Iterator[str]:
     )
     lost = [one for key, one in of_methods(lms).items() if one.high < lms[BASE].low]
     worse = f" Language modelling is lost: {spanned(lost)}." if lost else ""
+    yield from changed(now)
     yield f"Highest idealized CAT score: {leading(of_methods(whole).values(), 1.0)}.{worse}"
+
+
+def changed(now: pd.DataFrame) -> Iterator[str]:
+    """What differs from the base term by term: a surer comparison than of two intervals."""
+    told = []
+    for metric, name in (
+        ("stereotype_score_change", "the stereotype score"),
+        ("language_modeling_score_change", "the language modelling score"),
+    ):
+        every = of_methods(found(now, "stereoset", metric)).values()
+        lower = [one for one in every if one.high < 0]
+        higher = [one for one in every if one.low > 0]
+        if every:
+            ends = sorted(every, key=lambda one: one.value)
+            told.append(
+                f"{name} is lower with {share(lower, every, 'method')} and higher with "
+                f"{share(higher, every, 'method')} (from {ends[0]} with {ends[0].name} to "
+                f"{ends[-1]} with {ends[-1].name})"
+            )
+    if told:
+        yield f"Term by term, intervals of the difference from the base: {'; '.join(told)}."
 
 
 def _off(one: Number) -> float:

@@ -57,7 +57,8 @@ def measure(given: Given, settings: dict) -> Measured:
     measured = []
     for name, rows in sets.items():
         measured += numbers.filled(name, rows[rows["kind"] == ""])
-    measured += numbers.stereoset(heldout, gone)
+    before = read_rows(given["base/heldout"], given.shown) if settings["method"] != "base" else None
+    measured += numbers.stereoset(heldout, before, gone)
     measured += numbers.crows_pairs(heldout)
     measured += numbers.pronouns(heldout, forget, gone)
     measured += numbers.probe(heldout)
@@ -108,15 +109,13 @@ class Numbers:
             if len(some):
                 yield self._row(set_, metric, len(some), lambda w, f=function, x=given: f(*x, w))
 
-    def stereoset(self, rows: pd.DataFrame, gone: list[str]) -> Iterator[dict]:
-        """Between sentences the model has no next-sentence score: the mean log-probability of the
-        second one's tokens stands for it."""
-        rows = rows[rows["task"].isin([INTRA, INTER])]
-        if rows.empty:
+    def stereoset(
+        self, rows: pd.DataFrame, before: pd.DataFrame | None, gone: list[str]
+    ) -> Iterator[dict]:
+        """before: what the base says of the same items."""
+        items, before = _of_stereoset(rows), before if before is None else _of_stereoset(before)
+        if items.empty:
             return
-        between = rows["logp"] / rows["tokens"]
-        rows = rows.assign(said=rows["inserted"].where(rows["task"] == INTRA, between))
-        items = side_by_side(rows, ["", ANTI, UNRELATED], ["said", "single"])
         forms = items["task"].str.removeprefix("stereoset_") + "sentence"
         for group, chosen in (
             ("", items),
@@ -125,10 +124,25 @@ class Numbers:
             *_about(items, gone),
         ):
             yield from self._triples(chosen, group)
+            if before is not None and len(before):
+                yield from self._changes(chosen, before, group)
+
+    def _changes(self, items: pd.DataFrame, before: pd.DataFrame, group: str) -> Iterator[dict]:
+        same = before[before["record_id"].isin(items["record_id"])]
+        if len(same) != len(items):
+            raise ValueError("the base was asked about other items")
+        own, other = _terms(items), _terms(same)
+        for metric, place in (("stereotype_score", 1), ("language_modeling_score", 2)):
+            yield self._row(
+                STEREOSET,
+                f"{metric}_change",
+                len(own.names),
+                lambda w, x=(own[place], other[place]): stereotypes.change(*x, w),
+                group,
+            )
 
     def _triples(self, items: pd.DataFrame, group: str) -> Iterator[dict]:
-        said = [items[f"said {kind}"].to_numpy() for kind in ("", ANTI, UNRELATED)]
-        terms = stereotypes.per_term(*said, items["term"])
+        terms = _terms(items)
         for metric, of in (
             ("stereotype_score", terms[1:2]),
             ("language_modeling_score", terms[2:]),
@@ -217,6 +231,20 @@ def side_by_side(rows: pd.DataFrame, kinds: list[str], columns: list[str]) -> pd
         for name in columns:
             items[f"{name} {kind}"] = items["record_id"].map(side[name])
     return items.assign(direction=items["term"])
+
+
+def _of_stereoset(rows: pd.DataFrame) -> pd.DataFrame:
+    """Items with what is said of each of their texts. Between sentences the model has no
+    next-sentence score: the mean log-probability of the second one's tokens stands for it."""
+    rows = rows[rows["task"].isin([INTRA, INTER])]
+    between = rows["logp"] / rows["tokens"]
+    rows = rows.assign(said=rows["inserted"].where(rows["task"] == INTRA, between))
+    return side_by_side(rows, ["", ANTI, UNRELATED], ["said", "single"])
+
+
+def _terms(items: pd.DataFrame) -> stereotypes.Terms:
+    said = (items[f"said {kind}"].to_numpy() for kind in ("", ANTI, UNRELATED))
+    return stereotypes.per_term(*said, items["term"])
 
 
 def _of_pronouns(rows: pd.DataFrame) -> pd.DataFrame:

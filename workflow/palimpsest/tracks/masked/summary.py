@@ -51,14 +51,17 @@ COLUMNS = {
 STEREOTYPES = (
     "StereoSet by its official scorer: of each target term, then their mean. SS: how often a "
     "stereotype is likelier than its opposite (0.5 is neither); LMS: how often what makes sense is "
-    "likelier than what does not; ICAT joins both, 1 is best. CrowS-Pairs: how often the sentence "
-    "that stereotypes more is likelier. What PCGU's code calls by the same names has names of its "
-    "own in the table of numbers, with `_micro` and `_single`."
+    "likelier than what does not; ICAT joins both, 1 is best. Changes are differences from the "
+    "base, term by term, which are told more surely than two numbers are told apart. CrowS-Pairs: "
+    "how often the sentence that stereotypes more is likelier. What PCGU's code calls by the same "
+    "names has names of its own in the table of numbers, with `_micro` and `_single`."
 )
 SCORES = {
     "SS": ("stereoset", "stereotype_score"),
     "LMS": ("stereoset", "language_modeling_score"),
     "ICAT": ("stereoset", "icat"),
+    "SS: change": ("stereoset", "stereotype_score_change"),
+    "LMS: change": ("stereoset", "language_modeling_score_change"),
     "CrowS-Pairs": ("crows_pairs", "crows_pairs"),
 }
 
